@@ -1,0 +1,1 @@
+"""Functions of files (load, call, save) and the Nipype interfaces made of them."""

@@ -1,0 +1,118 @@
+"""Parameters of every analysis: one frozen dataclass each, with help, unit and limits in the field.
+
+The command line, the Boutiques descriptor and the run record are generated from these fields, so
+an option is written once.  No heavy import here: ``clbpe --help`` reads this module.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .errors import ParameterError
+
+Denoising = Literal['acompcor', '24p', 'conn', 'gsr', 'none']
+IccMask = Literal['gm', 'brain']
+Space = Literal['MNI152NLin6Asym', 'MNI152NLin2009cAsym']
+Ignorable = Literal['slicetiming', 'fieldmaps', 'sdc']
+
+MIN_DEGREES_OF_FREEDOM = 20
+"""Below this many residual degrees of freedom a run is refused (METHODS, section 2)."""
+WARN_DEGREES_OF_FREEDOM = 40
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    unit: str = '',
+    low: float | None = None,
+    high: float | None = None,
+    metavar: str | None = None,
+) -> Any:
+    """Declare a parameter: its default, one sentence of help, unit and closed range."""
+    metadata = {'help': help, 'unit': unit, 'low': low, 'high': high, 'metavar': metavar}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Parameters:
+    """Base of the parameter classes: checks every declared range when an instance is made."""
+
+    def __post_init__(self) -> None:
+        """Refuse values outside the range of their field.
+
+        Raises
+        ------
+        ParameterError
+            Naming the option, the value and the allowed range.
+
+        """
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            low, high = field.metadata.get('low'), field.metadata.get('high')
+            if value is None or isinstance(value, str | tuple):
+                continue
+            if (low is not None and value < low) or (high is not None and value > high):
+                limits = f'[{low if low is not None else "-inf"}, {high if high is not None else "inf"}]'
+                raise ParameterError(
+                    f'{option_name(field.name)} {value} is outside {limits} {field.metadata["unit"]}'.rstrip()
+                )
+
+
+def option_name(field_name: str) -> str:
+    """Return the command-line spelling of a field.
+
+    Examples
+    --------
+    >>> option_name('fd_threshold')
+    '--fd-threshold'
+
+    """
+    return '--' + field_name.replace('_', '-')
+
+
+def describe(parameters: Parameters) -> Iterator[tuple[str, Any]]:
+    """Yield ``(name, value)`` of every field, in order, as plain JSON values."""
+    for field in dataclasses.fields(parameters):  # type: ignore[arg-type]
+        value = getattr(parameters, field.name)
+        yield field.name, list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionalParams(Parameters):
+    """Resting-state BOLD: preprocessing choices, denoising, regions and maps."""
+
+    denoising: Denoising = option('acompcor', 'denoising preset')
+    high_pass: float = option(0.008, 'lower edge of the pass band (0 = none)', unit='Hz', low=0, high=1)
+    low_pass: float = option(0.09, 'upper edge of the pass band (0 = none)', unit='Hz', low=0, high=5)
+    fd_threshold: float = option(
+        0.5, 'volumes with a framewise displacement above this are left out (0 = none)', unit='mm', low=0
+    )
+    dummy_scans: int | None = option(
+        None, 'leading volumes to drop; default: the non-steady-state volumes found', low=0
+    )
+    min_time: float = option(300.0, 'warn when less than this remains after scrubbing', unit='s', low=0)
+    fwhm: float = option(6.0, 'smoothing of maps inside the brain mask (0 = off)', unit='mm', low=0, high=20)
+    nac: str = option(
+        'harvard-oxford', 'nucleus accumbens: harvard-oxford, freesurfer, sphere:X,Y,Z,R, or FILE[:LABEL]'
+    )
+    mpfc: str = option(
+        'frontal-medial',
+        'medial prefrontal cortex: frontal-medial, paracingulate-ventral, freesurfer, '
+        'sphere:X,Y,Z,R, or FILE[:LABEL]',
+    )
+    icc_mask: IccMask = option('gm', 'voxels whose correlations enter intrinsic connectivity')
+    output_space: Space | None = option(
+        None,
+        'template space of maps; default: the first of MNI152NLin6Asym, MNI152NLin2009cAsym at hand',
+    )
+    write_denoised: bool = option(False, 'keep the denoised series and the analysis mask')
+    ignore: tuple[Ignorable, ...] = option((), 'steps to leave out')
+
+    def __post_init__(self) -> None:
+        """Check the ranges and that the pass band is not empty."""
+        super().__post_init__()
+        if self.low_pass and self.high_pass >= self.low_pass:
+            raise ParameterError(
+                f'--high-pass {self.high_pass} Hz is not below --low-pass {self.low_pass} Hz'
+            )

@@ -1,0 +1,1 @@
+"""Workflow factories ``init_<noun>_wf``: nodes and connections, never arithmetic."""
