@@ -1,0 +1,116 @@
+"""What one run was asked to do: a frozen record of paths, labels, resources and parameters."""
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import DatasetError, OutputError
+from pipelines.params import FunctionalParams, describe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a run depends on; made once by the command line and never changed."""
+
+    bids_dir: Path
+    output_dir: Path
+    level: str
+    work_dir: Path
+    participant_label: tuple[str, ...] = ()
+    session_label: tuple[str, ...] = ()
+    task_id: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
+    derivatives: tuple[tuple[str, Path], ...] = ()
+    bids_filters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bids_database_dir: Path | None = None
+    nprocs: int = 1
+    omp_nthreads: int = 1
+    memory_gb: float = 4.0
+    plugin: dict[str, Any] | None = None
+    random_seed: int = 20260101
+    sloppy: bool = False
+    skip: tuple[str, ...] = ()
+    overwrite: bool = False
+    reports_only: bool = False
+    boilerplate_only: bool = False
+    write_graph: bool = False
+    resource_monitor: bool = False
+    stop_on_first_crash: bool = False
+    clean_workdir: bool = False
+    dry_run: bool = False
+    verbosity: int = 0
+    command: str = ''
+    functional: FunctionalParams = field(default_factory=FunctionalParams)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what decides the numbers in the outputs, as plain JSON values."""
+        return {
+            **dict(describe(self.functional)),
+            'random_seed': self.random_seed,
+            'sloppy': self.sloppy,
+            'bids_filters': self.bids_filters,
+            'derivatives': {name: str(path) for name, path in self.derivatives},
+        }
+
+    def but(self, **changes: Any) -> 'Settings':
+        """Return a copy with some fields replaced."""
+        return dataclasses.replace(self, **changes)
+
+
+def check_folders(settings: Settings) -> None:
+    """Refuse input and output folders that cannot work, before anything is written.
+
+    Raises
+    ------
+    DatasetError
+        The input is absent, not a folder, or the derivative folder is a parent of datasets.
+    OutputError
+        The output is the input, lies above it, or cannot be written.
+
+    """
+    bids_dir, output_dir = settings.bids_dir, settings.output_dir
+    if not bids_dir.is_dir():
+        raise DatasetError(f'{bids_dir} is not a folder. Give the path of a BIDS dataset.')
+    for name, path in settings.derivatives:
+        _check_derivative(name, path)
+    if output_dir.resolve() == bids_dir.resolve():
+        raise OutputError(
+            f'output folder {output_dir} is the input dataset itself. '
+            f'Choose another folder, for example {bids_dir / "derivatives" / "clbpe"}'
+        )
+    if output_dir.resolve() in bids_dir.resolve().parents:
+        raise OutputError(f'output folder {output_dir} contains the input dataset {bids_dir}. Choose another folder.')
+    for folder in (output_dir, settings.work_dir):
+        _check_writable(folder)
+
+
+def _check_derivative(name: str, path: Path) -> None:
+    if not path.is_dir():
+        raise DatasetError(f'--derivatives {name}={path}: not a folder. Give the path of a preprocessed dataset.')
+    if any(path.glob('sub-*')):
+        return
+    datasets = sorted(p for p in path.iterdir() if p.is_dir() and any(p.glob('sub-*')))
+    if datasets:
+        suggestion = ' '.join(f'{p.name}={p}' for p in datasets)
+        raise DatasetError(
+            f'--derivatives {path}: this folder holds datasets, it is none itself. Use: --derivatives {suggestion}'
+        )
+    raise DatasetError(f'--derivatives {name}={path}: no sub-* folder inside. Give the path of a preprocessed dataset.')
+
+
+def _check_writable(folder: Path) -> None:
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise OutputError(f'{existing} is a file; {folder} cannot be made there. Choose another folder.')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise OutputError(
+            f'{existing} is not writable, so {folder} cannot be made. Choose another folder or mend the permissions.'
+        )
+    probe = existing / f'.clbpe-{os.getpid()}'
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f'{existing} is not writable ({error.strerror}). Choose another folder.') from error
