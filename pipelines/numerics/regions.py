@@ -1,0 +1,122 @@
+"""Regions of interest on a voxel grid: spheres, atlas labels, hemispheres, and their quality."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+MIN_COVERAGE = 0.7
+MIN_SIGNAL_RATIO = 0.5
+
+
+class RegionQuality(NamedTuple):
+    """What a region's mean series rests on; ``is_dropout`` when it rests on too little."""
+
+    n_voxels: int
+    coverage: float
+    tsnr: float
+    signal_ratio: float
+    is_dropout: bool
+
+
+def voxel_centres(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
+    """Return the RAS position in mm of every voxel, (X, Y, Z, 3)."""
+    index = np.moveaxis(np.indices(shape), 0, -1)
+    return index @ affine[:3, :3].T + affine[:3, 3]
+
+
+def sphere_pair(positions: np.ndarray, centre: tuple[float, float, float], radius: float) -> np.ndarray:
+    """Return left and right masks of a sphere and, if it is lateral, its mirror image.
+
+    Parameters
+    ----------
+    positions
+        (X, Y, Z, 3) mm, RAS.
+    centre, radius
+        mm.
+
+    Returns
+    -------
+    np.ndarray
+        (2, X, Y, Z) bool, left (x < 0) and right (x > 0).
+
+    Notes
+    -----
+    A sphere across the midline (|x| < radius) is one region split at x = 0; any other is taken
+    together with its mirror.  Voxels centred on x = 0 belong to neither side.
+
+    """
+    x, y, z = centre
+    centres = [(x, y, z)] if abs(x) < radius else [(-abs(x), y, z), (abs(x), y, z)]
+    inside = np.zeros(positions.shape[:3], bool)
+    for point in centres:
+        inside |= np.linalg.norm(positions - np.array(point), axis=-1) <= radius
+    return split_hemispheres(inside, positions)
+
+
+def split_hemispheres(mask: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return the left (x < 0) and right (x > 0) parts of ``mask`` as (2, X, Y, Z)."""
+    return np.stack([mask & (positions[..., 0] < 0), mask & (positions[..., 0] > 0)])
+
+
+def winner_take_all(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """Return the index of the most probable label (last axis) where it reaches ``threshold``, else -1.
+
+    Parameters
+    ----------
+    probabilities
+        (..., n_labels); ``threshold`` in the same unit (percent for Harvard-Oxford).
+
+    Examples
+    --------
+    >>> winner_take_all(np.array([[30, 60], [20, 10]]), 25).tolist()
+    [1, -1]
+
+    """
+    winner = probabilities.argmax(axis=-1).astype(np.int16)
+    winner[probabilities.max(axis=-1) < threshold] = -1
+    return winner
+
+
+def centroid(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return the centre of mass of ``mask`` in mm, (3,)."""
+    return np.argwhere(mask).mean(axis=0) @ affine[:3, :3].T + affine[:3, 3]
+
+
+def region_quality(
+    region: np.ndarray,
+    mask: np.ndarray,
+    mean: np.ndarray,
+    tsnr: np.ndarray,
+    template_mask: np.ndarray,
+) -> RegionQuality:
+    """Judge whether a region has signal.
+
+    Parameters
+    ----------
+    region, mask, template_mask
+        (X, Y, Z) bool: the region, the functional mask, the template's brain.
+    mean, tsnr
+        (X, Y, Z) temporal mean and mean / SD before denoising; NaN outside the field of view.
+
+    Returns
+    -------
+    RegionQuality
+        ``n_voxels`` in the functional mask; ``coverage`` their share of the region;
+        ``tsnr`` the median over them; ``signal_ratio`` the mean over *all* region voxels in the
+        field of view over the mean of the template brain, so that a mask which left the dark
+        voxels out cannot hide them.
+
+    """
+    used = region & mask
+    n_region = int(region.sum())
+    coverage = used.sum() / n_region if n_region else 0.0
+    in_view = region & np.isfinite(mean)
+    brain = mean[template_mask & np.isfinite(mean)]
+    ratio = mean[in_view].mean() / brain.mean() if in_view.any() and brain.size else np.nan
+    return RegionQuality(
+        n_voxels=int(used.sum()),
+        coverage=float(coverage),
+        tsnr=float(np.median(tsnr[used])) if used.any() else np.nan,
+        signal_ratio=float(ratio),
+        is_dropout=bool(coverage < MIN_COVERAGE or not ratio >= MIN_SIGNAL_RATIO),
+    )

@@ -1,0 +1,83 @@
+"""Seed-to-voxel and region-to-region correlation on the Fisher z scale."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+_LARGEST_R = 1 - 1e-7
+
+
+class MeanZ(NamedTuple):
+    """A weighted mean of Fisher z values and its standard error."""
+
+    z: np.ndarray
+    se: float
+
+
+def unit_columns(series: np.ndarray) -> np.ndarray:
+    """Return ``series`` (T, N) with columns demeaned and of unit norm; constant columns are 0."""
+    centred = series - series.mean(axis=0, dtype=np.float64)
+    norm = np.sqrt(np.einsum('tn,tn->n', centred, centred, dtype=np.float64))
+    scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
+    return (centred * scale).astype(np.promote_types(series.dtype, np.float32), copy=False)
+
+
+def seed_correlation(series: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Correlate every voxel with every seed.
+
+    Parameters
+    ----------
+    series
+        (T, N) denoised series.
+    seeds
+        (T, K) denoised seed series over the same volumes.
+
+    Returns
+    -------
+    np.ndarray
+        (K, N) Pearson r, -1 to 1; 0 where a series is constant.
+
+    Examples
+    --------
+    >>> t = np.linspace(0, 1, 9)[:, None]
+    >>> seed_correlation(np.hstack([t, -t]), t).round(6).tolist()
+    [[1.0, -1.0]]
+
+    """
+    return np.clip(unit_columns(seeds).T @ unit_columns(series), -1, 1)
+
+
+def fisher_z(r: np.ndarray) -> np.ndarray:
+    """Return atanh(r); |r| = 1 (a series with itself) is held at a finite 8.4."""
+    return np.arctanh(np.clip(r, -_LARGEST_R, _LARGEST_R))
+
+
+def fisher_z_se(dof: float) -> float:
+    """Return the standard error of z at ``dof`` residual degrees of freedom (intercept excluded).
+
+    SE = 1 / sqrt(nu - 2); it equals the familiar 1 / sqrt(T - 3) when only the mean was removed
+    (nu = T - 1).  Infinite at nu <= 2.
+    """
+    return 1 / np.sqrt(dof - 2) if dof > 2 else np.inf
+
+
+def average_fisher_z(z: np.ndarray, dof: np.ndarray) -> MeanZ:
+    """Average z over runs or hemispheres, weighted by nu - 2.
+
+    Parameters
+    ----------
+    z
+        (n_runs, ...) Fisher z.
+    dof
+        (n_runs,) residual degrees of freedom, each above 2.
+
+    Returns
+    -------
+    MeanZ
+        ``z`` (...) and its standard error 1 / sqrt(sum(nu - 2)) for independent runs.
+
+    """
+    weights = np.asarray(dof, float) - 2
+    if np.any(weights <= 0):
+        raise ValueError(f'every run needs more than 2 degrees of freedom, got {list(dof)}')
+    return MeanZ(np.tensordot(weights, z, axes=1) / weights.sum(), 1 / np.sqrt(weights.sum()))
