@@ -21,7 +21,9 @@ def available_memory_gb(cgroup: Path = CGROUP) -> float:
     """Return usable memory in GB: the least of the machine, the cgroup and Slurm, times 0.9."""
     pages = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     limits = [float(pages)]
-    limits += [v for v in _first_integers((cgroup / 'memory.max', cgroup / 'memory/memory.limit_in_bytes')) if v > 0]
+    limits += [
+        v for v in _first_integers((cgroup / 'memory.max', cgroup / 'memory/memory.limit_in_bytes')) if v > 0
+    ]
     slurm = os.environ.get('SLURM_MEM_PER_NODE', '')
     if slurm.isdigit() and int(slurm) > 0:
         limits.append(int(slurm) * 1024.0**2)

@@ -81,14 +81,18 @@ def check_folders(settings: Settings) -> None:
             f'Choose another folder, for example {bids_dir / "derivatives" / "clbpe"}'
         )
     if output_dir.resolve() in bids_dir.resolve().parents:
-        raise OutputError(f'output folder {output_dir} contains the input dataset {bids_dir}. Choose another folder.')
+        raise OutputError(
+            f'output folder {output_dir} contains the input dataset {bids_dir}. Choose another folder.'
+        )
     for folder in (output_dir, settings.work_dir):
         _check_writable(folder)
 
 
 def _check_derivative(name: str, path: Path) -> None:
     if not path.is_dir():
-        raise DatasetError(f'--derivatives {name}={path}: not a folder. Give the path of a preprocessed dataset.')
+        raise DatasetError(
+            f'--derivatives {name}={path}: not a folder. Give the path of a preprocessed dataset.'
+        )
     if any(path.glob('sub-*')):
         return
     datasets = sorted(p for p in path.iterdir() if p.is_dir() and any(p.glob('sub-*')))
@@ -97,7 +101,9 @@ def _check_derivative(name: str, path: Path) -> None:
         raise DatasetError(
             f'--derivatives {path}: this folder holds datasets, it is none itself. Use: --derivatives {suggestion}'
         )
-    raise DatasetError(f'--derivatives {name}={path}: no sub-* folder inside. Give the path of a preprocessed dataset.')
+    raise DatasetError(
+        f'--derivatives {name}={path}: no sub-* folder inside. Give the path of a preprocessed dataset.'
+    )
 
 
 def _check_writable(folder: Path) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
+MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 _N_COMPCOR = 5
 _BOX_MM = np.array([140.0, 180.0, 115.0])
 """Box around a head whose six face centres carry CONN's composite motion."""
@@ -169,9 +169,9 @@ def confound_columns(
     """
     if preset == 'none':
         return []
-    wanted = [name + suffix for suffix in ('', '_derivative1') for name in _MOTION]
+    wanted = [name + suffix for suffix in ('', '_derivative1') for name in MOTION]
     if preset == '24p':
-        wanted += [name + suffix for suffix in ('_power2', '_derivative1_power2') for name in _MOTION]
+        wanted += [name + suffix for suffix in ('_power2', '_derivative1_power2') for name in MOTION]
     else:
         wanted += _compcor_columns(columns, metadata)
         wanted += [name for name in columns if name.startswith('cosine')]

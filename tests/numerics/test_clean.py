@@ -140,7 +140,7 @@ def test_signal_jump_is_found(rng):
 
 
 COLUMNS = [
-    *(f'{m}{s}' for m in clean._MOTION for s in ('', '_derivative1', '_power2', '_derivative1_power2')),
+    *(f'{m}{s}' for m in clean.MOTION for s in ('', '_derivative1', '_power2', '_derivative1_power2')),
     'global_signal',
     *(f'a_comp_cor_{i:02d}' for i in range(14)),
     'cosine00',

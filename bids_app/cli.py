@@ -1,0 +1,282 @@
+"""The command line: ``clbpe BIDS_DIR OUTPUT_DIR {participant,group} [options]``."""
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
+
+from pipelines.errors import ClbpeError, DatasetError, LevelError, ParameterError
+from pipelines.params import FunctionalParams, Parameters, option_name
+
+from . import __version__
+from .resources import available_cores, available_memory_gb
+from .settings import Settings, check_folders
+
+LEVELS = ('participant', 'group')
+GROUPS: tuple[tuple[str, type[Parameters]], ...] = (('functional', FunctionalParams),)
+"""Parameter classes whose fields become options, with the title of their group."""
+
+_EPILOG = """\
+exit status: 0 done; 1 a step failed; 2 usage; 16 invalid dataset; 17 unknown level; 18 nothing selected;
+65 bad data; 66 input missing; 73 output cannot be written; 75 stopped by a limit, run again to resume
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argument parser that takes ``--a_b`` for ``--a-b`` and reports errors as exceptions."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ParameterError(f'{message}. See clbpe --help.')
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        words = sys.argv[1:] if args is None else list(args)
+        return super().parse_args([_dashed(word) for word in words], namespace)
+
+
+def _dashed(word: str) -> str:
+    if not word.startswith('--'):
+        return word
+    name, equals, value = word.partition('=')
+    return name.replace('_', '-') + equals + value
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; analysis options come from the parameter classes."""
+    parser = _Parser(
+        prog='clbpe',
+        description='Connectivity of nucleus accumbens and medial prefrontal cortex in clinical trials (BIDS App).',
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument('bids_dir', type=Path, help='root of the BIDS dataset')
+    parser.add_argument('output_dir', type=Path, help='folder of the derivatives; made if absent')
+    parser.add_argument('analysis_level', help='participant or group')
+    parser.add_argument('--version', action='version', version=f'clbpe {__version__}')
+    _add_selection(parser.add_argument_group('selection'))
+    _add_execution(parser.add_argument_group('execution'))
+    for title, parameters in GROUPS:
+        _add_parameters(parser.add_argument_group(title), parameters)
+    return parser
+
+
+def _add_selection(group: Any) -> None:
+    for names, text in (
+        (('--participant-label',), 'participants, with or without sub-, or a text file of labels'),
+        (('--session-label', '--session-id'), 'sessions, with or without ses-'),
+        (('--task-id',), 'tasks of the BOLD runs (default: rest)'),
+        (('--run',), 'run numbers'),
+    ):
+        group.add_argument(*names, nargs='+', default=[], metavar='LABEL', help=text)
+    group.add_argument(
+        '-d', '--derivatives', '--datasets', nargs='+', default=[], metavar='NAME=PATH',
+        help='preprocessed datasets (fMRIPrep); a bare path is named after its folder',
+    )  # fmt: skip
+    group.add_argument('--bids-filter-file', type=Path, metavar='JSON', help="filters in fMRIPrep's form")
+    group.add_argument('--bids-database-dir', type=Path, metavar='DIR', help='folder of a PyBIDS database')
+    group.add_argument(
+        '--skip-bids-validation', action='store_true', help='accepted; the input is not validated'
+    )
+
+
+def _add_execution(group: Any) -> None:
+    group.add_argument(
+        '--nprocs', '--nthreads', '--n-cpus', type=int, metavar='N', help='processes at a time'
+    )
+    group.add_argument('--omp-nthreads', type=int, default=1, metavar='N', help='threads of one process')
+    group.add_argument(
+        '--mem', '--mem-mb', type=memory_gb, metavar='SIZE', help='memory, e.g. 16G (bare: MB)'
+    )
+    group.add_argument('--low-mem', action='store_true', help='run one step at a time')
+    group.add_argument(
+        '--use-plugin', '--nipype-plugin-file', type=Path, metavar='YAML', help='Nipype plugin'
+    )
+    group.add_argument(
+        '-w', '--work-dir', type=Path, metavar='DIR', help='intermediate files (default: ./work)'
+    )
+    group.add_argument(
+        '--random-seed', type=int, default=20260101, metavar='N', help='seed of all random steps'
+    )
+    for name, text in (
+        ('--clean-workdir', 'remove the work folder of a participant when it is done'),
+        ('--reports-only', 'rebuild the reports from the derivatives on disk'),
+        ('--boilerplate-only', 'write the methods text and stop'),
+        ('--write-graph', 'write the graph of the workflow'),
+        ('--resource-monitor', "switch on Nipype's resource monitor"),
+        ('--stop-on-first-crash', 'stop when the first step fails'),
+        ('--sloppy', 'fast and rough; for tests only'),
+        ('--dry-run', 'say what would be done and stop'),
+        ('--overwrite', 'replace outputs that were made with other parameters'),
+        ('--notrack', 'accepted; nothing is ever sent anywhere'),
+    ):
+        group.add_argument(name, action='store_true', help=text)
+    group.add_argument('-v', '--verbose', action='count', default=0, help='more messages (twice: even more)')
+    group.add_argument(
+        '--skip', nargs='+', default=[], metavar='PART',
+        choices=['functional', 'diffusion', 'voxelwise', 'expression', 'mediation'], help='parts to leave out',
+    )  # fmt: skip
+
+
+def _add_parameters(group: Any, parameters: type[Parameters]) -> None:
+    hints = get_type_hints(parameters)
+    for field in dataclasses.fields(parameters):  # type: ignore[arg-type]
+        meta, name = field.metadata, option_name(field.name)
+        unit = f' [{meta["unit"]}]' if meta['unit'] else ''
+        shown = '' if field.default in (None, (), False) else f' (default: {field.default})'
+        text = f'{meta["help"]}{unit}{shown}'.replace('%', '%%')
+        if hints[field.name] is bool:
+            group.add_argument(name, action='store_true', help=text)
+            continue
+        group.add_argument(
+            name, default=field.default, help=text, **_type_of(hints[field.name], meta['metavar'])
+        )
+
+
+def _type_of(hint: Any, metavar: str | None) -> dict[str, Any]:
+    """Return argparse keywords for a type hint of a parameter class."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _type_of(next(a for a in arguments if a is not type(None)), metavar)
+    if origin is tuple:
+        return {**_type_of(arguments[0], metavar), 'nargs': '+'}
+    if origin is Literal:
+        return {'choices': arguments}
+    return {'type': hint, 'metavar': metavar or {int: 'N', float: 'X'}.get(hint, 'CHOICE')}
+
+
+def memory_gb(text: str) -> float:
+    """Read a memory size in GB; a bare number is MB, as in fMRIPrep.
+
+    Examples
+    --------
+    >>> memory_gb('16G'), memory_gb('2048'), memory_gb('512MB')
+    (16.0, 2.0, 0.5)
+
+    """
+    scale = {'G': 1.0, 'M': 1 / 1024, 'T': 1024.0, 'K': 1 / 1024**2}
+    word = text.strip().upper().removesuffix('B')
+    unit = word[-1:] if word[-1:] in scale else 'M'
+    try:
+        value = float(word.rstrip('GMTK')) * scale[unit]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'{text!r} is no memory size; write for example 16G') from None
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f'{text!r}: memory must be above 0')
+    return value
+
+
+def labels(words: Sequence[str], prefix: str) -> tuple[str, ...]:
+    """Return labels without their prefix; a word that is a text file is read, one label a line."""
+    expanded = [
+        line
+        for word in words
+        for line in (Path(word).read_text().split() if Path(word).is_file() else [word])
+    ]
+    return tuple(dict.fromkeys(word.removeprefix(prefix) for word in expanded))
+
+
+def make_settings(argv: Sequence[str] | None = None) -> Settings:
+    """Parse the command line.
+
+    Raises
+    ------
+    ParameterError
+        Wrong usage.
+    LevelError
+        Unknown analysis level.
+
+    """
+    options = build_parser().parse_args(argv)
+    if options.analysis_level not in LEVELS:
+        raise LevelError(
+            f'analysis level {options.analysis_level!r} is unknown. Offered: {", ".join(LEVELS)}'
+        )
+    fields = [field.name for field in dataclasses.fields(FunctionalParams)]
+    values = {name: getattr(options, name) for name in fields}
+    values['ignore'] = tuple(values['ignore'])
+    command = ['clbpe', *(sys.argv[1:] if argv is None else argv)]
+    return Settings(
+        bids_dir=options.bids_dir,
+        output_dir=options.output_dir,
+        level=options.analysis_level,
+        work_dir=(options.work_dir or Path('work')).absolute(),
+        participant_label=labels(options.participant_label, 'sub-'),
+        session_label=labels(options.session_label, 'ses-'),
+        task_id=labels(options.task_id, 'task-'),
+        run=labels(options.run, 'run-'),
+        derivatives=tuple(_named_path(word) for word in options.derivatives),
+        bids_filters=_read_filters(options.bids_filter_file),
+        bids_database_dir=options.bids_database_dir,
+        nprocs=1 if options.low_mem else options.nprocs or available_cores(),
+        omp_nthreads=options.omp_nthreads,
+        memory_gb=options.mem or available_memory_gb(),
+        plugin=_read_plugin(options.use_plugin),
+        random_seed=options.random_seed,
+        sloppy=options.sloppy,
+        skip=tuple(options.skip),
+        overwrite=options.overwrite,
+        reports_only=options.reports_only,
+        boilerplate_only=options.boilerplate_only,
+        write_graph=options.write_graph,
+        resource_monitor=options.resource_monitor,
+        stop_on_first_crash=options.stop_on_first_crash,
+        clean_workdir=options.clean_workdir,
+        dry_run=options.dry_run,
+        verbosity=options.verbose,
+        command=shlex.join(str(word) for word in command),
+        functional=FunctionalParams(**values),
+    )
+
+
+def _named_path(word: str) -> tuple[str, Path]:
+    name, equals, path = word.partition('=')
+    return (name, Path(path)) if equals else (Path(word).name, Path(word))
+
+
+def _read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
+    if path is None:
+        return {}
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise ParameterError(f'--bids-filter-file {path}: {error}') from error
+
+
+def _read_plugin(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    import yaml
+
+    try:
+        return dict(yaml.safe_load(path.read_text()))
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise ParameterError(f'--use-plugin {path}: {error}') from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status."""
+    os.environ.setdefault('NO_ET', '1')
+    os.environ.setdefault('TEMPLATEFLOW_AUTOUPDATE', 'off')
+    os.environ.setdefault('MPLBACKEND', 'Agg')
+    try:
+        settings = make_settings(argv)
+        # ITK reads its number of threads once per process, before antspyx is imported
+        os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(settings.omp_nthreads)
+        check_folders(settings)
+        if settings.level == 'group':
+            raise DatasetError('the group level is not part of this version yet; nothing was computed.')
+        from .participant import run_participants
+
+        return run_participants(settings)
+    except ClbpeError as error:
+        print(f'clbpe: {error}', file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print('clbpe: interrupted; run the same command again to resume.', file=sys.stderr)
+        return 75

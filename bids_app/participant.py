@@ -1,0 +1,273 @@
+"""The participant level: inputs to workflows to files, then the report."""
+
+import logging
+import re
+import shutil
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipelines import errors
+from pipelines.errors import ClbpeError, StoppedError
+
+from . import __version__
+from .derivatives import (
+    CONNECTIVITY,
+    DENOISED,
+    FIGURES,
+    Derivative,
+    atlas_label,
+    derivative_name,
+    write_dataset_files,
+)
+from .inputs import Absence, BoldRun, ParticipantInputs, collect, participants
+from .manifest import is_current, write_manifest
+from .settings import Settings
+
+LIBRARIES = (
+    'nipype',
+    'niworkflows',
+    'pybids',
+    'nilearn',
+    'nibabel',
+    'dipy',
+    'antspyx',
+    'numpy',
+    'scipy',
+    'matplotlib',
+)
+_PRECEDENCE = (75, 73, 1, 65, 66)
+"""Order in which one exit status is chosen when several participants failed in different ways."""
+
+
+class Failure(NamedTuple):
+    """A step that failed."""
+
+    label: str
+    node: str
+    message: str
+    exit_code: int
+
+
+def run_participants(settings: Settings) -> int:
+    """Process the selected participants and return the exit status."""
+    chosen = participants(settings)
+    found = [_collect(settings, label) for label in chosen]
+    if settings.dry_run:
+        _print_plan(found)
+        return 0
+    settings.output_dir.mkdir(parents=True, exist_ok=True)
+    write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
+    failures = [
+        Failure(p.label, 'inputs', a.reason, 66)
+        for p in found for a in p.absent
+        if a.is_error and (not p.runs or settings.task_id)
+    ]  # fmt: skip
+    pending = [p for p in found if p.runs and not _is_done(settings, p)]
+    if settings.reports_only:
+        pending = []
+    run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
+    if pending:
+        failures += _run(settings, pending, run_id)
+    for person in found:
+        own = [f for f in failures if f.label == person.label]
+        if person in pending or own:
+            _write_record(settings, person, own, run_id)
+    _report(settings, [p.label for p in found if p in pending or settings.reports_only])
+    return _conclude(settings, found, pending, failures)
+
+
+def _collect(settings: Settings, label: str) -> ParticipantInputs:
+    try:
+        return collect(settings, label)
+    except errors.MissingInputError as error:
+        return ParticipantInputs(label, [], [Absence('bold', str(error), is_error=True)])
+
+
+def _print_plan(found: list[ParticipantInputs]) -> None:
+    for person in found:
+        for run in person.runs:
+            print(f'sub-{person.label}: {run.bold}')
+        for absence in person.absent:
+            print(f'sub-{person.label}: no {absence.modality}: {absence.reason}')
+
+
+def _input_files(person: ParticipantInputs) -> list[Path]:
+    return [
+        path for run in person.runs for path in (run.bold, run.mask, run.confounds, run.confounds_metadata)
+    ]
+
+
+def _is_done(settings: Settings, person: ParticipantInputs) -> bool:
+    parameters = settings.parameters()
+    files = _input_files(person)
+    return is_current(settings.output_dir, person.label, parameters, files, overwrite=settings.overwrite)
+
+
+def planned(settings: Settings, run: BoldRun) -> Iterator[tuple[Derivative, Path]]:
+    """Yield every file of a run: its row of the table and its path."""
+    params = settings.functional
+    atlas = atlas_label(params.nac, params.mpfc)
+    for row in (*CONNECTIVITY, *(DENOISED if params.write_denoised else ()), *FIGURES):
+        name = derivative_name(run.entities, row, space=run.space, res=run.res, atlas=atlas)
+        yield row, settings.output_dir / name
+
+
+def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> list[Failure]:
+    """Build and run one workflow for all participants; return what failed."""
+    from nipype import config
+    from nipype import logging as nipype_logging
+
+    crash_dir = settings.work_dir / 'crashes' / run_id
+    config.update_config({
+        'execution': {
+            'poll_sleep_duration': '0.05',
+            'crashdump_dir': str(crash_dir),
+            'crashfile_format': 'txt',
+            'hash_method': 'timestamp',
+            'stop_on_first_crash': str(settings.stop_on_first_crash).lower(),
+            'create_report': 'false',
+        },
+        'logging': {'workflow_level': 'INFO' if settings.verbosity else 'ERROR', 'interface_level': 'ERROR'},
+    })  # fmt: skip
+    nipype_logging.update_logging(config)
+    if not settings.verbosity:
+        for name in ('nipype.workflow', 'nipype.interface', 'nipype.utils'):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    from .assemble import build_workflow
+    from .progress import Progress
+
+    workflow = build_workflow(settings, people)
+    _write_methods(settings, workflow.visit_desc())
+    if settings.boilerplate_only:
+        return []
+    if settings.write_graph:
+        workflow.write_graph(graph2use='colored', dotfilename=str(settings.output_dir / 'logs' / 'graph.dot'))
+    with Progress(len(workflow.list_node_names())) as progress:
+        try:
+            _execute(settings, workflow, progress)
+        except StoppedError:
+            raise
+        except Exception as error:
+            if not crash_dir.is_dir():
+                traceback.print_exc()
+                return [Failure(p.label, 'workflow', f'{type(error).__name__}: {error}', 1) for p in people]
+    return _read_crashes(crash_dir)
+
+
+def _execute(settings: Settings, workflow: Any, progress: Any) -> None:
+    arguments: dict[str, Any] = {'status_callback': progress.on_status}
+    if settings.plugin:
+        arguments |= settings.plugin.get('plugin_args', {})
+        workflow.run(plugin=settings.plugin['plugin'], plugin_args=arguments)
+    elif settings.nprocs > 1:
+        from .plugin import GuardedMultiProc
+
+        arguments |= {
+            'n_procs': settings.nprocs,
+            'memory_gb': settings.memory_gb,
+            'raise_insufficient': False,
+        }
+        workflow.run(plugin=GuardedMultiProc(plugin_args=arguments))
+    else:
+        workflow.run(plugin='Linear', plugin_args=arguments)
+
+
+def _read_crashes(crash_dir: Path) -> list[Failure]:
+    """Return one failure per crash file, with the status of the error that was raised."""
+    failures = []
+    for path in sorted(crash_dir.glob('crash-*.txt')) if crash_dir.is_dir() else []:
+        text = path.read_text(errors='replace')
+        node = re.search(r'^Node: (\S+)', text, re.MULTILINE)
+        name = node.group(1) if node else path.name
+        label = re.search(r'sub_([A-Za-z0-9]+)_wf', name)
+        raised = re.findall(r'^\s*(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit)\b): (.*)$', text, re.MULTILINE)
+        kinds = [(getattr(errors, kind, None), message) for kind, message in raised]
+        own = [
+            (kind, message)
+            for kind, message in kinds
+            if isinstance(kind, type) and issubclass(kind, ClbpeError)
+        ]
+        message = own[0][1] if own else (raised[-1][1] if raised else 'see the crash file')
+        code = own[0][0].exit_code if own else 1
+        failures.append(Failure(label.group(1) if label else '?', name, f'{message}', code))
+    return failures
+
+
+def _write_methods(settings: Settings, description: str) -> None:
+    from .report import write_methods
+
+    write_methods(description, settings.output_dir / 'logs', versions=versions())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the program and the libraries it computes with."""
+    known = {'clbpe': __version__, 'python': sys.version.split()[0]}
+    for name in LIBRARIES:
+        try:
+            known[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return known
+
+
+def _write_record(
+    settings: Settings, person: ParticipantInputs, failures: list[Failure], run_id: str
+) -> None:
+    """Write the record of this run and, if nothing failed, the manifest."""
+    from .derivatives import replace_json
+
+    files = _input_files(person)
+    record = {
+        'command': settings.command,
+        'started': run_id.split('_')[0],
+        'versions': versions(),
+        'parameters': settings.parameters(),
+        'inputs': [{'path': str(path), 'kind': path.name.split('.')[0].split('_')[-1]} for path in files],
+        'absent': [{'modality': a.modality, 'reason': a.reason} for a in person.absent],
+        'errors': [{'node': f.node, 'message': f.message} for f in failures],
+    }
+    folder = settings.output_dir / f'sub-{person.label}' / 'log' / run_id
+    replace_json(record, folder / 'run.json')
+    crashes = settings.work_dir / 'crashes' / run_id
+    for crash in crashes.glob(f'crash-*sub_{person.label}_wf*') if crashes.is_dir() else []:
+        shutil.copyfile(crash, folder / crash.name)
+    if not failures:
+        outputs = [path for run in person.runs for _, path in planned(settings, run) if path.is_file()]
+        write_manifest(settings.output_dir, person.label, settings.parameters(), files, outputs)
+
+
+def _report(settings: Settings, labels: list[str]) -> None:
+    from .report import assemble_report
+
+    for label in labels:
+        if (settings.output_dir / f'sub-{label}').is_dir():
+            print(f'report: {assemble_report(settings.output_dir, label)}')
+
+
+def _conclude(
+    settings: Settings,
+    found: list[ParticipantInputs],
+    pending: list[ParticipantInputs],
+    failures: list[Failure],
+) -> int:
+    for failure in failures:
+        print(f'clbpe: sub-{failure.label}, {failure.node}: {failure.message}', file=sys.stderr)
+    if failures:
+        people = ', '.join(sorted({f'sub-{f.label}' for f in failures}))
+        print(
+            f'clbpe: finished with errors for {people}; valid results are in {settings.output_dir}',
+            file=sys.stderr,
+        )
+        codes = {f.exit_code for f in failures}
+        return next(code for code in _PRECEDENCE if code in codes)
+    if settings.clean_workdir:
+        shutil.rmtree(settings.work_dir / 'clbpe_wf', ignore_errors=True)
+    done = len(found) - len(pending)
+    print(f'clbpe: {len(pending)} processed, {done} already up to date; results in {settings.output_dir}')
+    return 0

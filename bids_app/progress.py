@@ -1,0 +1,71 @@
+"""Which step of which participant runs and how many are left: a bar on a terminal, lines in a log."""
+
+import sys
+import time
+from typing import Any, TextIO
+
+
+class Progress:
+    """Counts nodes as they finish; give :meth:`on_status` to Nipype as ``status_callback``."""
+
+    def __init__(self, total: int, stream: TextIO | None = None) -> None:
+        self.total, self.done = total, 0
+        self.stream = stream or sys.stdout
+        self.started: dict[str, float] = {}
+        self.failed: list[str] = []
+        self._bar: Any = None
+        if self.stream.isatty():
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
+
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn('{task.description}'),
+            )
+            self._bar = Bar(*columns)
+            self._task = self._bar.add_task('starting', total=total)
+
+    def __enter__(self) -> 'Progress':
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def on_status(self, node: Any, status: str, result: Any = None) -> None:
+        """Take a node's change of state: ``start``, ``end`` or ``exception``."""
+        name = step_name(str(node.fullname or node.name))
+        if status == 'start':
+            self.started[name] = time.monotonic()
+            self._show(name, 'running')
+            return
+        self.done += 1
+        if status == 'exception':
+            self.failed.append(name)
+        seconds = time.monotonic() - self.started.pop(name, time.monotonic())
+        self._show(name, f'{"FAILED" if status == "exception" else "done"} in {seconds:.0f} s')
+
+    def _show(self, name: str, state: str) -> None:
+        if self._bar:
+            self._bar.update(self._task, completed=self.done, description=f'{name} {state}')
+        else:
+            print(f'[{min(self.done, self.total)}/{self.total}] {name} {state}', file=self.stream, flush=True)
+
+
+def step_name(fullname: str) -> str:
+    """Return a node's name for people.
+
+    Examples
+    --------
+    >>> step_name('clbpe_wf.sub_01_wf.ses_pre_task_rest_wf.connectivity_wf.clean')
+    'sub-01 ses-pre task-rest: clean'
+
+    """
+    *workflows, node = fullname.split('.')
+    named = [w.removesuffix('_wf') for w in workflows if w.startswith(('sub_', 'ses_', 'task_'))]
+    entities = ' '.join('-'.join(pair) for w in named for pair in zip(w.split('_')[::2], w.split('_')[1::2]))
+    return f'{entities}: {node.replace("_", " ")}' if entities else node

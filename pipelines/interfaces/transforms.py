@@ -1,0 +1,62 @@
+"""Read and write transforms on disk: ITK text for linear ones, a displacement field otherwise."""
+
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+from nitransforms.linear import Affine
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .images import open_image
+
+Array = NDArray[np.floating]
+
+_LPS = np.array([-1, -1, 1], dtype=np.float32)
+_DISPLACEMENT = 'vector'  # NIfTI intent 1007
+
+
+def write_linear(path: Path, matrix: Array) -> Path:
+    """Write a (4, 4) RAS matrix, points of fixed to points of moving, as an ITK text transform."""
+    Affine(np.asarray(matrix, dtype=float)).to_filename(path, fmt='itk')
+    return path
+
+
+def read_linear(path: Path) -> Array:
+    """Return the (4, 4) RAS matrix of an ITK text transform.
+
+    Raises
+    ------
+    DataError
+        If the file is no linear ITK transform.
+
+    """
+    try:
+        matrix = Affine.from_filename(path, fmt='itk').matrix
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        raise DataError(f'{path} is not a linear ITK transform: {error}') from error
+    return np.asarray(matrix, dtype=float).reshape(4, 4)
+
+
+def write_field(path: Path, field: Array, affine: Array) -> Path:
+    """Write a displacement field (i, j, k, 3) in RAS mm as ``antsApplyTransforms`` reads it."""
+    image = nb.Nifti1Image((np.asarray(field, dtype=np.float32) * _LPS)[:, :, :, None, :], affine)
+    image.header.set_intent(_DISPLACEMENT)
+    image.header.set_xyzt_units('mm')
+    nb.save(image, path)
+    return path
+
+
+def read_field(path: Path) -> tuple[Array, Array]:
+    """Return a displacement field (i, j, k, 3) in RAS mm and its affine.
+
+    Raises
+    ------
+    DataError
+        If the image does not have the shape (i, j, k, 1, 3).
+
+    """
+    image = open_image(path)
+    if image.ndim != 5 or image.shape[3:] != (1, 3):
+        raise DataError(f'{path} has the shape {image.shape}; a displacement field has (i, j, k, 1, 3)')
+    return np.asarray(image.dataobj, dtype=np.float32)[:, :, :, 0] * _LPS, image.affine

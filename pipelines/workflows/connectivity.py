@@ -1,0 +1,122 @@
+"""Denoising, regions, seed-based and intrinsic connectivity of one run in template space."""
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from ..interfaces.connectivity import MapIntrinsic, MapSeeds
+from ..interfaces.denoise import CleanSeries, MakeDesign, WriteDenoised
+from ..interfaces.regions import MakeRegions
+from ..params import FunctionalParams
+
+_INPUTS = ('bold', 'bold_mask', 'confounds', 'confounds_metadata')
+_SOURCES = {
+    'design': ('design', 'outliers'),
+    'regions': ('regions',),
+    'clean': ('timeseries', 'coverage', 'mean_bold', 'analysis_mask', 'carpet'),
+    'seeds': ('relmat', 'seed_maps'),
+    'intrinsic': ('icc', 'iccadj', 'iccnorm', 'qc', 'metadata'),
+}
+_PRESETS = {
+    'acompcor': 'six motion parameters and their derivatives, five white-matter and five cerebrospinal-fluid '
+    'components of aCompCor [@behzadi2007] and cosines',
+    '24p': '24 motion parameters [@friston1996]',
+    'conn': 'motion parameters with derivatives and aCompCor components [@behzadi2007], then a hard-cut '
+    'filter of the mirrored series as CONN does [@whitfieldgabrieli2012]',
+    'gsr': 'motion parameters with derivatives, aCompCor components [@behzadi2007], cosines '
+    'and the global signal',
+    'none': 'no confounds',
+}
+
+
+def init_connectivity_wf(
+    *, params: FunctionalParams, t_r: float, space: str, series_gb: float = 1.0, name: str = 'connectivity_wf'
+) -> LiterateWorkflow:
+    """Clean one run and map its connectivity.
+
+    Parameters
+    ----------
+    params
+        Denoising, regions, smoothing.
+    t_r
+        Repetition time, s.
+    space
+        Template space of the series.
+    series_gb
+        Size of the series as float32, which the memory of nodes is estimated from.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    bold, bold_mask, confounds, confounds_metadata
+        4D series and mask in ``space``; confounds table and JSON with fMRIPrep's names.
+
+    Outputs
+    -------
+    design, outliers, qc, timeseries, coverage, relmat
+        Tables (qc is JSON).
+    seed_maps
+        Fisher z maps, one per region label.
+    icc, iccadj, iccnorm
+        Maps of intrinsic connectivity.
+    mean_bold, analysis_mask, regions, carpet
+        What figures are drawn from.
+    denoised, denoised_smoothed
+        4D series, only with ``params.write_denoised``.
+    metadata
+        Counts and flags for sidecars.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = _describe(params, space)
+    inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
+    outputs = [field for fields in _SOURCES.values() for field in fields]
+    outputnode = pe.Node(
+        IdentityInterface(fields=[*outputs, 'denoised', 'denoised_smoothed']), name='outputnode'
+    )
+    masked_gb = 0.3 * series_gb  # about a quarter of the grid is brain
+    nodes = {
+        'design': pe.Node(MakeDesign(params=params, t_r=t_r), name='design', mem_gb=0.3),
+        'regions': pe.Node(
+            MakeRegions(space=space, nac=params.nac, mpfc=params.mpfc), name='regions', mem_gb=0.6
+        ),
+        'clean': pe.Node(CleanSeries(fwhm=params.fwhm, t_r=t_r), name='clean', mem_gb=0.3 + 4 * masked_gb),
+        'seeds': pe.Node(MapSeeds(), name='seeds', mem_gb=0.3 + 3 * masked_gb),
+        'intrinsic': pe.Node(
+            MapIntrinsic(icc_mask=params.icc_mask), name='intrinsic', mem_gb=0.3 + 3 * masked_gb
+        ),
+    }
+    workflow.connect([
+        (inputnode, nodes['design'], [(f, f) for f in ('bold', 'confounds', 'confounds_metadata')]),
+        (inputnode, nodes['regions'], [('bold_mask', 'bold_mask')]),
+        (inputnode, nodes['clean'], [(f, f) for f in ('bold', 'bold_mask', 'confounds')]),
+        (nodes['design'], nodes['clean'], [(f, f) for f in ('operator', 'metadata')]),
+        (nodes['regions'], nodes['clean'], [(f, f) for f in ('regions', 'grey_matter', 'brain')]),
+        (nodes['clean'], nodes['seeds'], [(f, f) for f in ('smoothed', 'analysis_mask', 'timeseries')]),
+        (nodes['clean'], nodes['intrinsic'], [(f, f) for f in ('smoothed', 'analysis_mask', 'metadata')]),
+        (nodes['regions'], nodes['intrinsic'], [('grey_matter', 'grey_matter')]),
+    ])  # fmt: skip
+    for source, fields in _SOURCES.items():
+        workflow.connect([(nodes[source], outputnode, [(f, f) for f in fields])])
+    if params.write_denoised:
+        write = pe.Node(WriteDenoised(), name='write_denoised', mem_gb=0.3 + 2 * series_gb)
+        workflow.connect([
+            (inputnode, write, [('bold', 'bold')]),
+            (nodes['clean'], write, [(f, f) for f in ('analysis_mask', 'cleaned', 'smoothed')]),
+            (write, outputnode, [(f, f) for f in ('denoised', 'denoised_smoothed')]),
+        ])  # fmt: skip
+    return workflow
+
+
+def _describe(params: FunctionalParams, space: str) -> str:
+    where = 'brain' if params.icc_mask == 'brain' else 'grey matter'
+    band = f'frequencies outside {params.high_pass:g}-{params.low_pass:g} Hz'
+    return f"""\
+Nuisance regression used {_PRESETS[params.denoising]}; these, a linear trend and {band} were removed \
+together [@hallquist2013; @lindquist2019], fitted on the kept volumes only. Regions were the nucleus \
+accumbens (*{params.nac}*) and the medial prefrontal cortex (*{params.mpfc}*) in {space} [@desikan2006]. \
+Region series are means of unsmoothed voxels; maps come from data smoothed inside the brain mask \
+({params.fwhm:g} mm FWHM). Connectivity is the Fisher z of Pearson's r. Intrinsic connectivity is the root \
+mean square of a voxel's correlations with all voxels of the {where} [@martuzzi2011].
+"""
