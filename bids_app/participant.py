@@ -139,6 +139,8 @@ def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> li
     if not settings.verbosity:
         for name in ('nipype.workflow', 'nipype.interface', 'nipype.utils'):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+    from nipype.interfaces.utility import IdentityInterface
+
     from .assemble import build_workflow
     from .progress import Progress
 
@@ -148,7 +150,8 @@ def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> li
         return []
     if settings.write_graph:
         workflow.write_graph(graph2use='colored', dotfilename=str(settings.output_dir / 'logs' / 'graph.dot'))
-    with Progress(len(workflow.list_node_names())) as progress:
+    nodes = [n for n in workflow._get_all_nodes() if not isinstance(n.interface, IdentityInterface)]
+    with Progress(len(nodes)) as progress:
         try:
             _execute(settings, workflow, progress)
         except StoppedError:

@@ -46,8 +46,9 @@ class Progress:
         self.done += 1
         if status == 'exception':
             self.failed.append(name)
-        seconds = time.monotonic() - self.started.pop(name, time.monotonic())
-        self._show(name, f'{"FAILED" if status == "exception" else "done"} in {seconds:.0f} s')
+        state = 'FAILED' if status == 'exception' else 'done'
+        began = self.started.pop(name, None)  # steps run in this process never report a start
+        self._show(name, state if began is None else f'{state} in {time.monotonic() - began:.0f} s')
 
     def _show(self, name: str, state: str) -> None:
         if self._bar:

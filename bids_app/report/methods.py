@@ -43,11 +43,11 @@ class Reference(NamedTuple):
 
 
 def read_bibliography(text: str) -> dict[str, dict[str, str]]:
-    """Return the entries of a BibTeX text with one ``name = {value}`` per line.
+    r"""Return the entries of a BibTeX text with one ``name = {value}`` per line.
 
     Examples
     --------
-    >>> read_bibliography('@misc{a,\\n  title = {T},\\n  year = {2020}\\n}')
+    >>> read_bibliography('@misc{a,\n  title = {T},\n  year = {2020}\n}')
     {'a': {'type': 'misc', 'title': 'T', 'year': '2020'}}
 
     """
@@ -70,9 +70,7 @@ def cited_keys(markdown: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def write_methods(
-    description: str, folder: Path, *, versions: Mapping[str, str] | None = None
-) -> Path:
+def write_methods(description: str, folder: Path, *, versions: Mapping[str, str] | None = None) -> Path:
     """Write ``CITATION.md`` and the entries that it cites as ``CITATION.bib``.
 
     Parameters

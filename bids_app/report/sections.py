@@ -61,8 +61,8 @@ FIGURES = (
         'normalization',
         'T1w',
         'T1-weighted image to template',
-        'The outlines are those of the template, on both images. Move the slider or let the images alternate: '
-        'ventricles, outer border and deep nuclei should stay where they are.',
+        'The outlines are those of the template, on both images. Move the slider or let the images '
+        'alternate: ventricles, outer border and deep nuclei should stay where they are.',
         'Cuts through the template brain and, at the same places, through the normalised T1-weighted image, '
         'both with the outlines of the template.',
         ('Template', 'This person'),
@@ -93,7 +93,7 @@ FIGURES = (
         'bold',
         'Signal before and after denoising',
         'Top: head movement from one volume to the next (FD; dashed: the limit) and overall signal change '
-        '(DVARS). Below: one line per voxel, grouped by tissue, in the same grey scale before and after. '
+        '(DVARS). Below: one line per voxel, grouped by tissue, each in units of its own standard deviation. '
         'Vertical stripes that remain after denoising are changes shared by the whole brain, as movement and '
         'breathing cause them. Yellow columns are volumes that were left out.',
         'Traces of framewise displacement and DVARS over time, above two carpet plots of the signal of '
@@ -103,18 +103,18 @@ FIGURES = (
         'relmat',
         'bold',
         'Connectivity between the regions',
-        'Fisher z of each pair of regions; the framed cell is the outcome of this study. Hatched cells pair a '
-        'region with a part of itself and are high by construction.',
-        'Matrix of Fisher z between left, right and bilateral nucleus accumbens and medial prefrontal cortex; '
-        'the numbers are in the table of connectivity.',
+        'Fisher z of each pair of regions; the framed cell is the outcome of this study. Hatched cells pair '
+        'a region with a part of itself and are high by construction.',
+        'Matrix of Fisher z between left, right and bilateral nucleus accumbens and medial prefrontal '
+        'cortex; the numbers are in the table of connectivity.',
     ),
     FigureSpec(
         'seed',
         'bold',
         'Seed-to-voxel connectivity',
-        'One row per seed. Red: signal goes up and down with the seed; blue: in opposition to it. Solid lines '
-        'enclose positive, dashed lines negative values beyond 3.29 standard errors (p < 0.001 for a single '
-        'voxel, not corrected for the number of voxels); weaker values are shown fainter, not hidden.',
+        'One row per seed. Red: signal goes up and down with the seed; blue: in opposition to it. Solid '
+        'lines enclose positive, dashed lines negative values beyond 3.29 standard errors (p < 0.001 for a '
+        'single voxel, not corrected for the number of voxels); weaker values are shown fainter, not hidden.',
         'Rows of cuts through the brain, one row per seed region, with Fisher z in colour from blue '
         '(negative) over white (zero) to red (positive).',
     ),
@@ -123,8 +123,8 @@ FIGURES = (
         'bold',
         'Intrinsic connectivity',
         'Upper row: root mean square of the correlations of each voxel with all others; the colour scale '
-        'begins at the value that noise alone would give. Lower row: the same map as ranks on a normal scale, '
-        'red above and blue below the median of the brain.',
+        'begins at the value that noise alone would give. Lower row: the same map as ranks on a normal '
+        'scale, red above and blue below the median of the brain.',
         'Two rows of cuts through the brain with maps of intrinsic connectivity.',
     ),
 )

@@ -9,6 +9,7 @@ from typing import IO, Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 
 from ..errors import DataError
 
@@ -34,7 +35,7 @@ def open_image(path: Path) -> nb.Nifti1Image:
         raise DataError(f'{path} is empty (0 bytes). Copy or fetch the file again.')
     try:
         image = nb.load(path)
-    except (nb.filebasedimages.ImageFileError, EOFError, OSError, zlib.error) as error:
+    except (ImageFileError, EOFError, OSError, zlib.error) as error:
         raise DataError(f'{path} cannot be read as NIfTI ({error}). Copy or fetch the file again.') from error
     if not isinstance(image, nb.Nifti1Image):
         raise DataError(f'{path} is no NIfTI file. Convert it.')

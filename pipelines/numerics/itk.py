@@ -6,14 +6,14 @@ ITK counts millimetres in LPS; the sign change happens in this module and nowher
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ants
 import numpy as np
 from ants.internal import get_lib_fn, get_pointer_string, process_arguments
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 # two equal registrations agree to the last bit only with one thread; ITK reads this once
 os.environ.setdefault('ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS', '1')

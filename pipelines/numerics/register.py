@@ -6,7 +6,7 @@ moving one.
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ants
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .itk import Stage, read_itk_field, read_itk_linear, run_registration, to_itk
 from .resample import apply_field, apply_linear, coarsen, covering_grid, grid_points, resample
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 
 class Warp(NamedTuple):

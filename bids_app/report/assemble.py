@@ -1,0 +1,279 @@
+"""Assemble the report of one participant from the derivatives on disk."""
+
+import base64
+import io
+import logging
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from pipelines.errors import MissingInputError
+from pipelines.params import FunctionalParams, option_name
+
+from . import results
+from .methods import BIBLIOGRAPHY, render_methods, replace_text
+from .records import RunRecord, Scan, entities_of, read_json, read_record, read_scans
+from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
+
+LOGGER = logging.getLogger(__name__)
+
+_TEMPLATES = Path(__file__).with_name('templates')
+_QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
+
+REGIONS = {
+    'NAcL': 'Nucleus accumbens, left',
+    'NAcR': 'Nucleus accumbens, right',
+    'NAc': 'Nucleus accumbens, both sides',
+    'mPFCL': 'Medial prefrontal cortex, left',
+    'mPFCR': 'Medial prefrontal cortex, right',
+    'mPFC': 'Medial prefrontal cortex, both sides',
+}
+
+FACTS = (
+    ('Spaces', 'Template space of maps', '{}'),
+    ('Preset', 'Denoising preset', '{}'),
+    ('NVolumes', 'Volumes acquired', '{:.0f}'),
+    ('NKept', 'Volumes analysed', '{:.0f}'),
+    ('NLeftOut', 'Volumes left out', '{}'),
+    ('MinutesKept', 'Time analysed', '{:.1f} min'),
+    ('DegreesOfFreedom', 'Degrees of freedom left after denoising', '{:.4g}'),
+    ('MeanFD', 'Mean head movement between volumes (FD)', '{:.2f} mm'),
+    ('NVoxels', 'Voxels in intrinsic connectivity', '{:.0f}'),
+    ('TemplateMaskOverlap', 'Share of the template’s mask that was scanned', '{:.0%}'),
+    ('ICCNoiseFloor', 'Intrinsic connectivity of noise alone', '{:.3f}'),
+)
+"""Quality of a scan: key in its sidecars, words, format; what a scan lacks is not shown."""
+
+
+class Figure(NamedTuple):
+    """A figure of the page: its description and its content as a data URI."""
+
+    spec: FigureSpec
+    name: str
+    source: str
+    width: int
+    height: int
+
+
+def assemble_report(output_dir: Path, participant_label: str, *, page: Path | None = None) -> Path:
+    """Write the report of a participant: one page that needs no other file and no network.
+
+    Parameters
+    ----------
+    output_dir
+        Dataset of derivatives.
+    participant_label
+        With or without ``sub-``.
+    page
+        File to write; default ``<output_dir>/sub-<label>.html``.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MissingInputError
+        If the participant has no folder in ``output_dir``.
+
+    """
+    output_dir, participant = Path(output_dir), f'sub-{participant_label.removeprefix("sub-")}'
+    if not (output_dir / participant).is_dir():
+        raise MissingInputError(
+            f'{output_dir / participant} does not exist: there is nothing to report for {participant}. '
+            'Run the participant level first, without --reports-only'
+        )
+    scans, record = read_scans(output_dir, participant), read_record(output_dir, participant)
+    methods, references = _methods(output_dir, record)
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        fixed=fixed, percent=percent, anchor=anchor, sentence=sentence, label=label, moment=moment
+    )
+    html = environment.get_template('report.html').render(
+        participant=participant,
+        dataset=read_json(output_dir / 'dataset_description.json').get('Name') or output_dir.resolve().name,
+        record=record,
+        flags=results.flags(record, scans),
+        scans=scans,
+        pooled=results.pooled(scans),
+        parameters=parameters(record),
+        chapters=[chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
+        methods=methods,
+        references=references,
+        regions=REGIONS,
+        results=results,
+        facts=facts,
+    )
+    return replace_text(page or output_dir / f'{participant}.html', html)
+
+
+def _methods(output_dir: Path, record: RunRecord) -> tuple[str, list[Any]]:
+    """Return the methods of the last run, else those of the dataset, as HTML with references."""
+    folders = [folder for folder in (record.folder, output_dir / 'logs') if folder]
+    found = next((folder for folder in folders if (folder / 'CITATION.md').is_file()), None)
+    if found is None:
+        return '', []
+    bibliography = found / 'CITATION.bib'
+    source = bibliography if bibliography.is_file() else BIBLIOGRAPHY
+    text = (found / 'CITATION.md').read_text(encoding='utf-8')
+    return render_methods(text, source.read_text(encoding='utf-8'))
+
+
+def _chapter(chapter: Chapter, scans: list[Scan]) -> dict[str, Any] | None:
+    """Return a chapter with the scans that have figures or tables in it."""
+    parts = []
+    for scan in scans:
+        figures = [
+            _figure(path) for path in scan.figures if entities_of(path.name)['suffix'] in chapter.suffixes
+        ]
+        figures.sort(
+            key=lambda figure: FIGURES.index(figure.spec) if figure.spec in FIGURES else len(FIGURES)
+        )
+        tables = 'task' in entities_of(f'{scan.name}_x') and 'bold' in chapter.suffixes
+        if figures or (tables and (scan.coverage or scan.relmat or facts(scan))):
+            parts.append({'scan': scan, 'figures': figures, 'tables': tables})
+    return {'chapter': chapter, 'parts': parts} if parts else None
+
+
+def _figure(path: Path) -> Figure:
+    entities = entities_of(path.name)
+    desc, suffix = entities.get('desc', ''), entities['suffix']
+    unknown = FigureSpec(desc, suffix, desc or path.stem, '', f'Figure {path.stem}')
+    spec = next((f for f in FIGURES if (f.desc, f.suffix) == (desc, suffix)), unknown)
+    source, width, height = embed(path)
+    return Figure(spec, path.name, source, width, height)
+
+
+def embed(path: Path) -> tuple[str, int, int]:
+    """Return a picture as data URI with its width and height in pixels (0 for SVG)."""
+    if path.suffix == '.svg':
+        content, kind, size = path.read_bytes(), 'svg+xml', (0, 0)
+    else:
+        buffer = io.BytesIO()
+        with Image.open(path) as image:
+            size = image.size
+            image.convert('RGB').save(buffer, 'webp', quality=_QUALITY, use_sharp_yuv=True)
+        content, kind = buffer.getvalue(), 'webp'
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}', *size
+
+
+def facts(scan: Scan) -> list[tuple[str, str]]:
+    """Return the quality of a scan in words and formatted numbers."""
+    known = dict(scan.facts)
+    if isinstance(reasons := known.get('NLeftOut'), dict):
+        known['NLeftOut'] = (
+            ', '.join(f'{n} {why.replace("_", " ")}' for why, n in reasons.items() if n) or '0'
+        )
+    if seconds := results.number(known.get('SecondsKept')):
+        known['MinutesKept'] = seconds / 60
+    rows = []
+    for key, words, form in FACTS:
+        value = known.get(key) if form == '{}' else results.number(known.get(key))
+        if value is not None:
+            rows.append((words, form.format(value)))
+    return rows
+
+
+def parameters(record: RunRecord) -> list[tuple[str, str, str]]:
+    """Return option, value with unit, and help of every recorded parameter, the known ones first."""
+    known = FunctionalParams.__dataclass_fields__
+    names = [
+        *(name for name in known if name in record.parameters),
+        *(n for n in record.parameters if n not in known),
+    ]
+    rows = []
+    for name in names:
+        about = known[name].metadata if name in known else {}
+        value = record.parameters[name]
+        items = value if isinstance(value, list | dict) else ['default' if value in (None, '') else value]
+        text = ', '.join(map(str, items)) or 'none'
+        unit = about.get('unit', '') if isinstance(value, int | float) else ''
+        rows.append((option_name(name), f'{text} {unit}'.strip(), about.get('help', '')))
+    return rows
+
+
+def fixed(value: Any, digits: int = 2) -> str:
+    """Return a number with a true minus sign; ``n/a`` for none.
+
+    Examples
+    --------
+    >>> fixed('-0.123'), fixed('n/a'), fixed(-0.001)
+    ('−0.12', 'n/a', '0.00')
+
+    """
+    found = results.number(value)
+    if found is None:
+        return 'n/a'
+    text = f'{found:.{digits}f}'
+    return text.replace('-', '' if float(text) == 0 else '−')
+
+
+def percent(value: Any) -> str:
+    """Return a share in percent; ``n/a`` for none.
+
+    Examples
+    --------
+    >>> percent('0.417')
+    '42 %'
+
+    """
+    found = results.number(value)
+    return 'n/a' if found is None else f'{100 * found:.0f} %'
+
+
+def anchor(text: str) -> str:
+    """Return a text as the target of a link.
+
+    Examples
+    --------
+    >>> anchor('sub-02_ses-pre 1')
+    'sub-02_ses-pre-1'
+
+    """
+    return '-'.join(text.split())
+
+
+def sentence(text: str) -> str:
+    """Return a text with its first letter large and the others as they are.
+
+    Examples
+    --------
+    >>> sentence('session T1')
+    'Session T1'
+
+    """
+    return text[:1].upper() + text[1:]
+
+
+def label(help_text: str) -> str:
+    """Return the first words of an option's help.
+
+    Examples
+    --------
+    >>> label('nucleus accumbens: harvard-oxford, sphere:X,Y,Z,R'), label('lower edge (0 = none)')
+    ('Nucleus accumbens', 'Lower edge')
+
+    """
+    return sentence(re.split(r' \(|[:;]', help_text)[0])
+
+
+def moment(started: str) -> str:
+    """Return date and time of a run to the minute.
+
+    Examples
+    --------
+    >>> moment('20260102-101112'), moment('2026-01-02T10:11:12')
+    ('2026-01-02 10:11', '2026-01-02 10:11')
+
+    """
+    return re.sub(r'^(\d{4})-?(\d\d)-?(\d\d)[-T ](\d\d):?(\d\d).*$', r'\1-\2-\3 \4:\5', started)

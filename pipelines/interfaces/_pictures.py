@@ -1,0 +1,121 @@
+"""What the figures of images share: sample a file at the places of a montage, choose cuts, save."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel as nb
+import numpy as np
+from matplotlib.figure import Figure
+from nibabel.spatialimages import SpatialImage
+from numpy.typing import NDArray
+
+from .. import figures
+from ..errors import DataError
+from ..figures import Outline
+from ..numerics.resample import apply_linear, sample
+
+Array = NDArray[Any]
+
+_MARGIN = 6.0  # mm around the brain
+
+
+class Figured(NamedTuple):
+    """Output of every figure."""
+
+    figure: Path
+
+
+def load(path: Path) -> SpatialImage:
+    """Open an image."""
+    image = nb.load(path)
+    assert isinstance(image, SpatialImage)
+    return image
+
+
+def values_of(image: SpatialImage, volume: int | None = None) -> Array:
+    """Return a volume as finite float32 (i, j, k)."""
+    data = image.dataobj if volume is None or image.ndim < 4 else image.dataobj[..., volume]
+    values = np.asarray(data, dtype=np.float32).reshape(image.shape[:3])
+    return values if np.isfinite(values).all() else np.nan_to_num(values)
+
+
+def on(
+    place: figures.Montage,
+    path: Path,
+    *,
+    labels: tuple[int, ...] | None = None,
+    matrix: Array | None = None,
+) -> Array:
+    """Sample an image (or the inside of some of its labels) at the pixels of a montage."""
+    image = load(path)
+    values = values_of(image)
+    if labels is not None:
+        values = np.logical_or.reduce([values == label for label in labels]).astype(np.float32)
+    points = place.points.reshape(-1, 3)
+    points = points if matrix is None else apply_linear(matrix, points)
+    return sample(values, image.affine, points, 1).reshape(place.points.shape[:2])
+
+
+def three_planes(mask: Path) -> figures.Montage:
+    """Return seven axial, seven coronal and six sagittal cuts through what is above 0.
+
+    Raises
+    ------
+    DataError
+        If nothing is.
+
+    """
+    image = load(mask)
+    inside = values_of(image) > 0
+    if not inside.any():
+        raise DataError(f'{mask}: no voxel is above 0, so that there is no brain to show')
+    span = [np.flatnonzero(inside.any(axis=other))[[0, -1]] for other in ((1, 2), (0, 2), (0, 1))]
+    corners = apply_linear(image.affine, np.stack(np.meshgrid(*span), axis=-1).reshape(-1, 3))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    rows = [
+        [(axis, at) for at in figures.spread(low[axis], high[axis], n)]
+        for axis, n in ((2, 7), (1, 7), (0, 6))
+    ]
+    return figures.montage(rows, np.round([low - _MARGIN, high + _MARGIN]))
+
+
+def centre(image: SpatialImage, volume: int) -> Array | None:
+    """Return the centroid in RAS mm of what is above 0, or None if nothing is."""
+    inside = np.argwhere(values_of(image, volume) > 0)
+    return apply_linear(image.affine, inside.astype(float)).mean(axis=0) if len(inside) else None
+
+
+def rows_through(centres: dict[str, Array | None]) -> list[list[tuple[int, float]]]:
+    """Return a row of cuts through both sides of each structure that has voxels."""
+    rows = []
+    for structure in sorted({name.rstrip('LR') for name in centres}, reverse=True):
+        sides = [centres.get(structure + side) for side in 'LR']
+        found = [centre for centre in sides if centre is not None]
+        if found:
+            middle = np.mean(found, axis=0)
+            rows.append([*((0, c[0]) for c in found), (1, middle[1]), (2, middle[2])])
+    return rows or [[(0, 0.0), (1, 0.0), (2, 0.0)]]
+
+
+def region_outline(
+    place: figures.Montage, image: SpatialImage, volume: int, name: str, flags: str
+) -> Outline:
+    """Return the border of one region; dashed and called flagged if it has flags."""
+    inside = (values_of(image, volume) > 0).astype(np.float32)
+    canvas = sample(inside, image.affine, place.points.reshape(-1, 3), 1)
+    flagged = flags not in ('', 'n/a')
+    return Outline(
+        canvas.reshape(place.points.shape[:2]),
+        figures.BLUE if name.startswith('NAc') else figures.YELLOW,
+        f'{name}: flagged' if flagged else name,
+        'dashed' if flagged else 'solid',
+        1.5,
+    )
+
+
+def save(figure: Figure, path: Path) -> Figured:
+    """Write a figure as PNG at its own resolution and colours."""
+    path.unlink(missing_ok=True)
+    colour = figure.get_facecolor()
+    figure.savefig(path, dpi=figure.dpi, facecolor=colour)
+    return Figured(path)

@@ -1,0 +1,234 @@
+"""Figures of the report as files: sample the images at the places of a montage, draw, save.
+
+Every function returns one PNG; the application names it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from nitransforms.linear import Affine
+
+from .. import figures
+from ..figures import Outline, Overlay
+from ._interface import interface
+from ._pictures import Figured, centre, load, on, region_outline, rows_through, save, three_planes
+from .regions import LABELS
+
+_MNI_BOX = np.array([[-78.0, -112, -68], [78, 80, 88]])
+_MAP_CUTS = [(0, -9.0), (0, 2.0), (0, 9.0), (1, 12.0), (1, 44.0), (2, -8.0), (2, 28.0)]
+"""Cuts through the nucleus accumbens, the medial prefrontal and the posterior cingulate cortex (mm)."""
+
+
+def plot_mask(t1w_preproc: Path, t1w_mask: Path, t1w_dseg: Path, *, out_dir: Path) -> Figured:
+    """Draw the T1-weighted image with the brain mask and the tissue borders.
+
+    Parameters
+    ----------
+    t1w_preproc, t1w_mask
+        Image and brain mask (0, 1) on any grid of the same space.
+    t1w_dseg
+        Tissue labels: 1 grey matter, 2 white matter, 3 cerebrospinal fluid.
+
+    """
+    place = three_planes(t1w_mask)
+    return save(
+        figures.draw_montage(
+            place,
+            on(place, t1w_preproc),
+            outlines=[
+                Outline(on(place, t1w_mask), figures.ORANGE, 'brain mask'),
+                Outline(on(place, t1w_dseg, labels=(1, 2)), figures.GREEN, 'outer border of grey matter'),
+                Outline(on(place, t1w_dseg, labels=(2,)), figures.BLUE, 'white matter'),
+            ],
+        ),
+        out_dir / 'mask.png',
+    )
+
+
+def plot_normalization(template: Path, t1w_std: Path, space: str, *, out_dir: Path) -> Figured:
+    """Draw the template's brain above the normalised T1-weighted image, with the template's borders.
+
+    Parameters
+    ----------
+    template, t1w_std
+        Brain of the template (0 outside) and the image resampled to it.
+    space
+        Name of the template.
+
+    """
+    place = three_planes(template)
+    fixed = on(place, template)
+    # in a T1-weighted brain about the brightest 40 % of voxels are white matter
+    bright = np.percentile(fixed[fixed > 0], 60)
+    outlines = [
+        Outline((fixed > 0).astype(float), figures.ORANGE, 'brain of the template'),
+        Outline(fixed / bright / 2, figures.BLUE, 'bright tissue of the template'),
+    ]
+    images = (fixed, on(place, t1w_std))
+    names = (f'Template {space}', 'This person, normalised')
+    return save(figures.draw_pair(place, images, names, outlines), out_dir / 'normalization.png')
+
+
+def plot_coregistration(
+    boldref: Path, t1w_preproc: Path, t1w_mask: Path, t1w_dseg: Path, bold2anat_xfm: Path, *, out_dir: Path
+) -> Figured:
+    """Draw the T1-weighted image above the BOLD reference moved onto it, with tissue borders.
+
+    Parameters
+    ----------
+    boldref
+        BOLD reference in its own space.
+    t1w_preproc, t1w_mask, t1w_dseg
+        Anatomical image, brain mask and tissue labels (1 grey, 2 white matter, 3 fluid).
+    bold2anat_xfm
+        ITK text transform that resamples ``boldref`` onto the anatomical grid.
+
+    """
+    place = three_planes(t1w_mask)
+    matrix = Affine.from_filename(bold2anat_xfm, fmt='itk').matrix
+    outlines = [
+        Outline(on(place, t1w_dseg, labels=(1, 2)), figures.ORANGE, 'outer border of grey matter'),
+        Outline(on(place, t1w_dseg, labels=(2,)), figures.BLUE, 'white matter'),
+    ]
+    images = (on(place, t1w_preproc), on(place, boldref, matrix=matrix))
+    names = ('T1-weighted image', 'Functional (BOLD) reference')
+    return save(figures.draw_pair(place, images, names, outlines), out_dir / 'coregistration.png')
+
+
+def plot_regions(
+    mean_bold: Path, regions: Path, coverage: Path, analysis_mask: Path | None = None, *, out_dir: Path
+) -> Figured:
+    """Draw the regions on the mean BOLD image; flagged ones are dashed and named so.
+
+    Parameters
+    ----------
+    mean_bold
+        Mean image before denoising.
+    regions
+        One volume per region, in the order of ``coverage``, above 0 inside.
+    coverage
+        Table with the columns ``region`` and ``flags``.
+    analysis_mask
+        Voxels that were analysed, on the grid of ``mean_bold``.
+
+    """
+    table = pd.read_csv(coverage, sep='\t', keep_default_na=False)
+    image = load(regions)
+    centres = {name: centre(image, number) for number, name in enumerate(table['region'])}
+    place = figures.montage(rows_through(centres), _MNI_BOX, 0.75)
+    outlines = [
+        region_outline(place, image, number, row.region, row.flags)
+        for number, row in enumerate(table.itertuples())
+        if row.region[-1] in 'LR'
+    ]
+    if analysis_mask is not None:
+        outlines.append(Outline(on(place, analysis_mask), '#aaaaaa', 'voxels analysed', 'dotted'))
+    figure = figures.draw_montage(place, on(place, mean_bold), outlines=outlines)
+    return save(figure, out_dir / 'regions.png')
+
+
+def plot_carpet(carpet: Path, fd_threshold: float = 0.0, *, out_dir: Path) -> Figured:
+    """Draw motion, DVARS and the voxels' series before and after denoising.
+
+    Parameters
+    ----------
+    carpet
+        NumPy archive with ``before``, ``after``, ``tissue``, ``kept``, ``fd``, ``dvars``, ``t_r``.
+    fd_threshold
+        Framewise displacement above which volumes were left out, in mm (0 = none).
+
+    """
+    with np.load(carpet) as archive:
+        arrays = dict(archive)
+    series = arrays.pop('before'), arrays.pop('after'), arrays.pop('tissue').astype(str)
+    t_r = float(arrays.pop('t_r'))
+    known = {key: arrays[key] for key in ('kept', 'fd', 'dvars')}
+    figure = figures.draw_carpet(*series, **known, t_r=t_r, fd_threshold=fd_threshold)
+    return save(figure, out_dir / 'carpet.png')
+
+
+def plot_seed_maps(
+    seed_maps: list[Path], mean_bold: Path, metadata: dict, background: Path | None = None, *, out_dir: Path
+) -> Figured:
+    """Draw one row of cuts per seed map.
+
+    Parameters
+    ----------
+    seed_maps
+        Fisher z, one map per label of :data:`~pipelines.interfaces.regions.LABELS`.
+    mean_bold
+        Grey image beneath the maps unless ``background`` is given.
+    metadata
+        ``DegreesOfFreedom`` nu: the outline is at 3.29 standard errors, |z| = 3.29 / sqrt(nu - 2)
+        (two-sided p < 0.001 for one voxel, not corrected for their number).
+
+    """
+    place, row = (figures.montage([_MAP_CUTS] * n, _MNI_BOX, 1.5) for n in (len(seed_maps), 1))
+    z = np.vstack([on(row, path) for path in seed_maps])
+    nu = metadata.get('DegreesOfFreedom')
+    level = 3.29 / np.sqrt(nu - 2) if nu and nu > 2 else None
+    limit = float(np.clip(np.percentile(np.abs(z[z != 0]), 98), 1.5 * (level or 0.2), 1)) if z.any() else 1.0
+    unit = 'Fisher z' + (f' (outlined: |z| > {level:.2f})' if level else '')
+    overlay = Overlay(z, (-limit, limit), 'RdBu_r', unit, level)
+    grey = np.vstack([on(row, background or mean_bold)] * len(seed_maps))
+    figure = figures.draw_montage(place, grey, overlays=[overlay], row_names=LABELS[: len(seed_maps)])
+    return save(figure, out_dir / 'seed.png')
+
+
+def plot_intrinsic(
+    icc: Path,
+    iccnorm: Path,
+    mean_bold: Path,
+    metadata: dict,
+    background: Path | None = None,
+    *,
+    out_dir: Path,
+) -> Figured:
+    """Draw intrinsic connectivity: root mean square of r above, its normalised form below.
+
+    Parameters
+    ----------
+    icc, iccnorm
+        Root mean square correlation (0 to 1) and rank-based inverse-normal values.
+    mean_bold
+        Grey image beneath the maps unless ``background`` is given.
+    metadata
+        ``ICCNoiseFloor``: the lower end of the colour scale of ``icc``.
+
+    """
+    place, row = (figures.montage([_MAP_CUTS] * n, _MNI_BOX, 1.5) for n in (2, 1))
+    raw, normal, grey = (on(row, path) for path in (icc, iccnorm, background or mean_bold))
+    nothing = np.full_like(raw, np.nan)
+    top = float(np.percentile(raw[raw > 0], 99.5)) if (raw > 0).any() else 1.0
+    floor = min(float(metadata.get('ICCNoiseFloor') or 0), 0.9 * top)
+    overlays = [
+        Overlay(np.vstack([nothing, normal]), (-3.0, 3.0), 'RdBu_r', 'lower row: normalised'),
+        Overlay(np.vstack([raw, nothing]), (floor, top), 'viridis', 'upper row: RMS r'),
+    ]
+    names = ['ICC (root mean square of r)', 'ICC, normalised']
+    figure = figures.draw_montage(place, np.vstack([grey, grey]), overlays=overlays, row_names=names)
+    return save(figure, out_dir / 'icc.png')
+
+
+def plot_relmat(relmat: Path, *, out_dir: Path) -> Figured:
+    """Draw the matrix of Fisher z between regions.
+
+    Parameters
+    ----------
+    relmat
+        Table whose first column ``node`` names the rows.
+
+    """
+    table = pd.read_csv(relmat, sep='\t', index_col='node')
+    return save(figures.draw_relmat(table.to_numpy(float), list(table.columns)), out_dir / 'relmat.png')
+
+
+PlotMask = interface(plot_mask)
+PlotNormalization = interface(plot_normalization)
+PlotCoregistration = interface(plot_coregistration)
+PlotRegions = interface(plot_regions)
+PlotCarpet = interface(plot_carpet)
+PlotSeedMaps = interface(plot_seed_maps)
+PlotIntrinsic = interface(plot_intrinsic)
+PlotRelmat = interface(plot_relmat)

@@ -1,0 +1,185 @@
+"""The participant level from end to end on a small preprocessed run: files, resumption, refusals."""
+
+import json
+import re
+import shutil
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.cli import main
+from bids_app.manifest import manifest_path
+from pipelines.interfaces.templates import target_brain
+from pipelines.numerics.clean import MOTION
+
+VOXEL = 4
+STEM = 'sub-01_ses-pre_task-rest'
+SPACE = 'space-MNI152NLin6Asym_res-2'
+
+
+def write_confounds(folder, rng, n_volumes):
+    table = pd.DataFrame(
+        {m + s: 0.02 * rng.standard_normal(n_volumes) for s in ('', '_derivative1') for m in MOTION}
+    )
+    masks = {f'a_comp_cor_{i:02d}': {'Mask': ('CSF', 'WM')[i % 2]} for i in range(10)}
+    for name in [*masks, 'global_signal', 'std_dvars']:
+        table[name] = rng.standard_normal(n_volumes)
+    table['framewise_displacement'] = 0.1
+    table.loc[0, 'framewise_displacement'] = np.nan
+    table.to_csv(folder / f'{STEM}_desc-confounds_timeseries.tsv', sep='\t', index=False, na_rep='n/a')
+    (folder / f'{STEM}_desc-confounds_timeseries.json').write_text(json.dumps(masks))
+
+
+def write_dataset(root, rng, n_volumes=150):
+    folder = root / 'sub-01' / 'ses-pre' / 'func'
+    folder.mkdir(parents=True)
+    about = {'Name': 'simulated', 'BIDSVersion': '1.9.0', 'DatasetType': 'derivative'}
+    (root / 'dataset_description.json').write_text(json.dumps(about))
+    brain = nb.load(target_brain('MNI152NLin6Asym'))
+    data = np.asarray(brain.dataobj, np.float32)[::VOXEL, ::VOXEL, ::VOXEL]
+    affine = brain.affine @ np.diag([VOXEL, VOXEL, VOXEL, 1])
+    series = (data / 8)[..., None] * (1 + 0.01 * rng.standard_normal((*data.shape, n_volumes)))
+    image = nb.Nifti1Image(series.astype(np.float32), affine)
+    image.header.set_zooms((VOXEL, VOXEL, VOXEL, 2.0))
+    image.header.set_xyzt_units('mm', 'sec')
+    nb.save(image, folder / f'{STEM}_{SPACE}_desc-preproc_bold.nii.gz')
+    (folder / f'{STEM}_{SPACE}_desc-preproc_bold.json').write_text('{"RepetitionTime": 2.0}')
+    nb.save(
+        nb.Nifti1Image((data > 0).astype(np.uint8), affine), folder / f'{STEM}_{SPACE}_desc-brain_mask.nii.gz'
+    )
+    write_confounds(folder, rng, n_volumes)
+    return root
+
+
+@pytest.fixture(scope='module')
+def preprocessed(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp('fmriprep'), np.random.default_rng(1))
+
+
+@pytest.fixture
+def copy(preprocessed, tmp_path):
+    shutil.copytree(preprocessed, tmp_path / 'fmriprep')
+    return tmp_path / 'fmriprep'
+
+
+def run(root, out, *words):
+    return main([
+        str(root), str(out), 'participant', '-d', f'fmriprep={root}', '-w', str(out.parent / 'work'),
+        '--nprocs', '1', *words,
+    ])  # fmt: skip
+
+
+def checksums(out):
+    return {
+        p.relative_to(out): p.read_bytes()
+        for p in sorted(out.rglob('sub-01_*'))
+        if p.suffix in {'.tsv', '.gz'}
+    }
+
+
+@pytest.fixture(scope='module')
+def finished(preprocessed, tmp_path_factory):
+    out = tmp_path_factory.mktemp('run') / 'out'
+    assert run(preprocessed, out) == 0
+    return out
+
+
+def test_everything_is_written(finished):
+    func = finished / 'sub-01' / 'ses-pre' / 'func'
+    for name in (
+        f'{SPACE}_seg-NAc_stat-fisherz_boldmap.nii.gz',
+        f'{SPACE}_stat-icc_boldmap.nii.gz',
+        f'{SPACE}_stat-iccadj_boldmap.json',
+        f'{SPACE}_atlas-HarvardOxfordFrontalMedial_stat-fisherz_relmat.tsv',
+        'desc-denoise_qc.json',
+    ):
+        assert (func / f'{STEM}_{name}').is_file()
+    page = (finished / 'sub-01.html').read_text()
+    assert len(list((finished / 'sub-01' / 'figures').glob('*.png'))) == 5
+    assert not re.findall(r'(?:src=|<link[^>]*href=)["\']?https?:', page)
+    assert manifest_path(finished, '01').is_file()
+
+
+def test_sidecars_say_what_the_value_rests_on(finished):
+    sidecar = finished / 'sub-01/ses-pre/func' / f'{STEM}_{SPACE}_stat-icc_boldmap.json'
+    content = json.loads(sidecar.read_text())
+    assert {'DegreesOfFreedom', 'ICCNoiseFloor', 'NVoxels', 'Sources', 'Units', 'Resolution'} <= set(content)
+    assert content['Sources'][0].startswith('bids:')
+
+
+def test_second_run_does_nothing(finished, preprocessed, capsys):
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob('*boldmap*')}
+    assert run(preprocessed, finished) == 0
+    assert 'already up to date' in capsys.readouterr().out
+    assert {p: p.stat().st_mtime_ns for p in finished.rglob('*boldmap*')} == before
+
+
+def test_other_parameters_need_overwrite(finished, preprocessed, capsys):
+    assert run(preprocessed, finished, '--fwhm', '4') == 73
+    assert 'fwhm' in capsys.readouterr().err
+
+
+def test_reports_only_rebuilds_the_page(finished, preprocessed):
+    (finished / 'sub-01.html').unlink()
+    assert run(preprocessed, finished, '--reports-only') == 0
+    assert (finished / 'sub-01.html').is_file()
+
+
+def test_lost_output_is_made_again_with_the_same_bytes(finished, preprocessed):
+    before = checksums(finished)
+    lost = next(finished.rglob('*stat-icc_boldmap.nii.gz'))
+    lost.unlink()
+    assert run(preprocessed, finished) == 0
+    after = checksums(finished)
+    assert set(after) == set(before)
+    assert [p for p in after if after[p] != before[p]] == []
+
+
+def truncate(func):
+    path = next(func.glob('*bold.nii.gz'))
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def shorten_confounds(func):
+    path = next(func.glob('*timeseries.tsv'))
+    pd.read_csv(path, sep='\t').iloc[:-1].to_csv(path, sep='\t', index=False)
+
+
+def drop_repetition_time(func):
+    next(func.glob('*bold.json')).write_text('{}')
+
+
+def drop_confounds(func):
+    next(func.glob('*timeseries.tsv')).unlink()
+
+
+@pytest.mark.parametrize(
+    ('harm', 'words', 'code', 'says'),
+    [
+        (truncate, [], 65, 'volume'),
+        (shorten_confounds, [], 65, '149 rows'),
+        (drop_repetition_time, [], 66, 'RepetitionTime'),
+        (drop_confounds, [], 66, 'confounds table'),
+        (lambda func: None, ['--task-id', 'nback'], 66, 'nback'),
+        (lambda func: None, ['--low-pass', '0.03'], 65, '20 are needed'),
+        (lambda func: None, ['--output-space', 'MNI152NLin2009cAsym'], 66, 'MNI152NLin2009cAsym'),
+    ],
+)
+def test_bad_input_has_its_code_and_leaves_nothing_half_written(
+    copy, tmp_path, capsys, harm, words, code, says
+):
+    harm(copy / 'sub-01/ses-pre/func')
+    assert run(copy, tmp_path / 'out', *words) == code
+    message = capsys.readouterr().err
+    assert says in message
+    assert 'sub-01' in message
+    assert not list((tmp_path / 'out').rglob('*boldmap*'))
+    assert not manifest_path(tmp_path / 'out', '01').exists()
+
+
+def test_dry_run_writes_nothing(copy, tmp_path, capsys):
+    assert run(copy, tmp_path / 'out', '--dry-run') == 0
+    assert 'desc-preproc_bold' in capsys.readouterr().out
+    assert not (tmp_path / 'out').exists()
