@@ -202,8 +202,9 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
     values['ignore'] = tuple(values['ignore'])
     command = ['clbpe', *(sys.argv[1:] if argv is None else argv)]
     return Settings(
-        bids_dir=options.bids_dir,
-        output_dir=options.output_dir,
+        # nodes run in folders of their own, so no path may stay relative
+        bids_dir=options.bids_dir.absolute(),
+        output_dir=options.output_dir.absolute(),
         level=options.analysis_level,
         work_dir=(options.work_dir or Path('work')).absolute(),
         participant_label=labels(options.participant_label, 'sub-'),
@@ -236,7 +237,8 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
 
 def _named_path(word: str) -> tuple[str, Path]:
     name, equals, path = word.partition('=')
-    return (name, Path(path)) if equals else (Path(word).name, Path(word))
+    folder = Path(path if equals else word).absolute()
+    return (name if equals else folder.name), folder
 
 
 def _read_filters(path: Path | None) -> dict[str, dict[str, Any]]:

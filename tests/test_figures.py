@@ -333,7 +333,7 @@ class TestRelmat:
         image = figures.draw_relmat(self.matrix(), list(self.labels)).axes[0].images[0]
         low, high = image.get_clim()
         assert low == -high
-        assert high == 2.0  # left and right accumbens are a pair like others
+        assert high == 1.0  # left and right accumbens (2.0) are a pair like others; the scale ends at 1
 
     def test_a_region_with_its_part_is_hatched_and_sets_no_limit(self) -> None:
         z = self.matrix().copy()

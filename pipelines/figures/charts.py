@@ -154,7 +154,8 @@ def draw_relmat(z: Array, labels: list[str], *, primary: tuple[str, str] = ('NAc
     n = len(labels)
     shown = np.array(z, dtype=float)
     hidden = np.array([[a.startswith(b) or b.startswith(a) for b in labels] for a in labels])
-    limit = max(np.nanmax(np.abs(np.where(hidden, np.nan, shown)), initial=0), 0.3)
+    # beyond 1 (r = 0.76) the numbers say more than a colour that would pale all others
+    limit = float(np.clip(np.nanmax(np.abs(np.where(hidden, np.nan, shown)), initial=0), 0.3, 1))
     figure = Figure(figsize=(6.4, 5.4), dpi=130, facecolor='white')
     axes = figure.add_axes((0.13, 0.1, 0.7, 0.86))
     colours = axes.imshow(np.where(hidden, np.nan, shown), cmap='RdBu_r', vmin=-limit, vmax=limit)

@@ -110,3 +110,12 @@ def test_module_and_version():
         check=True,
     )
     assert done.stdout.startswith('clbpe ')
+
+
+def test_relative_paths_become_absolute(dataset, monkeypatch):
+    """Nodes run in their own folders; a relative output would land there."""
+    monkeypatch.chdir(dataset.parent)
+    settings = cli.make_settings(['data', 'out', 'participant', '-d', 'fmriprep=data', '-w', 'work'])
+    paths = (settings.bids_dir, settings.output_dir, settings.work_dir, settings.derivatives[0][1])
+    assert all(path.is_absolute() for path in paths)
+    assert settings.output_dir == dataset.parent / 'out'

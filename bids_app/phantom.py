@@ -1,0 +1,278 @@
+"""Simulated datasets on disk: raw BIDS, or derivatives laid out as fMRIPrep does."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel as nb
+import numpy as np
+from scipy import ndimage
+
+from pipelines.errors import OutputError, ParameterError
+from pipelines.interfaces import templates
+from pipelines.numerics import regions as region_tools
+from pipelines.numerics import simulate, simulate_confounds
+from pipelines.numerics.resample import apply_field, apply_linear, grid_points, resample, sample
+
+from .phantom_files import Given, read_confounds, write_json, write_nifti, write_table
+
+_BRAINS = {
+    'MNI152NLin6Asym': 'MNI152_T1_1mm_brain.nii.gz',
+    'MNI152NLin2009cAsym': 'mni_icbm152_t1_tal_nlin_asym_09c_brain.nii.gz',
+}
+_HARVARD_OXFORD_SPACE = 'MNI152NLin6Asym'
+_LABELS = {'NAc': (104, 112), 'mPFC': (48, 49)}
+_BOX_MM = np.array([[-30.0, -5, -45], [30, 75, 15]])
+"""Corners that hold both regions, so that only this part of the atlas is classified."""
+
+_NETWORK_CENTRE, _NETWORK_RADIUS = (0.0, -55.0, 30.0), 25.0
+_RHO, _RHO_CHANGE = 0.6, -0.25
+_VERSION = '0.1.0'
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to simulate; the fields are the options of the command line."""
+
+    directory: Path
+    participants: int = 2
+    sessions: tuple[str, ...] | list[str] = ('pre', 'post')
+    layout: str = 'fmriprep'
+    n_volumes: int = 240
+    t_r: float = 2.0
+    voxel_size: float | None = None
+    space: str = 'MNI152NLin6Asym'
+    seed: int = 1
+    confounds: Path | None = None
+
+
+class Anatomy(NamedTuple):
+    """A template brain on a grid, with the regions to plant in."""
+
+    brain: np.ndarray
+    affine: np.ndarray
+    mask: np.ndarray
+    tissues: simulate.Tissues
+    regions: np.ndarray
+    network: np.ndarray
+
+
+class Person(NamedTuple):
+    """One session of one participant: labels, folder and random numbers of its own."""
+
+    subject: str
+    session: str
+    rho: float
+    rng: np.random.Generator
+
+    @property
+    def prefix(self) -> str:
+        """Return the start of the file names."""
+        return f'sub-{self.subject}_ses-{self.session}'
+
+    def folder(self, root: Path, kind: str) -> Path:
+        """Return the folder of ``anat`` or ``func``, made if absent."""
+        path = root / f'sub-{self.subject}' / f'ses-{self.session}' / kind
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def write_dataset(request: Request) -> None:
+    """Write the dataset, with one line of progress per session.
+
+    Raises
+    ------
+    OutputError
+        The folder holds something already.
+    ParameterError
+        The run is too short for series between 0.01 and 0.08 Hz.
+
+    """
+    root = request.directory
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise OutputError(f'{root} is not an empty folder. Give a new one.')
+    if request.n_volumes * request.t_r < 60:
+        raise ParameterError(
+            f'{request.n_volumes} volumes of {request.t_r:g} s are too short: 60 s are needed.'
+        )
+    if request.seed < 0:
+        raise ParameterError(f'--seed {request.seed}: 0 or a positive number is needed.')
+    given = read_confounds(request.confounds) if request.confounds else None
+    voxel = request.voxel_size or {'fmriprep': 2.0, 'raw': 3.0}[request.layout]
+    # the raw head is made from the same grid at 2 mm: an EPI holds no finer detail
+    anatomy = load_anatomy(request.space, voxel if request.layout == 'fmriprep' else 2.0)
+    root.mkdir(parents=True, exist_ok=True)
+    people = list(draw_people(request))
+    truth: dict[str, Any] = {'Seed': request.seed, 'Space': request.space, 'Runs': {}}
+    for number, person in enumerate(people, 1):
+        print(f'[{number}/{len(people)}] sub-{person.subject} ses-{person.session}', flush=True)
+        if request.layout == 'fmriprep':
+            planted = write_fmriprep(request, anatomy, voxel, person, given)
+        else:
+            from .phantom_raw import write_raw
+
+            planted = write_raw(request, anatomy, voxel, person)
+        truth['Runs'][f'{person.prefix}_task-rest'] = planted
+    write_top(request, root)
+    write_json(root / 'sourcedata' / 'truth.json', truth)
+
+
+def draw_people(request: Request) -> Iterable[Person]:
+    """Yield every session; the correlation falls from the first to the last in the exercise arm."""
+    width = max(2, len(str(request.participants)))
+    for number in range(request.participants):
+        typical = _RHO + 0.1 * np.random.default_rng([request.seed, number]).uniform(-1, 1)
+        for order, session in enumerate(request.sessions):
+            rng = np.random.default_rng([request.seed, number, order + 1])
+            progress = order / max(1, len(request.sessions) - 1)
+            change = _RHO_CHANGE * progress * (number % 2 == 0) + rng.uniform(-0.05, 0.05)
+            yield Person(f'{number + 1:0{width}d}', session, round(float(typical + change), 4), rng)
+
+
+def template_path(space: str) -> Path:
+    """Return the 1 mm brain of a template space."""
+    # always the built-in one: bytes must not depend on what TemplateFlow's folder holds
+    return templates.harvard_oxford().parents[1] / 'templates' / _BRAINS[space]
+
+
+@cache
+def region_labels() -> tuple[np.ndarray, np.ndarray]:
+    """Return Harvard-Oxford labels (-1 = none) around the regions, winner takes all, and their affine."""
+    image = nb.load(templates.harvard_oxford())
+    corners = apply_linear(np.linalg.inv(image.affine), _BOX_MM).round().astype(int)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    box = np.asarray(image.dataobj)[tuple(slice(a, b) for a, b in zip(low, high))]
+    affine = image.affine.copy()
+    affine[:3, 3] = apply_linear(image.affine, low)
+    return region_tools.winner_take_all(np.ascontiguousarray(box), 25), affine
+
+
+@cache
+def load_anatomy(space: str, voxel: float) -> Anatomy:
+    """Return a template brain at ``voxel`` mm on the box of its own grid."""
+    image = nb.load(template_path(space))
+    fine = np.asarray(image.dataobj, np.float32)
+    shape = tuple(int(np.ceil(n / voxel)) for n in image.shape)
+    affine = image.affine @ np.diag([voxel, voxel, voxel, 1.0])
+    width = 0.4 * voxel if voxel > 1 else 0.0
+    brain = resample(ndimage.gaussian_filter(fine, width), image.affine, shape, affine)
+    inside = resample((fine > 0).astype(np.float32), image.affine, shape, affine) > 0.5
+    inside = ndimage.binary_fill_holes(inside)
+    # the template leaves the ventricles empty: they hold fluid
+    brain = np.where(inside, np.maximum(brain, 0.3 * np.percentile(fine[fine > 0], 99)), 0)
+    points = grid_points(shape, affine)
+    distance = np.linalg.norm(points - np.array(_NETWORK_CENTRE), axis=1).reshape(shape)
+    planted = np.stack([plant_region(name, space, points).reshape(shape) & inside for name in _LABELS])
+    network = np.exp(-0.5 * (distance / _NETWORK_RADIUS) ** 2)
+    return Anatomy(brain, affine, inside, simulate.classify(brain), planted, network)
+
+
+def plant_region(name: str, space: str, points: np.ndarray) -> np.ndarray:
+    """Return which points (N, 3) of ``space`` lie in a region, both sides together."""
+    if space != _HARVARD_OXFORD_SPACE:
+        points = _to_atlas_space(space, points)
+    labels, affine = region_labels()
+    # shifted by one, because points beyond the box are given 0
+    return np.isin(sample(labels + 1.0, affine, points, 0).round() - 1, _LABELS[name])
+
+
+def _to_atlas_space(space: str, points: np.ndarray) -> np.ndarray:
+    from pipelines.interfaces.transforms import read_field
+
+    field, _ = templates.between_templates(_HARVARD_OXFORD_SPACE, space)
+    return points if field is None else apply_field(*read_field(field), points)
+
+
+def write_fmriprep(
+    request: Request, anatomy: Anatomy, voxel: float, person: Person, given: Given | None
+) -> dict[str, Any]:
+    """Write one preprocessed run and return what was planted."""
+    folder = person.folder(request.directory, 'func')
+    n_volumes = len(given.motion) if given else request.n_volumes
+    known = (given.motion, given.components) if given else (None, None)
+    sources = simulate.draw_sources(n_volumes, request.t_r, person.rho, person.rng, *known)
+    if given:
+        sources = sources._replace(physiology=given.components[:, :3])
+    a = anatomy
+    weights = simulate.source_weights(a.tissues, a.regions, a.network, a.mask, person.rng)
+    series = simulate.simulate_series(simulate.baseline(a.brain, a.mask), weights, sources, person.rng)
+    stem = folder / f'{person.prefix}_task-rest'
+    if given:
+        Path(f'{stem}_desc-confounds_timeseries.tsv').write_bytes(given.table)
+        Path(f'{stem}_desc-confounds_timeseries.json').write_bytes(given.metadata)
+    else:
+        # the accumbens is as bright as white matter: its signal must not become a confound
+        free = ~np.any(a.regions, axis=0)
+        white = ndimage.binary_erosion(a.tissues.white)
+        masks = {
+            'CSF': (a.tissues.csf & free)[a.mask],
+            'WM': ((white if np.sum(white) > 50 else a.tissues.white) & free)[a.mask],
+        }
+        table, metadata = simulate_confounds.confounds(series, masks, sources.motion, request.t_r)
+        write_table(Path(f'{stem}_desc-confounds_timeseries.tsv'), table)
+        write_json(Path(f'{stem}_desc-confounds_timeseries.json'), metadata)
+    _write_images(request, anatomy, voxel, f'{stem}_space-{request.space}', series)
+    fd = simulate_confounds.framewise_displacement(sources.motion)
+    return {
+        'NAcMPFCCorrelation': person.rho,
+        'FisherZ': float(np.arctanh(person.rho)),
+        'MeanFD': float(np.nanmean(fd)),
+        'NVoxels': {name: int(region.sum()) for name, region in zip(_LABELS, a.regions)},
+        'ConfoundsFrom': 'file' if given else 'simulation',
+    }
+
+
+def _write_images(request: Request, anatomy: Anatomy, voxel: float, stem: str, series: np.ndarray) -> None:
+    # fMRIPrep calls the template's own 2 mm grid res-2
+    label = f'{voxel:g}'.replace('.', 'p')
+    stem = f'{stem}_res-{label}'
+    shared = {'Resolution': f'{voxel:g} mm isotropic', 'Sources': []}
+    timing = {
+        'RepetitionTime': request.t_r,
+        'TaskName': 'rest',
+        'StartTime': 0.0,
+        'SliceTimingCorrected': False,
+    }
+    mask = anatomy.mask
+    volumes = (_fill(mask, np.rint(row)) for row in series)
+    shape = (*mask.shape, len(series))
+    write_nifti(Path(f'{stem}_desc-preproc_bold.nii.gz'), volumes, shape, anatomy.affine, t_r=request.t_r)
+    write_json(Path(f'{stem}_desc-preproc_bold.json'), {**timing, **shared, 'SkullStripped': True})
+    mean = _fill(mask, np.rint(series.mean(axis=0)))
+    write_nifti(Path(f'{stem}_boldref.nii.gz'), [mean], mask.shape, anatomy.affine)
+    write_json(Path(f'{stem}_boldref.json'), {**shared, 'SkullStripped': True})
+    write_nifti(Path(f'{stem}_desc-brain_mask.nii.gz'), [mask], mask.shape, anatomy.affine, dtype=np.uint8)
+    write_json(Path(f'{stem}_desc-brain_mask.json'), {**shared, 'Type': 'Brain', 'RawSources': []})
+
+
+def _fill(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
+    volume = np.zeros(mask.shape, np.int16)
+    volume[mask] = np.clip(values, 0, 32767)
+    return volume
+
+
+def write_top(request: Request, root: Path) -> None:
+    """Write the files that describe the dataset."""
+    description: dict[str, Any] = {
+        'Name': 'Simulated trial',
+        'BIDSVersion': '1.10.0',
+        'DatasetType': 'raw' if request.layout == 'raw' else 'derivative',
+        'License': 'CC0',
+        'Authors': ['clbpe-simulate', 'no person was scanned'],
+        'GeneratedBy': [{'Name': 'clbpe-simulate', 'Version': _VERSION}],
+    }
+    write_json(root / 'dataset_description.json', description)
+    (root / 'README').write_text(
+        'Simulated data: no person was scanned. Every run carries a known correlation between nucleus\n'
+        'accumbens and medial prefrontal cortex, given in sourcedata/truth.json with the seed that\n'
+        'reproduces all files. In the exercise arm it falls from the first session to the last.\n'
+    )
+    width = max(2, len(str(request.participants)))
+    rows = [f'sub-{n + 1:0{width}d}\t{("exercise", "waitlist")[n % 2]}' for n in range(request.participants)]
+    (root / 'participants.tsv').write_text('\n'.join(['participant_id\tgroup', *rows]) + '\n')
+    # the schema knows neither; fMRIPrep ignores them likewise
+    (root / '.bidsignore').write_text('*_boldref.*\n*_timeseries.*\n')
+    levels = {'exercise': 'trained between the sessions', 'waitlist': 'waited'}
+    write_json(root / 'participants.json', {'group': {'Description': 'Arm', 'Levels': levels}})

@@ -1,0 +1,40 @@
+"""Write volumes and series that later nodes read: uncompressed, so that any volume is at hand."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import nibabel as nb
+import numpy as np
+
+
+def load_image(path: Path) -> nb.Nifti1Image:
+    """Open a NIfTI that an earlier node wrote."""
+    return nb.Nifti1Image.from_filename(path)
+
+
+def write_series(
+    path: Path, volumes: Iterable[np.ndarray], shape: tuple[int, ...], affine: np.ndarray, t_r: float
+) -> Path:
+    """Write volumes one after the other as an uncompressed float32 NIfTI; none is kept in memory."""
+    header = nb.Nifti1Header()
+    header.set_data_dtype(np.float32)
+    header.set_data_shape(shape)
+    header.set_zooms((*np.linalg.norm(affine[:3, :3], axis=0), t_r))
+    header.set_xyzt_units('mm', 'sec')
+    header.set_sform(affine, 'aligned')
+    header.set_qform(affine, 'aligned')
+    header.set_data_offset(352)
+    with path.open('wb') as stream:
+        header.write_to(stream)
+        stream.write(b'\0' * (352 - stream.tell()))
+        for volume in volumes:
+            stream.write(np.asarray(volume, dtype=np.float32).tobytes(order='F'))
+    return path
+
+
+def save_volume(path: Path, values: np.ndarray, affine: np.ndarray) -> Path:
+    """Write one volume with its affine; the suffix chooses compression."""
+    image = nb.Nifti1Image(values, affine)
+    image.header.set_xyzt_units('mm')
+    nb.save(image, path)
+    return path

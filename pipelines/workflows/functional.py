@@ -1,0 +1,180 @@
+"""One BOLD run from the scanner to template space, with fMRIPrep's confounds."""
+
+from pathlib import Path
+from typing import Any
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from ..interfaces.confounds import CollectConfounds, MakeNoiseMasks
+from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
+from ..interfaces.images import open_series, series_gb
+from ..interfaces.normalize import MergeChunks, ResampleReferences, ResampleSeries, SummarizeRun
+from ..params import FunctionalParams
+
+_INPUTS = (
+    *('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf'),
+    *('anat2std_xfm', 'std2anat_xfm'),
+)
+_OUTPUTS = (
+    *('bold_std', 'boldref_std', 'bold_mask_std', 'boldref', 'bold_mask', 'bold2anat_xfm'),
+    *('confounds', 'confounds_metadata', 'metadata'),
+)
+_CHUNK = 40  # volumes per process
+
+
+def init_functional_wf(
+    *,
+    bold: str,
+    t_r: float,
+    slice_timing: list[float] | None,
+    slice_encoding_direction: str = 'k',
+    params: FunctionalParams,
+    space: str,
+    sloppy: bool = False,
+    random_seed: int,
+    name: str = 'functional_wf',
+) -> LiterateWorkflow:
+    """Preprocess one BOLD run.
+
+    Parameters
+    ----------
+    bold
+        4D NIfTI as acquired.
+    t_r
+        Repetition time, s.
+    slice_timing
+        Onset of every slice, s; none leaves slice timing as it is.
+    slice_encoding_direction
+        Axis of the slices, as BIDS writes it.
+    params
+        ``dummy_scans`` and ``ignore`` are used.
+    space
+        Template.
+    sloppy
+        Coarse registrations, for tests.
+    random_seed
+        Of registrations, not 0.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    t1w_preproc, t1w_mask, t1w_dseg, t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
+        Anatomy on the T1w grid.
+    anat2std_xfm, std2anat_xfm
+        Displacement fields on the grid of the template and of the T1w image.
+
+    Outputs
+    -------
+    bold_std
+        Series on the template's 2 mm grid; the first volumes are included.
+    boldref_std, bold_mask_std, boldref, bold_mask
+        Reference and brain mask on both grids.
+    bold2anat_xfm
+        Points of the T1w image to points of the reference.
+    confounds, confounds_metadata
+        Table and JSON with fMRIPrep's names.
+    metadata
+        Facts for sidecars.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    times = None if 'slicetiming' in params.ignore else slice_timing
+    workflow.__desc__ = _describe(space, corrected=times is not None)
+    inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
+    outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
+    size = series_gb(Path(bold))
+    nodes = _nodes(bold, t_r, space, size, sloppy=sloppy, random_seed=random_seed)
+    if params.dummy_scans is not None:
+        nodes['prepare'].inputs.dummy_scans = params.dummy_scans
+    workflow.connect([
+        (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask')]),
+        (inputnode, nodes['noise_masks'], [(f, f) for f in _INPUTS if 'probseg' in f]),
+        (inputnode, nodes['resample'], [('anat2std_xfm', 'anat2std_xfm')]),
+        (inputnode, nodes['references'], [('anat2std_xfm', 'anat2std_xfm')]),
+        (nodes['prepare'], nodes['motion'], [(f, f) for f in ('series', 'boldref', 'head_mask')]),
+        (nodes['prepare'], nodes['coregister'], [('boldref', 'boldref')]),
+        (nodes['prepare'], nodes['references'], [('boldref', 'boldref')]),
+        (nodes['prepare'], nodes['confounds'], [('n_dummy', 'n_dummy')]),
+        (nodes['prepare'], nodes['summarize'], [('n_dummy', 'n_dummy')]),
+        (nodes['motion'], nodes['resample'], [('motion', 'motion')]),
+        (nodes['motion'], nodes['merge'], [('motion', 'motion')]),
+        (nodes['coregister'], nodes['resample'], [('bold2anat_xfm', 'bold2anat_xfm')]),
+        (nodes['coregister'], nodes['references'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
+        (nodes['coregister'], nodes['noise_masks'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
+        (nodes['coregister'], nodes['confounds'], [('bold_mask', 'bold_mask')]),
+        (nodes['resample'], nodes['merge'], [(f, f) for f in ('bold_std', 'bold_native')]),
+        (nodes['merge'], nodes['confounds'], [('bold_native', 'bold'), ('motion', 'motion')]),
+        (nodes['noise_masks'], nodes['confounds'], [(f, f) for f in ('wm_mask', 'csf_mask')]),
+        (nodes['noise_masks'], nodes['summarize'], [('n_voxels', 'noise_voxels')]),
+        (nodes['confounds'], nodes['summarize'], [('summary', 'summary')]),
+        (nodes['prepare'], outputnode, [('boldref', 'boldref')]),
+        (nodes['coregister'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
+        (nodes['merge'], outputnode, [('bold_std', 'bold_std')]),
+        (nodes['references'], outputnode, [(f, f) for f in ('boldref_std', 'bold_mask_std')]),
+        (nodes['confounds'], outputnode, [(f, f) for f in ('confounds', 'confounds_metadata')]),
+        (nodes['summarize'], outputnode, [('metadata', 'metadata')]),
+    ])  # fmt: skip
+    if times is None:
+        workflow.connect(nodes['prepare'], 'series', nodes['resample'], 'series')
+        return workflow
+    shift = pe.Node(
+        ShiftSlices(
+            bold=bold, t_r=t_r, slice_timing=times, slice_encoding_direction=slice_encoding_direction
+        ),
+        name='shift',
+        mem_gb=0.3 + 2 * size,
+    )
+    workflow.connect([
+        (nodes['prepare'], shift, [(f, f) for f in ('series', 'n_dummy')]),
+        (shift, nodes['resample'], [('series', 'series')]),
+        (shift, nodes['summarize'], [('metadata', 'timing')]),
+    ])  # fmt: skip
+    return workflow
+
+
+def _nodes(
+    bold: str, t_r: float, space: str, size: float, *, sloppy: bool, random_seed: int
+) -> dict[str, Any]:
+    """Make the nodes that every run has; ``size`` is that of the series in GB."""
+    first = list(range(0, open_series(Path(bold)).shape[3], _CHUNK))
+    last = [*first[1:], open_series(Path(bold)).shape[3]]
+    chunks = ['first', 'last']
+    nodes = {
+        'prepare': pe.Node(PrepareSeries(bold=bold, t_r=t_r), name='prepare', mem_gb=0.5),
+        'motion': pe.MapNode(EstimateMotion(sloppy=sloppy), chunks, name='motion', mem_gb=0.4),
+        'coregister': pe.Node(
+            Coregister(random_seed=random_seed, sloppy=sloppy), name='coregister', mem_gb=2.0
+        ),
+        'noise_masks': pe.Node(MakeNoiseMasks(), name='noise_masks', mem_gb=1.5),
+        'resample': pe.MapNode(ResampleSeries(space=space), [*chunks, 'motion'], name='resample', mem_gb=0.8),
+        'merge': pe.Node(MergeChunks(), name='merge', mem_gb=0.3),
+        'references': pe.Node(ResampleReferences(space=space), name='references', mem_gb=0.8),
+        'confounds': pe.Node(CollectConfounds(t_r=t_r), name='confounds', mem_gb=0.4 + 3 * size),
+        'summarize': pe.Node(SummarizeRun(), name='summarize', run_without_submitting=True),
+    }
+    for chunked in ('motion', 'resample'):
+        nodes[chunked].inputs.first, nodes[chunked].inputs.last = first, last
+    return nodes
+
+
+def _describe(space: str, *, corrected: bool) -> str:
+    timing = (
+        'All slices were shifted in time to the middle of the acquisition of a volume by spline '
+        'interpolation [@sladky2011]. '
+        if corrected
+        else ''
+    )
+    return f"""\
+Leading volumes before the steady state were found by their global signal. A reference volume was averaged \
+from realigned volumes of the run. Head motion was estimated by rigid Gauss-Newton realignment to the \
+reference with the inverse compositional update [@baker2004]. {timing}The reference was registered to the \
+T1w image with ANTs (six degrees of freedom, mutual information) [@avants2011]. No correction for \
+susceptibility distortion was applied. The series was resampled to {space} at 2 mm in one interpolation (cubic \
+B-spline) of motion, coregistration and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
+were computed on the realigned series: framewise displacement [@power2012], DVARS [@nichols2013], mean \
+signals of white matter, cerebrospinal fluid and brain, aCompCor components that explain 50 % of the variance \
+of noise tissue after a 128 s high-pass [@behzadi2007], their cosines, and derivatives and squares \
+[@satterthwaite2013]."""
