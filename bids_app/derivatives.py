@@ -1,8 +1,10 @@
 """The table of every file the program writes, its name, and its sidecar."""
 
+import gzip
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +14,18 @@ from pipelines.errors import OutputError
 
 from . import __version__
 
-ENTITY_ORDER = (
-    'sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo', 'hemi', 'from', 'to', 'mode', 'space',
-    'res', 'atlas', 'seg', 'model', 'bundle', 'param', 'stat', 'label', 'desc',
+_ENTITIES = (
+    'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo', 'part', 'hemi', 'from', 'to', 'mode', 'space', 'res', 'atlas',
+    'seg', 'model', 'bundle', 'param', 'stat', 'label', 'desc',
 )  # fmt: skip
-"""Order of entities in a name (CONVENTIONS of the field, with our own in between)."""
+"""Order of entities behind ``sub`` in a name (that of BIDS, with our own in between)."""
+
+_NAME = f'sub-{{sub}}{"".join(f"[_{key}-{{{key}}}]" for key in _ENTITIES)}_{{suffix}}{{extension}}'
+PATTERNS = (
+    f'sub-{{sub}}/{{datatype<figures>}}/{_NAME}',
+    f'sub-{{sub}}[/ses-{{ses}}]/{{datatype<anat|func|dwi>}}/{_NAME}',
+)
+"""Path patterns of PyBIDS: every name is built from them and from nothing else."""
 
 BIDSIGNORE = (
     '*.html', 'figures', 'log', 'logs', 'group', '*_boldmap.*', '*_statmap.*', '*_relmat.*', '*_timeseries.*',
@@ -27,7 +36,10 @@ BIDSIGNORE = (
 
 @dataclass(frozen=True)
 class Derivative:
-    """One row: the outputnode's field, what its name adds to the source's entities, its sidecar."""
+    """One row: the outputnode's field, what its name adds to the source's entities, its sidecar.
+
+    ``fields`` are further values of the sidecar; a row without description has none.
+    """
 
     output: str
     suffix: str
@@ -37,90 +49,118 @@ class Derivative:
     is_standard: bool = False
     description: str = ''
     units: str = 'arbitrary'
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def index(self) -> tuple[str, int | None]:
+        """Return the field's name and, for ``name[2]``, the number of the item."""
+        name, _, number = self.output.partition('[')
+        return name, int(number.rstrip(']')) if number else None
 
 
-def _map(name: str, description: str, units: str, **entities: str) -> Derivative:
-    return Derivative(name, 'boldmap', '.nii.gz', 'func', entities, True, description, units)
+def _anatomical(
+    output: str, suffix: str, description: str, units: str = 'arbitrary', **more: Any
+) -> Derivative:
+    standard, fields = more.pop('is_standard', False), more.pop('fields', {})
+    return Derivative(output, suffix, '.nii.gz', 'anat', more, standard, description, units, fields)
 
+
+def _functional(output: str, suffix: str, extension: str, description: str, **more: Any) -> Derivative:
+    standard, fields, units = (
+        more.pop('is_standard', False),
+        more.pop('fields', {}),
+        more.pop('units', 'arbitrary'),
+    )
+    return Derivative(output, suffix, extension, 'func', more, standard, description, units, fields)
+
+
+def _figures(suffix: str, *names: str) -> tuple[Derivative, ...]:
+    return tuple(Derivative(f'{name}_figure', suffix, '.png', 'figures', {'desc': name}) for name in names)
+
+
+_MASK, _STRIPPED, _HEAD = {'Type': 'Brain'}, {'SkullStripped': True}, {'SkullStripped': False}
+_TISSUES = {'GM': 'grey matter', 'WM': 'white matter', 'CSF': 'cerebrospinal fluid'}
+
+ANATOMY = (
+    _anatomical('t1w_preproc', 'T1w', 'Reference: bias-corrected, averaged over images', desc='preproc', fields=_HEAD),
+    _anatomical('t1w_mask', 'mask', 'Brain mask', 'boolean', desc='brain', fields=_MASK),
+    _anatomical('t1w_dseg', 'dseg', 'Tissues: 1 grey matter, 2 white matter, 3 cerebrospinal fluid', 'label'),
+    *(
+        _anatomical(f't1w_probseg_{label.lower()}', 'probseg', f'Probability of {name}', 'probability', label=label)
+        for label, name in _TISSUES.items()
+    ),
+    _anatomical(
+        't1w_std', 'T1w', 'Brain of the reference in template space', desc='preproc', is_standard=True, fields=_STRIPPED
+    ),
+    _anatomical('t1w_mask_std', 'mask', 'Brain mask', 'boolean', desc='brain', is_standard=True, fields=_MASK),
+    _anatomical(
+        'anat2std_xfm', 'xfm', 'Displacement field (LPS) that resamples T1w images onto the template', 'mm',
+        **{'from': 'T1w', 'to': '{space}', 'mode': 'image'},
+    ),
+    _anatomical(
+        'std2anat_xfm', 'xfm', 'Displacement field (LPS) that resamples template images onto the T1w', 'mm',
+        **{'from': '{space}', 'to': 'T1w', 'mode': 'image'},
+    ),
+)  # fmt: skip
+"""From raw T1-weighted images: one reference per participant."""
+
+FUNCTIONAL = (
+    _functional('boldref', 'boldref', '.nii.gz', 'Reference volume of the run', fields=_HEAD),
+    _functional('bold_mask', 'mask', '.nii.gz', 'Brain mask of the reference', desc='brain', fields=_MASK),
+    _functional('boldref_std', 'boldref', '.nii.gz', 'Reference in template space', is_standard=True, fields=_HEAD),
+    _functional('bold_mask_std', 'mask', '.nii.gz', 'Brain mask in template space', is_standard=True, desc='brain', fields=_MASK),
+    _functional('confounds', 'timeseries', '.tsv', '', desc='confounds'),
+    _functional('confounds_metadata', 'timeseries', '.json', '', desc='confounds'),
+    _functional(
+        'bold2anat_xfm', 'xfm', '.txt', 'Linear transform (ITK) that resamples the reference onto the T1w',
+        **{'from': 'boldref', 'to': 'T1w', 'mode': 'image'},
+    ),
+)  # fmt: skip
+"""From raw BOLD."""
 
 SEEDS = ('NAcL', 'NAcR', 'NAc', 'mPFCL', 'mPFCR', 'mPFC')
 
+
+def _map(output: str, description: str, units: str, **entities: str) -> Derivative:
+    return _functional(output, 'boldmap', '.nii.gz', description, units=units, is_standard=True, **entities)
+
+
 CONNECTIVITY = (
-    Derivative(
-        'design',
-        'design',
-        '.tsv',
-        entities={'desc': 'denoise'},
-        description='Nuisance regressors, one row per volume',
+    _functional('design', 'design', '.tsv', 'Nuisance regressors, one row per volume', desc='denoise'),
+    _functional('outliers', 'outliers', '.tsv', 'Volumes left out (1), one column per reason', desc='denoise'),
+    _functional('qc', 'qc', '.json', '', desc='denoise'),
+    _functional(
+        'timeseries', 'timeseries', '.tsv', 'Mean denoised, unsmoothed series of each region; kept volumes only',
+        atlas='{atlas}', stat='mean', is_standard=True,
     ),
-    Derivative(
-        'outliers',
-        'outliers',
-        '.tsv',
-        entities={'desc': 'denoise'},
-        description='Volumes left out (1), one column per reason',
+    _functional(
+        'coverage', 'coverage', '.tsv', 'Quality of each region before denoising', atlas='{atlas}', is_standard=True
     ),
-    Derivative('qc', 'qc', '.json', entities={'desc': 'denoise'}),
-    Derivative(
-        'timeseries',
-        'timeseries',
-        '.tsv',
-        entities={'atlas': '{atlas}', 'stat': 'mean'},
-        is_standard=True,
-        description='Mean denoised, unsmoothed series of each region; kept volumes only',
+    _functional(
+        'relmat', 'relmat', '.tsv', 'Correlation between regions', units='Fisher z',
+        atlas='{atlas}', stat='fisherz', is_standard=True,
     ),
-    Derivative(
-        'coverage',
-        'coverage',
-        '.tsv',
-        entities={'atlas': '{atlas}'},
-        is_standard=True,
-        description='Quality of each region before denoising',
-    ),
-    Derivative(
-        'relmat',
-        'relmat',
-        '.tsv',
-        entities={'atlas': '{atlas}', 'stat': 'fisherz'},
-        is_standard=True,
-        description='Correlation between regions',
-        units='Fisher z',
-    ),
+    _functional('regions_table', 'dseg', '.tsv', '', atlas='{atlas}', is_standard=True),
+    _functional('regions_dseg', 'dseg', '.nii.gz', 'Regions by index, see the table', atlas='{atlas}', is_standard=True),
     *(
-        _map(
-            f'seed_maps[{i}]', f'Correlation of every voxel with {seed}', 'Fisher z', seg=seed, stat='fisherz'
-        )
+        _map(f'seed_maps[{i}]', f'Correlation of every voxel with {seed}', 'Fisher z', seg=seed, stat='fisherz')
         for i, seed in enumerate(SEEDS)
     ),
     _map('icc', 'Intrinsic connectivity: root mean square of correlations', 'r', stat='icc'),
     _map('iccadj', 'Squared intrinsic connectivity adjusted for degrees of freedom', 'r^2', stat='iccadj'),
     _map('iccnorm', 'Intrinsic connectivity as normal scores of its ranks', 'z', stat='icc', desc='norm'),
-)
+)  # fmt: skip
 DENOISED = (
-    Derivative(
-        'denoised', 'bold', '.nii.gz', entities={'desc': 'denoised'}, is_standard=True, description='Denoised'
+    _functional('denoised', 'bold', '.nii.gz', 'Denoised', desc='denoised', is_standard=True, fields=_STRIPPED),
+    _functional(
+        'denoised_smoothed', 'bold', '.nii.gz', 'Denoised and smoothed inside the mask',
+        desc='denoisedSmoothed', is_standard=True, fields=_STRIPPED,
     ),
-    Derivative(
-        'denoised_smoothed',
-        'bold',
-        '.nii.gz',
-        entities={'desc': 'denoisedSmoothed'},
-        is_standard=True,
-        description='Denoised and smoothed inside the mask',
-    ),
-    Derivative(
-        'analysis_mask',
-        'mask',
-        '.nii.gz',
-        entities={'desc': 'analysis'},
-        is_standard=True,
-        description='Voxels that were analysed',
-    ),
-)
-FIGURES = tuple(
-    Derivative(f'{what}_figure', 'bold', '.png', 'figures', {'desc': what})
-    for what in ('regions', 'carpet', 'seed', 'icc', 'relmat')
-)
+    _functional('analysis_mask', 'mask', '.nii.gz', 'Voxels analysed', desc='analysis', is_standard=True, fields=_MASK),
+)  # fmt: skip
+ANATOMICAL_FIGURES = _figures('T1w', 'mask', 'normalization')
+FUNCTIONAL_FIGURES = _figures('bold', 'coregistration')
+CONNECTIVITY_FIGURES = _figures('bold', 'regions', 'carpet', 'seed', 'icc', 'relmat')
 
 
 def atlas_label(nac: str, mpfc: str) -> str:
@@ -143,14 +183,14 @@ def atlas_label(nac: str, mpfc: str) -> str:
 
 
 def derivative_name(
-    source: Mapping[str, str], row: Derivative, *, space: str, res: str | None, atlas: str
+    source: Mapping[str, str], row: Derivative, *, space: str, res: str | None, atlas: str = ''
 ) -> str:
     """Return the path of a derivative relative to the output folder.
 
     Parameters
     ----------
     source
-        Entities of the BOLD file, short names (``sub``, ``ses``, ``task``, ``run`` ...).
+        Entities of the source file, short names (``sub``, ``ses``, ``task``, ``run`` ...).
     row
         Row of the table.
     space, res
@@ -161,34 +201,38 @@ def derivative_name(
     Raises
     ------
     OutputError
-        If an entity is not in the order of the table: a name is never written without it.
+        No pattern holds all entities: a name is never written without one.
 
     """
-    entities = dict(source)
-    if row.is_standard:
-        entities['space'] = space
-        if res:
-            entities['res'] = res
-    entities |= {key: value.format(atlas=atlas) for key, value in row.entities.items()}
-    unknown = set(entities) - set(ENTITY_ORDER)
-    if unknown:
-        raise OutputError(f'no place for the entities {sorted(unknown)} in the name of {row.suffix}.')
-    name = '_'.join(f'{key}-{entities[key]}' for key in ENTITY_ORDER if key in entities)
-    parts = [f'sub-{source["sub"]}']
-    if row.datatype != 'figures' and 'ses' in source:
-        parts.append(f'ses-{source["ses"]}')
-    return '/'.join([*parts, row.datatype, f'{name}_{row.suffix}{row.extension}'])
+    from bids.layout.writing import build_path
+
+    standard = {'space': space, 'res': res} if row.is_standard else {}
+    added = {key: value.format(atlas=atlas, space=space) for key, value in row.entities.items()}
+    what = {'suffix': row.suffix, 'extension': row.extension, 'datatype': row.datatype}
+    name = build_path({**source, **standard, **added, **what}, PATTERNS, strict=True)
+    if not isinstance(name, str):
+        raise OutputError(f'no pattern for the entities {sorted({**source, **added})} of {row.suffix}.')
+    return name
 
 
 def replace_file(source: Path, target: Path) -> None:
-    """Copy ``source`` to ``target`` in one step, compressing .nii to .nii.gz where asked.
+    """Copy ``source`` to ``target`` in one step, compressed where only the target's name ends in ``.gz``.
 
-    The old file is unlinked, never written through: an annexed file is a read-only link.
+    The old file is unlinked, never written through: an annexed file is a read-only link.  Equal
+    content gives equal bytes: the gzip header holds neither name nor time.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f'.{os.getpid()}.{target.name}')
     try:
-        draft.write_bytes(source.read_bytes())
+        if target.suffix == '.gz' and source.suffix != '.gz':
+            with (
+                source.open('rb') as plain,
+                draft.open('wb') as raw,
+                gzip.GzipFile('', 'wb', 6, raw, 0) as packed,
+            ):
+                shutil.copyfileobj(plain, packed)
+        else:
+            shutil.copyfile(source, draft)
         os.replace(draft, target)
     except OSError as error:
         draft.unlink(missing_ok=True)

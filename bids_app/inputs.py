@@ -1,57 +1,101 @@
-"""Find the files of a participant; every "not found" message is made here."""
+"""Find what a participant has; every "not found" message is made here."""
 
-import json
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.errors import DatasetError, MissingInputError, SelectionError
+from pipelines.errors import DataError, DatasetError, MissingInputError, SelectionError
+from pipelines.interfaces.atlas import Segmentation
+from pipelines.interfaces.images import repetition_time
 
+from .query import entities_of, find_images, sidecar
 from .settings import Settings
 
+LOGGER = logging.getLogger(__name__)
+
 SPACES = ('MNI152NLin6Asym', 'MNI152NLin2009cAsym')
+RAW_RESOLUTION = '2'
+"""``res-`` of series that are resampled here: the template's 2 mm grid."""
+
+_RESTING = ['rest', 'restingstate', 'resting']
+_T_R_TOLERANCE = 1e-3  # s, as the BIDS validator
 
 
-class BoldRun(NamedTuple):
-    """One preprocessed run in template space and what belongs to it."""
+class Dataset(NamedTuple):
+    """A dataset that files come from, under the name that ``bids:`` URIs use."""
 
-    bold: Path
+    name: str
+    root: Path
+
+    def uri(self, path: Path) -> str:
+        """Return the ``bids:`` URI of one of its files."""
+        return f'bids:{self.name}:{path.relative_to(self.root).as_posix()}'
+
+
+class Preprocessed(NamedTuple):
+    """What fMRIPrep made of a run."""
+
     mask: Path
     confounds: Path
     confounds_metadata: Path
+
+
+class BoldRun(NamedTuple):
+    """One BOLD run; ``preprocessed`` is None when ``bold`` is as the scanner gave it."""
+
+    bold: Path
+    dataset: Dataset
     t_r: float
     space: str
     res: str | None
     entities: dict[str, str]
+    preprocessed: Preprocessed | None
+    segmentation: Segmentation = Segmentation()
+    slice_timing: list[float] | None = None
+    slice_direction: str = 'k'
+
+    def files(self) -> list[Path]:
+        """Return every file that was found for the run."""
+        return [path for path in (self.bold, *(self.preprocessed or ()), *self.segmentation) if path]
+
+    def uris(self) -> list[str]:
+        """Return the ``bids:`` URIs of these files."""
+        return [self.dataset.uri(path) for path in self.files()]
 
 
 class Absence(NamedTuple):
-    """Something that was looked for and not found; ``is_error`` if the run cannot go on without."""
+    """Something that cannot be used: ``exit_code`` when it is there but unusable, None when it is absent."""
 
     modality: str
     reason: str
-    is_error: bool
+    exit_code: int | None = None
 
 
 class ParticipantInputs(NamedTuple):
-    """What one participant has."""
+    """What one participant has; ``t1w`` is empty when no run needs it."""
 
     label: str
     runs: list[BoldRun]
+    t1w: list[Path]
     absent: list[Absence]
 
+    def files(self) -> list[Path]:
+        """Return all input files."""
+        return [path for run in self.runs for path in run.files()] + self.t1w
 
-def entities_of(path: Path) -> dict[str, str]:
-    """Return the ``key-value`` pairs of a file name.
+    def anatomy(self) -> dict[str, str]:
+        """Return the entities that all T1-weighted images share: those of the one reference."""
+        first, *others = (entities_of(path) for path in self.t1w)
+        return {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
 
-    Examples
-    --------
-    >>> entities_of(Path('sub-01_task-rest_run-1_desc-preproc_bold.nii.gz'))
-    {'sub': '01', 'task': 'rest', 'run': '1', 'desc': 'preproc'}
-
-    """
-    return dict(re.findall(r'(?:^|_)([a-zA-Z]+)-([a-zA-Z0-9+]+)', path.name))
+    def t1w_of(self, run: BoldRun) -> int:
+        """Return the number of the T1-weighted image of the run's session, else of the first."""
+        sessions = [entities_of(path).get('ses') for path in self.t1w]
+        wanted = run.entities.get('ses')
+        return sessions.index(wanted) if wanted in sessions else 0
 
 
 def participants(settings: Settings) -> list[str]:
@@ -62,7 +106,7 @@ def participants(settings: Settings) -> list[str]:
     DatasetError
         No ``sub-*`` folder anywhere.
     SelectionError
-        A label that was asked for does not exist; names those that do.
+        A participant or session that was asked for does not exist; names those that do.
 
     """
     roots = [settings.bids_dir, *(path for _, path in settings.derivatives)]
@@ -73,104 +117,115 @@ def participants(settings: Settings) -> list[str]:
     if unknown:
         some = ', '.join(found[:10]) + (' ...' if len(found) > 10 else '')
         raise SelectionError(f'--participant-label {" ".join(unknown)}: not in the dataset, which has {some}')
-    return list(settings.participant_label) or found
+    chosen = list(settings.participant_label) or found
+    _check_sessions(settings, roots, chosen)
+    return chosen
+
+
+def _check_sessions(settings: Settings, roots: Sequence[Path], chosen: Sequence[str]) -> None:
+    if not settings.session_label:
+        return
+    found = {p.name[4:] for root in roots for label in chosen for p in (root / f'sub-{label}').glob('ses-*')}
+    unknown = [label for label in settings.session_label if label not in found]
+    if unknown:
+        has = f'which have {", ".join(sorted(found))}' if found else 'which have no sessions'
+        raise SelectionError(f'--session-label {" ".join(unknown)}: not in the chosen participants, {has}')
 
 
 def collect(settings: Settings, label: str) -> ParticipantInputs:
-    """Return the runs of one participant; absences are listed, not raised."""
+    """Return the runs of one participant; what is missing or unusable is listed, not raised."""
     runs: list[BoldRun] = []
     absent: list[Absence] = []
-    preprocessed = [path for _, path in settings.derivatives]
-    for root in preprocessed:
-        for files in _by_run(_query(settings, root, label)).values():
-            found = _bold_run(root, files, settings)
-            if isinstance(found, BoldRun):
-                runs.append(found)
-            else:
-                absent.append(found)
-    if not runs:
-        absent.append(_no_bold(settings, label, has_derivatives=bool(preprocessed)))
-    absent.append(Absence('dwi', 'diffusion images are not analysed by this version', is_error=False))
-    return ParticipantInputs(label, runs, absent)
+
+    def add(make: Callable[[], BoldRun]) -> None:
+        try:
+            runs.append(make())
+        except (MissingInputError, DataError) as error:
+            absent.append(Absence('bold', str(error), error.exit_code))
+
+    t1w = [] if settings.derivatives else _find_t1w(settings, label)
+    for dataset in (Dataset(*named) for named in settings.derivatives):
+        for files in _by_run(_find_bold(settings, dataset.root, label, desc='preproc')):
+            add(partial(_preprocessed_run, dataset, files, settings))
+    if not settings.derivatives:
+        for bold in _find_bold(settings, settings.bids_dir, label, desc=None):
+            add(partial(_raw_run, settings, bold, t1w))
+    if not runs and not absent:
+        absent.append(Absence('bold', _nothing_found(settings, label)))
+    absent.append(Absence('dwi', 'diffusion images are not analysed by this version'))
+    return ParticipantInputs(label, runs, [] if settings.derivatives or not runs else t1w, absent)
 
 
-def _no_bold(settings: Settings, label: str, *, has_derivatives: bool) -> Absence:
+def _nothing_found(settings: Settings, label: str) -> str:
     tasks = ', '.join(settings.task_id) or 'rest'
-    raw = sorted((settings.bids_dir / f'sub-{label}').rglob('*_bold.nii*'))
-    if not has_derivatives and raw:
-        return Absence(
-            'bold',
-            f'sub-{label}: {raw[0].name} is raw, and this version reads preprocessed BOLD only. '
-            'Run fMRIPrep first, then add --derivatives fmriprep=PATH',
-            is_error=True,
-        )
-    return Absence(
-        'bold', f'sub-{label}: no BOLD of task {tasks} in an MNI152 space was found.', is_error=True
-    )
+    roots = [root for _, root in settings.derivatives] or [settings.bids_dir]
+    others = sorted({
+        entities_of(path).get('task', '')
+        for root in roots for path in (root / f'sub-{label}').rglob('*_bold.nii*')
+    } - {''})  # fmt: skip
+    has = f'It has task {", ".join(others)}: choose with --task-id.' if others else 'It has no BOLD at all.'
+    where = ', '.join(map(str, roots))
+    chosen = ' with these labels and filters' if settings.session_label or settings.bids_filters else ''
+    return f'sub-{label}: no BOLD of task {tasks} in {where}{chosen}. {has}'
 
 
-def _query(settings: Settings, root: Path, label: str) -> list[Path]:
-    """Return this participant's preprocessed BOLD files that pass the labels and filters."""
-    from bids.layout import BIDSLayout, BIDSLayoutIndexer
-
-    # other participants' folders are never entered: indexing must not grow with the dataset
-    others = re.compile(rf'^/(?:sub-(?!{re.escape(label)}(?:/|$))|sourcedata|code|logs|derivatives)')
-    layout = BIDSLayout(
-        root,
-        validate=False,
-        is_derivative=True,
-        indexer=BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]),
-        config=['bids', 'derivatives'],
-    )
-    filters: dict[str, Any] = {
-        'subject': label,
-        'suffix': 'bold',
-        'desc': 'preproc',
-        'extension': ['.nii.gz', '.nii'],
-        'task': list(settings.task_id) or ['rest', 'restingstate', 'resting'],
-    }
+def _find_bold(settings: Settings, root: Path, label: str, *, desc: str | None) -> list[Path]:
+    filters: dict[str, Any] = {'suffix': 'bold', 'desc': desc, 'task': list(settings.task_id) or _RESTING}
     if settings.session_label:
         filters['session'] = list(settings.session_label)
     if settings.run:
-        filters['run'] = [int(r) for r in settings.run]
+        filters['run'] = [int(number) for number in settings.run]
     filters |= settings.bids_filters.get('bold', {})
-    files = layout.get(return_type='filename', **{k: v for k, v in filters.items() if v != '*'})
-    return [Path(f) for f in files]
+    found = find_images(root, label, filters, database_dir=settings.bids_database_dir)
+    return [path for path in found if entities_of(path).get('part', 'mag') == 'mag']
 
 
-def _by_run(files: Sequence[Path]) -> Mapping[str, list[Path]]:
+def _find_t1w(settings: Settings, label: str) -> list[Path]:
+    filters = {'suffix': 'T1w', 'desc': None, **settings.bids_filters.get('t1w', {})}
+    found = find_images(settings.bids_dir, label, filters, database_dir=settings.bids_database_dir)
+    wanted = settings.session_label
+    chosen = [path for path in found if entities_of(path).get('ses') in (*wanted, None)] if wanted else found
+    if found and not chosen:
+        LOGGER.warning('sub-%s: no T1w in session %s; that of another session is used', label, wanted)
+    return chosen or found
+
+
+def _by_run(files: Sequence[Path]) -> list[list[Path]]:
     """Group files that differ in space and resolution only."""
-    groups: dict[str, list[Path]] = {}
+    groups: dict[Path, list[Path]] = {}
     for path in files:
-        key = re.sub(r'_(?:space|res)-[^_]+', '', path.name)
-        groups.setdefault(str(path.parent / key), []).append(path)
-    return groups
+        groups.setdefault(path.with_name(re.sub(r'_(?:space|res)-[^_]+', '', path.name)), []).append(path)
+    return list(groups.values())
 
 
-def _bold_run(root: Path, files: list[Path], settings: Settings) -> BoldRun | Absence:
+def _preprocessed_run(dataset: Dataset, files: list[Path], settings: Settings) -> BoldRun:
     wanted = [settings.functional.output_space] if settings.functional.output_space else SPACES
     for space in wanted:
-        for path in sorted(files):
-            entities = entities_of(path)
-            if entities.get('space') == space:
-                return _with_companions(path, entities)
-    has = sorted({entities_of(p).get('space', 'native') for p in files})
-    name = files[0].name
-    return Absence(
-        'bold', f'{name}: found in space {", ".join(has)}; one of {", ".join(wanted)} is needed', True
+        for path in files:
+            if entities_of(path).get('space') == space:
+                return _with_companions(dataset, path, settings)
+    has = ', '.join(sorted({entities_of(p).get('space', 'native') for p in files}))
+    raise MissingInputError(
+        f'{files[0].name}: found in space {has}; one of {", ".join(wanted)} is needed. '
+        f'Run fMRIPrep with --output-spaces {wanted[0]}.'
     )
 
 
-def _with_companions(bold: Path, entities: dict[str, str]) -> BoldRun:
+def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRun:
+    entities = entities_of(bold)
     stem = bold.name.split('_desc-')[0]
     mask = _companion(bold, [f'{stem}_desc-brain_mask.nii.gz', f'{stem}_desc-brain_mask.nii'], 'brain mask')
     plain = re.sub(r'_(?:space|res)-[^_]+', '', stem)
     tables = [f'{plain}_desc-confounds_{suffix}.tsv' for suffix in ('timeseries', 'regressors')]
     confounds = _companion(bold, tables, 'confounds table')
     metadata = _companion(bold, [confounds.with_suffix('.json').name], 'confounds JSON')
+    source = {key: value for key, value in entities.items() if key not in ('space', 'res', 'desc')}
+    segmentation = Segmentation()
+    if 'freesurfer' in (settings.functional.nac, settings.functional.mpfc):
+        segmentation = _segmentation(dataset.root, entities, entities['space'])
     return BoldRun(
-        bold, mask, confounds, metadata, _repetition_time(bold), entities['space'], entities.get('res'),
-        {k: v for k, v in entities.items() if k not in ('space', 'res', 'desc')},
+        bold, dataset, _repetition_time(bold, sidecar(bold, dataset.root)), entities['space'],
+        entities.get('res'), source, Preprocessed(mask, confounds, metadata), segmentation,
     )  # fmt: skip
 
 
@@ -183,15 +238,63 @@ def _companion(bold: Path, names: list[str], what: str) -> Path:
     )
 
 
-def _repetition_time(bold: Path) -> float:
-    """Return the repetition time of the sidecar, checked against the header by the caller."""
-    sidecar = bold.parent / (bold.name.split('.')[0] + '.json')
-    try:
-        content = json.loads(sidecar.read_text())
-    except FileNotFoundError:
-        content = {}
-    except (OSError, json.JSONDecodeError) as error:
-        raise DatasetError(f'{sidecar} is no valid JSON ({error}). Mend the file.') from error
-    if not content.get('RepetitionTime'):
-        raise MissingInputError(f'{sidecar} has no RepetitionTime. Add it in seconds.')
-    return float(content['RepetitionTime'])
+def _segmentation(root: Path, entities: dict[str, str], space: str) -> Segmentation:
+    """Return FreeSurfer's labels and the transform: of the session, else the participant, else any session."""
+    person = root / f'sub-{entities["sub"]}'
+    own = [person / f'ses-{entities["ses"]}' / 'anat'] if 'ses' in entities else []
+    folders = dict.fromkeys([*own, person / 'anat', *sorted(person.glob('ses-*/anat'))])
+    for folder in folders:
+        transform = next(folder.glob(f'*_from-T1w_to-{space}_mode-image_xfm.h5'), None)
+        labels = {
+            kind: next((p for p in sorted(folder.glob(f'*_desc-{kind}_dseg.nii*')) if '_space-' not in p.name), None)
+            for kind in ('aseg', 'aparcaseg')
+        }  # fmt: skip
+        if transform and any(labels.values()):
+            if own and folder != own[0]:
+                LOGGER.warning('sub-%s: anatomy of %s is taken from %s', entities['sub'], own[0], folder)
+            return Segmentation(labels['aseg'], labels['aparcaseg'], transform)
+    return Segmentation()  # the region says which files it needs
+
+
+def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
+    if not t1w:
+        raise MissingInputError(
+            f'{bold.name}: no T1w image of this participant in {settings.bids_dir}, and a raw BOLD series cannot '
+            'be brought to the template without. Add the T1w image, or give fMRIPrep output with --derivatives.'
+        )
+    entities = entities_of(bold)
+    if 'echo' in entities and 'echo' not in settings.bids_filters.get('bold', {}):
+        raise MissingInputError(
+            f'{bold.name} is one of several echoes, which are not combined here. Give fMRIPrep output with '
+            '--derivatives, or choose one echo by --bids-filter-file with {"bold": {"echo": 2}}.'
+        )
+    if 'freesurfer' in (settings.functional.nac, settings.functional.mpfc):
+        raise MissingInputError(
+            f'{bold.name}: region freesurfer needs the output of fMRIPrep. Give it with --derivatives, or '
+            'choose another region.'
+        )
+    metadata = sidecar(bold, settings.bids_dir)
+    return BoldRun(
+        bold, Dataset('raw', settings.bids_dir), _repetition_time(bold, metadata),
+        settings.functional.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
+        slice_timing=metadata.get('SliceTiming'),
+        slice_direction=metadata.get('SliceEncodingDirection', 'k'),
+    )  # fmt: skip
+
+
+def _repetition_time(bold: Path, metadata: dict[str, Any]) -> float:
+    """Return the repetition time of the sidecar, s; the header must say the same or nothing."""
+    json_file = bold.with_name(bold.name.split('.')[0] + '.json')
+    value, header = metadata.get('RepetitionTime'), repetition_time(bold)
+    if not value:
+        raise MissingInputError(f'{json_file} has no RepetitionTime. Add it in seconds.')
+    if not isinstance(value, int | float) or value <= 0:
+        raise DataError(
+            f'{json_file}: RepetitionTime {value!r} is no number above 0. Correct it, in seconds.'
+        )
+    if header and abs(header - value) > _T_R_TOLERANCE:
+        raise DataError(
+            f'{bold} has a repetition time of {header:g} s in its header, but {json_file.name} says {value:g} s. '
+            'Correct the one that is wrong.'
+        )
+    return float(value)

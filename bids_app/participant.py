@@ -7,7 +7,6 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,17 +15,10 @@ from pipelines import errors
 from pipelines.errors import ClbpeError, StoppedError
 
 from . import __version__
-from .derivatives import (
-    CONNECTIVITY,
-    DENOISED,
-    FIGURES,
-    Derivative,
-    atlas_label,
-    derivative_name,
-    write_dataset_files,
-)
-from .inputs import Absence, BoldRun, ParticipantInputs, collect, participants
+from .derivatives import replace_json, write_dataset_files
+from .inputs import ParticipantInputs, collect, participants
 from .manifest import is_current, write_manifest
+from .plan import of_participant
 from .settings import Settings
 
 LIBRARIES = (
@@ -57,17 +49,13 @@ class Failure(NamedTuple):
 def run_participants(settings: Settings) -> int:
     """Process the selected participants and return the exit status."""
     chosen = participants(settings)
-    found = [_collect(settings, label) for label in chosen]
+    found = [collect(settings, label) for label in chosen]
     if settings.dry_run:
         _print_plan(found)
         return 0
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
-    failures = [
-        Failure(p.label, 'inputs', a.reason, 66)
-        for p in found for a in p.absent
-        if a.is_error and (not p.runs or settings.task_id)
-    ]  # fmt: skip
+    failures = [failure for person in found for failure in _unusable(person)]
     pending = [p for p in found if p.runs and not _is_done(settings, p)]
     if settings.reports_only:
         pending = []
@@ -82,40 +70,29 @@ def run_participants(settings: Settings) -> int:
     return _conclude(settings, found, pending, failures)
 
 
-def _collect(settings: Settings, label: str) -> ParticipantInputs:
-    try:
-        return collect(settings, label)
-    except errors.MissingInputError as error:
-        return ParticipantInputs(label, [], [Absence('bold', str(error), is_error=True)])
+def _unusable(person: ParticipantInputs) -> list[Failure]:
+    """Return what is there but unusable; what is absent counts only when nothing remains to run."""
+    codes = [
+        (a.reason, a.exit_code or (None if person.runs else 66))
+        for a in person.absent
+        if a.modality == 'bold'
+    ]
+    return [Failure(person.label, 'inputs', reason, code) for reason, code in codes if code]
 
 
 def _print_plan(found: list[ParticipantInputs]) -> None:
     for person in found:
-        for run in person.runs:
-            print(f'sub-{person.label}: {run.bold}')
+        for path in (*person.t1w, *(run.bold for run in person.runs)):
+            print(f'sub-{person.label}: {path}')
         for absence in person.absent:
             print(f'sub-{person.label}: no {absence.modality}: {absence.reason}')
 
 
-def _input_files(person: ParticipantInputs) -> list[Path]:
-    return [
-        path for run in person.runs for path in (run.bold, run.mask, run.confounds, run.confounds_metadata)
-    ]
-
-
 def _is_done(settings: Settings, person: ParticipantInputs) -> bool:
     parameters = settings.parameters()
-    files = _input_files(person)
-    return is_current(settings.output_dir, person.label, parameters, files, overwrite=settings.overwrite)
-
-
-def planned(settings: Settings, run: BoldRun) -> Iterator[tuple[Derivative, Path]]:
-    """Yield every file of a run: its row of the table and its path."""
-    params = settings.functional
-    atlas = atlas_label(params.nac, params.mpfc)
-    for row in (*CONNECTIVITY, *(DENOISED if params.write_denoised else ()), *FIGURES):
-        name = derivative_name(run.entities, row, space=run.space, res=run.res, atlas=atlas)
-        yield row, settings.output_dir / name
+    return is_current(
+        settings.output_dir, person.label, parameters, person.files(), overwrite=settings.overwrite
+    )
 
 
 def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> list[Failure]:
@@ -223,9 +200,7 @@ def _write_record(
     settings: Settings, person: ParticipantInputs, failures: list[Failure], run_id: str
 ) -> None:
     """Write the record of this run and, if nothing failed, the manifest."""
-    from .derivatives import replace_json
-
-    files = _input_files(person)
+    files = person.files()
     record = {
         'command': settings.command,
         'started': run_id.split('_')[0],
@@ -241,7 +216,7 @@ def _write_record(
     for crash in crashes.glob(f'crash-*sub_{person.label}_wf*') if crashes.is_dir() else []:
         shutil.copyfile(crash, folder / crash.name)
     if not failures:
-        outputs = [path for run in person.runs for _, path in planned(settings, run) if path.is_file()]
+        outputs = [plan.path for plan in of_participant(settings, person) if plan.path.is_file()]
         write_manifest(settings.output_dir, person.label, settings.parameters(), files, outputs)
 
 

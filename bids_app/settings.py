@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,12 @@ class Settings:
             'random_seed': self.random_seed,
             'sloppy': self.sloppy,
             'bids_filters': self.bids_filters,
-            'derivatives': {name: str(path) for name, path in self.derivatives},
+            'derivatives': [name for name, _ in self.derivatives],
         }
+
+    def seed_of(self, name: str) -> int:
+        """Return a seed for one step, never 0: from the run's seed and the step's name."""
+        return zlib.crc32(f'{self.random_seed}:{name}'.encode()) % (2**31 - 1) + 1
 
     def but(self, **changes: Any) -> 'Settings':
         """Return a copy with some fields replaced."""

@@ -93,7 +93,7 @@ FIGURES = (
         'bold',
         'Signal before and after denoising',
         'Top: head movement from one volume to the next (FD; dashed: the limit) and overall signal change '
-        '(DVARS). Below: one line per voxel, grouped by tissue, each in units of its own standard deviation. '
+        '(DVARS). Below: one line per voxel, grouped by tissue, in units of its standard deviation before denoising: what is paler below was removed. '
         'Vertical stripes that remain after denoising are changes shared by the whole brain, as movement and '
         'breathing cause them. Yellow columns are volumes that were left out.',
         'Traces of framewise displacement and DVARS over time, above two carpet plots of the signal of '

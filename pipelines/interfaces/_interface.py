@@ -106,8 +106,7 @@ def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
             continue
         trait = _trait(hints[key], is_input=True)
         if parameter.default is inspect.Parameter.empty:
-            trait.mandatory = True
-            inputs[key] = trait
+            inputs[key] = trait(mandatory=True)
         elif parameter.default is None:
             inputs[key] = trait
         else:

@@ -15,6 +15,8 @@ from .images import load_mask, open_image, save_map
 from .regions import LABELS
 
 _MIN_OVERLAP = 0.9
+_COMPONENTS = {'conn': 64}
+"""Principal components of the partners that a preset keeps, as CONN does; all others keep all."""
 
 
 class SeedMaps(NamedTuple):
@@ -34,41 +36,63 @@ class IntrinsicFiles(NamedTuple):
     metadata: dict
 
 
-def map_seeds(smoothed: Path, analysis_mask: Path, timeseries: Path, *, out_dir: Path) -> SeedMaps:
+def map_seeds(
+    smoothed: Path, analysis_mask: Path, operator: Path, timeseries: Path, *, out_dir: Path
+) -> SeedMaps:
     """Correlate each region's unsmoothed series with every smoothed voxel and with each other.
 
     Parameters
     ----------
     smoothed
-        (T_kept, N) npy.
+        (K, N) npy, reduced coordinates.
     analysis_mask
         Its N voxels.
+    operator
+        npz whose ``expand`` turns coordinates into series.
     timeseries
-        Region series over the same volumes; an all-missing column gives a map of zeros and
-        missing values in the matrix.
+        Region series; an all-missing column gives a map of zeros and missing values in the matrix.
+
+    Notes
+    -----
+    z = atanh(r).  The columns of ``expand`` are orthonormal, so ``expand' s`` are the coordinates of
+    a region series s and correlations of coordinates are those of the series.
 
     """
     like = open_image(analysis_mask)
     mask = load_mask(analysis_mask, like)
-    table = pd.read_csv(timeseries, sep='\t', na_values=['n/a'])
-    seeds = table[LABELS].to_numpy(float)
-    z = fisher_z(seed_correlation(np.load(smoothed, mmap_mode='r'), np.nan_to_num(seeds).astype(np.float32)))
+    with np.load(operator) as archive:
+        expand = archive['expand']
+    seeds = pd.read_csv(timeseries, sep='\t', na_values=['n/a'])[LABELS].to_numpy(float)
+    coordinates = expand.T @ np.nan_to_num(seeds)
+    z = fisher_z(seed_correlation(np.load(smoothed), coordinates.astype(np.float32), demean=False))
     maps = [save_map(row, mask, like, out_dir / f'{label}.nii.gz') for row, label in zip(z, LABELS)]
-    matrix = fisher_z(seed_correlation(np.nan_to_num(seeds), np.nan_to_num(seeds)))
-    matrix[np.isnan(seeds).all(axis=0)] = np.nan
-    matrix[:, np.isnan(seeds).all(axis=0)] = np.nan
-    np.fill_diagonal(matrix, np.nan)  # a region with itself has no finite z
-    relmat = pd.DataFrame(matrix, index=pd.Index(LABELS, name='node'), columns=LABELS)
-    relmat.to_csv(out_dir / 'relmat.tsv', sep='\t', na_rep='n/a', float_format='%.8g')
+    region_matrix(seeds).to_csv(
+        out_dir / 'relmat.tsv', sep='\t', na_rep='n/a', float_format='%.8g', index_label='node'
+    )
     return SeedMaps(maps, out_dir / 'relmat.tsv')
+
+
+def region_matrix(series: np.ndarray) -> pd.DataFrame:
+    """Return Fisher z between the columns of ``series`` (T, 6), missing on the diagonal.
+
+    A region with itself has no finite z; a region without a series has none at all.
+    """
+    matrix = fisher_z(seed_correlation(np.nan_to_num(series), np.nan_to_num(series)))
+    absent = np.isnan(series).all(axis=0)
+    matrix[absent] = np.nan
+    matrix[:, absent] = np.nan
+    np.fill_diagonal(matrix, np.nan)
+    return pd.DataFrame(matrix, index=LABELS, columns=LABELS)
 
 
 def map_intrinsic(
     smoothed: Path,
     analysis_mask: Path,
     grey_matter: Path,
+    brain: Path,
     icc_mask: IccMask,
     metadata: dict,
+    sources: dict,
     *,
     out_dir: Path,
 ) -> IntrinsicFiles:
@@ -77,29 +101,36 @@ def map_intrinsic(
     Parameters
     ----------
     smoothed, analysis_mask
-        (T_kept, N) npy and its voxels.
-    grey_matter
-        The template's grey matter on the same grid.
+        (K, N) npy of reduced coordinates and its voxels.
+    grey_matter, brain
+        The template's, on the same grid.
     icc_mask
         ``gm`` or ``brain``: the voxels whose correlations enter.
     metadata
-        ``DegreesOfFreedom`` and ``Flags`` of the denoising.
+        ``DegreesOfFreedom``, ``Preset`` and ``Flags`` of the denoising; ``conn`` keeps 64 components.
+    sources
+        Choices of regions and the transforms between templates, for the sidecars.
 
     """
     like = open_image(analysis_mask)
-    mask, template = load_mask(analysis_mask, like), load_mask(grey_matter, like)
-    partners = template[mask] if icc_mask == 'gm' else np.ones(int(mask.sum()), bool)
-    maps = intrinsic_connectivity(np.load(smoothed), metadata['DegreesOfFreedom'], partners=partners)
+    mask = load_mask(analysis_mask, like)
+    template = load_mask(grey_matter if icc_mask == 'gm' else brain, like)
+    dof, components = metadata['DegreesOfFreedom'], _COMPONENTS.get(metadata['Preset'])
+    maps = intrinsic_connectivity(
+        np.load(smoothed), dof, partners=template[mask], n_components=components, demean=False
+    )
     overlap = float((mask & template).sum() / template.sum())
-    flags = [*metadata['Flags'], *['low_overlap'] * (overlap < _MIN_OVERLAP)]
     found = {
         **metadata,
-        'ICCNoiseFloor': noise_floor(metadata['DegreesOfFreedom']),
-        'NVoxels': int(partners.sum()),
+        'ICCMask': icc_mask,
+        'ICCComponents': components or 'all',
+        'ICCNoiseFloor': noise_floor(dof),
+        'NVoxels': int((mask & template).sum()),
         'TemplateMaskOverlap': overlap,
-        'Flags': flags,
+        'Regions': sources,
+        'Flags': [*metadata['Flags'], *['template_overlap'] * (overlap < _MIN_OVERLAP)],
     }
-    (out_dir / 'qc.json').write_text(json.dumps(found, indent=2))
+    (out_dir / 'qc.json').write_text(json.dumps(found, indent=2) + '\n')
     icc, adjusted, normal = (
         save_map(values, mask, like, out_dir / f'{name}.nii.gz') for name, values in maps._asdict().items()
     )

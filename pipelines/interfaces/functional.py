@@ -9,14 +9,15 @@ from scipy import ndimage
 
 from ..errors import DataError
 from ..numerics.confounds import count_non_steady
+from ..numerics.coregister import coregister as find_rigid
 from ..numerics.motion import realign
-from ..numerics.register import bias_correct, register_rigid
+from ..numerics.register import bias_correct
 from ..numerics.resample import resample
 from ..numerics.timing import correct_slice_timing, reference_time
 from ._interface import interface
 from ._series import load_image, save_volume, write_series
 from .images import iterate_volumes, open_series
-from .transforms import write_linear
+from .transforms import read_linear, write_linear
 
 _N_REFERENCE = 16
 _HEAD_SHARE = 0.25  # of the bright voxels: below lies air
@@ -217,7 +218,14 @@ EstimateMotion = interface(estimate_motion)
 
 
 def coregister(
-    boldref: Path, t1w_preproc: Path, t1w_mask: Path, random_seed: int, sloppy: bool = False, *, out_dir: Path
+    boldref: Path,
+    t1w_preproc: Path,
+    t1w_mask: Path,
+    session_xfm: Path,
+    random_seed: int,
+    sloppy: bool = False,
+    *,
+    out_dir: Path,
 ) -> _Coregistered:
     """Find the rigid transform between BOLD reference and T1w image and the brain mask of the BOLD.
 
@@ -227,6 +235,8 @@ def coregister(
         Reference of the run.
     t1w_preproc, t1w_mask
         T1w image and its brain mask.
+    session_xfm
+        Points of that image to points of the scanner during the run's session.
     random_seed
         Of the metric's sampling.
     sloppy
@@ -249,10 +259,9 @@ def coregister(
     values = reference.get_fdata(dtype=np.float32)
     brain = np.asarray(load_image(t1w_mask).dataobj) > 0
     even, _ = bias_correct(values, reference.affine, iterations=(20, 20))
-    tissue = np.where(brain, anat.get_fdata(dtype=np.float32), 0)
-    matrix = register_rigid(
-        tissue, anat.affine, even, reference.affine, fixed_mask=_around(brain, anat.affine),
-        initial=np.eye(4), rng_seed=random_seed, sloppy=sloppy,
+    matrix = find_rigid(
+        (anat.get_fdata(dtype=np.float32), anat.affine), brain, (even, reference.affine),
+        starts=[read_linear(session_xfm), None], rng_seed=random_seed, sloppy=sloppy,
     )  # fmt: skip
     shape, linear = values.shape, np.linalg.inv(matrix)
     mask = resample(brain.astype(np.float32), anat.affine, shape, reference.affine, linear=linear) > 0.5
@@ -266,9 +275,3 @@ def coregister(
 
 
 Coregister = interface(coregister)
-
-
-def _around(brain: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return the brain and 6 mm around it: its edge is what the two contrasts share."""
-    zooms = np.linalg.norm(affine[:3, :3], axis=0)
-    return (ndimage.distance_transform_edt(~brain, sampling=zooms) <= 6).astype(np.float32)

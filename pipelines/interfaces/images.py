@@ -1,25 +1,28 @@
 """Read a 4D series once, volume by volume, into the voxels of a mask; every damage is named."""
 
-import gzip
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import nibabel as nb
 import numpy as np
+from isal import isal_zlib as inflate  # zlib's format, two to three times as fast
 from nibabel.filebasedimages import ImageFileError
 
-from ..errors import DataError
+from ..errors import DataError, MissingInputError
+
+_GZIP = 31  # window bits that mean: a gzip header and checksum
+_PIECE = 1 << 20
 
 
 class MaskedSeries(NamedTuple):
-    """Series at the voxels of a mask, and the mean and SD of every voxel of the grid."""
+    """Series at the voxels of a mask, and the temporal mean of every voxel of the grid."""
 
     series: np.ndarray
     mean: np.ndarray
-    sd: np.ndarray
 
 
 def open_image(path: Path) -> nb.Nifti1Image:
@@ -27,10 +30,14 @@ def open_image(path: Path) -> nb.Nifti1Image:
 
     Raises
     ------
+    MissingInputError
+        Not there: a link whose content was not fetched.
     DataError
         Empty, cut short within the header, or no NIfTI.
 
     """
+    if not path.exists():
+        raise MissingInputError(f'{path} is not here, or a link without its content. Fetch it (datalad get).')
     if not path.stat().st_size:
         raise DataError(f'{path} is empty (0 bytes). Copy or fetch the file again.')
     try:
@@ -73,7 +80,9 @@ def series_gb(path: Path) -> float:
 
 
 def iterate_volumes(path: Path) -> Iterator[np.ndarray]:
-    """Yield the scaled float32 volumes (X, Y, Z) of a NIfTI in order, one in memory at a time.
+    """Yield the scaled float32 volumes (X, Y, Z) of a NIfTI in order, two in memory at a time.
+
+    The next volume is read and decompressed in a second thread while the caller works on this one.
 
     Raises
     ------
@@ -81,30 +90,54 @@ def iterate_volumes(path: Path) -> Iterator[np.ndarray]:
         The file ends early or is corrupt, or a volume holds NaN or infinity.
 
     """
-    image = open_series(path)
-    header = image.header
-    shape, dtype = image.shape, header.get_data_dtype()
-    stored: Any = image.dataobj  # on disk: its scaling and offset, not yet its values
-    slope, inter = float(stored.slope), float(stored.inter)
-    size = int(np.prod(shape[:3])) * dtype.itemsize
-    with ExitStack() as stack:
-        stream = _open_stream(path, stack)
-        stream.read(int(stored.offset))
-        for number in range(shape[3]):
-            data = _read(stream, size, path, number, shape[3])
-            volume = np.frombuffer(data, dtype).reshape(shape[:3], order='F').astype(np.float32)
-            if slope != 1 or inter != 0:
-                volume = volume * np.float32(slope) + np.float32(inter)
-            if not np.isfinite(volume.sum(dtype=np.float64)):
-                raise DataError(
-                    f'{path}: volume {number} holds NaN or infinite values. '
-                    'Mend the file, or exclude it with --bids-filter-file.'
-                )
+    volumes = _scaled_volumes(path)
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(next, volumes, None)
+        while (volume := ahead.result()) is not None:
+            ahead = reader.submit(next, volumes, None)
             yield volume
 
 
+def _scaled_volumes(path: Path) -> Iterator[np.ndarray]:
+    stored: Any = open_series(path).dataobj  # on disk: its scaling and offset, not yet its values
+    slope, inter = np.float32(stored.slope), np.float32(stored.inter)
+    for number, values in enumerate(iterate_stored(path)):
+        volume = values.astype(np.float32)
+        if slope != 1 or inter != 0:
+            volume *= slope
+            volume += inter
+        if values.dtype.kind == 'f' and not np.isfinite(volume.sum(dtype=np.float64)):
+            raise DataError(
+                f'{path}: volume {number} holds NaN or infinite values. '
+                'Mend the file, or exclude it with --bids-filter-file.'
+            )
+        yield volume
+
+
+def iterate_stored(path: Path) -> Iterator[np.ndarray]:
+    """Yield the volumes (X, Y, Z) of a 4D NIfTI as they are stored, without its scaling.
+
+    Raises
+    ------
+    DataError
+        The file ends early or is corrupt.
+
+    """
+    image = open_series(path)
+    shape, dtype = image.shape, image.header.get_data_dtype()
+    size = int(np.prod(shape[:3])) * dtype.itemsize
+    stored: Any = image.dataobj
+    with ExitStack() as stack:
+        stream = _open_stream(path, stack)
+        _read(stream, int(stored.offset), path, 0, shape[3])
+        for number in range(shape[3]):
+            data = _read(stream, size, path, number, shape[3])
+            yield np.frombuffer(data, dtype).reshape(shape[:3], order='F')
+        _read(stream, 0, path, shape[3], shape[3])  # the checksum stands behind the last volume
+
+
 def read_masked(path: Path, mask: np.ndarray, keep: np.ndarray) -> MaskedSeries:
-    """Read the voxels of a mask and the mean and SD of the whole grid in one pass.
+    """Read the voxels of a mask and the mean of the whole grid in one pass.
 
     Parameters
     ----------
@@ -113,31 +146,22 @@ def read_masked(path: Path, mask: np.ndarray, keep: np.ndarray) -> MaskedSeries:
     mask
         (X, Y, Z) bool on the same grid.
     keep
-        (T,) bool: volumes that enter mean and SD (all are returned).
+        (T,) bool: volumes that enter the mean (all are returned).
 
     Returns
     -------
     MaskedSeries
-        ``series`` (T, n_voxels) float32; ``mean`` and ``sd`` (X, Y, Z) float32.
+        ``series`` (T, n_voxels) float32, voxels in C order; ``mean`` (X, Y, Z) float32.
 
     """
     series = np.empty((len(keep), int(mask.sum())), np.float32)
-    total = np.zeros(mask.shape, np.float64)
-    squares = np.zeros(mask.shape, np.float64)
-    origin: np.ndarray | None = None
+    total = np.zeros(mask.shape, np.float64, order='F')  # the order of the file: no strided access
+    inside = np.ravel_multi_index(tuple(np.nonzero(mask)), mask.shape, order='F')
     for row, kept, volume in zip(series, keep, iterate_volumes(path)):
-        row[:] = volume[mask]
+        np.take(volume.reshape(-1, order='F'), inside, out=row)
         if kept:
-            # sums of differences to one volume keep the digits that a large mean would cost
-            origin = volume if origin is None else origin
-            difference = volume - origin
-            total += difference
-            squares += np.square(difference)
-    count = int(keep.sum())
-    offset = total / count
-    variance = np.maximum(squares / count - offset**2, 0)
-    mean = (origin if origin is not None else 0) + offset
-    return MaskedSeries(series, mean.astype(np.float32), np.sqrt(variance).astype(np.float32))
+            total += volume
+    return MaskedSeries(series, (total / max(int(keep.sum()), 1)).astype(np.float32))
 
 
 def load_mask(path: Path, like: nb.Nifti1Image) -> np.ndarray:
@@ -163,26 +187,67 @@ def load_mask(path: Path, like: nb.Nifti1Image) -> np.ndarray:
 
 def save_map(values: np.ndarray, mask: np.ndarray, like: nb.Nifti1Image, path: Path) -> Path:
     """Write (N,) values, or (T, N) series, at the voxels of ``mask`` as float32; 0 elsewhere."""
-    volume = np.zeros((*mask.shape, *values.shape[:-1]), np.float32)
+    volume = np.zeros((*mask.shape, *values.shape[:-1]), np.float32, order='F')
     volume[mask] = values.T
-    image = nb.Nifti1Image(volume, like.affine)
-    image.header.set_xyzt_units('mm', 'sec')
-    if values.ndim == 2:
-        image.header.set_zooms((*like.header.get_zooms()[:3], like.header.get_zooms()[3]))
-    nb.save(image, path)
+    return save_volume(volume, like, path)
+
+
+def save_volume(volume: np.ndarray, like: nb.Nifti1Image, path: Path) -> Path:
+    """Write an array on the grid of ``like``, with its codes of space, voxel size and time step."""
+    header = nb.Nifti1Header()
+    header.set_data_dtype(volume.dtype)
+    header.set_data_shape(volume.shape)
+    header.set_sform(like.affine, int(like.header['sform_code']) or 2)
+    header.set_qform(like.affine, int(like.header['qform_code']), strip_shears=True)
+    if len(like.shape) >= volume.ndim:
+        header.set_zooms(like.header.get_zooms()[: volume.ndim])
+    header.set_xyzt_units('mm', 'sec')
+    nb.save(nb.Nifti1Image(volume, None, header), path)
     return path
 
 
-def _open_stream(path: Path, stack: ExitStack) -> IO[bytes] | gzip.GzipFile:
-    if path.suffix == '.gz':
-        return stack.enter_context(gzip.open(path))
-    return stack.enter_context(path.open('rb'))
+def _open_stream(path: Path, stack: ExitStack) -> IO[bytes]:
+    stream = stack.enter_context(path.open('rb'))
+    return cast(IO[bytes], _Unzipped(stream)) if path.suffix == '.gz' else stream
 
 
-def _read(stream: IO[bytes] | gzip.GzipFile, size: int, path: Path, number: int, total: int) -> bytes:
+class _Unzipped:
+    """Read a gzip stream in large pieces; several times the speed of the standard library's file."""
+
+    def __init__(self, compressed: IO[bytes]) -> None:
+        self._compressed = compressed
+        self._member = inflate.decompressobj(_GZIP)
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, fewer at the end of the file."""
+        if not size:
+            return self._next(1)
+        pieces = []
+        while size > 0 and (piece := self._next(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        return b''.join(pieces)
+
+    def _next(self, size: int) -> bytes:
+        while True:
+            if self._member.eof:
+                following = self._member.unused_data or self._compressed.read(_PIECE)
+                if not following.rstrip(b'\0'):
+                    return b''
+                self._member = inflate.decompressobj(_GZIP)  # files of several members end to end
+            else:
+                following = self._member.unconsumed_tail or self._compressed.read(_PIECE)
+            piece = self._member.decompress(following, size)
+            if piece:
+                return bytes(piece)
+            if not following and not self._member.eof:
+                raise EOFError('the compressed data end early')
+
+
+def _read(stream: IO[bytes], size: int, path: Path, number: int, total: int) -> bytes:
     try:
         data = stream.read(size)
-    except (EOFError, OSError, zlib.error) as error:
+    except (EOFError, OSError, zlib.error, inflate.error) as error:  # type: ignore[misc]
         raise DataError(
             f'{path} is damaged at volume {number} of {total} ({error}). Copy or fetch the file again.'
         ) from error

@@ -8,6 +8,7 @@ import numpy as np
 from ..numerics.resample import apply_field, apply_linear, grid_points, sample
 from ._interface import interface
 from ._series import load_image, save_volume, write_series
+from .images import open_series
 from .transforms import read_field, read_linear
 
 _STANDARD_GRIDS = {
@@ -42,6 +43,11 @@ def standard_grid(space: str) -> tuple[tuple[int, ...], np.ndarray]:
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = origin
     return shape, affine
+
+
+def standard_gb(bold: Path, space: str) -> float:
+    """Return the size in GB of a run as float32 on the 2 mm grid of a template."""
+    return float(np.prod(standard_grid(space)[0]) * open_series(bold).shape[3] * 4 / 1024**3)
 
 
 def _points_of_reference(space: str, anat2std_xfm: Path, bold2anat_xfm: Path) -> np.ndarray:

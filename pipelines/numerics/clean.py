@@ -4,18 +4,31 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
 
 MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 _N_COMPCOR = 5
-_BOX_MM = np.array([140.0, 180.0, 115.0])
-"""Box around a head whose six face centres carry CONN's composite motion."""
+_RANK_TOLERANCE = 1e-8
 
 
 class Operator(NamedTuple):
-    """A linear map from all volumes to the cleaned kept volumes, and its degrees of freedom."""
+    """A linear map from all volumes to the cleaned kept volumes, as two thin factors.
 
-    matrix: np.ndarray
+    ``cleaned = expand @ (reduce @ series)`` with ``reduce`` (K, T) and ``expand`` (T_kept, K).
+    The columns of ``expand`` are orthonormal and sum to zero, so norms, inner products and hence
+    correlations of cleaned series are those of their K coordinates ``reduce @ series``: everything
+    behind the cleaning (smoothing, seed maps, intrinsic connectivity) works on K rows, not T.
+    ``dof`` are the residual degrees of freedom.
+    """
+
+    reduce: np.ndarray
+    expand: np.ndarray
     dof: float
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Both factors multiplied, (T_kept, T)."""
+        return self.expand @ self.reduce
 
 
 def stop_band(n_volumes: int, t_r: float, high_pass: float, low_pass: float) -> np.ndarray:
@@ -60,14 +73,21 @@ def orthonormal_basis(matrix: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis (T, rank) of the columns of ``matrix`` (T, P).
 
     Columns are scaled to unit norm first, so that a confound in small units counts like any
-    other; singular values below 1e-8 of the largest are rank deficiency.
+    other; one whose part outside the span of the others is below 1e-8 of its norm is redundant.
     """
+    return _split_space(matrix)[0]
+
+
+def _split_space(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return orthonormal bases of the column space of ``matrix`` and of what is orthogonal to it."""
     norms = np.linalg.norm(matrix, axis=0)
     scaled = matrix[:, norms > 0] / norms[norms > 0]
-    if not scaled.shape[1]:
-        return np.zeros((len(matrix), 0))
-    basis, singular, _ = np.linalg.svd(scaled, full_matrices=False)
-    return basis[:, singular > 1e-8 * singular[0]]
+    if not scaled.size:
+        return np.zeros((len(matrix), 0)), np.eye(len(matrix))
+    # not numpy's singular value decomposition: it fails to converge on some sound designs
+    basis, triangle, _ = linalg.qr(scaled, pivoting=True)
+    rank = int(np.sum(np.abs(np.diag(triangle)) > _RANK_TOLERANCE))
+    return basis[:, :rank], basis[:, rank:]
 
 
 def trend(n_volumes: int) -> np.ndarray:
@@ -88,19 +108,35 @@ def projection(model: np.ndarray, sample_mask: np.ndarray) -> Operator:
     Returns
     -------
     Operator
-        ``matrix`` (T_kept, T), zero for volumes left out; ``dof`` = T_kept - rank.
+        ``reduce`` is zero for volumes left out; ``dof`` = T_kept - rank.
 
     Notes
     -----
-    Y_clean = (I - M M^+) Y with M the kept rows (Lindquist 2018): a volume left out takes no
-    part in the fit, and the rank is counted on the kept rows so that it is not paid for twice.
+    Y_clean = (I - M M^+) Y = Q Q' Y with M the kept rows and Q an orthonormal basis of what M does
+    not span (Hallquist 2013; Lindquist 2019).  A volume left out takes no part in the fit, which
+    equals a regressor of its own, and the rank is counted on the kept rows so that it is not paid
+    for twice.
+
+    References
+    ----------
+    Hallquist MN et al. (2013) NeuroImage 82:208-225. doi:10.1016/j.neuroimage.2013.05.116
+    Lindquist MA et al. (2019) Hum Brain Mapp 40:2358-2376. doi:10.1002/hbm.24528
+
+    Examples
+    --------
+    Cleaning twice is cleaning once:
+
+    >>> model = trend(20)
+    >>> matrix = projection(model, np.ones(20, bool)).matrix
+    >>> bool(np.allclose(matrix @ matrix, matrix)), projection(model, np.ones(20, bool)).dof
+    (True, 18.0)
 
     """
     kept = np.flatnonzero(sample_mask)
-    basis = orthonormal_basis(model[kept])
-    matrix = np.zeros((len(kept), len(model)))
-    matrix[:, kept] = np.eye(len(kept)) - basis @ basis.T
-    return Operator(matrix, float(len(kept) - basis.shape[1]))
+    _, rest = _split_space(model[kept])
+    reduce = np.zeros((rest.shape[1], len(model)))
+    reduce[:, kept] = rest.T
+    return Operator(reduce, rest, float(rest.shape[1]))
 
 
 def regress_then_filter(
@@ -111,9 +147,25 @@ def regress_then_filter(
     Volumes left out are regressed out by one spike each, so the filter sees them as zero and
     never as an interpolation; they are dropped afterwards and the rest is centred.
 
+    Parameters
+    ----------
+    model
+        (T, P) nuisance regressors, the constant among them.
+    sample_mask
+        (T,) True = kept.
+    t_r
+        Repetition time, s.
+    high_pass, low_pass
+        Edges of the pass band, Hz; 0 switches an edge off.
+
     Notes
     -----
-    No projection: with A = R R', nu = (tr A)^2 / tr(A^2) (Satterthwaite).
+    No projection, for the filter brings back some of what was regressed out: with R the operator
+    and A = R R', nu = (tr A)^2 / tr(A^2) (Satterthwaite).  R = W S V' gives the factors.
+
+    References
+    ----------
+    Whitfield-Gabrieli S, Nieto-Castanon A (2012) Brain Connect 2:125-141. doi:10.1089/brain.2012.0073
 
     """
     n_volumes = len(model)
@@ -125,26 +177,47 @@ def regress_then_filter(
     mirrored = np.concatenate([residual, residual[::-1]])
     filtered = np.fft.irfft(np.fft.rfft(mirrored, axis=0) * passed[:, None], 2 * n_volumes, axis=0)
     matrix = filtered[:n_volumes][sample_mask]
-    matrix = matrix - matrix.mean(axis=0)
-    gram = matrix @ matrix.T
-    total = np.trace(gram)
-    return Operator(matrix, float(total**2 / np.sum(gram**2)) if total > 0 else 0.0)
+    if not matrix.size:
+        return Operator(np.zeros((0, n_volumes)), np.zeros((0, 0)), 0.0)
+    centred = matrix - matrix.mean(axis=0)
+    left, singular, right = linalg.svd(centred, full_matrices=False, lapack_driver='gesvd')
+    size = int(np.sum(singular > _RANK_TOLERANCE))
+    power = singular[:size] ** 2
+    dof = float(power.sum() ** 2 / np.sum(power**2)) if size else 0.0
+    return Operator(singular[:size, None] * right[:size], left[:, :size], dof)
 
 
-def apply_operator(matrix: np.ndarray, series: np.ndarray, block: int = 32768) -> np.ndarray:
-    """Return ``matrix`` (T_kept, T) times ``series`` (T, N) as float32, in blocks of voxels.
+def reduce_series(reduce: np.ndarray, series: np.ndarray, block: int = 8192) -> np.ndarray:
+    """Return ``reduce`` (K, T) times ``series`` (T, N) as float32, in blocks of voxels.
 
     The temporal mean is taken off first: it carries almost all of the signal's magnitude and
     would cost float32 its last digits; every operator here removes constants.
     """
-    operator = matrix.astype(np.float32)
-    cleaned = np.empty((len(matrix), series.shape[1]), np.float32)
+    factor = reduce.astype(np.float32)
+    reduced = np.empty((len(reduce), series.shape[1]), np.float32)
     for start in range(0, series.shape[1], block):
         part = series[:, start : start + block]
-        cleaned[:, start : start + block] = operator @ (part - part.mean(axis=0, dtype=np.float64)).astype(
-            np.float32
-        )
-    return cleaned
+        centred = part - part.mean(axis=0, dtype=np.float64).astype(np.float32)
+        reduced[:, start : start + block] = factor @ centred
+    return reduced
+
+
+def temporal_sd(series: np.ndarray, keep: np.ndarray, block: int = 8192) -> np.ndarray:
+    """Return the standard deviation over kept volumes, (N,) float32; exactly 0 for a constant voxel.
+
+    Examples
+    --------
+    >>> temporal_sd(np.array([[1.0, 7], [3, 7], [99, 99]]), np.array([True, True, False])).tolist()
+    [1.0, 0.0]
+
+    """
+    rows = np.flatnonzero(keep)
+    sd = np.zeros(series.shape[1], np.float32)
+    for start in range(0, series.shape[1] if len(rows) else 0, block):
+        part = series[rows, start : start + block] - series[rows[0], start : start + block]
+        part -= part.mean(axis=0)
+        sd[start : start + block] = np.sqrt(np.einsum('tn,tn->n', part, part) / len(rows))
+    return sd
 
 
 def confound_columns(
@@ -166,6 +239,15 @@ def confound_columns(
     KeyError
         Naming the first column that the preset needs and the table lacks.
 
+    Notes
+    -----
+    With components of aCompCor go the cosines: fMRIPrep computed them after its high-pass filter.
+
+    Examples
+    --------
+    >>> confound_columns('none', ['csf', 'trans_x'], {})
+    []
+
     """
     if preset == 'none':
         return []
@@ -184,64 +266,20 @@ def confound_columns(
 
 
 def _compcor_columns(columns: Sequence[str], metadata: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Return the five strongest retained components of white matter and of fluid; fewer if no more exist."""
     chosen: list[str] = []
     for tissue in ('WM', 'CSF'):
-        of_tissue = [
+        found = [
             name
             for name in columns
-            if name.split('_')[0] in {'a', 'w', 'c'}
-            and 'comp_cor' in name
+            if name.startswith(('a_comp_cor_', 'w_comp_cor_', 'c_comp_cor_'))
             and metadata.get(name, {}).get('Mask') == tissue
+            and metadata[name].get('Retained', True)
         ]
-        if len(of_tissue) < _N_COMPCOR:
-            raise KeyError(f'{_N_COMPCOR} aCompCor components of {tissue} (Mask: {tissue} in the JSON)')
-        chosen += of_tissue[:_N_COMPCOR]
+        if not found:
+            raise KeyError(f'an aCompCor component of {tissue} (Mask: {tissue} in the JSON)')
+        strength = {name: metadata[name].get('SingularValue') for name in found}
+        if all(isinstance(value, int | float) for value in strength.values()):
+            found.sort(key=lambda name: -float(str(strength[name])))
+        chosen += found[:_N_COMPCOR]
     return chosen
-
-
-def composite_motion(translations: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-    """Return CONN's composite motion: the largest frame-to-frame shift of six box points.
-
-    Parameters
-    ----------
-    translations, rotations
-        (T, 3) in mm and in rad about x, y, z.
-
-    Returns
-    -------
-    np.ndarray
-        (T,) mm, first value 0.
-
-    Examples
-    --------
-    A pure shift moves every point alike:
-
-    >>> float(composite_motion(np.array([[0, 0, 0], [0.3, 0, 0.4]]), np.zeros((2, 3)))[1])
-    0.5
-
-    """
-    points = np.concatenate([np.diag(_BOX_MM / 2), -np.diag(_BOX_MM / 2)])
-    moved = points @ np.swapaxes(_rotation_matrices(rotations), 1, 2) + translations[:, None, :]
-    steps = np.linalg.norm(np.diff(moved, axis=0), axis=2).max(axis=1)
-    return np.concatenate([[0.0], steps])
-
-
-def _rotation_matrices(angles: np.ndarray) -> np.ndarray:
-    """Return R_x R_y R_z for each row of ``angles`` (T, 3), as (T, 3, 3)."""
-    result = np.broadcast_to(np.eye(3), (len(angles), 3, 3))
-    for axis in range(3):
-        i, j = (axis + 1) % 3, (axis + 2) % 3
-        turn = np.zeros((len(angles), 3, 3))
-        turn[:, axis, axis] = 1
-        turn[:, i, i] = turn[:, j, j] = np.cos(angles[:, axis])
-        turn[:, j, i] = np.sin(angles[:, axis])
-        turn[:, i, j] = -np.sin(angles[:, axis])
-        result = result @ turn
-    return result
-
-
-def is_signal_jump(global_signal: np.ndarray, n_sd: float = 5.0) -> np.ndarray:
-    """Return where the global signal's change from the volume before exceeds ``n_sd`` SD, (T,)."""
-    change = np.concatenate([[0.0], np.diff(global_signal)])
-    spread = change[1:].std()
-    return np.abs(change - change[1:].mean()) > n_sd * spread if spread > 0 else np.zeros(len(change), bool)

@@ -24,6 +24,25 @@ def voxel_centres(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     return index @ affine[:3, :3].T + affine[:3, 3]
 
 
+def affine_of(positions: np.ndarray) -> np.ndarray:
+    """Return the 4 x 4 affine of the grid whose voxel centres are ``positions`` (X, Y, Z, 3).
+
+    Examples
+    --------
+    The inverse of :func:`voxel_centres`:
+
+    >>> affine = np.array([[-2.0, 0, 0, 9], [0, 3, 0, 8], [0, 0, 4, 7], [0, 0, 0, 1]])
+    >>> bool(np.allclose(affine_of(voxel_centres((2, 2, 2), affine)), affine))
+    True
+
+    """
+    affine = np.eye(4)
+    affine[:3, 3] = positions[0, 0, 0]
+    neighbours = positions[1, 0, 0], positions[0, 1, 0], positions[0, 0, 1]
+    affine[:3, :3] = np.transpose(neighbours) - positions[0, 0, 0][:, None]
+    return affine
+
+
 def sphere_pair(positions: np.ndarray, centre: tuple[float, float, float], radius: float) -> np.ndarray:
     """Return left and right masks of a sphere and, if it is lateral, its mirror image.
 

@@ -14,15 +14,43 @@ class MeanZ(NamedTuple):
     se: float
 
 
-def unit_columns(series: np.ndarray) -> np.ndarray:
-    """Return ``series`` (T, N) with columns demeaned and of unit norm; constant columns are 0."""
-    centred = series - series.mean(axis=0, dtype=np.float64)
-    norm = np.sqrt(np.einsum('tn,tn->n', centred, centred, dtype=np.float64))
-    scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
-    return (centred * scale).astype(np.promote_types(series.dtype, np.float32), copy=False)
+def unit_columns(series: np.ndarray, *, demean: bool = True, block: int = 4096) -> np.ndarray:
+    """Return ``series`` (T, N) with columns demeaned and of unit norm; constant columns are 0.
+
+    Parameters
+    ----------
+    series
+        (T, N), float32 or float64; the result has its type.
+    demean
+        False for coordinates in which the mean is removed already (see
+        :class:`~pipelines.numerics.clean.Operator`).
+    block
+        Columns done at once, while they are in the processor's cache.
+
+    Notes
+    -----
+    The first row is taken off before the mean, so that float32 data on a large mean keep their
+    digits and a constant is exactly zero.
+
+    Examples
+    --------
+    >>> unit_columns(np.array([[1.0, 5], [3, 5]])).round(4).tolist()
+    [[-0.7071, 0.0], [0.7071, 0.0]]
+
+    """
+    unit = np.empty(series.shape, np.promote_types(series.dtype, np.float32))
+    average = np.full(len(unit), 1 / len(unit), unit.dtype)
+    for start in range(0, series.shape[1], block):
+        part, given = unit[:, start : start + block], series[:, start : start + block]
+        np.subtract(given, given[0] if demean else 0, out=part)
+        if demean:
+            part -= average @ part
+        norm = np.sqrt(np.einsum('tn,tn->n', part, part))
+        part *= np.divide(1, norm, out=np.zeros_like(norm), where=norm > 0)
+    return unit
 
 
-def seed_correlation(series: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+def seed_correlation(series: np.ndarray, seeds: np.ndarray, *, demean: bool = True) -> np.ndarray:
     """Correlate every voxel with every seed.
 
     Parameters
@@ -31,11 +59,17 @@ def seed_correlation(series: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         (T, N) denoised series.
     seeds
         (T, K) denoised seed series over the same volumes.
+    demean
+        False for coordinates in which the mean is removed already.
 
     Returns
     -------
     np.ndarray
         (K, N) Pearson r, -1 to 1; 0 where a series is constant.
+
+    Notes
+    -----
+    r = sum_t x_t y_t with x and y demeaned and of unit norm.
 
     Examples
     --------
@@ -44,7 +78,7 @@ def seed_correlation(series: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     [[1.0, -1.0]]
 
     """
-    return np.clip(unit_columns(seeds).T @ unit_columns(series), -1, 1)
+    return np.clip(unit_columns(seeds, demean=demean).T @ unit_columns(series, demean=demean), -1, 1)
 
 
 def fisher_z(r: np.ndarray) -> np.ndarray:

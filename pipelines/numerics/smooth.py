@@ -58,12 +58,14 @@ def smooth_in_mask(series: np.ndarray, mask: np.ndarray, zooms: tuple[float, ...
     box = tuple(slice(a, b + 1) for a, b in zip(corners.min(0), corners.max(0)))
     inside = mask[box]
     kernels = [gaussian_matrix(n, fwhm * _FWHM_TO_SIGMA / z) for n, z in zip(inside.shape, zooms)]
-    weight = _filter(inside.astype(np.float32), kernels)[inside]
+    weight = 1 / _filter(inside.astype(np.float32), kernels)[inside]
+    at = np.flatnonzero(inside)
     volume = np.zeros(inside.shape, np.float32)
     smoothed = np.empty(series.shape, np.float32)
     for values, out in zip(series, smoothed):
-        volume[inside] = values
-        out[:] = _filter(volume, kernels)[inside] / weight
+        volume.flat[at] = values
+        np.take(_filter(volume, kernels), at, out=out)
+        out *= weight
     return smoothed
 
 

@@ -4,15 +4,17 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..interfaces.atlas import file_of
 from ..interfaces.connectivity import MapIntrinsic, MapSeeds
-from ..interfaces.denoise import CleanSeries, MakeDesign, WriteDenoised
+from ..interfaces.denoise import CleanSeries, WriteDenoised
+from ..interfaces.design import MakeDesign
 from ..interfaces.regions import MakeRegions
 from ..params import FunctionalParams
 
-_INPUTS = ('bold', 'bold_mask', 'confounds', 'confounds_metadata')
+_INPUTS = ('bold', 'bold_mask', 'confounds', 'confounds_metadata', 'aseg', 'aparcaseg', 'anat2std_xfm')
 _SOURCES = {
     'design': ('design', 'outliers'),
-    'regions': ('regions',),
+    'regions': ('regions', 'regions_dseg', 'regions_table'),
     'clean': ('timeseries', 'coverage', 'mean_bold', 'analysis_mask', 'carpet'),
     'seeds': ('relmat', 'seed_maps'),
     'intrinsic': ('icc', 'iccadj', 'iccnorm', 'qc', 'metadata'),
@@ -51,6 +53,9 @@ def init_connectivity_wf(
     ------
     bold, bold_mask, confounds, confounds_metadata
         4D series and mask in ``space``; confounds table and JSON with fMRIPrep's names.
+    aseg, aparcaseg, anat2std_xfm
+        Only for the region ``freesurfer``: labels in anatomical space and fMRIPrep's
+        ``from-T1w_to-<space>_mode-image_xfm``.
 
     Outputs
     -------
@@ -62,6 +67,8 @@ def init_connectivity_wf(
         Maps of intrinsic connectivity.
     mean_bold, analysis_mask, regions, carpet
         What figures are drawn from.
+    regions_dseg, regions_table
+        Regions as labels; index, source, transform, volume and centre of each.
     denoised, denoised_smoothed
         4D series, only with ``params.write_denoised``.
     metadata
@@ -75,38 +82,55 @@ def init_connectivity_wf(
     outputnode = pe.Node(
         IdentityInterface(fields=[*outputs, 'denoised', 'denoised_smoothed']), name='outputnode'
     )
-    masked_gb = 0.3 * series_gb  # about a quarter of the grid is brain
-    nodes = {
-        'design': pe.Node(MakeDesign(params=params, t_r=t_r), name='design', mem_gb=0.3),
-        'regions': pe.Node(
-            MakeRegions(space=space, nac=params.nac, mpfc=params.mpfc), name='regions', mem_gb=0.6
-        ),
-        'clean': pe.Node(CleanSeries(fwhm=params.fwhm, t_r=t_r), name='clean', mem_gb=0.3 + 4 * masked_gb),
-        'seeds': pe.Node(MapSeeds(), name='seeds', mem_gb=0.3 + 3 * masked_gb),
-        'intrinsic': pe.Node(
-            MapIntrinsic(icc_mask=params.icc_mask), name='intrinsic', mem_gb=0.3 + 3 * masked_gb
-        ),
-    }
+    nodes = _nodes(params, t_r, space, series_gb)
     workflow.connect([
         (inputnode, nodes['design'], [(f, f) for f in ('bold', 'confounds', 'confounds_metadata')]),
         (inputnode, nodes['regions'], [('bold_mask', 'bold_mask')]),
         (inputnode, nodes['clean'], [(f, f) for f in ('bold', 'bold_mask', 'confounds')]),
         (nodes['design'], nodes['clean'], [(f, f) for f in ('operator', 'metadata')]),
-        (nodes['regions'], nodes['clean'], [(f, f) for f in ('regions', 'grey_matter', 'brain')]),
+        (nodes['regions'], nodes['clean'], [(f, f) for f in ('regions', 'tissue', 'brain')]),
+        (nodes['design'], nodes['seeds'], [('operator', 'operator')]),
         (nodes['clean'], nodes['seeds'], [(f, f) for f in ('smoothed', 'analysis_mask', 'timeseries')]),
         (nodes['clean'], nodes['intrinsic'], [(f, f) for f in ('smoothed', 'analysis_mask', 'metadata')]),
-        (nodes['regions'], nodes['intrinsic'], [('grey_matter', 'grey_matter')]),
+        (nodes['regions'], nodes['intrinsic'], [(f, f) for f in ('grey_matter', 'brain', 'sources')]),
     ])  # fmt: skip
+    if 'freesurfer' in (params.nac, params.mpfc):
+        workflow.connect([
+            (inputnode, nodes['regions'], [(f, f) for f in ('aseg', 'aparcaseg', 'anat2std_xfm')]),
+        ])  # fmt: skip
     for source, fields in _SOURCES.items():
         workflow.connect([(nodes[source], outputnode, [(f, f) for f in fields])])
     if params.write_denoised:
         write = pe.Node(WriteDenoised(), name='write_denoised', mem_gb=0.3 + 2 * series_gb)
         workflow.connect([
             (inputnode, write, [('bold', 'bold')]),
+            (nodes['design'], write, [('operator', 'operator')]),
             (nodes['clean'], write, [(f, f) for f in ('analysis_mask', 'cleaned', 'smoothed')]),
             (write, outputnode, [(f, f) for f in ('denoised', 'denoised_smoothed')]),
         ])  # fmt: skip
     return workflow
+
+
+def _nodes(params: FunctionalParams, t_r: float, space: str, series_gb: float) -> dict[str, pe.Node]:
+    """Return the nodes of the workflow with their memory: about a quarter of the grid is brain."""
+    masked_gb = 0.3 * series_gb
+    choices = {'nac': _absolute(params.nac), 'mpfc': _absolute(params.mpfc)}
+    files = [str(found[0]) for choice in choices.values() if (found := file_of(choice))]
+    return {
+        'design': pe.Node(MakeDesign(params=params, t_r=t_r), name='design', mem_gb=0.3),
+        'regions': pe.Node(MakeRegions(space=space, **choices, files=files), name='regions', mem_gb=0.6),
+        'clean': pe.Node(CleanSeries(fwhm=params.fwhm, t_r=t_r), name='clean', mem_gb=0.3 + 3 * masked_gb),
+        'seeds': pe.Node(MapSeeds(), name='seeds', mem_gb=0.3 + 2 * masked_gb),
+        'intrinsic': pe.Node(
+            MapIntrinsic(icc_mask=params.icc_mask), name='intrinsic', mem_gb=0.3 + 2 * masked_gb
+        ),
+    }
+
+
+def _absolute(choice: str) -> str:
+    """Return a choice with the full path of its file: nodes run in folders of their own."""
+    found = file_of(choice)
+    return ':'.join(filter(None, [str(found[0].absolute()), found[1]])) if found else choice
 
 
 def _describe(params: FunctionalParams, space: str) -> str:

@@ -7,9 +7,9 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from ..interfaces import figures
 from ..interfaces.templates import target_brain
 
-_ANATOMICAL = ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_std')
+ANATOMICAL = ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_std')
 _FUNCTIONAL = ('boldref', 'bold2anat_xfm', 't1w_preproc', 't1w_mask', 't1w_dseg')
-_CONNECTIVITY = (
+CONNECTIVITY = (
     'mean_bold',
     'analysis_mask',
     'regions',
@@ -53,7 +53,7 @@ def init_anatomical_figures_wf(*, space: str, name: str = 'anatomical_figures_wf
             ('t1w_std',),
         ),
     }
-    return _picture_wf(name, _ANATOMICAL, nodes)
+    return _picture_wf(name, ANATOMICAL, nodes)
 
 
 def init_functional_figures_wf(*, name: str = 'functional_figures_wf') -> LiterateWorkflow:
@@ -108,7 +108,7 @@ def init_connectivity_figures_wf(
         'icc': (figures.PlotIntrinsic(**beneath), ('icc', 'iccnorm', 'mean_bold', 'metadata')),
         'relmat': (figures.PlotRelmat(), ('relmat',)),
     }
-    return _picture_wf(name, _CONNECTIVITY, nodes)
+    return _picture_wf(name, CONNECTIVITY, nodes)
 
 
 def _picture_wf(

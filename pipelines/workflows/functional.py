@@ -13,10 +13,10 @@ from ..interfaces.images import open_series, series_gb
 from ..interfaces.normalize import MergeChunks, ResampleReferences, ResampleSeries, SummarizeRun
 from ..params import FunctionalParams
 
-_INPUTS = (
-    *('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf'),
-    *('anat2std_xfm', 'std2anat_xfm'),
-)
+ANATOMY_INPUTS = (
+    't1w_preproc', 't1w_mask', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf', 'anat2std_xfm',
+)  # fmt: skip
+_INPUTS = (*ANATOMY_INPUTS, 'session_xfm')
 _OUTPUTS = (
     *('bold_std', 'boldref_std', 'bold_mask_std', 'boldref', 'bold_mask', 'bold2anat_xfm'),
     *('confounds', 'confounds_metadata', 'metadata'),
@@ -61,10 +61,13 @@ def init_functional_wf(
 
     Inputs
     ------
-    t1w_preproc, t1w_mask, t1w_dseg, t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
+    t1w_preproc, t1w_mask, t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
         Anatomy on the T1w grid.
-    anat2std_xfm, std2anat_xfm
-        Displacement fields on the grid of the template and of the T1w image.
+    anat2std_xfm
+        Displacement field on the grid of the template.
+    session_xfm
+        Points of the anatomical reference to points of the T1w image of the run's session: where
+        the coregistration starts, for both were acquired in one position of the head.
 
     Outputs
     -------
@@ -90,7 +93,7 @@ def init_functional_wf(
     if params.dummy_scans is not None:
         nodes['prepare'].inputs.dummy_scans = params.dummy_scans
     workflow.connect([
-        (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask')]),
+        (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
         (inputnode, nodes['noise_masks'], [(f, f) for f in _INPUTS if 'probseg' in f]),
         (inputnode, nodes['resample'], [('anat2std_xfm', 'anat2std_xfm')]),
         (inputnode, nodes['references'], [('anat2std_xfm', 'anat2std_xfm')]),

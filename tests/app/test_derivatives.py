@@ -1,27 +1,50 @@
 """Names of outputs: order of entities, nothing dropped, files replaced in one step."""
 
+import gzip
 import json
 import re
 
 import pytest
 
-from bids_app import derivatives
-from bids_app.derivatives import CONNECTIVITY, DENOISED, FIGURES, Derivative, derivative_name
+from bids_app import derivatives as table
+from bids_app.derivatives import Derivative, derivative_name
 from pipelines.errors import OutputError
 
 SOURCE = {'sub': '01', 'ses': 'pre', 'task': 'rest', 'run': '1'}
 KEYS = {'space': 'MNI152NLin6Asym', 'res': '2', 'atlas': 'A'}
+ROWS = (
+    *(*table.FUNCTIONAL, *table.CONNECTIVITY, *table.DENOISED),
+    *(*table.FUNCTIONAL_FIGURES, *table.CONNECTIVITY_FIGURES),
+)
+ANATOMY_ROWS = (*table.ANATOMY, *table.ANATOMICAL_FIGURES)
 
 
 def names():
-    return [derivative_name(SOURCE, row, **KEYS) for row in (*CONNECTIVITY, *DENOISED, *FIGURES)]
+    of_run = [derivative_name(SOURCE, row, **KEYS) for row in ROWS]
+    return of_run + [derivative_name({'sub': '01', 'ses': 'pre'}, row, **KEYS) for row in ANATOMY_ROWS]
 
 
 def test_names_are_unique_and_ordered():
+    """The order of entities is that of the BIDS specification, with our own before ``desc``."""
     assert len(set(names())) == len(names())
-    order = {key: place for place, key in enumerate(derivatives.ENTITY_ORDER)}
+    order = [
+        'sub',
+        'ses',
+        'task',
+        'run',
+        'from',
+        'to',
+        'mode',
+        'space',
+        'res',
+        'atlas',
+        'seg',
+        'stat',
+        'label',
+        'desc',
+    ]
     for name in names():
-        places = [order[key] for key in re.findall(r'(?:^|_)([a-z]+)-', name.rsplit('/', 1)[1])]
+        places = [order.index(key) for key in re.findall(r'(?:^|_)([a-z]+)-', name.rsplit('/', 1)[1])]
         assert places == sorted(places)
 
 
@@ -32,7 +55,12 @@ def test_names_are_unique_and_ordered():
         'sub-01/ses-pre/func/sub-01_ses-pre_task-rest_run-1_space-MNI152NLin6Asym_res-2_stat-icc_desc-norm_boldmap.nii.gz',
         'sub-01/ses-pre/func/sub-01_ses-pre_task-rest_run-1_space-MNI152NLin6Asym_res-2_atlas-A_stat-fisherz_relmat.tsv',
         'sub-01/ses-pre/func/sub-01_ses-pre_task-rest_run-1_desc-denoise_qc.json',
+        'sub-01/ses-pre/func/sub-01_ses-pre_task-rest_run-1_desc-confounds_timeseries.tsv',
+        'sub-01/ses-pre/func/sub-01_ses-pre_task-rest_run-1_from-boldref_to-T1w_mode-image_xfm.txt',
+        'sub-01/ses-pre/anat/sub-01_ses-pre_label-GM_probseg.nii.gz',
+        'sub-01/ses-pre/anat/sub-01_ses-pre_from-T1w_to-MNI152NLin6Asym_mode-image_xfm.nii.gz',
         'sub-01/figures/sub-01_ses-pre_task-rest_run-1_desc-carpet_bold.png',
+        'sub-01/figures/sub-01_ses-pre_desc-normalization_T1w.png',
     ],
 )
 def test_names_of_the_convention(expected):
@@ -46,8 +74,13 @@ def test_unknown_entity_is_never_dropped():
 
 
 def test_session_is_optional():
-    name = derivative_name({'sub': '1', 'task': 'rest'}, CONNECTIVITY[0], space='S', res=None, atlas='A')
+    name = derivative_name({'sub': '1', 'task': 'rest'}, table.CONNECTIVITY[0], space='S', res=None)
     assert name == 'sub-1/func/sub-1_task-rest_desc-denoise_design.tsv'
+
+
+def test_one_item_of_a_list():
+    assert Derivative('maps[3]', 'x', '.nii').index == ('maps', 3)
+    assert Derivative('icc', 'x', '.nii').index == ('icc', None)
 
 
 def test_replacing_unlinks_a_read_only_link(tmp_path):
@@ -57,13 +90,21 @@ def test_replacing_unlinks_a_read_only_link(tmp_path):
     annexed.chmod(0o444)
     (tmp_path / 'out.tsv').symlink_to(annexed)
     (tmp_path / 'new').write_text('new')
-    derivatives.replace_file(tmp_path / 'new', tmp_path / 'out.tsv')
+    table.replace_file(tmp_path / 'new', tmp_path / 'out.tsv')
     assert (tmp_path / 'out.tsv').read_text() == 'new'
     assert annexed.read_text() == 'old'
 
 
+def test_plain_images_are_compressed_on_the_way(tmp_path):
+    (tmp_path / 'a.nii').write_bytes(b'volume' * 99)
+    for name in ('one.nii.gz', 'two.nii.gz'):
+        table.replace_file(tmp_path / 'a.nii', tmp_path / name)
+    assert gzip.decompress((tmp_path / 'one.nii.gz').read_bytes()) == b'volume' * 99
+    assert (tmp_path / 'one.nii.gz').read_bytes() == (tmp_path / 'two.nii.gz').read_bytes()
+
+
 def test_dataset_files_name_the_source(tmp_path):
-    derivatives.write_dataset_files(tmp_path, tmp_path, {'fmriprep': tmp_path / 'f'})
+    table.write_dataset_files(tmp_path, tmp_path, {'fmriprep': tmp_path / 'f'})
     about = json.loads((tmp_path / 'dataset_description.json').read_text())
     assert about['DatasetType'] == 'derivative'
     assert set(about['DatasetLinks']) == {'raw', 'fmriprep'}

@@ -1,4 +1,4 @@
-"""From files to cleaned series: refusals, volumes left out, and recovery of a planted correlation."""
+"""From files to cleaned series and maps: recovery of a planted correlation, and oracles of every map."""
 
 import json
 
@@ -7,193 +7,183 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.errors import DataError, DegreesOfFreedomError
 from pipelines.interfaces import denoise
-from pipelines.interfaces.connectivity import map_intrinsic, map_seeds
+from pipelines.interfaces.connectivity import map_intrinsic, map_seeds, region_matrix
 from pipelines.interfaces.regions import LABELS
 from pipelines.numerics.seed import fisher_z_se
+from pipelines.numerics.smooth import smooth_in_mask
 from pipelines.params import FunctionalParams
 
-T_R = 2.0
-SHAPE = (8, 8, 6)
-REAL = 'confounds/aomic-piop2/sub-0001/func/sub-0001_task-restingstate_acq-seq_desc-confounds_regressors'
+from .conftest import SHAPE
+
+PLAIN = FunctionalParams(fwhm=0)
 
 
-def write_run(folder, rng, n_volumes=240, planted=0.5, confounds=None):
-    """Write a small run: slab regions with a planted correlation, confounds loaded on every voxel."""
-    stack = np.zeros((6, *SHAPE), bool)
-    for place, label in ((0, 0), (1, 1), (4, 3), (5, 4)):
-        stack[label, place] = True
-    stack[2], stack[5] = stack[0] | stack[1], stack[3] | stack[4]
-    shared = rng.standard_normal((2, n_volumes))
-    nac = shared[0]
-    mpfc = planted * shared[0] + np.sqrt(1 - planted**2) * shared[1]
-    data = 0.5 * rng.standard_normal((*SHAPE, n_volumes))
-    data[stack[2]] += nac
-    data[stack[5]] += mpfc
-    if confounds is None:
-        confounds = pd.DataFrame(
-            0.001 * rng.standard_normal((n_volumes, 12)),
-            columns=[m + s for s in ('', '_derivative1') for m in denoise.clean.MOTION],
-        )
-        for number in range(10):
-            confounds[f'a_comp_cor_{number:02d}'] = rng.standard_normal(n_volumes)
-        confounds['global_signal'] = rng.standard_normal(n_volumes)
-        confounds['framewise_displacement'] = 0.1
-    data += confounds.iloc[:, 0].to_numpy() * 2000
-    image = nb.Nifti1Image((1000 + 10 * data).astype(np.float32), np.diag([3, 3, 3, 1]))
-    image.header.set_zooms((3, 3, 3, T_R))
-    files = {name: folder / name for name in ('bold.nii.gz', 'mask.nii', 'regions.nii', 'c.tsv', 'c.json')}
-    nb.save(image, files['bold.nii.gz'])
-    nb.save(nb.Nifti1Image(np.ones(SHAPE, np.uint8), image.affine), files['mask.nii'])
-    nb.save(nb.Nifti1Image(np.moveaxis(stack, 0, -1).astype(np.uint8), image.affine), files['regions.nii'])
-    confounds.to_csv(files['c.tsv'], sep='\t', index=False, na_rep='n/a')
-    masks = {f'a_comp_cor_{i:02d}': {'Mask': ('CSF', 'WM')[i % 2]} for i in range(10)}
-    files['c.json'].write_text(json.dumps(masks))
-    return list(files.values()), (nac, mpfc)
+def load(path):
+    with np.load(path) as archive:
+        return dict(archive)
 
 
-def run_chain(folder, files, params):
-    bold, mask, regions, table, metadata = files
-    design = denoise.make_design(bold, table, metadata, params, T_R, out_dir=folder)
-    cleaned = denoise.clean_series(
-        bold,
-        mask,
-        design.operator,
-        regions,
-        mask,
-        mask,
-        table,
-        params.fwhm,
-        T_R,
-        design.metadata,
-        out_dir=folder,
+def seeds(made, cleaned, folder):
+    return map_seeds(
+        cleaned.smoothed, cleaned.analysis_mask, made.operator, cleaned.timeseries, out_dir=folder
     )
-    return design, cleaned
 
 
-def test_planted_correlation_is_recovered(tmp_path, rng):
+def intrinsic(files, cleaned, folder, icc_mask='gm'):
+    return map_intrinsic(
+        cleaned.smoothed, cleaned.analysis_mask, files.mask, files.mask, icc_mask, cleaned.metadata,
+        {'Space': 'S'}, out_dir=folder,
+    )  # fmt: skip
+
+
+def outcome(maps):
+    return pd.read_csv(maps.relmat, sep='\t', index_col='node').loc['NAc', 'mPFC']
+
+
+def masked(files):
+    return nb.load(files.bold).get_fdata().reshape(-1, 240).T
+
+
+def test_planted_correlation_is_recovered(tmp_path, write_run, run_chain):
     """50 runs: z of the region means against z of the planted series after the same projection.
 
     The noise of a region mean (SD 0.5 / sqrt(96)) biases z by under 0.5 %; each error stays below
     3 SE and their mean below 2 SE / sqrt(50).
     """
-    params = FunctionalParams(fwhm=0)
     errors = []
     for _ in range(50):
-        files, planted = write_run(tmp_path, rng)
-        design, cleaned = run_chain(tmp_path, files, params)
-        matrix = np.load(design.operator)['matrix']
-        truth = np.arctanh(np.corrcoef(matrix @ np.transpose(planted), rowvar=False)[0, 1])
-        maps = map_seeds(cleaned.smoothed, cleaned.analysis_mask, cleaned.timeseries, out_dir=tmp_path)
-        relmat = pd.read_csv(maps.relmat, sep='\t', index_col='node')
-        errors.append(relmat.loc['NAc', 'mPFC'] - truth)
-    se = fisher_z_se(design.metadata['DegreesOfFreedom'])
+        files = write_run()
+        made, cleaned = run_chain(files)
+        reduced = load(made.operator)['reduce'] @ files.planted.T
+        truth = np.arctanh(np.sum(reduced[:, 0] * reduced[:, 1]) / np.prod(np.linalg.norm(reduced, axis=0)))
+        errors.append(outcome(seeds(made, cleaned, tmp_path)) - truth)
+    se = fisher_z_se(made.metadata['DegreesOfFreedom'])
     assert np.abs(errors).max() < 3 * se
     assert abs(np.mean(errors)) < 2 * se / np.sqrt(50)
 
 
-def test_nothing_planted_gives_nothing(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng, planted=0.0)
-    design, cleaned = run_chain(tmp_path, files, FunctionalParams(fwhm=0))
-    maps = map_seeds(cleaned.smoothed, cleaned.analysis_mask, cleaned.timeseries, out_dir=tmp_path)
-    z = pd.read_csv(maps.relmat, sep='\t', index_col='node').loc['NAc', 'mPFC']
-    assert abs(z) < 3 * fisher_z_se(design.metadata['DegreesOfFreedom'])
+def test_nothing_planted_gives_nothing(tmp_path, write_run, run_chain):
+    made, cleaned = run_chain(write_run(planted=0.0))
+    z = outcome(seeds(made, cleaned, tmp_path))
+    assert abs(z) < 3 * fisher_z_se(made.metadata['DegreesOfFreedom'])
 
 
-def test_degrees_of_freedom_are_counted(tmp_path, rng):
-    """79 cosines in the band, 22 confounds, 1 trend: 56 remain."""
-    files, _ = write_run(tmp_path, rng)
-    design, _ = run_chain(tmp_path, files, FunctionalParams())
-    assert design.metadata['DegreesOfFreedom'] == 56
-    assert design.metadata['Flags'] == []
+@pytest.mark.parametrize('preset', ['acompcor', 'conn'])
+def test_seed_maps_equal_correlations_of_the_whole_series(tmp_path, write_run, run_chain, preset):
+    """Brute force in float64 from the raw file: clean T rows, smooth volume by volume, correlate."""
+    params = FunctionalParams(denoising=preset, fwhm=6)
+    files = write_run()
+    made, cleaned = run_chain(files, params)
+    factors = load(made.operator)
+    series = factors['expand'] @ (factors['reduce'] @ masked(files))
+    smooth = smooth_in_mask(series.astype(np.float32), np.ones(SHAPE, bool), (3, 3, 3), 6)
+    seed = series[:, np.asarray(nb.load(files.regions).dataobj)[..., 0].ravel() > 0].mean(axis=1)
+    expected = np.arctanh(np.corrcoef(smooth.T, seed)[-1, :-1])
+    got = nb.load(seeds(made, cleaned, tmp_path).seed_maps[LABELS.index('NAcL')]).get_fdata().ravel()
+    np.testing.assert_allclose(got, expected, atol=2e-4)  # float32 series
 
 
-def test_seed_maps_equal_correlation_of_saved_series(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng)
-    _, cleaned = run_chain(tmp_path, files, FunctionalParams(fwhm=6))
-    maps = map_seeds(cleaned.smoothed, cleaned.analysis_mask, cleaned.timeseries, out_dir=tmp_path)
-    series, table = np.load(cleaned.smoothed), pd.read_csv(cleaned.timeseries, sep='\t')
-    expected = np.arctanh(np.corrcoef(series.T, table['NAcL'])[-1, :-1])
-    got = nb.load(maps.seed_maps[LABELS.index('NAcL')]).get_fdata().ravel()
-    np.testing.assert_allclose(got, expected, atol=1e-4)
-
-
-def test_intrinsic_map_equals_brute_force(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng)
-    design, cleaned = run_chain(tmp_path, files, FunctionalParams(fwhm=4))
-    made = map_intrinsic(
-        cleaned.smoothed, cleaned.analysis_mask, files[1], 'gm', cleaned.metadata, out_dir=tmp_path
+@pytest.mark.parametrize('icc_mask', ['gm', 'brain'])
+def test_intrinsic_map_equals_brute_force(tmp_path, write_run, run_chain, icc_mask):
+    files = write_run()
+    made, cleaned = run_chain(files, FunctionalParams(fwhm=4))
+    found = intrinsic(files, cleaned, tmp_path, icc_mask)
+    series = load(made.operator)['expand'] @ np.load(cleaned.smoothed).astype(float)
+    r = np.corrcoef(series.T)
+    np.testing.assert_allclose(
+        nb.load(found.icc).get_fdata().ravel(), np.sqrt(np.mean(r**2, axis=1)), atol=1e-5
     )
-    r = np.corrcoef(np.load(cleaned.smoothed).astype(float).T)
-    got = nb.load(made.icc).get_fdata().ravel()
-    np.testing.assert_allclose(got, np.sqrt(np.mean(r**2, axis=1)), atol=1e-5)
-    qc = json.loads(made.qc.read_text())
-    assert qc['ICCNoiseFloor'] == pytest.approx(1 / np.sqrt(design.metadata['DegreesOfFreedom']))
+    qc = json.loads(found.qc.read_text())
+    assert qc['ICCNoiseFloor'] == pytest.approx(1 / np.sqrt(made.metadata['DegreesOfFreedom']))
+    assert (qc['ICCMask'], qc['ICCComponents'], qc['TemplateMaskOverlap']) == (icc_mask, 'all', 1.0)
     assert {'NVolumes', 'NKept', 'DegreesOfFreedom', 'MeanFD', 'NVoxels', 'Preset', 'Flags'} <= set(qc)
 
 
-def test_short_run_is_refused_with_its_numbers(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng, n_volumes=100)
-    with pytest.raises(
-        DegreesOfFreedomError, match=r'100 of 100 volumes.*10 degrees of freedom.*20 are needed'
-    ):
-        run_chain(tmp_path, files, FunctionalParams())
-
-
-def test_wrong_number_of_rows_names_both(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng)
-    pd.read_csv(files[3], sep='\t').iloc[:-2].to_csv(files[3], sep='\t', index=False)
-    with pytest.raises(DataError, match='238 rows, but the series has 240'):
-        run_chain(tmp_path, files, FunctionalParams())
-
-
-def test_missing_column_names_file_and_preset(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng)
-    pd.read_csv(files[3], sep='\t').drop(columns='rot_y').to_csv(files[3], sep='\t', index=False)
-    with pytest.raises(DataError, match=r'c.tsv lacks rot_y, which --denoising acompcor'):
-        run_chain(tmp_path, files, FunctionalParams())
-
-
-@pytest.mark.real
-def test_real_confounds_give_a_plausible_design(tmp_path, rng, test_data):
-    """A real table with n/a in its first row: finite design, high-motion volumes left out."""
-    stem = test_data / REAL
-    table = pd.read_csv(f'{stem}.tsv', sep='\t', na_values=['n/a'])
-    files, _ = write_run(tmp_path, rng, confounds=table.fillna(0))
-    files[3:] = [stem.with_name(stem.name + '.tsv'), stem.with_name(stem.name + '.json')]
-    design = denoise.make_design(files[0], *files[3:], FunctionalParams(), T_R, out_dir=tmp_path)
-    fd = table['framewise_displacement'].to_numpy()
-    assert design.metadata['NKept'] == 240 - np.sum(fd > 0.5)
-    assert design.metadata['MeanFD'] == pytest.approx(np.nanmean(fd))
-    assert np.isfinite(np.load(design.operator)['matrix']).all()
+def test_conn_keeps_64_components(tmp_path, write_run, run_chain):
+    """CONN's truncation against numpy's singular value decomposition of the partners."""
+    files = write_run()
+    _, cleaned = run_chain(files, FunctionalParams(fwhm=4, denoising='conn'))
+    found = intrinsic(files, cleaned, tmp_path)
+    series = np.load(cleaned.smoothed).astype(float)
+    unit = series / np.linalg.norm(series, axis=0)
+    left, singular, _ = np.linalg.svd(unit, full_matrices=False)
+    expected = np.sqrt(((singular[:64, None] * left[:, :64].T @ unit) ** 2).sum(axis=0) / unit.shape[1])
+    np.testing.assert_allclose(nb.load(found.icc).get_fdata().ravel(), expected, atol=1e-5)
+    assert json.loads(found.qc.read_text())['ICCComponents'] == 64
 
 
 @pytest.mark.parametrize('preset', ['none', '24p', 'conn', 'gsr'])
-def test_every_preset_runs(tmp_path, rng, preset):
-    files, _ = write_run(tmp_path, rng)
-    table = pd.read_csv(files[3], sep='\t')
-    for name in [*table.columns[:12]]:
-        table[f'{name}_power2'] = table[name] ** 2
-    table.to_csv(files[3], sep='\t', index=False)
-    design, _ = run_chain(tmp_path, files, FunctionalParams(denoising=preset, fwhm=0))
-    dof = design.metadata['DegreesOfFreedom']
-    assert dof == {'none': 78, '24p': 54, 'gsr': 55}.get(preset, dof)
-    assert 40 < dof < 80
+def test_every_preset_runs(tmp_path, write_run, run_chain, preset):
+    made, cleaned = run_chain(write_run(), FunctionalParams(denoising=preset, fwhm=0))
+    assert np.isfinite(outcome(seeds(made, cleaned, tmp_path)))
 
 
-def test_dummy_scans_override_the_table(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng)
-    design, _ = run_chain(tmp_path, files, FunctionalParams(dummy_scans=5, fwhm=0))
-    assert design.metadata['NKept'] == 235
-
-
-def test_constant_voxels_leave_the_analysis(tmp_path, rng):
-    files, _ = write_run(tmp_path, rng)
-    image = nb.load(files[0])
+def test_constant_voxels_leave_the_analysis(write_run, run_chain):
+    files = write_run()
+    image = nb.load(files.bold)
     data = image.get_fdata()
     data[3, 3] = 7.0
-    nb.save(nb.Nifti1Image(data.astype(np.float32), image.affine, image.header), files[0])
-    _, cleaned = run_chain(tmp_path, files, FunctionalParams())
+    nb.save(nb.Nifti1Image(data.astype(np.float32), image.affine, image.header), files.bold)
+    _, cleaned = run_chain(files, FunctionalParams())
     assert np.asarray(nb.load(cleaned.analysis_mask).dataobj).sum() == np.prod(SHAPE) - 6
     assert np.isfinite(np.load(cleaned.smoothed)).all()
+
+
+def test_region_without_signal_is_missing_not_zero(tmp_path, write_run, run_chain):
+    """A region outside the mask: missing in series and matrix, and the bilateral one with it."""
+    files = write_run()
+    image = nb.load(files.mask)
+    mask = np.asarray(image.dataobj).copy()
+    mask[0] = 0
+    nb.save(nb.Nifti1Image(mask, image.affine), files.mask)
+    made, cleaned = run_chain(files)
+    assert 'dropout_NAcL' in cleaned.metadata['Flags']
+    assert pd.read_csv(cleaned.timeseries, sep='\t')[['NAcL', 'NAc']].isna().all().all()
+    matrix = pd.read_csv(seeds(made, cleaned, tmp_path).relmat, sep='\t', index_col='node')
+    assert matrix['NAcL'].isna().all()
+    assert np.isfinite(matrix.loc['NAcR', 'mPFC'])
+    assert 'n/a' in (tmp_path / 'relmat.tsv').read_text()
+
+
+def test_bilateral_region_is_the_average_of_its_sides(write_run, run_chain):
+    _, cleaned = run_chain(write_run())
+    table = pd.read_csv(cleaned.timeseries, sep='\t')
+    np.testing.assert_allclose(table['NAc'], (table['NAcL'] + table['NAcR']) / 2, atol=1e-6)
+
+
+def test_region_matrix_is_symmetric_and_empty_on_the_diagonal(rng):
+    series = rng.standard_normal((60, 6))
+    matrix = region_matrix(series).to_numpy()
+    assert np.isnan(np.diag(matrix)).all()
+    away = ~np.eye(6, dtype=bool)
+    np.testing.assert_allclose(matrix[away], np.arctanh(np.corrcoef(series.T)[away]), atol=1e-12)
+
+
+def test_written_series_can_be_analysed_again(tmp_path, write_run, run_chain):
+    """Every map follows from the series that --write-denoised keeps, and its grid from the header."""
+    files = write_run()
+    made, cleaned = run_chain(files, FunctionalParams(fwhm=5))
+    kept = denoise.write_denoised(
+        files.bold, cleaned.analysis_mask, made.operator, cleaned.cleaned, cleaned.smoothed, out_dir=tmp_path
+    )
+    plain, smooth = (nb.load(path) for path in kept)
+    assert plain.shape == (*SHAPE, 240)
+    assert plain.header.get_zooms()[3] == pytest.approx(2.0)
+    stack = np.asarray(nb.load(files.regions).dataobj) > 0
+    seed = plain.get_fdata()[stack[..., 2]].mean(axis=0)
+    z = np.arctanh(np.corrcoef(smooth.get_fdata().reshape(-1, 240), seed)[-1, :-1])
+    got = nb.load(seeds(made, cleaned, tmp_path).seed_maps[LABELS.index('NAc')]).get_fdata().ravel()
+    np.testing.assert_allclose(got, z, atol=2e-4)
+
+
+def test_carpet_keeps_the_scale_of_the_raw_series(write_run, run_chain):
+    """Both halves are in units of the voxel's SD before denoising, so what was removed is seen."""
+    _, cleaned = run_chain(write_run(n_volumes=200))
+    carpet = load(cleaned.carpet)
+    before, after = carpet['before'].astype(float), carpet['after'].astype(float)
+    np.testing.assert_allclose(before.std(axis=1), 1, atol=1e-2)
+    share = after.std(axis=1)
+    assert (share < 1).all()
+    assert 0.1 < share.mean() < 0.8
+    assert carpet['kept'].all()

@@ -33,14 +33,13 @@ def test_volumes_equal_nibabel(tmp_path, rng, dtype, extension):
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-4)
 
 
-def test_masked_series_and_moments(scan, rng):
-    """Mean and SD over kept volumes; float64 sums leave only float32 rounding (1e-4 of 500)."""
+def test_masked_series_and_mean(scan, rng):
+    """The mean over kept volumes; float64 sums leave only float32 rounding."""
     data = nb.load(scan).get_fdata()
     mask, keep = rng.random((7, 6, 5)) > 0.5, np.array([0, 1, 1, 0, 1, 1, 1, 1, 1], bool)
     got = images.read_masked(scan, mask, keep)
     np.testing.assert_allclose(got.series, data[mask].T, rtol=1e-6)
     np.testing.assert_allclose(got.mean, data[..., keep].mean(-1), rtol=1e-6)
-    np.testing.assert_allclose(got.sd, data[..., keep].std(-1), rtol=1e-4)
 
 
 def test_repetition_time_follows_the_unit(scan, tmp_path):

@@ -1,23 +1,17 @@
-"""Regions of the packaged atlas: volume, place and side, and every bad choice named."""
+"""Regions and tissue of the template on a BOLD grid: volume, place, side, unions, table."""
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipelines.errors import ClbpeError, DataError, ParameterError
+from pipelines.errors import DataError
 from pipelines.interfaces import regions, templates
 from pipelines.numerics.regions import centroid, voxel_centres
 
-SPACE = 'MNI152NLin6Asym'
-AFFINE = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
-SHAPE = (91, 109, 91)
-POSITIONS = voxel_centres(SHAPE, AFFINE)
-EXPECTED = {
-    'NAcL': ((-9.5, 11.6, -7.4), 971),
-    'NAcR': ((9.2, 12.3, -6.8), 893),
-    'mPFCL': ((-4.8, 43.5, -18.2), 3641),
-    'mPFCR': ((4.7, 42.9, -18.7), 4045),
-}
+from .conftest import MNI_AFFINE as AFFINE
+from .conftest import MNI_REGIONS, SPACE
+from .conftest import MNI_SHAPE as SHAPE
 
 
 @pytest.fixture(scope='module')
@@ -29,18 +23,11 @@ def made(tmp_path_factory):
     )
 
 
-def test_atlas_volumes_are_those_of_the_1_mm_maps():
-    """Winner takes all at 25 %: the volumes in mm3 are exact, they are voxel counts."""
-    labels, _ = regions.atlas_labels()
-    for name, number in (('NAcL', 104), ('NAcR', 112), ('mPFCL', 48), ('mPFCR', 49)):
-        assert (labels == number).sum() == EXPECTED[name][1]
-
-
 def test_regions_lie_where_they_should_on_a_2_mm_grid(made):
     """Centroids within 1.5 mm (the grid is 2 mm), sides apart, unions exact, volume within 15 %."""
     stack = np.moveaxis(np.asarray(nb.load(made.regions).dataobj) > 0, -1, 0)
     found = dict(zip(regions.LABELS, stack))
-    for name, (place, volume) in EXPECTED.items():
+    for name, (place, volume) in MNI_REGIONS.items():
         assert np.linalg.norm(centroid(found[name], AFFINE) - place) < 1.5
         assert found[name].sum() * 8 == pytest.approx(volume, rel=0.15)
     for name in ('NAc', 'mPFC'):
@@ -73,19 +60,6 @@ def test_grey_matter_agrees_with_independent_tissue_labels(made, test_data):
             assert (np.roll(ours, step, axis) & theirs).sum() / theirs.sum() < share - 0.05
 
 
-def test_region_follows_the_template_space():
-    """The accumbens moves by under 4 mm between the two templates and stays of its size.
-
-    The recorded registration makes it 19 to 26 % larger in the 2009c template.
-    """
-    six = regions.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
-    nine = regions.region_pair('NAc', 'harvard-oxford', 'MNI152NLin2009cAsym', POSITIONS)
-    for a, b in zip(six, nine):
-        assert b.sum() == pytest.approx(a.sum(), rel=0.35)
-        shift = np.linalg.norm(centroid(a, AFFINE) - centroid(b, AFFINE))
-        assert 0.1 < shift < 4
-
-
 def test_recorded_transform_aligns_the_templates():
     """Correlation of the two brains inside the target's: 0.91 with the transform, 0.77 without."""
     target = 'MNI152NLin2009cAsym'
@@ -103,38 +77,6 @@ def test_recorded_transform_aligns_the_templates():
     assert found[1] < 0.8
 
 
-def test_paracingulate_is_cut_at_its_height():
-    pair = regions.region_pair('mPFC', 'paracingulate-ventral', SPACE, POSITIONS)
-    assert POSITIONS[pair.any(axis=0)][:, 2].max() < 10
-
-
-def test_file_region_is_split_by_side(tmp_path):
-    labels = np.zeros(SHAPE, np.int16)
-    labels[40:51, 60:64, 30:34] = 7
-    nb.save(nb.Nifti1Image(labels, AFFINE), tmp_path / 'atlas.nii.gz')
-    left, right = regions.region_pair('NAc', f'{tmp_path}/atlas.nii.gz:7', SPACE, POSITIONS)
-    assert (left.sum(), right.sum()) == (5 * 16, 5 * 16)
-
-
-@pytest.mark.parametrize(
-    ('choice', 'says'),
-    [
-        ('nowhere', 'Offered'),
-        ('sphere:1,2,3', 'X,Y,Z,R'),
-        ('sphere:a,b,c,d', 'X,Y,Z,R'),
-        ('sphere:1,2,3,-4', 'above 0'),
-    ],
-)
-def test_bad_choice_is_named(choice, says):
-    with pytest.raises(ParameterError, match=says):
-        regions.region_pair('NAc', choice, SPACE, POSITIONS)
-
-
-def test_freesurfer_is_refused_loudly():
-    with pytest.raises(ClbpeError, match='does not do yet'):
-        regions.region_pair('mPFC', 'freesurfer', SPACE, POSITIONS)
-
-
 def test_region_off_the_grid_is_an_error(tmp_path):
     nb.save(nb.Nifti1Image(np.ones((4, 4, 4), np.uint8), AFFINE), tmp_path / 'mask.nii')
     with pytest.raises(DataError, match='no voxel'):
@@ -143,8 +85,22 @@ def test_region_off_the_grid_is_an_error(tmp_path):
         )
 
 
-def test_flipped_atlas_stops_the_run(monkeypatch):
-    labels, affine = regions.atlas_labels()
-    monkeypatch.setattr(regions, 'atlas_labels', lambda: (labels, np.diag([-1, 1, 1, 1]) @ affine))
-    with pytest.raises(DataError, match='flipped'):
-        regions.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
+def test_table_tells_source_volume_and_centre(made):
+    table = pd.read_csv(made.regions_table, sep='\t').set_index('name')
+    assert list(table.index) == regions.LABELS
+    assert (table['source'] == ['harvard-oxford'] * 3 + ['frontal-medial'] * 3).all()
+    assert (table['transform'] == 'same space').all()
+    for name, (place, volume) in MNI_REGIONS.items():
+        row = table.loc[name]
+        assert row['volume'] == pytest.approx(volume, rel=0.15)
+        assert np.linalg.norm(row[['x', 'y', 'z']].to_numpy(float) - place) < 1.5
+    assert made.sources['GreyMatterTransform'].endswith('from-MNI152NLin2009aSym_mode-image_xfm.nii.gz')
+
+
+def test_tissue_splits_grey_matter_and_keeps_fluid_apart(made):
+    """Volumes of an average brain: nuclei of 40 to 80 ml, ventricles of 10 to 60 ml, no overlap."""
+    tissue, grey = (np.asarray(nb.load(path).dataobj) for path in (made.tissue, made.grey_matter))
+    litres = {name: 8e-6 * (tissue == label).sum() for label, name in regions.TISSUES.items()}
+    assert 0.04 < litres['deep grey matter'] < 0.08
+    assert 0.01 < litres['CSF'] < 0.06
+    np.testing.assert_array_equal(grey > 0, np.isin(tissue, (1, 2)))

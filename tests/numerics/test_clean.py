@@ -111,32 +111,66 @@ def test_effective_dof_predicts_variance_of_correlation(rng):
     """Over 4,000 null pairs var(r) = 1 / nu; 3 standard errors of a variance are 7 %."""
     model = np.column_stack([clean.trend(200), rng.standard_normal((200, 10))])
     operator = clean.regress_then_filter(model, np.ones(200, bool), 2.0, 0.008, 0.09)
-    x, y = (operator.matrix @ rng.standard_normal((200, 4000)) for _ in range(2))
+    x, y = (operator.reduce @ rng.standard_normal((200, 4000)) for _ in range(2))
     r = np.sum(x * y, 0) / np.sqrt(np.sum(x**2, 0) * np.sum(y**2, 0))
     assert r.var() * operator.dof == pytest.approx(1, abs=0.07)
 
 
-def test_apply_operator_keeps_float32_digits(rng):
+@pytest.mark.parametrize('preset', ['projection', 'conn'])
+def test_coordinates_keep_inner_products(rng, preset):
+    """The factors multiply to the operator; coordinates have the norms of the series and no mean."""
+    model, mask = model_of(rng), rng.random(120) > 0.1
+    if preset == 'conn':
+        operator = clean.regress_then_filter(model, mask, 2.0, 0.008, 0.09)
+    else:
+        operator = clean.projection(model, mask)
+    np.testing.assert_allclose(operator.expand.T @ operator.expand, np.eye(len(operator.reduce)), atol=1e-10)
+    np.testing.assert_allclose(operator.expand.sum(axis=0), 0, atol=1e-10)
+    series = rng.standard_normal((120, 9))
+    reduced, cleaned = operator.reduce @ series, operator.matrix @ series
+    np.testing.assert_allclose(reduced.T @ reduced, cleaned.T @ cleaned, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    'make', [clean.projection, lambda m, k: clean.regress_then_filter(m, k, 2.0, 0.01, 0.1)]
+)
+def test_left_out_volumes_have_no_influence(rng, make):
+    model, mask = model_of(rng), np.ones(120, bool)
+    mask[[0, 60]] = False
+    series = rng.standard_normal((120, 4))
+    changed = series.copy()
+    changed[~mask] = 1e6
+    operator = make(model, mask)
+    # 1e6 times the rounding of an exact zero
+    np.testing.assert_allclose(operator.matrix @ changed, operator.matrix @ series, atol=1e-8)
+
+
+def test_nothing_kept_leaves_nothing(rng):
+    nothing = np.zeros(120, bool)
+    assert clean.projection(model_of(rng), nothing).dof == 0
+    assert clean.regress_then_filter(model_of(rng), nothing, 2.0, 0.008, 0.09).dof == 0
+
+
+def test_reduced_series_keep_float32_digits(rng):
     """A mean of 10,000 must not cost the residual's digits: 1e-4 of the residual SD."""
     series = (10_000 + rng.standard_normal((120, 500))).astype(np.float32)
+    series.setflags(write=False)
     operator = clean.projection(model_of(rng), np.ones(120, bool))
-    got = clean.apply_operator(operator.matrix, series, block=64)
-    np.testing.assert_allclose(got, operator.matrix @ series.astype(float), atol=1e-4)
+    got = clean.reduce_series(operator.reduce, series, block=64)
+    np.testing.assert_allclose(operator.expand @ got, operator.matrix @ series.astype(float), atol=1e-4)
     assert got.dtype == np.float32
 
 
-def test_composite_motion_of_a_rotation():
-    """Rotation by a about z moves the far face centre (90 mm) by 2 * 90 * sin(a/2)."""
-    rotation = np.array([[0, 0, 0], [0, 0, 0.01]])
-    expected = 2 * 90 * np.sin(0.005)
-    assert clean.composite_motion(np.zeros((2, 3)), rotation)[1] == pytest.approx(expected, rel=1e-12)
-
-
-def test_signal_jump_is_found(rng):
-    signal = rng.standard_normal(200)
-    signal[100:] += 60
-    assert np.flatnonzero(clean.is_signal_jump(signal)).tolist() == [100]
-    assert not clean.is_signal_jump(np.ones(10)).any()
+def test_temporal_sd_of_kept_volumes(rng):
+    """Against numpy in float64; a mean of 1e4 in float32 leaves 1e-3 of the stored rounding."""
+    series = (1e4 + 50 * rng.standard_normal((90, 40))).astype(np.float32)
+    series[:, 3] = 12345.678
+    series.setflags(write=False)
+    keep = rng.random(90) > 0.2
+    got = clean.temporal_sd(series, keep, block=7)
+    np.testing.assert_allclose(got, series[keep].astype(float).std(axis=0), rtol=1e-4)
+    assert got[3] == 0
+    assert not clean.temporal_sd(series, np.zeros(90, bool)).any()
 
 
 COLUMNS = [
@@ -162,6 +196,29 @@ def test_compcor_is_chosen_by_mask_not_by_order():
     swapped = {k: {'Mask': 'WM' if i < 7 else 'CSF'} for i, k in enumerate(METADATA)}
     chosen = [c for c in clean.confound_columns('acompcor', COLUMNS, swapped) if 'comp_cor' in c]
     assert chosen == [f'a_comp_cor_{i:02d}' for i in [*range(5), *range(7, 12)]]
+
+
+def test_compcor_takes_the_strongest_that_were_retained():
+    about = {
+        k: {**v, 'SingularValue': float(i), 'Retained': i < 12} for i, (k, v) in enumerate(METADATA.items())
+    }
+    chosen = [c for c in clean.confound_columns('acompcor', COLUMNS, about) if 'comp_cor' in c]
+    assert chosen == [f'a_comp_cor_{i:02d}' for i in range(2, 12)]
+
+
+def test_newer_names_and_the_combined_mask():
+    """fMRIPrep from 20.2 on writes one set per tissue beside the combined one, which is not used."""
+    about = {f'a_comp_cor_{i:02d}': {'Mask': 'combined'} for i in range(14)}
+    about |= {f'{t[0].lower()}_comp_cor_{i:02d}': {'Mask': t} for t in ('WM', 'CSF') for i in range(8)}
+    chosen = [c for c in clean.confound_columns('acompcor', [*COLUMNS, *about], about) if 'comp_cor' in c]
+    assert chosen == [f'{t}_comp_cor_{i:02d}' for t in 'wc' for i in range(5)]
+
+
+def test_fewer_components_are_taken_as_they_are():
+    """fMRIPrep keeps what explains half of the variance, which may be less than five."""
+    about = {k: {'Mask': 'WM' if i < 11 else 'CSF'} for i, k in enumerate(METADATA)}
+    chosen = [c for c in clean.confound_columns('acompcor', COLUMNS, about) if 'comp_cor' in c]
+    assert len(chosen) == 5 + 3
 
 
 def test_missing_column_is_named():

@@ -13,7 +13,7 @@ from pipelines.errors import DataError
 from pipelines.interfaces import normalize
 from pipelines.interfaces.functional import prepare_series, shift_slices
 from pipelines.interfaces.normalize import standard_grid
-from pipelines.interfaces.transforms import read_linear, write_field
+from pipelines.interfaces.transforms import read_linear, write_field, write_linear
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import covering_grid, grid_points, resample, sample
 from pipelines.params import FunctionalParams
@@ -40,6 +40,7 @@ def head(tmp_path_factory):
     for name, values in images.items():
         nb.save(nb.Nifti1Image(values.astype(np.float32), ANAT), folder / f'{name}.nii')
     field = np.zeros((4, 4, 4, 3), np.float32)
+    write_linear(folder / 'session.txt', np.eye(4))
     write_field(folder / 'field.nii', field, np.diag([60.0, 60, 60, 1]))
     epi = gaussian_filter(np.array([0, 160, 120, 90.0])[tissue], 0.5).astype(np.float32)
     volumes = []
@@ -65,7 +66,7 @@ def _workflow(folder, **changes):
     workflow = init_functional_wf(**(arguments | changes))
     inputs = workflow.get_node('inputnode').inputs
     inputs.t1w_preproc, inputs.t1w_mask = str(folder / 't1w.nii'), str(folder / 'mask.nii')
-    inputs.anat2std_xfm = str(folder / 'field.nii')
+    inputs.anat2std_xfm, inputs.session_xfm = str(folder / 'field.nii'), str(folder / 'session.txt')
     for tissue in ('gm', 'wm', 'csf'):
         setattr(inputs, f't1w_probseg_{tissue}', str(folder / f'{tissue}.nii'))
     return workflow

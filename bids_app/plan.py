@@ -1,0 +1,66 @@
+"""Which files a participant will have: the rows of the table that apply, and their paths."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .derivatives import (
+    ANATOMICAL_FIGURES,
+    ANATOMY,
+    CONNECTIVITY,
+    CONNECTIVITY_FIGURES,
+    DENOISED,
+    FUNCTIONAL,
+    FUNCTIONAL_FIGURES,
+    Derivative,
+    atlas_label,
+    derivative_name,
+)
+from .inputs import RAW_RESOLUTION, SPACES, BoldRun, ParticipantInputs
+from .settings import Settings
+
+_ANATOMY_RESOLUTION = '1'
+
+
+class Planned(NamedTuple):
+    """One file to be written: the workflow whose outputnode has it, its row and its path."""
+
+    stage: str
+    row: Derivative
+    path: Path
+
+
+def of_participant(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
+    """Yield every file of a participant."""
+    if person.t1w:
+        yield from of_anatomy(settings, person)
+    for run in person.runs:
+        yield from of_run(settings, run)
+
+
+def of_anatomy(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
+    """Yield the files of the one anatomical reference."""
+    space = settings.functional.output_space or SPACES[0]
+    res = RAW_RESOLUTION if settings.sloppy else _ANATOMY_RESOLUTION
+    source = person.anatomy()
+    for stage, rows in (('anatomical', ANATOMY), ('anatomical_figures', ANATOMICAL_FIGURES)):
+        for row in rows:
+            yield Planned(
+                stage, row, settings.output_dir / derivative_name(source, row, space=space, res=res)
+            )
+
+
+def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
+    """Yield the files of one BOLD run."""
+    params = settings.functional
+    atlas = atlas_label(params.nac, params.mpfc)
+    stages = {
+        'connectivity': (*CONNECTIVITY, *(DENOISED if params.write_denoised else ())),
+        'connectivity_figures': CONNECTIVITY_FIGURES,
+    }
+    if run.preprocessed is None:
+        stages = {'functional': FUNCTIONAL, 'functional_figures': FUNCTIONAL_FIGURES, **stages}
+    for stage, rows in stages.items():
+        for row in rows:
+            name = derivative_name(run.entities, row, space=run.space, res=run.res, atlas=atlas)
+            yield Planned(stage, row, settings.output_dir / name)

@@ -1,0 +1,95 @@
+"""Ask a dataset for the files of one participant, and read the JSON that applies to a file."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import DatasetError
+
+
+def entities_of(path: Path) -> dict[str, str]:
+    """Return the ``key-value`` pairs of a file name.
+
+    Examples
+    --------
+    >>> entities_of(Path('sub-01_task-rest_run-1_desc-preproc_bold.nii.gz'))
+    {'sub': '01', 'task': 'rest', 'run': '1', 'desc': 'preproc'}
+
+    """
+    return dict(re.findall(r'(?:^|_)([a-zA-Z]+)-([a-zA-Z0-9+]+)', path.name))
+
+
+def find_images(
+    root: Path, label: str, filters: Mapping[str, Any], *, database_dir: Path | None = None
+) -> list[Path]:
+    """Return the images of one participant that pass ``filters``, sorted.
+
+    Parameters
+    ----------
+    root
+        BIDS dataset, raw or derivative.
+    label
+        Participant, without ``sub-``.
+    filters
+        PyBIDS entities; ``None`` means without the entity, ``"*"`` any value.
+    database_dir
+        Folder where the index of this participant is kept; none keeps it in memory.
+
+    Notes
+    -----
+    Folders of other participants are never entered and no JSON is read, so the time does not grow
+    with the dataset.
+
+    """
+    from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
+
+    others = re.compile(rf'^/(?:sub-(?!{re.escape(label)}(?:/|$))|sourcedata|code|logs|derivatives)')
+    database = None if database_dir is None else database_dir / f'{root.name}_sub-{label}'
+    layout = BIDSLayout(
+        root,
+        validate=False,
+        is_derivative=True,
+        indexer=BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]),
+        config=['bids', 'derivatives'],
+        database_path=database,
+    )
+    special = {None: Query.NONE, '*': Query.ANY}
+    asked = {
+        key: special[value] if isinstance(value, str | None) and value in special else value
+        for key, value in filters.items()
+    }
+    asked.setdefault('extension', ['.nii.gz', '.nii'])
+    return sorted(Path(name) for name in layout.get(return_type='filename', subject=label, **asked))
+
+
+def sidecar(path: Path, root: Path) -> dict[str, Any]:
+    """Return the metadata of a file by the inheritance principle: nearer JSON files win.
+
+    Raises
+    ------
+    DatasetError
+        A JSON that applies cannot be read; names it.
+
+    """
+    suffix = path.name.split('.')[0].rpartition('_')[2]
+    wanted = entities_of(path).items()
+    found: dict[str, Any] = {}
+    inside = path.parent.relative_to(root)
+    for folder in [root, *(root / part for part in reversed([inside, *inside.parents][:-1]))]:
+        candidates = [
+            c
+            for c in folder.glob(f'*{suffix}.json')
+            if c.name.split('.')[0].rpartition('_')[2] == suffix and entities_of(c).items() <= wanted
+        ]
+        for candidate in sorted(candidates, key=lambda c: len(entities_of(c))):
+            found |= _read_json(candidate)
+    return found
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f'{path} is no valid JSON ({error}). Mend the file.') from error

@@ -1,0 +1,225 @@
+"""Regions from the packaged atlas, a FreeSurfer segmentation, a sphere or a file, at points of a template."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import DataError, MissingInputError, ParameterError
+from ..numerics import regions
+from ..numerics.resample import apply_field, apply_linear, sample
+from . import templates
+from .images import iterate_stored, open_image
+from .transforms import read_field, read_linear
+
+_MANIFEST = Path(__file__).parents[1] / 'data' / 'regions.json'
+
+
+class Segmentation(NamedTuple):
+    """FreeSurfer's labels in the space of the T1-weighted image, and the way there from the template.
+
+    ``anat2std_xfm`` resamples anatomical images onto the template (fMRIPrep's
+    ``from-T1w_to-MNI..._mode-image_xfm``), so it maps points of the template to the anatomy.
+    """
+
+    aseg: Path | None = None
+    aparcaseg: Path | None = None
+    anat2std_xfm: Path | None = None
+
+
+class Drawn(NamedTuple):
+    """Left and right masks (2, X, Y, Z) of a region, and by which transform they came here."""
+
+    masks: np.ndarray
+    transform: str
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    """Return the region manifest of the package."""
+    return dict(json.loads(_MANIFEST.read_text()))
+
+
+def region_pair(
+    name: str, choice: str, space: str, positions: np.ndarray, segmentation: Segmentation | None = None
+) -> Drawn:
+    """Return left and right masks of a region.
+
+    Parameters
+    ----------
+    name
+        ``NAc`` or ``mPFC``.
+    choice
+        A name of the manifest, ``sphere:X,Y,Z,R`` in mm, or ``FILE[:LABEL]`` in ``space``, which is
+        split at x = 0.
+    space
+        Template space of ``positions``.
+    positions
+        (X, Y, Z, 3) mm, RAS.
+    segmentation
+        Needed for ``freesurfer`` only.
+
+    Raises
+    ------
+    ParameterError
+        Unknown choice, naming those offered.
+    MissingInputError
+        The file, or FreeSurfer's segmentation, is not there.
+    DataError
+        The region lies elsewhere or on the other side than the manifest says.
+
+    """
+    if choice.startswith('sphere:'):
+        x, y, z, radius = _four_numbers(name, choice)
+        return Drawn(regions.sphere_pair(positions, (x, y, z), radius), 'none: drawn in this space')
+    if choice == 'freesurfer':
+        return _freesurfer_pair(name, positions, segmentation or Segmentation(), space)
+    if choice in manifest()[name]:
+        return _atlas_pair(name, choice, space, positions)
+    return _file_pair(name, choice, positions)
+
+
+def file_of(choice: str) -> tuple[Path, str | None] | None:
+    """Return file and label of a ``FILE[:LABEL]`` choice; None if it names no existing file.
+
+    Examples
+    --------
+    >>> file_of('harvard-oxford') is None
+    True
+
+    """
+    file, _, label = choice.rpartition(':')
+    for path, value in ((choice, None), (file, label)):
+        if path and Path(path).is_file():
+            return Path(path), value
+    return None
+
+
+@cache
+def atlas_labels() -> tuple[np.ndarray, np.ndarray]:
+    """Return the winner-takes-all labels (-1 = none) of the Harvard-Oxford atlas and their affine.
+
+    Notes
+    -----
+    The label of a voxel is the map with the largest probability, the first of equals, where that
+    reaches 25 %: :func:`~pipelines.numerics.regions.winner_take_all`, one map in memory at a time.
+
+    """
+    path = templates.harvard_oxford()
+    image = open_image(path)
+    best = np.full(image.shape[:3], manifest()['harvard-oxford']['Threshold'] - 1, np.uint8, order='F')
+    winner = np.full(best.shape, -1, np.int16, order='F')
+    for number, volume in enumerate(iterate_stored(path)):
+        np.putmask(winner, volume > best, number)
+        np.maximum(best, volume, out=best)
+    return winner, image.affine
+
+
+def point_map(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the map of points (N, 3) in RAS mm that a transform file holds.
+
+    Parameters
+    ----------
+    path
+        ITK's ``.h5`` composite or ``.txt``, or a displacement field ``.nii(.gz)``.
+
+    """
+    if path.suffix == '.h5':
+        from nitransforms.manip import load
+
+        return load(path, fmt='itk').map
+    if path.suffix == '.txt':
+        matrix = read_linear(path)
+        return lambda points: apply_linear(matrix, points)
+    field, affine = read_field(path)
+    return lambda points: apply_field(field, affine, points)
+
+
+def to_source(source: str, target: str, positions: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the points (N, 3) of template ``source`` at ``positions`` of ``target``, and by which transform."""
+    points = positions.reshape(-1, 3)
+    field, provenance = templates.between_templates(source, target)
+    return (points if field is None else apply_field(*read_field(field), points)), provenance
+
+
+def _atlas_pair(name: str, choice: str, space: str, positions: np.ndarray) -> Drawn:
+    entry, about = manifest()[name][choice], manifest()['harvard-oxford']
+    labels, affine = atlas_labels()
+    points, provenance = to_source(about['Space'], space, positions)
+    masks = []
+    for side in 'LR':
+        inside = labels == entry[side]
+        _check_place(f'{name}{side}', inside, affine, entry['Centroids'][side], about['CentroidTolerance'])
+        drawn = sample(inside.astype(np.float32), affine, points, 1) >= 0.5
+        masks.append(drawn.reshape(positions.shape[:3]))
+    pair = np.stack(masks)
+    if 'BelowZ' in entry:
+        pair &= positions[..., 2] < entry['BelowZ']
+    return Drawn(pair, provenance)
+
+
+def _freesurfer_pair(name: str, positions: np.ndarray, found: Segmentation, space: str) -> Drawn:
+    entry = manifest()[name]['freesurfer']
+    source = found.aparcaseg if entry['File'] == 'aparcaseg' else found.aseg or found.aparcaseg
+    if source is None or found.anat2std_xfm is None:
+        raise MissingInputError(
+            f'--{name.lower()} freesurfer needs desc-{entry["File"]}_dseg and from-T1w_to-{space}_mode-image_xfm '
+            'in the anat folder of fMRIPrep. Run fMRIPrep with FreeSurfer, or choose another region.'
+        )
+    image = open_image(source)
+    points = point_map(found.anat2std_xfm)(positions.reshape(-1, 3))
+    labels = sample(np.asarray(image.dataobj, np.float32), image.affine, points, 0)
+    pair = np.stack([np.isin(labels, entry[side]).reshape(positions.shape[:3]) for side in 'LR'])
+    affine = regions.affine_of(positions)
+    for side, inside in zip('LR', pair):
+        if not inside.any():
+            raise DataError(f'{source} has no voxel of {name}{side} (labels {entry[side]}). Check the file.')
+        _check_place(f'{name}{side}', inside, affine, entry['Centroids'][side], entry['CentroidTolerance'])
+    return Drawn(pair, found.anat2std_xfm.name)
+
+
+def _file_pair(name: str, choice: str, positions: np.ndarray) -> Drawn:
+    found = file_of(choice)
+    if found is None:
+        offered = ', '.join([*manifest()[name], 'sphere:X,Y,Z,R', 'FILE[:LABEL]'])
+        kind = MissingInputError if '/' in choice or '.nii' in choice else ParameterError
+        raise kind(f'--{name.lower()} {choice}: no such file or name. Offered: {offered}')
+    image = open_image(found[0])
+    if image.ndim != 3:
+        raise DataError(f'{found[0]} has shape {image.shape}; a region is a 3D mask or label image.')
+    values = sample(np.asarray(image.dataobj, np.float32), image.affine, positions.reshape(-1, 3), 0)
+    inside = values > 0 if found[1] is None else values == _label(name, choice, found[1])
+    masks = regions.split_hemispheres(inside.reshape(positions.shape[:3]), positions)
+    return Drawn(masks, 'none: taken to be in this space')
+
+
+def _check_place(
+    label: str, inside: np.ndarray, affine: np.ndarray, expected: list[float], tolerance: float
+) -> None:
+    found = regions.centroid(inside, affine)
+    if np.linalg.norm(found - expected) > tolerance:
+        where = ', '.join(f'{v:.1f}' for v in found)
+        raise DataError(
+            f'region {label} is centred on ({where}) mm, expected {expected} within {tolerance} mm: '
+            'the labels are flipped or of another atlas, or the transform is of another image.'
+        )
+
+
+def _four_numbers(name: str, choice: str) -> list[float]:
+    try:
+        numbers = [float(v) for v in choice.removeprefix('sphere:').split(',')]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4 or not np.isfinite(numbers).all() or numbers[3] <= 0:
+        raise ParameterError(f'--{name.lower()} {choice}: write sphere:X,Y,Z,R in mm, with R above 0.')
+    return numbers
+
+
+def _label(name: str, choice: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ParameterError(f'--{name.lower()} {choice}: the label {text} is no number.') from None

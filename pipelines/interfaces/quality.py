@@ -1,0 +1,115 @@
+"""What a run's results rest on: quality of each region, and the carpet of its voxels."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+
+from ..numerics.regions import region_quality
+from .design import save_table
+from .images import open_image
+from .regions import LABELS, TISSUES
+
+_CARPET_VOXELS = 4000
+
+
+class Scan(NamedTuple):
+    """A run in memory: grid, voxels analysed, their series, mean of the grid, SD and kept volumes.
+
+    ``mask`` (X, Y, Z) bool; ``series`` (T, N) float32; ``mean`` (X, Y, Z) and ``sd`` (N,) before
+    denoising over kept volumes; ``keep`` (T,) bool.
+    """
+
+    like: nb.Nifti1Image
+    mask: np.ndarray
+    series: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    keep: np.ndarray
+
+
+def save_coverage(
+    scan: Scan, stack: np.ndarray, template: np.ndarray, out_dir: Path
+) -> tuple[Path, list[str]]:
+    """Write the quality of each region before denoising; also return its flags.
+
+    Parameters
+    ----------
+    scan
+        The run.
+    stack
+        (6, X, Y, Z) bool, regions in the order of the labels.
+    template
+        (X, Y, Z) bool, brain of the template.
+
+    Returns
+    -------
+    tuple
+        Table ``region n_voxels coverage tsnr signal_ratio flags``, and ``dropout_<region>`` for
+        each region flagged.
+
+    """
+    # resampling leaves exact zeros where the scanner saw nothing
+    mean = np.where(scan.mean == 0, np.nan, scan.mean)
+    tsnr = np.zeros(scan.mask.shape, np.float32)
+    tsnr[scan.mask] = scan.mean[scan.mask] / scan.sd
+    rows, flags = [], []
+    for label, region in zip(LABELS, stack):
+        quality = region_quality(region, scan.mask, mean, tsnr, template)
+        flags += [f'dropout_{label}'] * quality.is_dropout
+        rows.append((label, *quality[:-1], 'dropout' if quality.is_dropout else 'n/a'))
+    columns = ['region', 'n_voxels', 'coverage', 'tsnr', 'signal_ratio', 'flags']
+    return save_table(pd.DataFrame(rows, columns=columns), out_dir / 'coverage.tsv'), flags
+
+
+def save_carpet(
+    scan: Scan,
+    expand: np.ndarray,
+    cleaned: np.ndarray,
+    files: tuple[Path, Path],
+    t_r: float,
+    out_dir: Path,
+) -> Path:
+    """Write about 4,000 voxels before and after denoising, in units of their SD before, by tissue.
+
+    Parameters
+    ----------
+    scan
+        The run.
+    expand, cleaned
+        (T_kept, K) and (K, N): the cleaned series is their product.
+    files
+        Tissue labels on the grid, and the confounds table with motion and DVARS.
+    t_r
+        Repetition time, s.
+
+    Returns
+    -------
+    Path
+        npz of ``before`` and ``after`` (n_voxels, T) float16, NaN for volumes left out; ``tissue``
+        (n_voxels,); ``kept fd dvars`` (T,); ``t_r``.
+
+    """
+    labels = np.asarray(open_image(files[0]).dataobj)[scan.mask]
+    chosen = np.linspace(0, len(labels) - 1, min(_CARPET_VOXELS, len(labels))).astype(int)
+    order = [list(TISSUES).index(label) for label in labels[chosen]]
+    chosen = chosen[np.argsort(order, kind='stable')]
+    before = scan.series[:, chosen] - scan.series[:, chosen].mean(axis=0, dtype=np.float64)
+    sd = before.std(axis=0)  # of both halves, so that what denoising removed is seen
+    after = np.full((len(chosen), len(scan.keep)), np.nan, np.float16)
+    after[:, scan.keep] = (expand @ cleaned[:, chosen] / sd).T
+    table = pd.read_csv(files[1], sep='\t', na_values=['n/a'])
+    missing = pd.Series(np.full(len(table), np.nan))
+    arrays: dict[str, Any] = {
+        'before': (before / sd).T.astype(np.float16),
+        'after': after,
+        'tissue': np.array([TISSUES[label] for label in labels[chosen]]),
+        'kept': scan.keep,
+        'fd': table.get('framewise_displacement', missing).to_numpy(float),
+        'dvars': table.get('std_dvars', missing).to_numpy(float),
+        't_r': t_r,
+    }
+    np.savez(out_dir / 'carpet.npz', **arrays)
+    return out_dir / 'carpet.npz'

@@ -1,0 +1,176 @@
+"""Regions of the packaged atlas, FreeSurfer, spheres and files: place and side, every bad choice named."""
+
+import ants
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from pipelines.errors import DataError, MissingInputError, ParameterError
+from pipelines.interfaces import atlas
+from pipelines.interfaces.transforms import write_field, write_linear
+from pipelines.numerics.regions import centroid, voxel_centres
+from pipelines.numerics.resample import apply_linear
+
+from .conftest import MNI_AFFINE as AFFINE
+from .conftest import MNI_REGIONS, SPACE
+from .conftest import MNI_SHAPE as SHAPE
+
+POSITIONS = voxel_centres(SHAPE, AFFINE)
+ANAT2STD = np.array([[0.99, 0.05, 0, 3], [-0.05, 1.01, 0, -4], [0, 0.02, 1, 6], [0, 0, 0, 1]])
+"""Points of the template to points of the T1-weighted image, as fMRIPrep's transform resamples images."""
+
+
+def test_atlas_volumes_are_those_of_the_1_mm_maps():
+    """Winner takes all at 25 %: the volumes in mm3 are exact, they are voxel counts."""
+    labels, _ = atlas.atlas_labels()
+    for name, number in (('NAcL', 104), ('NAcR', 112), ('mPFCL', 48), ('mPFCR', 49)):
+        assert (labels == number).sum() == MNI_REGIONS[name][1]
+
+
+def test_region_follows_the_template_space():
+    """The accumbens moves by under 4 mm between the two templates and stays of its size.
+
+    The recorded registration makes it 19 to 26 % larger in the 2009c template.
+    """
+    six = atlas.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
+    nine = atlas.region_pair('NAc', 'harvard-oxford', 'MNI152NLin2009cAsym', POSITIONS)
+    assert six.transform == 'same space'
+    assert 'from-MNI152NLin6Asym' in nine.transform
+    for a, b in zip(six.masks, nine.masks):
+        assert b.sum() == pytest.approx(a.sum(), rel=0.35)
+        assert 0.1 < np.linalg.norm(centroid(a, AFFINE) - centroid(b, AFFINE)) < 4
+
+
+def test_paracingulate_is_cut_at_its_height():
+    pair = atlas.region_pair('mPFC', 'paracingulate-ventral', SPACE, POSITIONS).masks
+    assert POSITIONS[pair.any(axis=0)][:, 2].max() < 10
+
+
+@pytest.mark.parametrize(
+    ('choice', 'volume'),
+    [('sphere:2,52,-2,10', 4189), ('sphere:4,45,4,4', 2 * 268), ('sphere:9,9,-8,4', 536)],
+)
+def test_spheres_have_their_volume_and_sides(choice, volume):
+    """4/3 pi r^3, twice for a mirrored pair: the 2 mm grid is within 20 %, less the voxels at x = 0."""
+    left, right = atlas.region_pair('mPFC', choice, SPACE, POSITIONS).masks
+    assert POSITIONS[left][:, 0].max() < 0 < POSITIONS[right][:, 0].min()
+    midline = np.sum(np.linalg.norm(POSITIONS - [2, 52, -2], axis=-1)[POSITIONS[..., 0] == 0] <= 10)
+    lost = 8 * midline if choice == 'sphere:2,52,-2,10' else 0
+    if choice == 'sphere:4,45,4,4':
+        lost = 8 * np.sum(np.linalg.norm(POSITIONS - [4, 45, 4], axis=-1)[POSITIONS[..., 0] == 0] <= 4)
+    assert 8 * (left.sum() + right.sum()) + lost == pytest.approx(volume, rel=0.2)
+
+
+def test_file_region_is_split_by_side(tmp_path):
+    labels = np.zeros(SHAPE, np.int16)
+    labels[40:51, 60:64, 30:34] = 7
+    nb.save(nb.Nifti1Image(labels, AFFINE), tmp_path / 'atlas.nii.gz')
+    left, right = atlas.region_pair('NAc', f'{tmp_path}/atlas.nii.gz:7', SPACE, POSITIONS).masks
+    assert (left.sum(), right.sum()) == (5 * 16, 5 * 16)
+
+
+@pytest.mark.parametrize(
+    ('choice', 'says', 'kind'),
+    [
+        ('nowhere', 'Offered', ParameterError),
+        ('sphere:1,2,3', 'X,Y,Z,R', ParameterError),
+        ('sphere:a,b,c,d', 'X,Y,Z,R', ParameterError),
+        ('sphere:1,2,3,-4', 'above 0', ParameterError),
+        ('absent.nii.gz', 'no such file', MissingInputError),
+    ],
+)
+def test_bad_choice_is_named(choice, says, kind):
+    with pytest.raises(kind, match=says):
+        atlas.region_pair('NAc', choice, SPACE, POSITIONS)
+
+
+def test_flipped_atlas_stops_the_run(monkeypatch):
+    labels, affine = atlas.atlas_labels()
+    monkeypatch.setattr(atlas, 'atlas_labels', lambda: (labels, np.diag([-1, 1, 1, 1]) @ affine))
+    with pytest.raises(DataError, match='flipped'):
+        atlas.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
+
+
+@pytest.fixture(scope='module')
+def segmentation(tmp_path_factory):
+    """Return FreeSurfer-like labels of a head, drawn from the atlas through a known affine."""
+    folder = tmp_path_factory.mktemp('freesurfer')
+    grid = np.array([[1.5, 0, 0, -96], [0, 1.5, 0, -130], [0, 0, 1.5, -80], [0, 0, 0, 1]])
+    labels, affine = atlas.atlas_labels()
+    points = apply_linear(np.linalg.inv(ANAT2STD), voxel_centres((128, 150, 120), grid))
+    index = np.rint(apply_linear(np.linalg.inv(affine), points)).astype(int)
+    index = np.clip(index, 0, np.array(labels.shape) - 1)
+    seen = labels[tuple(np.moveaxis(index, -1, 0))]
+    names = {'aseg': {104: 26, 112: 58}, 'aparcaseg': {48: 1014, 49: 2014, 56: 1026, 57: 2026}}
+    for name, numbers in names.items():
+        volume = np.zeros(seen.shape, np.int16)
+        for ours, theirs in numbers.items():
+            # FreeSurfer's anterior cingulate parcel is its rostral part alone
+            volume[(seen == ours) & ((theirs not in (1026, 2026)) | (points[..., 2] < 10))] = theirs
+        nb.save(nb.Nifti1Image(volume, grid), folder / f'{name}.nii.gz')
+    write_linear(folder / 'xfm.txt', ANAT2STD)
+    return folder
+
+
+def test_freesurfer_regions_come_through_the_transform(segmentation):
+    """The same accumbens as the atlas's own: overlap (Dice) above 0.8 after two nearest-neighbour steps."""
+    found = atlas.Segmentation(
+        segmentation / 'aseg.nii.gz', segmentation / 'aparcaseg.nii.gz', segmentation / 'xfm.txt'
+    )
+    pair = atlas.region_pair('NAc', 'freesurfer', SPACE, POSITIONS, found)
+    own = atlas.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
+    assert pair.transform == 'xfm.txt'
+    for a, b in zip(pair.masks, own.masks):
+        assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.8
+    for side, mask in zip((-1, 1), atlas.region_pair('mPFC', 'freesurfer', SPACE, POSITIONS, found).masks):
+        assert side * centroid(mask, AFFINE)[0] > 0
+
+
+def test_freesurfer_without_its_files_says_which(segmentation):
+    with pytest.raises(MissingInputError, match='desc-aparcaseg_dseg and from-T1w_to-MNI152NLin6Asym'):
+        atlas.region_pair('mPFC', 'freesurfer', SPACE, POSITIONS)
+
+
+def test_transform_of_another_image_stops_the_run(segmentation, tmp_path):
+    away = ANAT2STD.copy()
+    away[1, 3] += 20
+    found = atlas.Segmentation(
+        segmentation / 'aseg.nii.gz',
+        segmentation / 'aparcaseg.nii.gz',
+        write_linear(tmp_path / 'x.txt', away),
+    )
+    with pytest.raises(DataError, match='another image'):
+        atlas.region_pair('NAc', 'freesurfer', SPACE, POSITIONS, found)
+
+
+def test_displacement_field_and_matrix_agree(tmp_path):
+    """A field sampled from an affine is that affine, inside its grid, up to float32."""
+    grid = np.diag([8.0, 8, 8, 1])
+    points = voxel_centres((9, 9, 9), grid)
+    write_field(tmp_path / 'f.nii.gz', (apply_linear(ANAT2STD, points) - points).astype(np.float32), grid)
+    write_linear(tmp_path / 'm.txt', ANAT2STD)
+    at = np.random.default_rng(1).uniform(0, 64, (50, 3))
+    np.testing.assert_allclose(
+        atlas.point_map(tmp_path / 'f.nii.gz')(at), atlas.point_map(tmp_path / 'm.txt')(at), atol=1e-4
+    )
+
+
+def test_composite_of_ants_maps_points_as_ants_does(tmp_path, rng):
+    """An affine with a displacement field in one ``.h5``, as fMRIPrep writes it.
+
+    Moved by 2 mm; the two programs interpolate the field differently: 0.1 mm.
+    """
+    values = gaussian_filter(rng.random((24, 26, 22)), 3).astype(np.float32)
+    grid = {'spacing': (4, 4, 4), 'origin': (-40, -50, -30)}
+    fixed, moving = (ants.from_numpy(np.roll(values / values.max(), n, 0), **grid) for n in (0, 1))
+    made = ants.registration(
+        fixed, moving, 'SyN', outprefix=f'{tmp_path}/r_', write_composite_transform=True, random_seed=1
+    )
+    points = pd.DataFrame(rng.uniform(-20, 20, (20, 3)), columns=list('xyz'))
+    expected = ants.apply_transforms_to_points(3, points, [made['fwdtransforms']]).to_numpy()
+    flip = np.array([-1, -1, 1])
+    found = atlas.point_map(tmp_path / 'r_Composite.h5')(points.to_numpy() * flip) * flip
+    assert np.abs(expected - points.to_numpy()).max() > 0.5
+    np.testing.assert_allclose(found, expected, atol=0.1)
