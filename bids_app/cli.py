@@ -197,42 +197,35 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         raise LevelError(
             f'analysis level {options.analysis_level!r} is unknown. Offered: {", ".join(LEVELS)}'
         )
-    fields = [field.name for field in dataclasses.fields(FunctionalParams)]
-    values = {name: getattr(options, name) for name in fields}
-    values['ignore'] = tuple(values['ignore'])
+    analysis = {f.name: getattr(options, f.name) for f in dataclasses.fields(FunctionalParams)}
+    analysis['ignore'] = tuple(analysis['ignore'])
     command = ['clbpe', *(sys.argv[1:] if argv is None else argv)]
-    return Settings(
+    # what is the same in options and settings, then what has to be read, looked up or renamed
+    same = {
+        f.name: getattr(options, f.name) for f in dataclasses.fields(Settings) if hasattr(options, f.name)
+    }
+    return Settings(**{
+        **same,
         # nodes run in folders of their own, so no path may stay relative
-        bids_dir=options.bids_dir.absolute(),
-        output_dir=options.output_dir.absolute(),
-        level=options.analysis_level,
-        work_dir=(options.work_dir or Path('work')).absolute(),
-        participant_label=labels(options.participant_label, 'sub-'),
-        session_label=labels(options.session_label, 'ses-'),
-        task_id=labels(options.task_id, 'task-'),
-        run=labels(options.run, 'run-'),
-        derivatives=tuple(_named_path(word) for word in options.derivatives),
-        bids_filters=_read_filters(options.bids_filter_file),
-        bids_database_dir=options.bids_database_dir,
-        nprocs=1 if options.low_mem else options.nprocs or available_cores(),
-        omp_nthreads=options.omp_nthreads,
-        memory_gb=options.mem or available_memory_gb(),
-        plugin=_read_plugin(options.use_plugin),
-        random_seed=options.random_seed,
-        sloppy=options.sloppy,
-        skip=tuple(options.skip),
-        overwrite=options.overwrite,
-        reports_only=options.reports_only,
-        boilerplate_only=options.boilerplate_only,
-        write_graph=options.write_graph,
-        resource_monitor=options.resource_monitor,
-        stop_on_first_crash=options.stop_on_first_crash,
-        clean_workdir=options.clean_workdir,
-        dry_run=options.dry_run,
-        verbosity=options.verbose,
-        command=shlex.join(str(word) for word in command),
-        functional=FunctionalParams(**values),
-    )
+        'bids_dir': options.bids_dir.absolute(),
+        'output_dir': options.output_dir.absolute(),
+        'work_dir': (options.work_dir or Path('work')).absolute(),
+        'bids_database_dir': options.bids_database_dir and options.bids_database_dir.absolute(),
+        'level': options.analysis_level,
+        'participant_label': labels(options.participant_label, 'sub-'),
+        'session_label': labels(options.session_label, 'ses-'),
+        'task_id': labels(options.task_id, 'task-'),
+        'run': labels(options.run, 'run-'),
+        'derivatives': tuple(_named_path(word) for word in options.derivatives),
+        'bids_filters': _read_filters(options.bids_filter_file),
+        'nprocs': 1 if options.low_mem else options.nprocs or available_cores(),
+        'memory_gb': options.mem or available_memory_gb(),
+        'plugin': _read_plugin(options.use_plugin),
+        'skip': tuple(options.skip),
+        'verbosity': options.verbose,
+        'command': shlex.join(str(word) for word in command),
+        'functional': FunctionalParams(**analysis),
+    })  # fmt: skip
 
 
 def _named_path(word: str) -> tuple[str, Path]:

@@ -1,21 +1,14 @@
 """The participant level: inputs to workflows to files, then the report."""
 
-import logging
-import re
 import shutil
 import sys
 import time
-import traceback
 import uuid
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any, NamedTuple
 
-from pipelines import errors
-from pipelines.errors import ClbpeError, StoppedError
-
-from . import __version__
+from . import __version__, engine
 from .derivatives import replace_json, write_dataset_files
+from .engine import Failure
 from .inputs import ParticipantInputs, collect, participants
 from .manifest import is_current, write_manifest
 from .plan import of_participant
@@ -35,15 +28,6 @@ LIBRARIES = (
 )
 _PRECEDENCE = (75, 73, 1, 65, 66)
 """Order in which one exit status is chosen when several participants failed in different ways."""
-
-
-class Failure(NamedTuple):
-    """A step that failed."""
-
-    label: str
-    node: str
-    message: str
-    exit_code: int
 
 
 def run_participants(settings: Settings) -> int:
@@ -97,29 +81,8 @@ def _is_done(settings: Settings, person: ParticipantInputs) -> bool:
 
 def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> list[Failure]:
     """Build and run one workflow for all participants; return what failed."""
-    from nipype import config
-    from nipype import logging as nipype_logging
-
-    crash_dir = settings.work_dir / 'crashes' / run_id
-    config.update_config({
-        'execution': {
-            'poll_sleep_duration': '0.05',
-            'crashdump_dir': str(crash_dir),
-            'crashfile_format': 'txt',
-            'hash_method': 'timestamp',
-            'stop_on_first_crash': str(settings.stop_on_first_crash).lower(),
-            'create_report': 'false',
-        },
-        'logging': {'workflow_level': 'INFO' if settings.verbosity else 'ERROR', 'interface_level': 'ERROR'},
-    })  # fmt: skip
-    nipype_logging.update_logging(config)
-    if not settings.verbosity:
-        for name in ('nipype.workflow', 'nipype.interface', 'nipype.utils'):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-    from nipype.interfaces.utility import IdentityInterface
-
+    engine.configure(settings, run_id)
     from .assemble import build_workflow
-    from .progress import Progress
 
     workflow = build_workflow(settings, people)
     _write_methods(settings, workflow.visit_desc())
@@ -127,56 +90,7 @@ def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> li
         return []
     if settings.write_graph:
         workflow.write_graph(graph2use='colored', dotfilename=str(settings.output_dir / 'logs' / 'graph.dot'))
-    nodes = [n for n in workflow._get_all_nodes() if not isinstance(n.interface, IdentityInterface)]
-    with Progress(len(nodes)) as progress:
-        try:
-            _execute(settings, workflow, progress)
-        except StoppedError:
-            raise
-        except Exception as error:
-            if not crash_dir.is_dir():
-                traceback.print_exc()
-                return [Failure(p.label, 'workflow', f'{type(error).__name__}: {error}', 1) for p in people]
-    return _read_crashes(crash_dir)
-
-
-def _execute(settings: Settings, workflow: Any, progress: Any) -> None:
-    arguments: dict[str, Any] = {'status_callback': progress.on_status}
-    if settings.plugin:
-        arguments |= settings.plugin.get('plugin_args', {})
-        workflow.run(plugin=settings.plugin['plugin'], plugin_args=arguments)
-    elif settings.nprocs > 1:
-        from .plugin import GuardedMultiProc
-
-        arguments |= {
-            'n_procs': settings.nprocs,
-            'memory_gb': settings.memory_gb,
-            'raise_insufficient': False,
-        }
-        workflow.run(plugin=GuardedMultiProc(plugin_args=arguments))
-    else:
-        workflow.run(plugin='Linear', plugin_args=arguments)
-
-
-def _read_crashes(crash_dir: Path) -> list[Failure]:
-    """Return one failure per crash file, with the status of the error that was raised."""
-    failures = []
-    for path in sorted(crash_dir.glob('crash-*.txt')) if crash_dir.is_dir() else []:
-        text = path.read_text(errors='replace')
-        node = re.search(r'^Node: (\S+)', text, re.MULTILINE)
-        name = node.group(1) if node else path.name
-        label = re.search(r'sub_([A-Za-z0-9]+)_wf', name)
-        raised = re.findall(r'^\s*(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit)\b): (.*)$', text, re.MULTILINE)
-        kinds = [(getattr(errors, kind, None), message) for kind, message in raised]
-        own = [
-            (kind, message)
-            for kind, message in kinds
-            if isinstance(kind, type) and issubclass(kind, ClbpeError)
-        ]
-        message = own[0][1] if own else (raised[-1][1] if raised else 'see the crash file')
-        code = own[0][0].exit_code if own else 1
-        failures.append(Failure(label.group(1) if label else '?', name, f'{message}', code))
-    return failures
+    return engine.execute(settings, workflow, run_id, [person.label for person in people])
 
 
 def _write_methods(settings: Settings, description: str) -> None:
@@ -212,7 +126,7 @@ def _write_record(
     }
     folder = settings.output_dir / f'sub-{person.label}' / 'log' / run_id
     replace_json(record, folder / 'run.json')
-    crashes = settings.work_dir / 'crashes' / run_id
+    crashes = engine.crash_folder(settings, run_id)
     for crash in crashes.glob(f'crash-*sub_{person.label}_wf*') if crashes.is_dir() else []:
         shutil.copyfile(crash, folder / crash.name)
     if not failures:

@@ -30,12 +30,17 @@ def code_version() -> str:
     """
     digest = hashlib.sha256()
     root = Path(__file__).parents[1]
-    for source in sorted([*root.rglob('*.py'), *root.glob('data/*')]):
+    for source in sources(root):
         digest.update(source.relative_to(root).as_posix().encode())
         digest.update(source.read_bytes())
     for library in ('numpy', 'scipy', 'dipy', 'antspyx'):
         digest.update(f'{library}={version(library)}'.encode())
     return digest.hexdigest()[:16]
+
+
+def sources(root: Path) -> list[Path]:
+    """Return the files that decide what the package computes."""
+    return sorted([*root.rglob('*.py'), *root.glob('data/*')])
 
 
 def _trait(hint: Any, *, is_input: bool) -> Any:
@@ -81,6 +86,23 @@ def _as_output(value: Any) -> Any:
     return [_as_output(item) for item in value] if isinstance(value, list) else value
 
 
+def _input_traits(function: Callable[..., Any], hints: dict[str, Any]) -> dict[str, Any]:
+    """Return a trait for each parameter but ``out_dir``: mandatory without default, and the version."""
+    inputs: dict[str, Any] = {}
+    for key, parameter in inspect.signature(function).parameters.items():
+        if key == 'out_dir':
+            continue
+        trait = _trait(hints[key], is_input=True)
+        if parameter.default is inspect.Parameter.empty:
+            inputs[key] = trait(mandatory=True)
+        elif parameter.default is None:
+            inputs[key] = trait
+        else:
+            inputs[key] = trait(parameter.default, usedefault=True)
+    inputs['version'] = traits.Str(code_version(), usedefault=True)
+    return inputs
+
+
 def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
     """Return a Nipype interface that runs ``function``.
 
@@ -100,18 +122,7 @@ def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
     hints = get_type_hints(function)
     returned = get_type_hints(hints.pop('return'))
     name = ''.join(word.capitalize() for word in function.__name__.split('_'))
-    inputs: dict[str, Any] = {}
-    for key, parameter in inspect.signature(function).parameters.items():
-        if key == 'out_dir':
-            continue
-        trait = _trait(hints[key], is_input=True)
-        if parameter.default is inspect.Parameter.empty:
-            inputs[key] = trait(mandatory=True)
-        elif parameter.default is None:
-            inputs[key] = trait
-        else:
-            inputs[key] = trait(parameter.default, usedefault=True)
-    inputs['version'] = traits.Str(code_version(), usedefault=True)
+    inputs = _input_traits(function, hints)
     outputs = {key: _trait(hint, is_input=False) for key, hint in returned.items()}
 
     def _run_interface(self: SimpleInterface, runtime: Any) -> Any:

@@ -134,13 +134,40 @@ def _absolute(choice: str) -> str:
 
 
 def _describe(params: FunctionalParams, space: str) -> str:
-    where = 'brain' if params.icc_mask == 'brain' else 'grey matter'
-    band = f'frequencies outside {params.high_pass:g}-{params.low_pass:g} Hz'
+    where = 'brain' if params.icc_mask == 'brain' else 'grey matter of the template'
+    conn = params.denoising == 'conn'
+    order = (
+        ''
+        if conn
+        else '; these, a linear trend and {} were removed together [@hallquist2013; @lindquist2019]'
+    )
+    smooth = (
+        f'data smoothed inside the brain mask ({params.fwhm:g} mm FWHM)' if params.fwhm else 'unsmoothed data'
+    )
     return f"""\
-Nuisance regression used {_PRESETS[params.denoising]}; these, a linear trend and {band} were removed \
-together [@hallquist2013; @lindquist2019], fitted on the kept volumes only. Regions were the nucleus \
-accumbens (*{params.nac}*) and the medial prefrontal cortex (*{params.mpfc}*) in {space} [@desikan2006]. \
-Region series are means of unsmoothed voxels; maps come from data smoothed inside the brain mask \
-({params.fwhm:g} mm FWHM). Connectivity is the Fisher z of Pearson's r. Intrinsic connectivity is the root \
-mean square of a voxel's correlations with all voxels of the {where} [@martuzzi2011].
+Nuisance regression used {_PRESETS[params.denoising]}{order.format(_stop_band(params))}, fitted on the kept \
+volumes only. {_left_out(params)}Regions were the nucleus accumbens (*{params.nac}*) and the medial prefrontal \
+cortex (*{params.mpfc}*) in {space} [@desikan2006]. Region series are means of unsmoothed voxels; maps come from \
+{smooth}. Connectivity is the Fisher z of Pearson's r. Intrinsic connectivity is the root mean square of a \
+voxel's correlations with all voxels of the {where} [@martuzzi2011]{', of which 64 components were kept' if conn else ''}.
 """
+
+
+def _stop_band(params: FunctionalParams) -> str:
+    """Say which frequencies were removed."""
+    low, high = params.high_pass, params.low_pass
+    if low and high:
+        return f'frequencies outside {low:g}-{high:g} Hz'
+    if low or high:
+        return f'frequencies below {low:g} Hz' if low else f'frequencies above {high:g} Hz'
+    return 'no frequencies'
+
+
+def _left_out(params: FunctionalParams) -> str:
+    if params.denoising == 'conn':
+        return 'Volumes with a change of the global signal above 5 SD or a composite motion above 0.9 mm were left out. '
+    if params.denoising == 'none' or not params.fd_threshold:
+        return ''
+    return (
+        f'Volumes with a framewise displacement [@power2012] above {params.fd_threshold:g} mm were left out. '
+    )

@@ -19,6 +19,8 @@ from pipelines.numerics.resample import covering_grid, grid_points, resample, sa
 from pipelines.params import FunctionalParams
 from pipelines.workflows.functional import init_functional_wf
 
+from ..wiring import check_wiring
+
 SPACE, N, T_R = 'MNI152NLin6Asym', 14, 2.0
 ANAT = np.array([[3.0, 0, 0, -75], [0, 3, 0, -105], [0, 0, 3, -60], [0, 0, 0, 1]])
 BOLD = np.array([[-5.0, 0, 0, 75], [0, 5, 0, -105], [0, 0, 5, -60], [0, 0, 0, 1]])
@@ -130,6 +132,11 @@ def test_coregistration_is_near_identity(done):
     matrix = read_linear(done[0]['coregister'].bold2anat_xfm)
     at = np.array([0, -18, 10, 1.0])
     assert np.linalg.norm((matrix @ at - at)[:3]) < 2
+
+
+@pytest.mark.parametrize('slice_timing', [None, list(np.linspace(0, 1.9, BOLD_SHAPE[2]))])
+def test_every_field_is_connected(head, slice_timing):
+    check_wiring(_workflow(head[0], slice_timing=slice_timing))
 
 
 def test_slice_timing_can_be_left_out(head):

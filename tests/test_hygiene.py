@@ -1,0 +1,83 @@
+"""Habits of the code that a reader counts on, checked on its syntax trees."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCES = sorted(p for part in ('bids_app', 'pipelines') for p in (REPOSITORY / part).rglob('*.py'))
+TESTS = sorted((REPOSITORY / 'tests').rglob('*.py'))
+COMPARISONS = {
+    'allclose',
+    'array_equal',
+    'isclose',
+    'approx',
+    'issubset',
+    'startswith',
+    'endswith',
+    'exists',
+    'is_file',
+}
+MODULE, FUNCTION, FACTORY = 300, 40, 120
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def functions(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def length(function: ast.FunctionDef) -> int:
+    """Return the lines of a function without its docstring."""
+    documented = ast.get_docstring(function) is not None
+    text = function.body[0].end_lineno - function.body[0].lineno + 1 if documented else 0
+    return function.end_lineno - function.lineno + 1 - text
+
+
+@pytest.mark.parametrize('path', TESTS, ids=name_of)
+def test_no_comparison_is_thrown_away(path):
+    """``np.allclose(a, b)`` on a line of its own tests nothing."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Expr):
+            continue
+        called = getattr(node.value, 'func', None)
+        word = getattr(called, 'attr', getattr(called, 'id', ''))
+        assert not isinstance(node.value, ast.Compare), f'{name_of(path)}:{node.lineno}'
+        assert word not in COMPARISONS, f'{name_of(path)}:{node.lineno} {word}'
+
+
+@pytest.mark.parametrize('path', [p for p in TESTS if p.name.startswith('test_')], ids=name_of)
+def test_every_test_can_fail(path):
+    """A test without an assertion, an expected error or a checking call proves nothing."""
+    checks = ('assert', 'raises', 'check_', 'expect', 'warns')
+    for function in functions(path):
+        if function.name.startswith('test_'):
+            assert any(word in ast.unparse(function) for word in checks), f'{name_of(path)}: {function.name}'
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=name_of)
+def test_sizes_stay_readable(path):
+    assert len(path.read_text().splitlines()) <= MODULE
+    for function in functions(path):
+        limit = FACTORY if function.name.startswith('init_') else FUNCTION
+        assert length(function) <= limit, f'{function.name}: {length(function)} lines'
+
+
+@pytest.mark.parametrize('path', [p for p in SOURCES if 'numerics' in p.parts], ids=name_of)
+def test_numerics_draw_from_a_generator_that_is_given(path):
+    """Randomness is an argument; a hidden generator would make a run that nobody can repeat."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith('np.random.'):
+            assert node.attr in ('Generator', 'random'), f'line {node.lineno}: {ast.unparse(node)}'
+
+
+def test_text_names_no_machine():
+    """What is published holds no path of the machine it was written on."""
+    for path in [*SOURCES, *TESTS, *REPOSITORY.glob('*.md'), *(REPOSITORY / 'scripts').glob('*')]:
+        for word in ('/wo' + 'rk/', '/ro' + 'ot/', '/ho' + 'me/'):
+            assert word not in path.read_text(), f'{name_of(path)}: {word}'
