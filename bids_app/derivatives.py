@@ -81,6 +81,13 @@ def _figures(suffix: str, *names: str) -> tuple[Derivative, ...]:
 _MASK, _STRIPPED, _HEAD = {'Type': 'Brain'}, {'SkullStripped': True}, {'SkullStripped': False}
 _TISSUES = {'GM': 'grey matter', 'WM': 'white matter', 'CSF': 'cerebrospinal fluid'}
 
+_REGION_COLUMNS = {
+    'source': {'Description': 'choice of the region'},
+    'transform': {'Description': 'how the region came to the template of the series'},
+    'volume': {'Description': 'volume on the grid of the series', 'Units': 'mm^3'},
+    **{axis: {'Description': f'centre, RAS {axis}', 'Units': 'mm'} for axis in 'xyz'},
+}
+
 ANATOMY = (
     _anatomical('t1w_preproc', 'T1w', 'Reference: bias-corrected, averaged over images', desc='preproc', fields=_HEAD),
     _anatomical('t1w_mask', 'mask', 'Brain mask', 'boolean', desc='brain', fields=_MASK),
@@ -140,8 +147,11 @@ CONNECTIVITY = (
         'relmat', 'relmat', '.tsv', 'Correlation between regions', units='Fisher z',
         atlas='{atlas}', stat='fisherz', is_standard=True,
     ),
-    _functional('regions_table', 'dseg', '.tsv', '', atlas='{atlas}', is_standard=True),
-    _functional('regions_dseg', 'dseg', '.nii.gz', 'Regions by index, see the table', atlas='{atlas}', is_standard=True),
+    _functional('regions_table', 'dseg', '.tsv', '', desc='regions', is_standard=True),
+    _functional(
+        'regions_dseg', 'dseg', '.nii.gz', 'Regions by index, see the table', desc='regions', is_standard=True,
+        units='label', fields=_REGION_COLUMNS,
+    ),
     *(
         _map(f'seed_maps[{i}]', f'Correlation of every voxel with {seed}', 'Fisher z', seg=seed, stat='fisherz')
         for i, seed in enumerate(SEEDS)

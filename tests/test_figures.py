@@ -265,6 +265,22 @@ class TestCarpet:
         # float16 input: relative precision 1e-3
         assert carpet[:, arrays['kept'], 0] == pytest.approx(expected, abs=2e-3)
 
+    def test_what_denoising_removed_is_paler(self, rng: np.random.Generator) -> None:
+        arrays = self.series(rng)
+        arrays['after'] = arrays['before'] / 4
+        before, after = (
+            c[:, arrays['kept'], 0] - 0.5 for c in self.carpets(figures.draw_carpet(**arrays, t_r=2.0))
+        )
+        seen = np.abs(before) < 0.49  # not cut at black or white
+        assert after[seen] == pytest.approx(before[seen] / 4, abs=2e-3)
+
+    def test_names_of_thin_strips_do_not_meet(self, rng: np.random.Generator) -> None:
+        arrays = self.series(rng)
+        arrays['tissue'] = np.array(['grey matter'] * 26 + ['deep grey matter', 'CSF', 'other', 'other'])
+        ticks = figures.draw_carpet(**arrays, t_r=2.0).axes[2].get_yticks()
+        assert np.diff(ticks).min() >= 0.07 * self.n_voxels
+        assert ticks.max() <= self.n_voxels
+
     def test_tissues_are_ordered_and_named(self, rng: np.random.Generator) -> None:
         figure = figures.draw_carpet(**self.series(rng), t_r=2.0)
         names = [text.get_text() for text in figure.axes[2].get_yticklabels()]

@@ -42,7 +42,7 @@ FACTS = (
     ('DegreesOfFreedom', 'Degrees of freedom left after denoising', '{:.4g}'),
     ('MeanFD', 'Mean head movement between volumes (FD)', '{:.2f} mm'),
     ('NVoxels', 'Voxels in intrinsic connectivity', '{:.0f}'),
-    ('TemplateMaskOverlap', 'Share of the template’s mask that was scanned', '{:.0%}'),
+    ('OverlapPercent', 'Share of the template’s mask that was scanned', '{:.0f} %'),
     ('ICCNoiseFloor', 'Intrinsic connectivity of noise alone', '{:.3f}'),
 )
 """Quality of a scan: key in its sidecars, words, format; what a scan lacks is not shown."""
@@ -176,6 +176,8 @@ def facts(scan: Scan) -> list[tuple[str, str]]:
         )
     if seconds := results.number(known.get('SecondsKept')):
         known['MinutesKept'] = seconds / 60
+    if overlap := results.number(known.get('TemplateMaskOverlap')):
+        known['OverlapPercent'] = 100 * overlap
     rows = []
     for key, words, form in FACTS:
         value = known.get(key) if form == '{}' else results.number(known.get(key))

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-TISSUES = ('grey matter', 'GM', 'white matter', 'WM', 'CSF')
+TISSUES = ('grey matter', 'GM', 'deep grey matter', 'white matter', 'WM', 'CSF')
 """Order of the tissues in the carpet, from the top; others follow."""
 
+_NAME_GAP = 0.075  # of a carpet's height
 _LEFT_OUT = '#F5C26B'  # light in grey print, unlike the mid grey of a carpet
 
 
@@ -56,8 +57,8 @@ def draw_carpet(
     Notes
     -----
     Each carpet shows :math:`(y - \bar y) / s` with :math:`s` the standard deviation of the voxel's
-    kept volumes in that carpet, from -2 (black) to 2 (white); Power 2017 [1]_ shows percent of the
-    mean signal instead.
+    kept volumes before denoising, from -2 (black) to 2 (white), so that the second is as pale as
+    denoising removed; Power 2017 [1]_ shows percent of the mean signal instead.
 
     References
     ----------
@@ -70,16 +71,17 @@ def draw_carpet(
     end = len(kept) * t_r
     figure = Figure(figsize=(9.5, 7.6), dpi=130, facecolor='white')
     grid = figure.add_gridspec(
-        4, 1, height_ratios=(1, 1, 3, 3), left=0.1, right=0.985, top=0.965, bottom=0.065, hspace=0.3
+        4, 1, height_ratios=(1, 1, 3, 3), left=0.14, right=0.985, top=0.965, bottom=0.065, hspace=0.3
     )
     for row, (values, name) in enumerate(((fd, 'FD (mm)'), (dvars, 'DVARS'))):
         axes = figure.add_subplot(grid[row])
         _draw_trace(axes, np.asarray(values, dtype=float), name, t_r, kept)
         if row == 0 and fd_threshold:
             axes.axhline(fd_threshold, color='black', linestyle='dashed', linewidth=0.8)
+    spread = _all_volumes(before, kept)[order][:, kept].std(axis=1, keepdims=True)
     for row, (values, name) in enumerate(((before, 'before denoising'), (after, 'after denoising')), 2):
         axes = figure.add_subplot(grid[row])
-        _draw_series(axes, _all_volumes(values, kept)[order], kept, end)
+        _draw_series(axes, _all_volumes(values, kept)[order], spread, kept, end)
         axes.set_title(name, fontsize=10, loc='left', pad=3)
         _mark_tissues(axes, np.asarray(tissue)[order])
         if row == 2:
@@ -114,9 +116,8 @@ def _draw_trace(axes: Axes, values: Array, name: str, t_r: float, kept: Array) -
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _draw_series(axes: Axes, series: Array, kept: Array, end: float) -> None:
+def _draw_series(axes: Axes, series: Array, spread: Array, kept: Array, end: float) -> None:
     centred = series - series[:, kept].mean(axis=1, keepdims=True)
-    spread = centred[:, kept].std(axis=1, keepdims=True)
     standard = centred / np.where(spread > 0, spread, 1)
     picture = np.repeat(np.clip(standard[..., None] / 4 + 0.5, 0, 1), 3, axis=2)
     picture[:, ~kept] = to_rgb(_LEFT_OUT)
@@ -128,12 +129,15 @@ def _mark_tissues(axes: Axes, tissue: Array) -> None:
     borders = [0, *(np.flatnonzero(tissue[1:] != tissue[:-1]) + 1), len(tissue)]
     for _, stop in pairwise(borders):
         axes.axhline(stop, color='black', linewidth=1)
-    axes.set_yticks(
-        [(a + b) / 2 for a, b in pairwise(borders)],
-        [str(tissue[a]) for a in borders[:-1]],
-        rotation=90,
-        va='center',
-    )
+    middles = np.array([(a + b) / 2 for a, b in pairwise(borders)])
+    # names of thin strips are pushed apart, downwards from the top and then up from the bottom
+    gap, last = _NAME_GAP * len(tissue), len(middles) - 1
+    for number in range(1, last + 1):
+        middles[number] = max(middles[number], middles[number - 1] + gap)
+    middles[last] = min(middles[last], len(tissue))
+    for number in range(last - 1, -1, -1):
+        middles[number] = min(middles[number], middles[number + 1] - gap)
+    axes.set_yticks(middles, [str(tissue[a]) for a in borders[:-1]], fontsize=8)
     axes.tick_params(axis='y', length=0)
 
 

@@ -1,0 +1,1 @@
+"""Runs on real scans that take minutes: what each issue promised, measured."""

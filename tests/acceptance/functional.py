@@ -1,0 +1,66 @@
+"""The functional chain on real scans: a usable run, and one that is too short."""
+
+import numpy as np
+
+from pipelines.numerics.seed import fisher_z_se
+
+from .checks import Collector, Context, met, read_json, read_one, run_clbpe, validator_errors
+
+SPACE = 'MNI152NLin6Asym'
+
+
+def studyforrest(context: Context) -> Collector:
+    """sub-02: BOLD of 156 volumes and a defaced T1w of 0.67 mm."""
+    checks, data = met('studyforrest'), context.data / 'bids' / 'studyforrest'
+    out, work = context.out / 'studyforrest', context.out / 'studyforrest_work'
+    words = ('--task-id', 'oneback', '--mpfc', 'frontal-medial')
+    done = run_clbpe(context, data, out, *words, work=work)
+    checks.note('exit status 0', done.status, done.status == 0)
+    checks.note('under 25 minutes', f'{done.seconds / 60:.1f} min', done.seconds < 25 * 60)
+    if done.status:
+        return checks
+    qc = read_json(out, '*_qc.json')
+    matrix = read_one(out, '*_relmat.tsv').set_index('node')
+    z, se = matrix.loc['NAcL', 'NAcR'], fisher_z_se(qc['DegreesOfFreedom'])
+    low, high = np.tanh([z - 1.96 * se, z + 1.96 * se])
+    checks.note(
+        'NAc left-right r is reported with its interval',
+        f'{np.tanh(z):.2f} ({low:.2f} to {high:.2f})',
+        np.isfinite(z),
+    )
+    checks.note('frontal-medial is flagged for dropout', qc['Flags'], 'dropout_mPFC' in qc['Flags'])
+    anatomy = read_json(out, f'*_space-{SPACE}_*desc-preproc_T1w.json')
+    agreement = anatomy.get('TemplateCorrelation', 0)
+    checks.note('T1w agrees with the template (r > 0.8)', f'{agreement:.2f}', agreement > 0.8)
+    checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
+    page = (out / 'sub-02.html').read_text()
+    checks.note('report has all pictures', page.count('<figure'), page.count('<figure') == 8)
+    plain = context.out / 'studyforrest_none'
+    done = run_clbpe(context, data, plain, *words, '--denoising', 'none', work=work)
+    r = np.tanh(read_one(plain, '*_relmat.tsv').set_index('node').loc['NAcL', 'NAcR'])
+    checks.note('NAc left-right r >= 0.4 without denoising', f'{r:.2f}', done.status == 0 and r >= 0.4)
+    again = run_clbpe(context, data, out, *words, work=work)
+    checks.note('a second run does nothing, under 10 s', f'{again.seconds:.1f} s', again.seconds < 10)
+    return checks
+
+
+def xa30_lowres(context: Context) -> Collector:
+    """sub-05: 20 volumes, too few for any connectivity."""
+    checks, out = met('xa30_lowres'), context.out / 'xa30_lowres'
+    done = run_clbpe(context, context.data / 'bids' / 'xa30_lowres', out, '--task-id', 'fa')
+    checks.note('exit status 65', done.status, done.status == 65)
+    said = next((line for line in done.text.splitlines() if 'degrees of freedom' in line), 'nothing')
+    checks.note(
+        'says how many degrees of freedom remain and are needed', said[-160:], '20 are needed' in said
+    )
+    checks.note('no connectivity', len(list(out.rglob('*boldmap*'))), not list(out.rglob('*boldmap*')))
+    kept = {path.name for path in out.rglob('sub-05_*') if path.is_file()}
+    for name in ('desc-preproc_T1w.nii.gz', 'desc-confounds_timeseries.tsv', 'desc-coregistration_bold.png'):
+        checks.note(
+            f'{name} is kept', 'yes' if any(name in k for k in kept) else 'no', any(name in k for k in kept)
+        )
+    checks.note(
+        'the report tells it', 'sub-05.html', 'degrees of freedom' in (out / 'sub-05.html').read_text()
+    )
+    checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
+    return checks
