@@ -22,8 +22,9 @@ from pipelines.workflows.figures import (
 from pipelines.workflows.functional import ANATOMY_INPUTS, init_functional_wf
 
 from .derivatives import replace_file, replace_json
-from .inputs import SPACES, BoldRun, Dataset, ParticipantInputs
-from .plan import Planned, of_anatomy, of_run
+from .inputs import SPACES, Anatomy, BoldRun, Dataset, ParticipantInputs
+from .plan import Planned, of_anatomy, of_run, of_shown_anatomy
+from .query import entities_of
 from .settings import Settings
 
 _TO_CONNECTIVITY = {
@@ -67,6 +68,8 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
     """Return the workflow of one participant: the anatomy once, then every run."""
     workflow = LiterateWorkflow(name=f'sub_{person.label}_wf')
     anatomy = anatomy_workflow(settings, person) if person.t1w else None
+    for number, shown in enumerate(person.anatomies()):
+        workflow.add_nodes([shown_workflow(settings, shown, number)])
     for run in person.runs:
         own = run_workflow(settings, run)
         workflow.add_nodes([own])
@@ -97,6 +100,17 @@ def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateW
     return workflow
 
 
+def shown_workflow(settings: Settings, anatomy: Anatomy, number: int) -> LiterateWorkflow:
+    """Return the workflow that draws an anatomy which fMRIPrep normalised."""
+    workflow = LiterateWorkflow(name=f'anat_{number}_wf')
+    space = entities_of(anatomy.t1w)['space']
+    figures = init_anatomical_figures_wf(space=space, is_normalization_only=True)
+    figures.inputs.inputnode.t1w_std = str(anatomy.t1w)
+    planned = of_shown_anatomy(settings, anatomy)
+    _save_all(workflow, {planned.stage: figures}, [planned], {}, '')
+    return workflow
+
+
 def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
     """Return the workflow of one run, from its files to derivatives and figures."""
     words = [f'{key}_{value}' for key, value in run.entities.items() if key != 'sub']
@@ -113,6 +127,8 @@ def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
     stages = {'connectivity': connectivity, 'connectivity_figures': figures}
     if run.preprocessed:
         _set_inputs(connectivity, run)
+        if run.anatomy:
+            stages |= _shown_on_anatomy(workflow, connectivity, run.anatomy)
     else:
         stages |= _preprocessing(settings, run)
         workflow.connect([
@@ -138,6 +154,15 @@ def _set_inputs(connectivity: Any, run: BoldRun) -> None:
     for name in ('bold', 'bold_mask', 'confounds', 'confounds_metadata', *run.segmentation._fields):
         if found[name]:
             setattr(connectivity.inputs.inputnode, name, str(found[name]))
+
+
+def _shown_on_anatomy(workflow: Any, connectivity: Any, anatomy: Anatomy) -> dict[str, LiterateWorkflow]:
+    """Draw the mean BOLD against fMRIPrep's anatomy, both in template space."""
+    figures = init_functional_figures_wf()
+    for field, path in zip(_ON_ANATOMY, anatomy):
+        setattr(figures.inputs.inputnode, field, str(path))
+    workflow.connect([(connectivity, figures, [('outputnode.mean_bold', 'inputnode.boldref')])])
+    return {'functional_figures': figures}
 
 
 def _preprocessing(settings: Settings, run: BoldRun) -> dict[str, LiterateWorkflow]:

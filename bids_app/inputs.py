@@ -11,6 +11,13 @@ from pipelines.errors import DataError, DatasetError, MissingInputError, Selecti
 from pipelines.interfaces.atlas import Segmentation
 from pipelines.interfaces.images import repetition_time
 
+from .fmriprep import (
+    Anatomy,
+    Preprocessed,
+    anatomical_folders,
+    find_preprocessed,
+    find_segmentation,
+)
 from .query import entities_of, find_images, sidecar
 from .settings import Settings
 
@@ -35,14 +42,6 @@ class Dataset(NamedTuple):
         return f'bids:{self.name}:{path.relative_to(self.root).as_posix()}'
 
 
-class Preprocessed(NamedTuple):
-    """What fMRIPrep made of a run."""
-
-    mask: Path
-    confounds: Path
-    confounds_metadata: Path
-
-
 class BoldRun(NamedTuple):
     """One BOLD run; ``preprocessed`` is None when ``bold`` is as the scanner gave it."""
 
@@ -54,6 +53,7 @@ class BoldRun(NamedTuple):
     entities: dict[str, str]
     preprocessed: Preprocessed | None
     segmentation: Segmentation = Segmentation()
+    anatomy: Anatomy | None = None
     slice_timing: list[float] | None = None
     slice_direction: str = 'k'
 
@@ -90,6 +90,10 @@ class ParticipantInputs(NamedTuple):
         """Return the entities that all T1-weighted images share: those of the one reference."""
         first, *others = (entities_of(path) for path in self.t1w)
         return {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
+
+    def anatomies(self) -> list[Anatomy]:
+        """Return the anatomies of fMRIPrep that the runs show, each once."""
+        return list(dict.fromkeys(run.anatomy for run in self.runs if run.anatomy))
 
     def t1w_of(self, run: BoldRun) -> int:
         """Return the number of the T1-weighted image of the run's session, else of the first."""
@@ -213,47 +217,15 @@ def _preprocessed_run(dataset: Dataset, files: list[Path], settings: Settings) -
 
 def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRun:
     entities = entities_of(bold)
-    stem = bold.name.split('_desc-')[0]
-    mask = _companion(bold, [f'{stem}_desc-brain_mask.nii.gz', f'{stem}_desc-brain_mask.nii'], 'brain mask')
-    plain = re.sub(r'_(?:space|res)-[^_]+', '', stem)
-    tables = [f'{plain}_desc-confounds_{suffix}.tsv' for suffix in ('timeseries', 'regressors')]
-    confounds = _companion(bold, tables, 'confounds table')
-    metadata = _companion(bold, [confounds.with_suffix('.json').name], 'confounds JSON')
     source = {key: value for key, value in entities.items() if key not in ('space', 'res', 'desc')}
+    folders = anatomical_folders(dataset.root, entities)
     segmentation = Segmentation()
     if 'freesurfer' in (settings.functional.nac, settings.functional.mpfc):
-        segmentation = _segmentation(dataset.root, entities, entities['space'])
+        segmentation = find_segmentation(folders, entities['space'])
     return BoldRun(
         bold, dataset, _repetition_time(bold, sidecar(bold, dataset.root)), entities['space'],
-        entities.get('res'), source, Preprocessed(mask, confounds, metadata), segmentation,
+        entities.get('res'), source, find_preprocessed(bold), segmentation,
     )  # fmt: skip
-
-
-def _companion(bold: Path, names: list[str], what: str) -> Path:
-    for name in names:
-        if (bold.parent / name).is_file():
-            return bold.parent / name
-    raise MissingInputError(
-        f'{bold}: its {what} {" or ".join(names)} is not in {bold.parent}. Fetch it or run fMRIPrep again.'
-    )
-
-
-def _segmentation(root: Path, entities: dict[str, str], space: str) -> Segmentation:
-    """Return FreeSurfer's labels and the transform: of the session, else the participant, else any session."""
-    person = root / f'sub-{entities["sub"]}'
-    own = [person / f'ses-{entities["ses"]}' / 'anat'] if 'ses' in entities else []
-    folders = dict.fromkeys([*own, person / 'anat', *sorted(person.glob('ses-*/anat'))])
-    for folder in folders:
-        transform = next(folder.glob(f'*_from-T1w_to-{space}_mode-image_xfm.h5'), None)
-        labels = {
-            kind: next((p for p in sorted(folder.glob(f'*_desc-{kind}_dseg.nii*')) if '_space-' not in p.name), None)
-            for kind in ('aseg', 'aparcaseg')
-        }  # fmt: skip
-        if transform and any(labels.values()):
-            if own and folder != own[0]:
-                LOGGER.warning('sub-%s: anatomy of %s is taken from %s', entities['sub'], own[0], folder)
-            return Segmentation(labels['aseg'], labels['aparcaseg'], transform)
-    return Segmentation()  # the region says which files it needs
 
 
 def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:

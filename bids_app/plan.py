@@ -16,7 +16,8 @@ from .derivatives import (
     atlas_label,
     derivative_name,
 )
-from .inputs import RAW_RESOLUTION, SPACES, BoldRun, ParticipantInputs
+from .inputs import RAW_RESOLUTION, SPACES, Anatomy, BoldRun, ParticipantInputs
+from .query import entities_of
 from .settings import Settings
 
 _ANATOMY_RESOLUTION = '1'
@@ -34,6 +35,8 @@ def of_participant(settings: Settings, person: ParticipantInputs) -> Iterator[Pl
     """Yield every file of a participant."""
     if person.t1w:
         yield from of_anatomy(settings, person)
+    for anatomy in person.anatomies():
+        yield of_shown_anatomy(settings, anatomy)
     for run in person.runs:
         yield from of_run(settings, run)
 
@@ -50,16 +53,27 @@ def of_anatomy(settings: Settings, person: ParticipantInputs) -> Iterator[Planne
             )
 
 
+def of_shown_anatomy(settings: Settings, anatomy: Anatomy) -> Planned:
+    """Return the figure of an anatomy that fMRIPrep normalised."""
+    source = {k: v for k, v in entities_of(anatomy.t1w).items() if k not in ('space', 'res', 'desc')}
+    row = next(row for row in ANATOMICAL_FIGURES if row.output == 'normalization_figure')
+    return Planned(
+        'anatomical_figures', row, settings.output_dir / derivative_name(source, row, space='', res=None)
+    )
+
+
 def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
     """Yield the files of one BOLD run."""
     params = settings.functional
     atlas = atlas_label(params.nac, params.mpfc)
-    stages = {
+    stages: dict[str, tuple[Derivative, ...]] = {
         'connectivity': (*CONNECTIVITY, *(DENOISED if params.write_denoised else ())),
         'connectivity_figures': CONNECTIVITY_FIGURES,
     }
     if run.preprocessed is None:
-        stages = {'functional': FUNCTIONAL, 'functional_figures': FUNCTIONAL_FIGURES, **stages}
+        stages['functional'] = FUNCTIONAL
+    if run.preprocessed is None or run.anatomy:
+        stages['functional_figures'] = FUNCTIONAL_FIGURES
     for stage, rows in stages.items():
         for row in rows:
             name = derivative_name(run.entities, row, space=run.space, res=run.res, atlas=atlas)

@@ -71,7 +71,13 @@ def plot_normalization(template: Path, t1w_std: Path, space: str, *, out_dir: Pa
 
 
 def plot_coregistration(
-    boldref: Path, t1w_preproc: Path, t1w_mask: Path, t1w_dseg: Path, bold2anat_xfm: Path, *, out_dir: Path
+    boldref: Path,
+    t1w_preproc: Path,
+    t1w_mask: Path,
+    t1w_dseg: Path,
+    bold2anat_xfm: Path | None = None,
+    *,
+    out_dir: Path,
 ) -> Figured:
     """Draw the T1-weighted image above the BOLD reference moved onto it, with tissue borders.
 
@@ -82,11 +88,12 @@ def plot_coregistration(
     t1w_preproc, t1w_mask, t1w_dseg
         Anatomical image, brain mask and tissue labels (1 grey, 2 white matter, 3 fluid).
     bold2anat_xfm
-        ITK text transform that resamples ``boldref`` onto the anatomical grid.
+        ITK text transform that resamples ``boldref`` onto the anatomical grid; none when both are
+        in one space.
 
     """
     place = three_planes(t1w_mask)
-    matrix = Affine.from_filename(bold2anat_xfm, fmt='itk').matrix
+    matrix = Affine.from_filename(bold2anat_xfm, fmt='itk').matrix if bold2anat_xfm else None
     outlines = [
         Outline(on(place, t1w_dseg, labels=(1, 2)), figures.ORANGE, 'outer border of grey matter'),
         Outline(on(place, t1w_dseg, labels=(2,)), figures.BLUE, 'white matter'),

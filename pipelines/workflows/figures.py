@@ -25,13 +25,17 @@ _PICTURE_GB = 1.5
 """Memory of a node that reads a T1-weighted image of 0.7 mm and its masks as float32."""
 
 
-def init_anatomical_figures_wf(*, space: str, name: str = 'anatomical_figures_wf') -> LiterateWorkflow:
+def init_anatomical_figures_wf(
+    *, space: str, is_normalization_only: bool = False, name: str = 'anatomical_figures_wf'
+) -> LiterateWorkflow:
     """Draw the brain mask with the tissues, and the normalised image against its template.
 
     Parameters
     ----------
     space
         Template that the anatomical image was normalised to.
+    is_normalization_only
+        Only the second figure; only ``t1w_std`` is needed.
     name
         Name of the workflow.
 
@@ -53,6 +57,8 @@ def init_anatomical_figures_wf(*, space: str, name: str = 'anatomical_figures_wf
             ('t1w_std',),
         ),
     }
+    if is_normalization_only:
+        return _picture_wf(name, ('t1w_std',), {'normalization': nodes['normalization']})
     return _picture_wf(name, ANATOMICAL, nodes)
 
 
@@ -62,7 +68,7 @@ def init_functional_figures_wf(*, name: str = 'functional_figures_wf') -> Litera
     Inputs
     ------
     boldref, bold2anat_xfm
-        As the functional workflow gives them.
+        As the functional workflow gives them; without a transform both images share one space.
     t1w_preproc, t1w_mask, t1w_dseg
         As the anatomical workflow gives them.
 
