@@ -10,7 +10,7 @@ from ..numerics import clean
 from ..numerics.smooth import smooth_in_mask
 from ._interface import interface
 from .design import save_table
-from .images import load_mask, open_image, open_series, read_masked, save_map, save_volume
+from .images import load_mask, open_image, open_series, read_masked, save_product, save_volume
 from .quality import Scan, save_carpet, save_coverage
 from .regions import LABELS, SIDES
 
@@ -150,7 +150,7 @@ def write_denoised(
     with np.load(operator) as archive:
         expand = archive['expand'].astype(np.float32)
     paths = [
-        save_map(expand @ np.load(reduced), mask, like, out_dir / f'{name}.nii.gz')
+        save_product(expand, np.load(reduced), mask, like, out_dir / f'{name}.nii.gz')
         for name, reduced in (('denoised', cleaned), ('smoothed', smoothed))
     ]
     return Denoised(*paths)

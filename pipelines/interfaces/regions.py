@@ -12,7 +12,7 @@ from ..numerics import regions
 from ..numerics.resample import sample
 from . import templates
 from ._interface import interface
-from .atlas import Drawn, Segmentation, atlas_labels, manifest, region_pair, to_source
+from .atlas import Drawn, Segmentation, atlas_labels, manifest, region_pair, sample_object, to_source
 from .design import save_table
 from .images import open_image, save_volume
 
@@ -130,7 +130,7 @@ def from_template(path: Path, source: str, target: str, positions: np.ndarray) -
     """Sample a 3D template image of ``source`` at positions of ``target``; also say by which transform."""
     image = open_image(path)
     points, provenance = to_source(source, target, positions)
-    values = sample(np.asarray(image.dataobj, np.float32), image.affine, points, 1)
+    values = sample_object(np.asarray(image.dataobj, np.float32), image.affine, points, 1)
     return values.reshape(positions.shape[:3]), provenance
 
 

@@ -187,18 +187,18 @@ def regress_then_filter(
     return Operator(singular[:size, None] * right[:size], left[:, :size], dof)
 
 
-def reduce_series(reduce: np.ndarray, series: np.ndarray, block: int = 8192) -> np.ndarray:
+def reduce_series(reduce: np.ndarray, series: np.ndarray, block: int = 4096) -> np.ndarray:
     """Return ``reduce`` (K, T) times ``series`` (T, N) as float32, in blocks of voxels.
 
     The temporal mean is taken off first: it carries almost all of the signal's magnitude and
     would cost float32 its last digits; every operator here removes constants.
     """
     factor = reduce.astype(np.float32)
+    average = np.full(len(series), 1 / len(series), np.float32)
     reduced = np.empty((len(reduce), series.shape[1]), np.float32)
     for start in range(0, series.shape[1], block):
         part = series[:, start : start + block]
-        centred = part - part.mean(axis=0, dtype=np.float64).astype(np.float32)
-        reduced[:, start : start + block] = factor @ centred
+        np.matmul(factor, part - average @ part, out=reduced[:, start : start + block])
     return reduced
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
@@ -95,7 +96,7 @@ def _squared_norms(root: np.ndarray, unit: np.ndarray, block: int) -> np.ndarray
 
     With root = Q R they are the norms of R times the column, and half of R need not be multiplied.
     """
-    triangle = np.linalg.qr(root, mode='r').astype(unit.dtype)
+    triangle = linalg.qr(root, mode='r')[0].astype(unit.dtype)
     squared = np.zeros(unit.shape[1])
     for start in range(0, unit.shape[1], block):
         columns = unit[:, start : start + block]

