@@ -113,9 +113,9 @@ ANATOMY = (
 
 FUNCTIONAL = (
     _functional('boldref', 'boldref', '.nii.gz', 'Reference volume of the run', fields=_HEAD),
-    _functional('bold_mask', 'mask', '.nii.gz', 'Brain mask of the reference', desc='brain', fields=_MASK),
+    _functional('bold_mask', 'mask', '.nii.gz', 'Brain mask of the reference', desc='brain', units='boolean', fields=_MASK),
     _functional('boldref_std', 'boldref', '.nii.gz', 'Reference in template space', is_standard=True, fields=_HEAD),
-    _functional('bold_mask_std', 'mask', '.nii.gz', 'Brain mask in template space', is_standard=True, desc='brain', fields=_MASK),
+    _functional('bold_mask_std', 'mask', '.nii.gz', 'Brain mask in template space', units='boolean', is_standard=True, desc='brain', fields=_MASK),
     _functional('confounds', 'timeseries', '.tsv', '', desc='confounds'),
     _functional('confounds_metadata', 'timeseries', '.json', '', desc='confounds'),
     _functional(
@@ -166,7 +166,7 @@ DENOISED = (
         'denoised_smoothed', 'bold', '.nii.gz', 'Denoised and smoothed inside the mask',
         desc='denoisedSmoothed', is_standard=True, fields=_STRIPPED,
     ),
-    _functional('analysis_mask', 'mask', '.nii.gz', 'Voxels analysed', desc='analysis', is_standard=True, fields=_MASK),
+    _functional('analysis_mask', 'mask', '.nii.gz', 'Voxels analysed', units='boolean', desc='analysis', is_standard=True, fields=_MASK),
 )  # fmt: skip
 ANATOMICAL_FIGURES = _figures('T1w', 'mask', 'normalization')
 FUNCTIONAL_FIGURES = _figures('bold', 'coregistration')

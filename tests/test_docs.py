@@ -1,0 +1,47 @@
+"""The generated pages are current, and every option and link in the written ones exists."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from bids_app.cli import build_parser
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = [*REPOSITORY.glob('*.md'), *(REPOSITORY / 'docs').glob('*.md')]
+
+
+def load_generator():
+    spec = importlib.util.spec_from_file_location('generate', REPOSITORY / 'docs' / 'generate.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize('page', ['outputs.md', 'parameters.md'])
+def test_generated_pages_are_current(page):
+    written = (REPOSITORY / 'docs' / page).read_text()
+    assert written == load_generator().PAGES[page](), 'run: python docs/generate.py'
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: p.name)
+def test_links_and_options_exist(page):
+    text = page.read_text()
+    for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
+        assert (page.parent / target).exists(), target
+    offered = {name for action in build_parser()._actions for name in action.option_strings}
+    others = {
+        '--layout',
+        '--confounds',
+        '--sloppy',
+        '--out',
+        '--only',
+        '--no-deps',
+        '--editable',
+        '--output-spaces',
+        '--help',
+    }
+    for line in text.splitlines():
+        if 'clbpe' in line or line.startswith('|'):
+            assert set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', line)) <= offered | others, line
