@@ -181,8 +181,7 @@ def plant_region(name: str, space: str, points: np.ndarray) -> np.ndarray:
 def _to_atlas_space(space: str, points: np.ndarray) -> np.ndarray:
     from pipelines.interfaces.transforms import read_field
 
-    field, _ = templates.between_templates(_HARVARD_OXFORD_SPACE, space)
-    return points if field is None else apply_field(*read_field(field), points)
+    return apply_field(*read_field(templates.recorded_field(_HARVARD_OXFORD_SPACE, space)), points)
 
 
 def write_fmriprep(

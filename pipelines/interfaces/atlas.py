@@ -144,7 +144,7 @@ def to_source(source: str, target: str, positions: np.ndarray) -> tuple[np.ndarr
     """Return the points (N, 3) of template ``source`` at ``positions`` of ``target``, and by which transform."""
     points = positions.reshape(-1, 3)
     field, provenance = templates.between_templates(source, target)
-    return (points if field is None else apply_field(*read_field(field), points)), provenance
+    return (points if field is None else point_map(field)(points)), provenance
 
 
 def sample_object(volume: np.ndarray, affine: np.ndarray, points: np.ndarray, order: int) -> np.ndarray:
@@ -158,8 +158,9 @@ def sample_object(volume: np.ndarray, affine: np.ndarray, points: np.ndarray, or
         return values
     ends = np.array([np.flatnonzero(other)[[0, -1]] for other in others]).T
     low, high = ends[0] - 1, ends[1] + 1
-    at = apply_linear(np.linalg.inv(affine), points)
-    near = np.flatnonzero(np.all((at > low) & (at < high), axis=1))
+    at = apply_linear(np.linalg.inv(affine), points).T
+    inside = [(axis > first) & (axis < last) for axis, first, last in zip(at, low, high)]
+    near = np.flatnonzero(np.all(inside, axis=0))
     values[near] = sample(volume, affine, points[near], order)
     return values
 

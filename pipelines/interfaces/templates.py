@@ -42,27 +42,42 @@ def grey_matter_prior() -> tuple[Path, str]:
 
 
 def between_templates(source: str, target: str) -> tuple[Path | None, str]:
-    """Return the displacement field that resamples images of ``source`` onto ``target``, and its origin.
+    """Return the transform that resamples images of ``source`` onto ``target``, and its origin.
 
     Returns
     -------
     tuple
-        Field on a grid over ``target`` (None when the spaces are the same), and where it is from.
+        TemplateFlow's composite (``.h5``) when it is at hand, else the recorded field; None when the
+        spaces are the same.  And where it is from.
 
     Raises
     ------
     ParameterError
-        No transform between these spaces is recorded.
+        No transform between these spaces is known.
 
     """
     if source == target:
         return None, 'same space'
+    found = _templateflow(target, f'tpl-{target}_from-{source}_mode-image_xfm.h5')
+    if found:
+        return found, f'{found.name} of TemplateFlow'
+    field = recorded_field(source, target)
+    return field, f'registration recorded in {field.name}'
+
+
+def recorded_field(source: str, target: str) -> Path:
+    """Return the packaged displacement field over ``target`` that resamples images of ``source`` onto it.
+
+    Raises
+    ------
+    ParameterError
+        None is recorded between these spaces.
+
+    """
     field = _DATA / f'tpl-{target}_from-{source}_mode-image_xfm.nii.gz'
     if not field.is_file():
-        raise ParameterError(
-            f'no transform from {source} to {target} is recorded; give input in another space'
-        )
-    return field, f'registration recorded in {field.name}'
+        raise ParameterError(f'no transform from {source} to {target} is known; give input in another space')
+    return field
 
 
 def _templateflow(space: str, name: str) -> Path | None:
