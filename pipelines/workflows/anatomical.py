@@ -1,0 +1,105 @@
+"""Anatomy of one participant: reference, brain, tissues, normalisation."""
+
+from pathlib import Path
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from ..interfaces.anatomical import (
+    FindBrain,
+    MakeReference,
+    NormalizeBrain,
+    SegmentBrain,
+    SummarizeAnatomy,
+    head_gb,
+)
+from ..interfaces.templates import target_brain
+
+_OUTPUTS = (
+    *('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf'),
+    *('t1w_std', 't1w_mask_std', 'anat2std_xfm', 'std2anat_xfm', 't1w2ref_xfms', 'metadata'),
+)
+
+
+def init_anatomical_wf(
+    *, t1w: list[str], space: str, sloppy: bool = False, random_seed: int, name: str = 'anatomical_wf'
+) -> LiterateWorkflow:
+    """Prepare the anatomy of one participant.
+
+    Parameters
+    ----------
+    t1w
+        T1-weighted images of the participant, of all sessions.
+    space
+        Template.
+    sloppy
+        Coarse grids and registrations, for tests.
+    random_seed
+        Of registrations, not 0.
+    name
+        Name of the workflow.
+
+    Outputs
+    -------
+    t1w_preproc, t1w_mask
+        Bias-corrected head and brain mask on the grid of the reference.
+    t1w_dseg, t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
+        Labels (1 grey matter, 2 white matter, 3 cerebrospinal fluid) and probabilities.
+    t1w_std, t1w_mask_std
+        Brain and mask on the 1 mm grid of the template (2 mm if sloppy).
+    anat2std_xfm, std2anat_xfm
+        Displacement fields on grids over the template and over the brain.
+    t1w2ref_xfms
+        For each image, points of the reference to its points.
+    metadata
+        Facts for sidecars.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = _describe(space, len(t1w))
+    size = sum(head_gb(Path(path)) for path in t1w)
+    seed = {'random_seed': random_seed, 'space': space, 'sloppy': sloppy}
+    reference = pe.Node(MakeReference(t1w=t1w, **seed), name='reference', mem_gb=0.7 + 6 * size)
+    brain = pe.Node(
+        FindBrain(t1w=t1w, space=space, sloppy=sloppy), name='brain', mem_gb=1.2 + 6 * size / len(t1w)
+    )
+    normalize = pe.Node(NormalizeBrain(**seed), name='normalize', mem_gb=1.8 + 3 * size / len(t1w))
+    segment = pe.Node(SegmentBrain(space=space), name='segment', mem_gb=1.5 + 8 * size / len(t1w))
+    summarize = pe.Node(
+        SummarizeAnatomy(space=space, n_t1w=len(t1w)), name='summarize', run_without_submitting=True
+    )
+    outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
+    workflow.connect([
+        (reference, brain, [('t1w_ref', 't1w_ref')]),
+        (brain, normalize, [(f, f) for f in ('brain', 'placement', 't1w_preproc', 't1w_mask')]),
+        (brain, segment, [(f, f) for f in ('brain', 't1w_mask')]),
+        (brain, summarize, [('score', 'score')]),
+        (normalize, segment, [('std2anat_xfm', 'std2anat_xfm')]),
+        (normalize, summarize, [('quality', 'quality')]),
+        (segment, summarize, [('volumes', 'volumes')]),
+        (reference, outputnode, [('t1w2ref_xfms', 't1w2ref_xfms')]),
+        (brain, outputnode, [(f, f) for f in ('t1w_preproc', 't1w_mask')]),
+        (segment, outputnode, [(f, f) for f in _OUTPUTS if 'seg' in f]),
+        (normalize, outputnode, [(f, f) for f in _OUTPUTS if 'std' in f]),
+        (summarize, outputnode, [('metadata', 'metadata')]),
+    ])  # fmt: skip
+    return workflow
+
+
+def _describe(space: str, n_t1w: int) -> str:
+    average = (
+        f'A reference was averaged from {n_t1w} T1-weighted images after correction of intensity '
+        'non-uniformity, half-way between their positions, which rigid registrations with ANTs gave '
+        '[@avants2014]. '
+        if n_t1w > 1
+        else 'The T1-weighted image served as anatomical reference. '
+    )
+    return f"""\
+{average}The brain of the template was placed in the head by an affine that maximises the correlation of local \
+contrast. Intensity non-uniformity was corrected with N4 [@tustison2010], and the outline of the placed brain \
+was moved to the border of the tissue along its normals, in the manner of a deformable surface [@smith2002]. \
+The brain was normalised to {space} ({target_brain(space).name}) [@evans2012; @fonov2009] with symmetric \
+diffeomorphic registration of ANTs (affine, then SyN at 8, 4 and 2 mm with mutual information) [@avants2008]. \
+Grey matter, white matter and cerebrospinal fluid were segmented by a Gaussian mixture with a hidden Markov \
+random field [@zhang2001] and the tissue maps of MNI152NLin2009aSym as spatial priors [@ashburner2005]."""
