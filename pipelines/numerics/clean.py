@@ -8,7 +8,7 @@ from scipy import linalg
 
 MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 _N_COMPCOR = 5
-_RANK_TOLERANCE = 1e-8
+_RANK_TOLERANCE = 1e-6  # tables are rounded: a cosine of eight digits is its stop-band cosine to 5e-8
 
 
 class Operator(NamedTuple):
@@ -73,7 +73,7 @@ def orthonormal_basis(matrix: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis (T, rank) of the columns of ``matrix`` (T, P).
 
     Columns are scaled to unit norm first, so that a confound in small units counts like any
-    other; one whose part outside the span of the others is below 1e-8 of its norm is redundant.
+    other; one whose part outside the span of the others is below 1e-6 of its norm is redundant.
     """
     return _split_space(matrix)[0]
 

@@ -238,3 +238,15 @@ def test_real_confounds_give_twelve_motion_and_ten_compcor(test_data):
     assert sum(c.startswith(('trans', 'rot')) for c in chosen) == 12
     masks = [metadata[c]['Mask'] for c in chosen if 'comp_cor' in c]
     assert (masks.count('WM'), masks.count('CSF')) == (5, 5)
+
+
+@pytest.mark.parametrize('n_volumes', [120, 160, 240])
+def test_cosines_rounded_in_a_table_cost_no_degree_of_freedom(n_volumes):
+    """Confounds hold the slow cosines with eight digits; the stop band holds them exactly."""
+    band = clean.stop_band(n_volumes, 2.0, 0.008, 0.09)
+    rounded = np.array([[float(f'{v:.8g}') for v in row] for row in band[:, :4]])
+    kept = np.ones(n_volumes, bool)
+    alone = clean.projection(np.column_stack([clean.trend(n_volumes), band]), kept)
+    both = clean.projection(np.column_stack([clean.trend(n_volumes), rounded, band]), kept)
+    assert both.dof == alone.dof
+    np.testing.assert_allclose(both.matrix, alone.matrix, atol=1e-6)

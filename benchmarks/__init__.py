@@ -1,0 +1,1 @@
+"""Our parts against what a user would pick instead; ``scripts/bench`` runs them all."""

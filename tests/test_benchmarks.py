@@ -1,0 +1,103 @@
+"""Every benchmark runs on a tiny size and compares equal things; no time is asserted."""
+
+import pytest
+
+from .conftest import REPOSITORY
+
+
+@pytest.fixture(scope='module', autouse=True)
+def found():
+    """Make the folder importable whatever the way pytest was started."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(REPOSITORY)
+        yield
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    from benchmarks.chain import ours
+    from benchmarks.data import write_run
+
+    folder = tmp_path_factory.mktemp('bench')
+    files = {key: str(path) for key, path in write_run(folder / 'run', 5.0, 160).items()}
+    return files, folder / 'chain', ours(files, str(folder / 'chain'), write_denoised=True)
+
+
+def test_intrinsic_connectivity_equals_brute_force():
+    from benchmarks.intrinsic import compare
+
+    found = compare(2000, 60, 2)
+    assert found['error'] < 1e-5
+    assert found['ratio'] > 0
+
+
+def test_memory_is_measured_in_a_fresh_process():
+    from benchmarks.fresh import call
+
+    large = call('intrinsic.memory', n_voxels=60_000, n_volumes=100)['added']
+    assert 0.02 < large < 0.2  # one copy of 24 MB and blocks
+
+
+def test_chain_writes_every_step_and_agrees_with_nilearn(run, tmp_path):
+    from benchmarks.chain import agreement, nilearn
+
+    files, chain, found = run
+    assert set(found['steps']) == {'design', 'regions', 'clean', 'seeds', 'intrinsic', 'written'}
+    assert {path.name for path in chain.glob('*/*.nii.gz')} >= {
+        'NAcL.nii.gz',
+        'icc.nii.gz',
+        'denoised.nii.gz',
+    }
+    assert agreement(files, str(chain))['cleaned'] > 0.999
+    assert nilearn(files, str(chain), str(tmp_path))['seconds'] > 0
+    assert len(list(tmp_path.glob('seed*.nii.gz'))) == 6
+    assert (tmp_path / 'cleaned_bold.nii.gz').is_file()
+
+
+def test_both_readers_are_timed(run):
+    from benchmarks.chain import floor
+
+    assert all(floor(run[0], reader)['seconds'] > 0 for reader in ('nibabel', 'ours'))
+
+
+def test_one_participant_is_found_as_pybids_finds_it(tmp_path):
+    from benchmarks import app
+
+    assert app.make_skeleton(str(tmp_path / 'many'), 3)['files'] > 100
+    one, everything = (find(str(tmp_path / 'many')) for find in (app.index_one, app.index_all))
+    assert len(one['found']) == 4
+    assert one['found'] == everything['found']
+
+
+def test_commands_that_are_timed_are_valid(tmp_path, monkeypatch):
+    from benchmarks import app
+    from bids_app import cli, simulate
+
+    asked = []
+    monkeypatch.setattr(app, '_run', lambda *arguments: asked.append(arguments))
+    assert app.help_page(1)['ratio'] > 0
+    assert app.second_run(tmp_path, 4.0, 120)['ratio'] > 0
+    assert simulate.parser().parse_args(asked[2][2:]).participants == 1
+    assert cli.build_parser().parse_args(asked[3][2:]).analysis_level == 'participant'
+    assert asked[3] == asked[4]
+
+
+def test_table_is_written_between_the_markers(tmp_path, monkeypatch):
+    import benchmarks.__main__ as program
+
+    page = tmp_path / 'README.md'
+    page.write_text('before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n')
+    monkeypatch.setattr(program, 'README', page)
+    program.write_table([program.Row('this', '1 s', '2 s', '2', 'at least 3', False)])
+    text = page.read_text()
+    assert '| this | 1 s | 2 s | 2 | at least 3 | **missed** |' in text
+    assert text.startswith('before\n')
+    assert text.endswith('after\n')
+    assert 'old' not in text
+
+
+def test_a_failed_command_says_why():
+    from benchmarks import app
+
+    with pytest.raises(RuntimeError, match='exit status 3'):
+        app._run('-c', 'import sys; sys.exit(3)')
