@@ -136,12 +136,31 @@ def _check_sessions(settings: Settings, roots: Sequence[Path], chosen: Sequence[
         raise SelectionError(f'--session-label {" ".join(unknown)}: not in the chosen participants, {has}')
 
 
+def collect_all(settings: Settings) -> list[ParticipantInputs]:
+    """Return the inputs of every chosen participant.
+
+    Raises
+    ------
+    SelectionError
+        Run numbers or a filter file leave no BOLD of anybody.
+
+    """
+    found = [collect(settings, label) for label in participants(settings)]
+    bold = [absence for person in found for absence in person.absent if absence.modality == 'bold']
+    nothing = not any(p.runs for p in found) and not any(absence.exit_code for absence in bold)
+    if nothing and (settings.run or settings.bids_filters.get('bold')):
+        raise SelectionError(bold[0].reason)
+    return found
+
+
 def collect(settings: Settings, label: str) -> ParticipantInputs:
     """Return the runs of one participant; what is missing or unusable is listed, not raised."""
     runs: list[BoldRun] = []
     absent: list[Absence] = []
+    seen: list[Path] = []
 
-    def add(make: Callable[[], BoldRun]) -> None:
+    def add(make: Callable[[], BoldRun], files: Sequence[Path]) -> None:
+        seen.extend(files)
         try:
             runs.append(make())
         except (MissingInputError, DataError) as error:
@@ -150,31 +169,41 @@ def collect(settings: Settings, label: str) -> ParticipantInputs:
     t1w = [] if settings.derivatives else _find_t1w(settings, label)
     for dataset in (Dataset(*named) for named in settings.derivatives):
         for files in _by_run(_find_bold(settings, dataset.root, label, desc='preproc')):
-            add(partial(_preprocessed_run, dataset, files, settings))
+            add(partial(_preprocessed_run, dataset, files, settings), files)
     if not settings.derivatives:
         for bold in _find_bold(settings, settings.bids_dir, label, desc=None):
-            add(partial(_raw_run, settings, bold, t1w))
-    if not runs and not absent:
-        absent.append(Absence('bold', _nothing_found(settings, label)))
+            add(partial(_raw_run, settings, bold, t1w), [bold])
+    absent += _tasks_not_seen(settings, label, {entities_of(path).get('task', '') for path in seen})
     absent.append(Absence('dwi', 'diffusion images are not analysed by this version'))
     return ParticipantInputs(label, runs, [] if settings.derivatives or not runs else t1w, absent)
 
 
-def _nothing_found(settings: Settings, label: str) -> str:
-    tasks = ', '.join(settings.task_id) or 'rest'
+def _tasks_not_seen(settings: Settings, label: str, seen: set[str]) -> list[Absence]:
+    """Return one absence per task that was named, or one for no BOLD at all."""
+    if settings.task_id and 'task' not in settings.bids_filters.get('bold', {}):
+        missing = [task for task in settings.task_id if task not in seen]
+        return [Absence('bold', _nothing_found(settings, label, [task]), 66) for task in missing]
+    return [] if seen else [Absence('bold', _nothing_found(settings, label, _RESTING))]
+
+
+def _nothing_found(settings: Settings, label: str, tasks: Sequence[str]) -> str:
     roots = [root for _, root in settings.derivatives] or [settings.bids_dir]
-    others = sorted({
-        entities_of(path).get('task', '')
-        for root in roots for path in (root / f'sub-{label}').rglob('*_bold.nii*')
-    } - {''})  # fmt: skip
-    has = f'It has task {", ".join(others)}: choose with --task-id.' if others else 'It has no BOLD at all.'
-    where = ', '.join(map(str, roots))
-    chosen = ' with these labels and filters' if settings.session_label or settings.bids_filters else ''
-    return f'sub-{label}: no BOLD of task {tasks} in {where}{chosen}. {has}'
+    there = [path for root in roots for path in (root / f'sub-{label}').rglob('*_bold.nii*')]
+    names = sorted({entities_of(path).get('task', '') for path in there} - {''})
+    if not there:
+        remedy = 'It has no BOLD at all.'
+    elif not settings.derivatives and all('desc' in entities_of(path) for path in there):
+        remedy = f'This is output of fMRIPrep: add --derivatives fmriprep={settings.bids_dir}.'
+    elif set(names) & set(tasks):
+        remedy = 'It has that task, but labels or filters leave none of it: change them.'
+    else:
+        remedy = f'It has task {", ".join(names)}: choose with --task-id.'
+    return f'sub-{label}: no BOLD of task {tasks[0]} in {", ".join(map(str, roots))}. {remedy}'
 
 
 def _find_bold(settings: Settings, root: Path, label: str, *, desc: str | None) -> list[Path]:
     filters: dict[str, Any] = {'suffix': 'bold', 'desc': desc, 'task': list(settings.task_id) or _RESTING}
+    filters |= {'echo': None} if desc else {}  # fMRIPrep may keep single echoes beside their combination
     if settings.session_label:
         filters['session'] = list(settings.session_label)
     if settings.run:
@@ -188,10 +217,7 @@ def _find_t1w(settings: Settings, label: str) -> list[Path]:
     filters = {'suffix': 'T1w', 'desc': None, **settings.bids_filters.get('t1w', {})}
     found = find_images(settings.bids_dir, label, filters, database_dir=settings.bids_database_dir)
     wanted = settings.session_label
-    chosen = [path for path in found if entities_of(path).get('ses') in (*wanted, None)] if wanted else found
-    if found and not chosen:
-        LOGGER.warning('sub-%s: no T1w in session %s; that of another session is used', label, wanted)
-    return chosen or found
+    return [p for p in found if wanted and entities_of(p).get('ses') in (*wanted, None)] or found
 
 
 def _by_run(files: Sequence[Path]) -> list[list[Path]]:
@@ -245,6 +271,8 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
             f'{bold.name}: region freesurfer needs the output of fMRIPrep. Give it with --derivatives, or '
             'choose another region.'
         )
+    if not {entities_of(path).get('ses') for path in t1w} & {entities.get('ses'), None}:
+        LOGGER.warning('%s: no T1w in its session; that of another session is used', bold.name)
     metadata = sidecar(bold, settings.bids_dir)
     return BoldRun(
         bold, Dataset('raw', settings.bids_dir), _repetition_time(bold, metadata),

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from . import __version__, engine
 from .derivatives import replace_json, write_dataset_files
 from .engine import Failure
-from .inputs import ParticipantInputs, collect, participants
+from .inputs import ParticipantInputs, collect_all
 from .manifest import is_current, write_manifest
 from .plan import of_participant
 from .settings import Settings
@@ -32,8 +32,7 @@ _PRECEDENCE = (75, 73, 1, 65, 66)
 
 def run_participants(settings: Settings) -> int:
     """Process the selected participants and return the exit status."""
-    chosen = participants(settings)
-    found = [collect(settings, label) for label in chosen]
+    found = collect_all(settings)
     if settings.dry_run:
         _print_plan(found)
         return 0
@@ -157,7 +156,7 @@ def _conclude(
             file=sys.stderr,
         )
         codes = {f.exit_code for f in failures}
-        return next(code for code in _PRECEDENCE if code in codes)
+        return next(code for code in (*_PRECEDENCE, *sorted(codes)) if code in codes)
     if settings.clean_workdir:
         shutil.rmtree(settings.work_dir / 'clbpe_wf', ignore_errors=True)
     done = len(found) - len(pending)

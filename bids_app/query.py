@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import DatasetError
+from pipelines.errors import DataError, DatasetError, ParameterError
 
 
 def entities_of(path: Path) -> dict[str, str]:
@@ -37,6 +37,13 @@ def find_images(
     database_dir
         Folder where the index of this participant is kept; none keeps it in memory.
 
+    Raises
+    ------
+    DatasetError
+        ``dataset_description.json`` cannot be read.
+    ParameterError
+        A filter by an entity that PyBIDS does not know.
+
     Notes
     -----
     Folders of other participants are never entered and no JSON is read, so the time does not grow
@@ -47,21 +54,35 @@ def find_images(
 
     others = re.compile(rf'^/(?:sub-(?!{re.escape(label)}(?:/|$))|sourcedata|code|logs|derivatives)')
     database = None if database_dir is None else database_dir / f'{root.name}_sub-{label}'
-    layout = BIDSLayout(
-        root,
-        validate=False,
-        is_derivative=True,
-        indexer=BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]),
-        config=['bids', 'derivatives'],
-        database_path=database,
-    )
+    try:
+        layout = BIDSLayout(
+            root,
+            validate=False,
+            is_derivative=True,
+            indexer=BIDSLayoutIndexer(
+                validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]
+            ),
+            config=['bids', 'derivatives'],
+            database_path=database,
+        )
+    except ValueError as error:
+        raise DatasetError(
+            f'{root / "dataset_description.json"} is no valid JSON ({error}). Mend the file or remove it.'
+        ) from error
     special = {None: Query.NONE, '*': Query.ANY}
     asked = {
         key: special[value] if isinstance(value, str | None) and value in special else value
         for key, value in filters.items()
     }
     asked.setdefault('extension', ['.nii.gz', '.nii'])
-    return sorted(Path(name) for name in layout.get(return_type='filename', subject=label, **asked))
+    try:
+        found = layout.get(return_type='filename', subject=label, **asked)
+    except ValueError as error:
+        raise ParameterError(
+            f'--bids-filter-file: {str(error).split(". ")[0]}. Use the names of PyBIDS, for example session, '
+            'acquisition, run, echo.'
+        ) from error
+    return sorted(Path(name) for name in found)
 
 
 def sidecar(path: Path, root: Path) -> dict[str, Any]:
@@ -69,7 +90,7 @@ def sidecar(path: Path, root: Path) -> dict[str, Any]:
 
     Raises
     ------
-    DatasetError
+    DataError
         A JSON that applies cannot be read; names it.
 
     """
@@ -90,6 +111,9 @@ def sidecar(path: Path, root: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(path.read_text()))
+        content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DatasetError(f'{path} is no valid JSON ({error}). Mend the file.') from error
+        raise DataError(f'{path} is no valid JSON ({error}). Mend the file.') from error
+    if not isinstance(content, dict):
+        raise DataError(f'{path} holds no JSON object but {str(content)[:40]}. Mend the file.')
+    return content

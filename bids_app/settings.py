@@ -1,14 +1,17 @@
 """What one run was asked to do: a frozen record of paths, labels, resources and parameters."""
 
 import dataclasses
+import logging
 import os
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import DatasetError, OutputError
+from pipelines.errors import DatasetError, OutputError, ParameterError
 from pipelines.params import FunctionalParams, describe
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,24 @@ class Settings:
     verbosity: int = 0
     command: str = ''
     functional: FunctionalParams = field(default_factory=FunctionalParams)
+
+    def __post_init__(self) -> None:
+        """Refuse run numbers and filters that no dataset could answer.
+
+        Raises
+        ------
+        ParameterError
+            Naming the option and the value.
+
+        """
+        for number in self.run:
+            if not number.isdigit():
+                raise ParameterError(f'--run {number}: a whole number is needed, for example 1.')
+        for name, filters in self.bids_filters.items():
+            if not isinstance(filters, dict):
+                raise ParameterError(
+                    f'--bids-filter-file: "{name}" holds {filters!r}; write {{"{name}": {{"session": "pre"}}}}.'
+                )
 
     def parameters(self) -> dict[str, Any]:
         """Return what decides the numbers in the outputs, as plain JSON values."""
@@ -99,6 +120,8 @@ def _check_derivative(name: str, path: Path) -> None:
             f'--derivatives {name}={path}: not a folder. Give the path of a preprocessed dataset.'
         )
     if any(path.glob('sub-*')):
+        if not (path / 'dataset_description.json').is_file():
+            LOGGER.warning('%s has no dataset_description.json; it is read all the same', path)
         return
     datasets = sorted(p for p in path.iterdir() if p.is_dir() and any(p.glob('sub-*')))
     if datasets:
