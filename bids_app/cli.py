@@ -266,12 +266,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_folders(settings)
         if settings.level == 'group':
             raise DatasetError('the group level is not part of this version yet; nothing was computed.')
+        from .engine import stopped_by_signal
         from .participant import run_participants
 
-        return run_participants(settings)
+        with stopped_by_signal():
+            return run_participants(settings)
     except ClbpeError as error:
         print(f'clbpe: {error}', file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print('clbpe: interrupted; run the same command again to resume.', file=sys.stderr)
-        return 75

@@ -1,10 +1,17 @@
 """Run a workflow with Nipype and say what failed, in the program's own terms."""
 
 import logging
+import os
 import re
+import signal
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import psutil
 
 from pipelines import errors
 from pipelines.errors import ClbpeError, StoppedError
@@ -64,13 +71,49 @@ def execute(settings: Settings, workflow: Any, run_id: str, labels: list[str]) -
     with Progress(len(nodes)) as progress:
         try:
             _start(settings, workflow, progress)
-        except StoppedError:
-            raise
+        except StoppedError as error:
+            stop_workers()
+            lost = [Failure(label, 'workflow', str(error), error.exit_code) for label in labels]
+            return read_crashes(crashes) or lost
         except Exception as error:
             if not crashes.is_dir():
                 traceback.print_exc()
                 return [Failure(label, 'workflow', f'{type(error).__name__}: {error}', 1) for label in labels]
     return read_crashes(crashes)
+
+
+def stop_workers() -> None:
+    """End the processes that still compute, so that the program ends now and not after them."""
+    # not multiprocessing's list: it lacks a process that is being made at this moment
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[None]:
+    """End with status 75 when the user or a batch system asks to, while the context lasts.
+
+    The handler leaves the process itself: an exception raised here may be swallowed by whatever the
+    signal interrupts (a hook of ``fork``, for one).  Outputs are written in one step, so none is half.
+    """
+    main = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        if os.getpid() == main:  # workers inherit the handler
+            stop_workers()
+            name = signal.Signals(number).name
+            os.write(2, f'clbpe: stopped by {name}; run the same command again to resume.\n'.encode())
+        os._exit(StoppedError.exit_code)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _start(settings: Settings, workflow: Any, progress: Any) -> None:

@@ -10,9 +10,9 @@ from . import __version__, engine
 from .derivatives import replace_json, write_dataset_files
 from .engine import Failure
 from .inputs import ParticipantInputs, collect_all
-from .manifest import is_current, write_manifest
+from .manifest import is_current, remove_drafts, write_manifest
 from .plan import of_participant
-from .settings import Settings
+from .settings import Settings, check_writable
 
 LIBRARIES = (
     'nipype',
@@ -36,6 +36,9 @@ def run_participants(settings: Settings) -> int:
     if settings.dry_run:
         _print_plan(found)
         return 0
+    for person in found:
+        check_writable(settings.output_dir / f'sub-{person.label}')
+        remove_drafts(settings.output_dir, person.label)
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
     failures = [failure for person in found for failure in _unusable(person)]

@@ -111,7 +111,7 @@ def check_folders(settings: Settings) -> None:
             f'output folder {output_dir} contains the input dataset {bids_dir}. Choose another folder.'
         )
     for folder in (output_dir, settings.work_dir):
-        _check_writable(folder)
+        check_writable(folder)
 
 
 def _check_derivative(name: str, path: Path) -> None:
@@ -134,7 +134,15 @@ def _check_derivative(name: str, path: Path) -> None:
     )
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written into; nothing is left behind.
+
+    Raises
+    ------
+    OutputError
+        Naming the file or folder in the way.
+
+    """
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if not existing.is_dir():
         raise OutputError(f'{existing} is a file; {folder} cannot be made there. Choose another folder.')

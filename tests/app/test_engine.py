@@ -1,0 +1,87 @@
+"""How a run ends when a process is killed or a signal comes, and that the next run resumes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from bids_app.engine import read_crashes
+from bids_app.simulate import main as simulate
+
+SLOW = 120  # s, an upper limit on a crowded machine
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory):
+    root = tmp_path_factory.mktemp('simulated') / 'fmriprep'
+    options = ['--participants', '1', '--sessions', 'pre', '--voxel-size', '3', '--n-volumes', '150']
+    assert simulate([str(root), *options]) == 0
+    return root
+
+
+def start(dataset, folder):
+    command = [sys.executable, '-m', 'bids_app', str(dataset), str(folder / 'out'), 'participant']
+    command += ['-d', f'fmriprep={dataset}', '-w', str(folder / 'work'), '--nprocs', '2']
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(process, word):
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if word in line:
+            return lines
+    raise AssertionError(f'{word!r} never came: {"".join(lines)}')
+
+
+def rest_of(process):
+    text, _ = process.communicate(timeout=SLOW)
+    return process.returncode, text
+
+
+def test_killed_worker_ends_the_run_and_the_next_one_resumes(dataset, tmp_path):
+    """What happens when memory runs out: status 75 and a remedy, no endless wait."""
+    process = start(dataset, tmp_path)
+    wait_for(process, 'clean running')
+    for worker in psutil.Process(process.pid).children():
+        worker.send_signal(signal.SIGKILL)
+    status, text = rest_of(process)
+    assert status == 75, text
+    assert 'a worker process was killed; most often memory ran out' in text
+    assert not list((tmp_path / 'out').rglob('*boldmap*'))
+    again = start(dataset, tmp_path)
+    status, text = rest_of(again)
+    assert status == 0, text
+    assert len(list((tmp_path / 'out').rglob('*boldmap.nii.gz'))) == 9
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_the_run_at_once(dataset, tmp_path, number):
+    """SIGTERM comes from a batch system at its time limit, SIGINT from the keyboard."""
+    process = start(dataset, tmp_path)
+    wait_for(process, 'running')
+    began = time.monotonic()
+    os.kill(process.pid, number)
+    status, text = rest_of(process)
+    assert status == 75, text
+    assert f'stopped by {number.name}; run the same command again to resume' in text
+    assert time.monotonic() - began < 20
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_crash_files_give_node_message_and_status(tmp_path):
+    crash = """Node: clbpe_wf.sub_01_wf.ses_pre_task_rest_wf.connectivity_wf.design
+Traceback (most recent call last):
+pipelines.errors.DegreesOfFreedomError: bold.nii.gz: 10 degrees of freedom remain
+"""
+    (tmp_path / 'crash-1.txt').write_text(crash)
+    (tmp_path / 'crash-2.txt').write_text(crash.replace('pipelines.errors.DegreesOfFreedom', 'Zero'))
+    known, other = read_crashes(tmp_path)
+    assert (known.label, known.exit_code) == ('01', 65)
+    assert known.message == 'bold.nii.gz: 10 degrees of freedom remain'
+    assert other.exit_code == 1
+    assert read_crashes(tmp_path / 'absent') == []
