@@ -1,5 +1,6 @@
 """The cleaned series of a run and the mean series of its regions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,11 +150,12 @@ def write_denoised(
     mask = load_mask(analysis_mask, like)
     with np.load(operator) as archive:
         expand = archive['expand'].astype(np.float32)
-    paths = [
-        save_product(expand, np.load(reduced), mask, like, out_dir / f'{name}.nii.gz')
-        for name, reduced in (('denoised', cleaned), ('smoothed', smoothed))
-    ]
-    return Denoised(*paths)
+    with ThreadPoolExecutor(2) as pool:  # compression takes most of the time and needs no interpreter lock
+        paths = [
+            pool.submit(save_product, expand, np.load(reduced), mask, like, out_dir / f'{name}.nii.gz')
+            for name, reduced in (('denoised', cleaned), ('smoothed', smoothed))
+        ]
+    return Denoised(*(path.result() for path in paths))
 
 
 CleanSeries = interface(clean_series)
