@@ -240,8 +240,10 @@ def segment_brain(
         name.upper(): round(float((labels == n).sum() * voxel), 1) for n, name in enumerate(TISSUES, 1)
     }
     dseg = save_volume(out_dir / 't1w_dseg.nii.gz', labels, affine)
-    paths = [save_volume(out_dir / f't1w_probseg_{t}.nii.gz', m, affine) for t, m in zip(TISSUES, maps)]
-    return _Segmented(dseg, *paths, volumes)
+    grey, white, fluid = (
+        save_volume(out_dir / f't1w_probseg_{t}.nii.gz', m, affine) for t, m in zip(TISSUES, maps)
+    )
+    return _Segmented(dseg, grey, white, fluid, volumes)
 
 
 SegmentBrain = interface(segment_brain)

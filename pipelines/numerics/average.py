@@ -129,8 +129,8 @@ def align_heads(heads: Sequence[Image], template: Image, *, voxel: float = 2.0, 
     centre = apply_linear(placements[0], _CENTRE)
     around = dilate(shadows[0], 6, voxel_sizes(coarse[0][1]))
     matrices = [np.eye(4)]
-    for moving, small, placed in zip(evened[1:], coarse[1:], placements[1:]):
-        start = rigid_part(placed @ np.linalg.inv(placements[0]), centre)
+    for moving, small, place in zip(evened[1:], coarse[1:], placements[1:]):
+        start = rigid_part(place @ np.linalg.inv(placements[0]), centre)
         found = register_rigid(
             evened[0], coarse[0][1], moving, small[1], fixed_mask=around, initial=start, rng_seed=rng_seed
         )

@@ -14,6 +14,7 @@ Mask = NDArray[np.bool_]
 
 _STEP = 0.5  # mm between the samples of a profile
 _CALM = 0.01  # evidence (mm) that it costs to move by 1 mm, grows with the square
+_INSIDE = 0.4  # share of tissue along the surface from which on it is inside: gyral crowns are kept
 _VOXEL = 2.0  # mm: the outline is smooth, and is found where that is cheap
 
 
@@ -110,14 +111,15 @@ def tissue_evidence(volume: Array, affine: Array, mask: Mask, depth: Array) -> A
     Returns
     -------
     Array
-        (i, j, k) -0.5 in fluid, bone, scalp and muscle, 0.5 in grey and white matter.
+        (i, j, k) -0.4 in fluid, bone, scalp and muscle, 0.6 in grey and white matter.
 
     Notes
     -----
-    :math:`e = (1 + e^{-(v - c)/w})^{-1} - 1/2` with :math:`c` the middle between the lower two of
-    three k-means clusters deep in the mask and :math:`w` an eighth of their distance.  What is as
-    bright as tissue but foreign counts as -0.5: fat, the skin, and objects that are 5 mm thick
-    and do not hang together with the brain once bridges of less than 5 mm are cut.
+    :math:`e = (1 + e^{-(v - c)/w})^{-1} - 0.4` with :math:`c` the middle between the lower two of
+    three k-means clusters deep in the mask, or half the highest one, and :math:`w` 6 % of the
+    highest one.  What is as bright as tissue but foreign counts as -0.4: fat, the skin, and objects
+    that are 5 mm thick and do not hang together with the brain once bridges of less than 5 mm are
+    cut.
 
     """
     sizes = voxel_sizes(affine)
@@ -125,18 +127,21 @@ def tissue_evidence(volume: Array, affine: Array, mask: Mask, depth: Array) -> A
     inner = volume[(inside > 6) & (volume > 0)]
     dark, grey, white = three_means(inner)
     bright = white + 3 * inner[inner > (grey + white) / 2].std()
-    slope = np.clip((volume - (dark + grey) / 2) / (0.12 * (grey - dark)), -30, 30)
-    evidence = (1 / (1 + np.exp(-slope)) - 0.5).astype(np.float32)
+    # where contrast is low the lowest cluster is no fluid: fluid is half as bright as white matter
+    border = min((dark + grey) / 2, white / 2)
+    slope = np.clip((volume - border) / (0.06 * white), -30, 30)
+    evidence = (1 / (1 + np.exp(-slope)) - _INSIDE).astype(np.float32)
     edge = inside < 6
     skin = ((volume > bright) & edge) | (depth < SCALP)
-    tissue = (evidence > 0) & ~skin
+    tissue = (volume > border) & ~skin
     thick = ndimage.distance_transform_edt(tissue, sampling=sizes) > 2.5
     # growth step by step does not jump across the skull, as a distance would
     steps = round(4 / sizes.min())
-    brain = ndimage.binary_dilation(largest_component(thick & mask), iterations=steps, mask=tissue)
+    core = largest_component(thick & mask)
+    brain = ndimage.binary_dilation(core, iterations=steps, mask=tissue)
     foreign = (skin | (thick & ~brain)) & edge
-    foreign = ndimage.binary_dilation(foreign, iterations=steps, mask=(evidence > 0) & ~brain)
-    evidence[foreign] = -0.5
+    foreign = ndimage.binary_dilation(foreign, iterations=steps, mask=(volume > border) & ~brain)
+    evidence[foreign] = -_INSIDE
     return evidence
 
 

@@ -1,5 +1,6 @@
 """Place a template brain in a T1-weighted head."""
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -142,7 +143,7 @@ def place_template(head: Array, affine: Array, template: Array, template_affine:
     The score is the correlation of :func:`local_contrast` of the two at 8 mm, over the brain and
     4 mm around it, minus half the mean of :math:`(1 - d/8)_+` over the outline of the brain, with
     :math:`d` the depth below the skin in mm.  Without the second term a bright scalp attracts the
-    outline of the brain.  945 starts (three sizes, positions below the top of the head, pitch) are
+    outline of the brain.  1,155 starts (three sizes, positions below the top of the head, pitch) are
     scored, the best three that differ are refined by Powell's method.
 
     """
@@ -188,7 +189,9 @@ def _placement_matrix(parameters: Array, centre: Array, origin: Array) -> Array:
     return matrix
 
 
-def _placement_score(head: Array, affine: Array, template: Array, template_affine: Array):  # noqa: ANN202
+def _placement_score(
+    head: Array, affine: Array, template: Array, template_affine: Array
+) -> tuple[Callable[[Array], float], Array, Array]:
     """Prepare both images; return the score of a matrix, and the centres of head and template."""
     brain, brain_affine = coarsen(template, template_affine, 4.0)
     inside = brain > 0.15 * brain.max()
@@ -201,7 +204,7 @@ def _placement_score(head: Array, affine: Array, template: Array, template_affin
 
     coarse, coarse_affine = coarsen(head, affine, 4.0)
     depth = head_depth(coarse, coarse_affine)
-    where = apply_linear(coarse_affine, np.argwhere(depth > 0))
+    where = apply_linear(coarse_affine, np.argwhere(depth > 0).astype(float))
     top = np.percentile(where[:, 2], 99.8)
     upper = where[where[:, 2] > top - 120]
     front, back = upper[:, 1].max(), upper[:, 1].min()
