@@ -36,6 +36,14 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
+    # Nipype copies nodes, and sends them to workers, together with whom they report to
+
+    def __deepcopy__(self, memo: object) -> 'Progress':
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
     def on_status(self, node: Any, status: str, result: Any = None) -> None:
         """Take a node's change of state: ``start``, ``end`` or ``exception``."""
         name = step_name(str(node.fullname or node.name))
@@ -67,6 +75,8 @@ def step_name(fullname: str) -> str:
 
     """
     *workflows, node = fullname.split('.')
-    named = [w.removesuffix('_wf') for w in workflows if w.startswith(('sub_', 'ses_', 'task_'))]
-    entities = ' '.join('-'.join(pair) for w in named for pair in zip(w.split('_')[::2], w.split('_')[1::2]))
+    known = ('sub_', 'ses_', 'task_', 'anat_wf')
+    named = [w.removesuffix('_wf') for w in workflows if w.startswith(known)]
+    pairs = [pair for w in named for pair in zip(w.split('_')[::2], w.split('_')[1::2] or [''])]
+    entities = ' '.join('-'.join(filter(None, pair)) for pair in pairs)
     return f'{entities}: {node.replace("_", " ")}' if entities else node

@@ -1,0 +1,39 @@
+"""Progress in a log: plain lines that count; it survives being copied and sent with the nodes."""
+
+import copy
+import io
+import pickle
+from types import SimpleNamespace
+
+from bids_app.progress import Progress, step_name
+
+
+def node(name):
+    return SimpleNamespace(
+        fullname=f'clbpe_wf.sub_01_wf.ses_pre_task_rest_wf.connectivity_wf.{name}', name=name
+    )
+
+
+def test_lines_count_and_name_the_step():
+    stream = io.StringIO()
+    with Progress(3, stream) as progress:
+        progress.on_status(node('clean'), 'start')
+        progress.on_status(node('clean'), 'end')
+        progress.on_status(node('seeds'), 'exception')
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == '[0/3] sub-01 ses-pre task-rest: clean running'
+    assert lines[1].startswith('[1/3] sub-01 ses-pre task-rest: clean done in')
+    assert lines[2] == '[2/3] sub-01 ses-pre task-rest: seeds FAILED'
+
+
+def test_copies_report_to_the_same_place_and_sent_ones_to_none():
+    stream = io.StringIO()
+    progress = Progress(1, stream)
+    callback = copy.deepcopy({'status_callback': progress.on_status})['status_callback']
+    callback(node('clean'), 'end')
+    assert progress.done == 1
+    assert pickle.loads(pickle.dumps(progress.on_status)).__name__ == 'on_status'
+
+
+def test_chunks_of_a_step_have_its_name():
+    assert step_name('a.sub_01_wf.anat_wf.motion3') == 'sub-01 anat: motion3'
