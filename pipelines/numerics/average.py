@@ -9,6 +9,7 @@ from scipy import ndimage
 from scipy.linalg import expm, logm
 
 from .extract import MIN_SCORE, at_nearest, bias_field, coarse_field
+from .motion import realign
 from .outline import dilate
 from .place import place_template
 from .register import register_rigid
@@ -127,15 +128,21 @@ def align_heads(heads: Sequence[Image], template: Image, *, voxel: float = 2.0, 
         fields.append(_scaled_field(small, shadows[-1]))
     evened = [small[0] / at_nearest(*f, small[0].shape, small[1]) for small, f in zip(coarse, fields)]
     centre = apply_linear(placements[0], _CENTRE)
-    around = dilate(shadows[0], 6, voxel_sizes(coarse[0][1]))
+    around = dilate(shadows[0], 10, voxel_sizes(coarse[0][1]))
+    fixed = evened[0], coarse[0][1]
     matrices = [np.eye(4)]
     for moving, small, place in zip(evened[1:], coarse[1:], placements[1:]):
         start = rigid_part(place @ np.linalg.inv(placements[0]), centre)
-        found = register_rigid(
-            evened[0], coarse[0][1], moving, small[1], fixed_mask=around, initial=start, rng_seed=rng_seed
-        )
-        matrices.append(found)
+        matrices.append(_register(fixed, (moving, small[1]), around, start, rng_seed))
     return Aligned(half_way(matrices), fields)
+
+
+def _register(fixed: Image, moving: Image, mask: NDArray[np.bool_], start: Array, rng_seed: int) -> Array:
+    """Return the rigid transform between two images: mutual information, then Gauss-Newton."""
+    found = register_rigid(*fixed, *moving, fixed_mask=mask, initial=start, rng_seed=rng_seed)
+    # the same contrast in both: least squares are the sharper criterion once they are close
+    moved = resample(*moving, fixed[0].shape, fixed[1], linear=found)
+    return found @ realign([moved], fixed[0], fixed[1], mask)[0]
 
 
 def _shadow(template: Image, matrix: Array, image: Image) -> NDArray[np.bool_]:
