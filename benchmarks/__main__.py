@@ -1,4 +1,4 @@
-"""Run every benchmark, print the table and write it into README.md of this folder."""
+"""Run benchmarks, print their tables and write them into README.md of this folder."""
 
 import argparse
 import os
@@ -39,19 +39,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         '--work-dir', type=Path, help='keep simulated data here (default: a temporary folder)'
     )
-    parser.add_argument(
-        '--parts', nargs='+', choices=PARTS, default=list(PARTS), help='default: all, and the table'
-    )
+    parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS), help='default: all')
     options = parser.parse_args(argv)
-    rows = []
+    met = True
     with tempfile.TemporaryDirectory() as temporary:
         for part in options.parts:
-            for row in PARTS[part](options.work_dir or Path(temporary)):
-                print(row.line(), flush=True)
-                rows.append(row)
-    if options.parts == list(PARTS):
-        write_table(rows)
-    return int(not all(row.met for row in rows))
+            rows = PARTS[part](options.work_dir or Path(temporary))
+            print('\n'.join(row.line() for row in rows), flush=True)
+            write_table(part, rows)
+            met &= all(row.met for row in rows)
+    return int(not met)
 
 
 def intrinsic(_: Path) -> list[Row]:
@@ -145,18 +142,15 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
 }
 
 
-def write_table(rows: list[Row]) -> None:
-    """Put the table, with cores and memory of the machine, between the markers of README.md."""
+def write_table(part: str, rows: list[Row]) -> None:
+    """Put the table of a part between its markers in README.md, with cores and memory of the machine."""
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9
-    lines = [
-        f'Measured on {os.cpu_count()} cores with {memory:.0f} GB of memory.',
-        '',
-        _HEADER,
-        *(row.line() for row in rows),
-    ]
-    page = README.read_text()
-    table = '\n'.join(['<!-- table -->', *lines, '<!-- end of table -->'])
-    README.write_text(re.sub('<!-- table -->.*<!-- end of table -->', lambda _: table, page, flags=re.DOTALL))
+    machine = f'{os.cpu_count()} cores, {memory:.0f} GB of memory; load average {os.getloadavg()[2]:.1f}.'
+    table = '\n'.join(
+        [f'<!-- {part} -->', machine, '', _HEADER, *(row.line() for row in rows), '<!-- end -->']
+    )
+    markers = re.compile(f'<!-- {part} -->.*?<!-- end -->', re.DOTALL)
+    README.write_text(markers.sub(lambda _: table, README.read_text()))
 
 
 def _faster(what: str, found: dict[str, float], wanted: float) -> Row:

@@ -86,14 +86,15 @@ def test_table_is_written_between_the_markers(tmp_path, monkeypatch):
     import benchmarks.__main__ as program
 
     page = tmp_path / 'README.md'
-    page.write_text('before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n')
+    page.write_text('before\n<!-- one -->\nold\n<!-- end -->\n<!-- two -->\nkept\n<!-- end -->\nafter\n')
     monkeypatch.setattr(program, 'README', page)
-    program.write_table([program.Row('this', '1 s', '2 s', '2', 'at least 3', False)])
+    program.write_table('one', [program.Row('this', '1 s', '2 s', '2', 'at least 3', False)])
     text = page.read_text()
     assert '| this | 1 s | 2 s | 2 | at least 3 | **missed** |' in text
     assert text.startswith('before\n')
     assert text.endswith('after\n')
     assert 'old' not in text
+    assert '<!-- two -->\nkept' in text
 
 
 def test_a_failed_command_says_why():
