@@ -239,8 +239,10 @@ def _read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
         return {}
     try:
         return dict(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise ParameterError(f'--bids-filter-file {path}: {error}') from error
+    except (OSError, ValueError, TypeError) as error:
+        raise ParameterError(
+            f'--bids-filter-file {path}: {error}. Write an object of objects, as {{"bold": {{"acquisition": "mb4"}}}}.'
+        ) from error
 
 
 def _read_plugin(path: Path | None) -> dict[str, Any] | None:

@@ -51,7 +51,7 @@ def _companion(bold: Path, names: list[str], what: str) -> Path:
         if (bold.parent / name).is_file():
             return bold.parent / name
     raise MissingInputError(
-        f'{bold}: its {what} {" or ".join(names)} is not in {bold.parent}. Fetch it or run fMRIPrep again.'
+        f'{bold}: its {what} {" or ".join(names)} is not in {bold.parent}. Fetch it (datalad get) or run fMRIPrep again.'
     )
 
 

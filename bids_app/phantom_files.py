@@ -44,8 +44,7 @@ def read_confounds(path: Path) -> Given:
     with path.open(newline='') as stream:
         rows = list(csv.DictReader(stream, delimiter='\t'))
     metadata = json.loads(beside.read_text())
-    white = [n for n, f in metadata.items() if n.startswith('a_comp_cor') and f.get('Mask') == 'WM']
-    fluid = [n for n, f in metadata.items() if n.startswith('a_comp_cor') and f.get('Mask') == 'CSF']
+    white, fluid = (_strongest(metadata, tissue) for tissue in ('WM', 'CSF'))
     names = [*MOTION, *white[:5], *fluid[:5]]
     absent = [name for name in names if not rows or name not in rows[0]]
     if absent or len(white) < 3:
@@ -54,6 +53,12 @@ def read_confounds(path: Path) -> Given:
     components = values[:, 6:] - values[:, 6:].mean(axis=0)
     components /= np.maximum(components.std(axis=0), 1e-12)
     return Given(path.read_bytes(), beside.read_bytes(), values[:, :6], components)
+
+
+def _strongest(metadata: Mapping[str, Mapping[str, Any]], tissue: str) -> list[str]:
+    """Return the aCompCor components of a tissue, the strongest first."""
+    found = [n for n, f in metadata.items() if n.startswith('a_comp_cor') and f.get('Mask') == tissue]
+    return sorted(found, key=lambda name: -metadata[name].get('SingularValue', 0))
 
 
 def write_nifti(

@@ -1,5 +1,6 @@
 """Which step of which participant runs and how many are left: a bar on a terminal, lines in a log."""
 
+import re
 import sys
 import time
 from typing import Any, TextIO
@@ -46,12 +47,17 @@ class Progress:
 
     def on_status(self, node: Any, status: str, result: Any = None) -> None:
         """Take a node's change of state: ``start``, ``end`` or ``exception``."""
-        name = step_name(str(node.fullname or node.name))
+        part = re.fullmatch(r'_(\w+?)(\d+)', str(node.name))
+        name = (
+            part_name(str(node.base_dir), int(part[2]))
+            if part
+            else step_name(str(node.fullname or node.name))
+        )
         if status == 'start':
             self.started[name] = time.monotonic()
             self._show(name, 'running')
             return
-        self.done += 1
+        self.done += not part  # parts of a step are not in the total
         if status == 'exception':
             self.failed.append(name)
         state = 'FAILED' if status == 'exception' else 'done'
@@ -63,6 +69,20 @@ class Progress:
             self._bar.update(self._task, completed=self.done, description=f'{name} {state}')
         else:
             print(f'[{min(self.done, self.total)}/{self.total}] {name} {state}', file=self.stream, flush=True)
+
+
+def part_name(folder: str, number: int) -> str:
+    """Return the name of one part of a step, which Nipype knows by its folder only.
+
+    Examples
+    --------
+    >>> part_name('/scratch/clbpe_wf/sub_01_wf/task_rest_wf/functional_wf/motion/mapflow', 2)
+    'sub-01 task-rest: motion, part 3'
+
+    """
+    parts = folder.split('/')
+    inside = parts[parts.index('clbpe_wf') :] if 'clbpe_wf' in parts else parts[-2:]
+    return f'{step_name(".".join(part for part in inside if part != "mapflow"))}, part {number + 1}'
 
 
 def step_name(fullname: str) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..errors import DataError
 from ..numerics import clean
 from ..numerics.smooth import smooth_in_mask
 from ._interface import interface
@@ -97,7 +98,14 @@ def clean_series(
 
 
 def read_scan(bold: Path, bold_mask: Path, operator: Path) -> tuple[Scan, dict[str, np.ndarray]]:
-    """Return the series of all voxels of the mask that vary, and the factors of the operator."""
+    """Return the series of all voxels of the mask that vary, and the factors of the operator.
+
+    Raises
+    ------
+    DataError
+        No voxel varies.
+
+    """
     like = open_series(bold)
     mask = load_mask(bold_mask, like)
     with np.load(operator) as archive:
@@ -106,6 +114,11 @@ def read_scan(bold: Path, bold_mask: Path, operator: Path) -> tuple[Scan, dict[s
     raw = read_masked(bold, mask, keep)
     sd = clean.temporal_sd(raw.series, keep)
     varies = sd > 0
+    if not varies.any():
+        raise DataError(
+            f'{bold} holds no signal: no voxel of {bold_mask} varies in time. Replace the file, or exclude it '
+            'with --bids-filter-file.'
+        )
     analysed = mask.copy()
     analysed[mask] = varies
     series = raw.series if varies.all() else raw.series[:, varies]

@@ -160,7 +160,8 @@ def read_masked(path: Path, mask: np.ndarray, keep: np.ndarray) -> MaskedSeries:
     series = np.empty((len(keep), int(mask.sum())), np.float32)
     total = np.zeros(mask.shape, np.float64, order='F')  # the order of the file: no strided access
     inside = _positions(mask)
-    for row, kept, volume in zip(series, keep, iterate_volumes(path)):
+    # volumes first: zip then asks for one more, and the checksum behind the last is read
+    for volume, row, kept in zip(iterate_volumes(path), series, keep):
         np.take(volume.reshape(-1, order='F'), inside, out=row, mode='clip')  # 'raise' goes by a copy
         if kept:
             total += volume
@@ -184,7 +185,7 @@ def load_mask(path: Path, like: nb.Nifti1Image) -> np.ndarray:
         )
     mask = np.asarray(image.dataobj) > 0.5
     if not mask.any():
-        raise DataError(f'{path} is empty: no voxel is above 0.')
+        raise DataError(f'{path} is empty: no voxel is above 0. Give another mask, or run fMRIPrep again.')
     return mask
 
 

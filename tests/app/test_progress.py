@@ -35,5 +35,13 @@ def test_copies_report_to_the_same_place_and_sent_ones_to_none():
     assert pickle.loads(pickle.dumps(progress.on_status)).__name__ == 'on_status'
 
 
-def test_chunks_of_a_step_have_its_name():
-    assert step_name('a.sub_01_wf.anat_wf.motion3') == 'sub-01 anat: motion3'
+def test_parts_of_a_step_are_shown_and_not_counted():
+    stream = io.StringIO()
+    progress = Progress(1, stream)
+    folder = '/w/clbpe_wf/sub_01_wf/task_rest_wf/functional_wf/motion/mapflow'
+    part = SimpleNamespace(fullname='_motion0', name='_motion0', base_dir=folder)
+    progress.on_status(part, 'start')
+    progress.on_status(part, 'end')
+    assert progress.done == 0
+    assert stream.getvalue().startswith('[0/1] sub-01 task-rest: motion, part 1 running')
+    assert step_name('a.sub_01_wf.anat_wf.brain') == 'sub-01 anat: brain'
