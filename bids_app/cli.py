@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from pipelines.errors import ClbpeError, DatasetError, LevelError, ParameterError
+from pipelines.errors import ClbpeError, LevelError, ParameterError
 from pipelines.params import FunctionalParams, Parameters, option_name
 
 from . import __version__
@@ -267,7 +267,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(settings.omp_nthreads)
         check_folders(settings)
         if settings.level == 'group':
-            raise DatasetError('the group level is not part of this version yet; nothing was computed.')
+            raise LevelError('the group level is not part of this version yet; nothing was computed.')
         from .engine import stopped_by_signal
         from .participant import run_participants
 
