@@ -78,7 +78,7 @@ def half_way(matrices: Sequence[Array]) -> list[Array]:
     --------
     >>> shift = np.eye(4)
     >>> shift[0, 3] = 4
-    >>> [matrix[0, 3] for matrix in half_way([np.eye(4), shift])]
+    >>> [float(matrix[0, 3].round(6)) for matrix in half_way([np.eye(4), shift])]
     [-2.0, 2.0]
 
     """
