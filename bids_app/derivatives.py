@@ -28,7 +28,7 @@ PATTERNS = (
 """Path patterns of PyBIDS: every name is built from them and from nothing else."""
 
 BIDSIGNORE = (
-    '*.html', 'figures', 'log', 'logs', 'group', '*_boldmap.*', '*_statmap.*', '*_relmat.*', '*_timeseries.*',
+    '*.html', 'figures', 'log', 'logs', 'group', '*_boldmap.*', '*_boldref.*', '*_statmap.*', '*_relmat.*', '*_timeseries.*',
     '*_coverage.*', '*_design.*', '*_outliers.*', '*_qc.json', '*_dwimap.*', '*_streamlines.*',
     '*_scalarstats.*', '*_xfm.*', '*_manifest.json',
 )  # fmt: skip

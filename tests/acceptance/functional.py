@@ -30,8 +30,11 @@ def studyforrest(context: Context) -> Collector:
     )
     checks.note('frontal-medial is flagged for dropout', qc['Flags'], 'dropout_mPFC' in qc['Flags'])
     anatomy = read_json(out, f'*_space-{SPACE}_*desc-preproc_T1w.json')
-    agreement = anatomy.get('TemplateCorrelation', 0)
-    checks.note('T1w agrees with the template (r > 0.8)', f'{agreement:.2f}', agreement > 0.8)
+    dice, fit, before = (anatomy[k] for k in ('MaskDice', 'TemplateCorrelation', 'TemplateCorrelationAffine'))
+    checks.note('T1w mask fits the template (Dice > 0.97)', f'{dice:.3f}', dice > 0.97)
+    checks.note(
+        'T1w fits better than after its affine', f'r {before:.2f}, then {fit:.2f}', fit > before + 0.05
+    )
     checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
     page = (out / 'sub-02.html').read_text()
     checks.note('report has all pictures', page.count('<figure'), page.count('<figure') == 8)
