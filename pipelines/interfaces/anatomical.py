@@ -181,8 +181,7 @@ def normalize_brain(
         Fields on grids over the template and over the brain, resampled images, quality.
 
     """
-    template, grid = load(target_brain(space))
-    start = read_linear(placement)
+    (template, grid), start = load(target_brain(space)), read_linear(placement)
     effort: dict[str, Any] = {'voxels': (8.0, 4.0), 'iterations': (40, 20)} if sloppy else {}
     warp = register_nonlinear(
         *coarsen(template, grid, 2.0), *coarsen(*load(brain), 2.0), initial=start, rng_seed=random_seed, **effort
@@ -191,14 +190,14 @@ def normalize_brain(
     back = write_field(out_dir / 'std2anat.nii.gz', warp.inverse_field, warp.inverse_affine)
     shape, affine = covering_grid(template.shape, grid, 2.0) if sloppy else (template.shape, grid)
     points = apply_field(warp.forward_field, warp.forward_affine, grid_points(shape, affine))
-    before = apply_linear(start, grid_points(shape, affine))
-    fixed = resample(template, grid, shape, affine)
+    before, fixed = apply_linear(start, grid_points(shape, affine)), resample(template, grid, shape, affine)
     std, mask = masked(t1w_preproc, t1w_mask, points, shape)
-    quality: dict[str, Any] = dict(quality_of(std, mask, fixed))
-    quality['Before'] = quality_of(*masked(t1w_preproc, t1w_mask, before, shape), fixed)
+    affine_only = quality_of(*masked(t1w_preproc, t1w_mask, before, shape), fixed)
     std_path = save_volume(out_dir / 't1w_std.nii.gz', std, affine)
     mask_path = save_volume(out_dir / 't1w_mask_std.nii.gz', mask.astype(np.uint8), affine)
-    return _Normalized(there, back, std_path, mask_path, quality)
+    return _Normalized(
+        there, back, std_path, mask_path, {**quality_of(std, mask, fixed), 'Before': affine_only}
+    )
 
 
 NormalizeBrain = interface(normalize_brain)
@@ -228,10 +227,9 @@ def segment_brain(
         Labels (1 grey matter, 2 white matter, 3 fluid), probabilities, and volumes in ml.
 
     """
-    volume, grid = load(brain)
+    (volume, grid), (mask, affine) = load(brain), load(t1w_mask)
     inside = volume > 0
     found = segment_tissues(volume, inside, tissue_priors(inside, grid, std2anat_xfm, space))
-    mask, affine = load(t1w_mask)
     maps = np.stack([spread_onto(p, inside, grid, mask > 0, affine) for p in found.probabilities])
     maps /= np.maximum(maps.sum(axis=0), 1e-6)
     labels = np.where(mask > 0, 1 + maps.argmax(axis=0), 0).astype(np.uint8)

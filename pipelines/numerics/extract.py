@@ -88,7 +88,7 @@ def extract_brain(
 
     References
     ----------
-    .. [1] Smith SM. Fast robust automated brain extraction. Hum Brain Mapp 2002;17:143-55.
+    .. [1] Smith SM. Fast robust automated brain extraction. Human Brain Mapping 2002;17:143-55.
 
     """
     placement = place_template(head, affine, template, template_affine)
