@@ -207,10 +207,10 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
     return Settings(**{
         **same,
         # nodes run in folders of their own, so no path may stay relative
-        'bids_dir': options.bids_dir.absolute(),
-        'output_dir': options.output_dir.absolute(),
-        'work_dir': (options.work_dir or Path('work')).absolute(),
-        'bids_database_dir': options.bids_database_dir and options.bids_database_dir.absolute(),
+        'bids_dir': _full(options.bids_dir),
+        'output_dir': _full(options.output_dir),
+        'work_dir': _full(options.work_dir or Path('work')),
+        'bids_database_dir': options.bids_database_dir and _full(options.bids_database_dir),
         'level': options.analysis_level,
         'participant_label': labels(options.participant_label, 'sub-'),
         'session_label': labels(options.session_label, 'ses-'),
@@ -228,9 +228,14 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
     })  # fmt: skip
 
 
+def _full(path: Path) -> Path:
+    """Return an absolute path without ``..``; links stay, for the names behind them may say nothing."""
+    return Path(os.path.abspath(path))
+
+
 def _named_path(word: str) -> tuple[str, Path]:
     name, equals, path = word.partition('=')
-    folder = Path(path if equals else word).absolute()
+    folder = _full(Path(path if equals else word))
     return (name if equals else folder.name), folder
 
 
