@@ -12,8 +12,9 @@ from ..errors import DataError
 from ..numerics.extract import at_nearest
 from ..numerics.resample import apply_field, grid_points, sample
 from ._series import load_image
+from .atlas import to_source
 from .images import open_image
-from .templates import between_templates, grey_matter_prior
+from .templates import grey_matter_prior
 from .transforms import read_field
 
 _REMEDY = 'Look at the image; exclude it with --bids-filter-file or replace it.'
@@ -83,8 +84,7 @@ def tissue_priors(mask: np.ndarray, affine: np.ndarray, std2anat_xfm: Path, spac
     """Return (3, i, j, k) prior probabilities of grey matter, white matter and fluid in a mask."""
     grey, source = grey_matter_prior()
     points = apply_field(*read_field(std2anat_xfm), grid_points(mask.shape, affine)[mask.ravel()])
-    field, _ = between_templates(source, space)
-    points = points if field is None else apply_field(*read_field(field), points)
+    points, _ = to_source(source, space, points)
     priors = np.zeros((3, *mask.shape), np.float32)
     for prior, path in zip(priors, (grey, grey.with_name(grey.name.replace('_gm_', '_wm_')))):
         values, grid = load(path)

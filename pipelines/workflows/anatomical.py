@@ -101,5 +101,5 @@ contrast. Intensity non-uniformity was corrected with N4 [@tustison2010], and th
 was moved to the border of the tissue along its normals, in the manner of a deformable surface [@smith2002]. \
 The brain was normalised to {space} ({target_brain(space).name}) [@evans2012; @fonov2009] with symmetric \
 diffeomorphic registration of ANTs (affine, then SyN at 8, 4 and 2 mm with mutual information) [@avants2008]. \
-Grey matter, white matter and cerebrospinal fluid were segmented by a Gaussian mixture with a hidden Markov \
-random field [@zhang2001] and the tissue maps of MNI152NLin2009aSym as spatial priors [@ashburner2005]."""
+Grey matter, white matter and cerebrospinal fluid were segmented with Atropos of ANTs [@avants2011], with the \
+tissue maps of MNI152NLin2009aSym as spatial priors."""

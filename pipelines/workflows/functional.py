@@ -174,7 +174,7 @@ def _describe(space: str, *, corrected: bool) -> str:
 Leading volumes before the steady state were found by their global signal. A reference volume was averaged \
 from realigned volumes of the run. Head motion was estimated by rigid Gauss-Newton realignment to the \
 reference with the inverse compositional update [@baker2004]. {timing}The reference was registered to the \
-T1w image with ANTs (six degrees of freedom, mutual information) [@avants2011]. No correction for \
+T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. No correction for \
 susceptibility distortion was applied. The series was resampled to {space} at 2 mm in one interpolation (cubic \
 B-spline) of motion, coregistration and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
 were computed on the realigned series: framewise displacement [@power2012], DVARS [@nichols2013], mean \
