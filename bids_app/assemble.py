@@ -21,7 +21,7 @@ from pipelines.workflows.figures import (
 )
 from pipelines.workflows.functional import ANATOMY_INPUTS, init_functional_wf
 
-from .derivatives import replace_file, replace_json
+from .files import replace_file, replace_json
 from .inputs import SPACES, Anatomy, BoldRun, Dataset, ParticipantInputs
 from .plan import Planned, of_anatomy, of_run, of_shown_anatomy
 from .query import entities_of

@@ -1,10 +1,7 @@
 """The table of every file the program writes, its name, and its sidecar."""
 
-import gzip
-import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any
 from pipelines.errors import OutputError
 
 from . import __version__
+from .files import replace_json, replace_text
 
 _ENTITIES = (
     'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo', 'part', 'hemi', 'from', 'to', 'mode', 'space', 'res', 'atlas',
@@ -225,40 +223,6 @@ def derivative_name(
     return name
 
 
-def replace_file(source: Path, target: Path) -> None:
-    """Copy ``source`` to ``target`` in one step, compressed where only the target's name ends in ``.gz``.
-
-    The old file is unlinked, never written through: an annexed file is a read-only link.  Equal
-    content gives equal bytes: the gzip header holds neither name nor time.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f'.{os.getpid()}.{target.name}')
-    try:
-        if target.suffix == '.gz' and source.suffix != '.gz':
-            with (
-                source.open('rb') as plain,
-                draft.open('wb') as raw,
-                gzip.GzipFile('', 'wb', 6, raw, 0) as packed,
-            ):
-                shutil.copyfileobj(plain, packed)
-        else:
-            shutil.copyfile(source, draft)
-        os.replace(draft, target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise OutputError(
-            f'{target} cannot be written ({error.strerror}). Check space and permissions.'
-        ) from error
-
-
-def replace_json(content: Mapping[str, Any], target: Path) -> None:
-    """Write a JSON file in one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f'.{os.getpid()}.{target.name}')
-    draft.write_text(json.dumps(content, indent=2, default=str) + '\n')
-    os.replace(draft, target)
-
-
 def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Path]) -> None:
     """Write ``dataset_description.json``, ``.bidsignore`` and ``README`` of the output dataset."""
     generated = {'Name': 'clbpe', 'Version': __version__}
@@ -278,6 +242,4 @@ def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Pa
         ('.bidsignore', '\n'.join(BIDSIGNORE) + '\n'),
         ('README', 'Derivatives of clbpe. Open sub-<label>.html for the report of a participant.\n'),
     ):
-        draft = output_dir / f'.{os.getpid()}.{name.strip(".")}'
-        draft.write_text(text)
-        os.replace(draft, output_dir / name)
+        replace_text(text, output_dir / name)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 from pipelines.errors import OutputError
 
 from . import __version__
-from .derivatives import replace_json
-
-_STALE = 3600.0  # s; no file takes as long to write
+from .files import replace_json
 
 
 def manifest_path(output_dir: Path, label: str) -> Path:
@@ -71,16 +68,6 @@ def write_manifest(
         'outputs': {p.relative_to(output_dir).as_posix(): _checksum(p) for p in sorted(outputs)},
     }
     replace_json(content, manifest_path(output_dir, label))
-
-
-def remove_drafts(output_dir: Path, label: str) -> None:
-    """Remove what a killed run left half-written: drafts stand beside their target as ``.<pid>.<name>``.
-
-    Young ones may belong to a job that writes another session of the same participant now.
-    """
-    for draft in (output_dir / f'sub-{label}').rglob('.[0-9]*.*'):
-        if time.time() - draft.stat().st_mtime > _STALE:
-            draft.unlink(missing_ok=True)
 
 
 def _checksum(path: Path) -> str:

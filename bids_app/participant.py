@@ -7,10 +7,11 @@ import uuid
 from importlib.metadata import PackageNotFoundError, version
 
 from . import __version__, engine
-from .derivatives import replace_json, write_dataset_files
+from .derivatives import write_dataset_files
 from .engine import Failure
+from .files import remove_drafts, replace_json
 from .inputs import ParticipantInputs, collect_all
-from .manifest import is_current, remove_drafts, write_manifest
+from .manifest import is_current, write_manifest
 from .plan import of_participant
 from .settings import Settings, check_writable
 
@@ -37,8 +38,9 @@ def run_participants(settings: Settings) -> int:
         _print_plan(found)
         return 0
     for person in found:
-        check_writable(settings.output_dir / f'sub-{person.label}')
-        remove_drafts(settings.output_dir, person.label)
+        folder = settings.output_dir / f'sub-{person.label}'
+        check_writable(folder)
+        remove_drafts(folder)
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
     failures = [failure for person in found for failure in _unusable(person)]
@@ -52,7 +54,8 @@ def run_participants(settings: Settings) -> int:
         own = [f for f in failures if f.label == person.label]
         if person in pending or own:
             _write_record(settings, person, own, run_id)
-    _report(settings, [p.label for p in found if p in pending or settings.reports_only])
+    failed = {failure.label for failure in failures}
+    _report(settings, [p.label for p in found if p in pending or p.label in failed or settings.reports_only])
     return _conclude(settings, found, pending, failures)
 
 

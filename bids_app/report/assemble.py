@@ -13,8 +13,9 @@ from PIL import Image
 from pipelines.errors import MissingInputError
 from pipelines.params import FunctionalParams, option_name
 
+from ..files import replace_text
 from . import results
-from .methods import BIBLIOGRAPHY, render_methods, replace_text
+from .methods import BIBLIOGRAPHY, render_methods
 from .records import RunRecord, Scan, entities_of, read_json, read_record, read_scans
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
 
@@ -114,7 +115,7 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         results=results,
         facts=facts,
     )
-    return replace_text(page or output_dir / f'{participant}.html', html)
+    return replace_text(html, page or output_dir / f'{participant}.html')
 
 
 def _methods(output_dir: Path, record: RunRecord) -> tuple[str, list[Any]]:

@@ -1,14 +1,14 @@
 """The methods text: what ran, in words, with numbered citations."""
 
 import logging
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 from markdown_it import MarkdownIt
+
+from ..files import replace_text
 
 LOGGER = logging.getLogger(__name__)
 
@@ -104,9 +104,8 @@ def write_methods(description: str, folder: Path, *, versions: Mapping[str, str]
     for key in sorted(cited - set(read_bibliography(source))):
         LOGGER.warning('the methods text cites %s, which is not in %s', key, BIBLIOGRAPHY.name)
     entries = [match.group() for match in _ENTRY.finditer(source) if match.group(2) in cited]
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_text(folder / 'CITATION.bib', '\n\n'.join(entries) + '\n')
-    return replace_text(folder / 'CITATION.md', text)
+    replace_text('\n\n'.join(entries) + '\n', folder / 'CITATION.bib')
+    return replace_text(text, folder / 'CITATION.md')
 
 
 def render_methods(markdown: str, bibliography: str) -> tuple[str, list[Reference]]:
@@ -168,14 +167,3 @@ def _authors(names: str) -> str:
         initials = ''.join(part[0] for part in re.split(r'[\s-]+', given) if part)
         short.append('et al' if surname == 'others' else f'{surname} {initials}'.strip())
     return ', '.join(short + ['et al'] * (len(people) > _MOST_AUTHORS))
-
-
-def replace_text(path: Path, text: str) -> Path:
-    """Write a file in one step: whoever reads it sees the old text or the new one."""
-    draft = path.with_name(f'.{path.name}.{uuid4().hex}')
-    try:
-        draft.write_text(text, encoding='utf-8')
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main
-from bids_app.manifest import manifest_path, remove_drafts
+from bids_app.files import remove_drafts
+from bids_app.manifest import manifest_path
 
 from .test_inputs import T1W, bold, build
 from .test_participant import SPACE, STEM, run, write_dataset
@@ -317,10 +318,10 @@ def test_a_killed_run_is_resumed_with_the_same_bytes(preprocessed, uninterrupted
 def test_stale_drafts_are_removed_and_fresh_ones_left(tmp_path):
     func = tmp_path / 'sub-01' / 'func'
     func.mkdir(parents=True)
-    stale, fresh, done = (func / name for name in ('.12.sub-01_a.tsv', '.13.sub-01_b.tsv', 'sub-01_c.tsv'))
+    stale, fresh, done = (func / name for name in ('.1f.draft', '.2e.draft', 'sub-01_c.tsv'))
     for path in (stale, fresh, done):
         path.write_text('')
     for path in (stale, done):
         os.utime(path, (0, 0))
-    remove_drafts(tmp_path, '01')
+    remove_drafts(tmp_path / 'sub-01')
     assert sorted(func.iterdir()) == [fresh, done]

@@ -1,6 +1,5 @@
-"""Names of outputs: order of entities, nothing dropped, files replaced in one step."""
+"""Names of outputs: order of entities, nothing dropped."""
 
-import gzip
 import json
 import re
 
@@ -81,26 +80,6 @@ def test_session_is_optional():
 def test_one_item_of_a_list():
     assert Derivative('maps[3]', 'x', '.nii').index == ('maps', 3)
     assert Derivative('icc', 'x', '.nii').index == ('icc', None)
-
-
-def test_replacing_unlinks_a_read_only_link(tmp_path):
-    """An annexed output is a link to a read-only object that must stay as it is."""
-    annexed = tmp_path / 'object'
-    annexed.write_text('old')
-    annexed.chmod(0o444)
-    (tmp_path / 'out.tsv').symlink_to(annexed)
-    (tmp_path / 'new').write_text('new')
-    table.replace_file(tmp_path / 'new', tmp_path / 'out.tsv')
-    assert (tmp_path / 'out.tsv').read_text() == 'new'
-    assert annexed.read_text() == 'old'
-
-
-def test_plain_images_are_compressed_on_the_way(tmp_path):
-    (tmp_path / 'a.nii').write_bytes(b'volume' * 99)
-    for name in ('one.nii.gz', 'two.nii.gz'):
-        table.replace_file(tmp_path / 'a.nii', tmp_path / name)
-    assert gzip.decompress((tmp_path / 'one.nii.gz').read_bytes()) == b'volume' * 99
-    assert (tmp_path / 'one.nii.gz').read_bytes() == (tmp_path / 'two.nii.gz').read_bytes()
 
 
 def test_dataset_files_name_the_source(tmp_path):

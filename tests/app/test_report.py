@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from bids_app.report import assemble_report, write_methods
-from bids_app.report import methods as methods_module
 from bids_app.report.assemble import REGIONS, embed, facts, parameters
 from bids_app.report.methods import BIBLIOGRAPHY, cited_keys, read_bibliography, render_methods
 from bids_app.report.records import RunRecord, Scan, entities_of, read_record, read_scans
@@ -549,19 +548,6 @@ class TestMethods:
     def test_html_in_the_text_is_shown(self) -> None:
         html, _ = render_methods('a <b>bold</b>', '')
         assert '&lt;b&gt;' in html
-
-    def test_writing_is_atomic(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = write_methods('old', tmp_path)
-        before = path.read_text(encoding='utf-8')
-
-        def fail(*_: object) -> None:
-            raise OSError('disk full')
-
-        monkeypatch.setattr(methods_module.os, 'replace', fail)
-        with pytest.raises(OSError, match='disk full'):
-            write_methods('new', tmp_path)
-        assert path.read_text(encoding='utf-8') == before
-        assert sorted(p.name for p in tmp_path.iterdir()) == ['CITATION.bib', 'CITATION.md']
 
     def test_record_of_the_run_has_its_own_methods(self, dataset: Path) -> None:
         write_methods('Only this run.', dataset / 'sub-02/log/abc')

@@ -1,0 +1,78 @@
+"""Write files in one step: whoever reads one sees the old content or the new, never a part."""
+
+import gzip
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pipelines.errors import OutputError
+
+_STALE = 3600.0  # s; no file takes as long to write
+
+
+@contextmanager
+def drafted(target: Path) -> Iterator[Path]:
+    """Give a draft beside ``target`` to write to; it takes the target's place at the end.
+
+    An old target is replaced, never written through: an annexed file is a read-only link.  The
+    draft's name is random, for jobs in containers share process numbers.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+
+    """
+    draft = target.with_name(f'.{uuid4().hex}.draft')
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        os.replace(draft, target)
+    except OSError as error:
+        raise OutputError(
+            f'{target} cannot be written ({error.strerror or error}). Check space and permissions.'
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Copy ``source`` to ``target``, compressed where only the target's name ends in ``.gz``.
+
+    Equal content gives equal bytes: the gzip header holds neither name nor time.
+    """
+    with drafted(target) as draft:
+        if target.suffix != '.gz' or source.suffix == '.gz':
+            shutil.copyfile(source, draft)
+            return
+        with (
+            source.open('rb') as plain,
+            draft.open('wb') as raw,
+            gzip.GzipFile('', 'wb', 6, raw, 0) as packed,
+        ):
+            shutil.copyfileobj(plain, packed)
+
+
+def replace_text(text: str, target: Path) -> Path:
+    """Write a text file and return its path."""
+    with drafted(target) as draft:
+        draft.write_text(text, encoding='utf-8')
+    return target
+
+
+def replace_json(content: Mapping[str, Any], target: Path) -> None:
+    """Write a JSON file."""
+    replace_text(json.dumps(content, indent=2, default=str) + '\n', target)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the drafts that a killed run left; young ones may belong to another job."""
+    for draft in folder.rglob('.*.draft'):
+        if time.time() - draft.stat().st_mtime > _STALE:
+            draft.unlink(missing_ok=True)

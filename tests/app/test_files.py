@@ -1,0 +1,44 @@
+"""Files are replaced in one step, and what cannot be written leaves nothing behind."""
+
+import gzip
+import os
+
+import pytest
+
+from bids_app import files
+from pipelines.errors import OutputError
+
+
+def test_replacing_unlinks_a_read_only_link(tmp_path):
+    """An annexed output is a link to a read-only object that must stay as it is."""
+    annexed = tmp_path / 'object'
+    annexed.write_text('old')
+    annexed.chmod(0o444)
+    (tmp_path / 'out.tsv').symlink_to(annexed)
+    (tmp_path / 'new').write_text('new')
+    files.replace_file(tmp_path / 'new', tmp_path / 'out.tsv')
+    assert (tmp_path / 'out.tsv').read_text() == 'new'
+    assert annexed.read_text() == 'old'
+
+
+def test_plain_images_are_compressed_on_the_way(tmp_path):
+    (tmp_path / 'a.nii').write_bytes(b'volume' * 99)
+    for name in ('one.nii.gz', 'two.nii.gz'):
+        files.replace_file(tmp_path / 'a.nii', tmp_path / name)
+    assert gzip.decompress((tmp_path / 'one.nii.gz').read_bytes()) == b'volume' * 99
+    assert (tmp_path / 'one.nii.gz').read_bytes() == (tmp_path / 'two.nii.gz').read_bytes()
+
+
+def test_failure_keeps_the_old_file_and_leaves_no_draft(tmp_path, monkeypatch):
+    (tmp_path / 'a.txt').write_text('old')
+    monkeypatch.setattr(files.os, 'replace', lambda *_: (_ for _ in ()).throw(OSError(28, os.strerror(28))))
+    with pytest.raises(OutputError, match=r'a.txt cannot be written \(No space left'):
+        files.replace_text('new', tmp_path / 'a.txt')
+    assert [p.name for p in tmp_path.iterdir()] == ['a.txt']
+    assert (tmp_path / 'a.txt').read_text() == 'old'
+
+
+def test_folder_that_is_a_file_is_named(tmp_path):
+    (tmp_path / 'sub-01').write_text('')
+    with pytest.raises(OutputError, match='Check space and permissions'):
+        files.replace_json({}, tmp_path / 'sub-01' / 'a.json')
