@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -39,7 +39,8 @@ def drafted(target: Path) -> Iterator[Path]:
             f'{target} cannot be written ({error.strerror or error}). Check space and permissions.'
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 def replace_file(source: Path, target: Path) -> None:
