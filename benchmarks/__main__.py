@@ -14,7 +14,7 @@ from .fresh import call
 
 README = Path(__file__).with_name('README.md')
 N_VOXELS, N_VOLUMES, N_PARTICIPANTS = 235_000, 240, 600
-_REPEATS = 3
+_REPEATS = 2
 _HEADER = '| what | ours | instead | ratio | wanted | |\n|---|---|---|---|---|---|'
 
 
@@ -79,8 +79,9 @@ def chain(work_dir: Path) -> list[Row]:
     best, peak = _take_turns(files, out, work_dir / 'nilearn')
     same = call('chain.agreement', files=files, chain=out)
     rows = []
-    for name, more in (('ours', ''), ('written', ', with `--write-denoised`')):
-        found = {'ours': best[name], 'theirs': best['nilearn'], 'ratio': best['nilearn'] / best[name]}
+    pairs = (('ours', 'nilearn', ''), ('written', 'nilearn_both', ', with `--write-denoised`'))
+    for name, instead, more in pairs:
+        found = {'ours': best[name], 'theirs': best[instead], 'ratio': best[instead] / best[name]}
         rows.append(_faster(f'one run at 2 mm to maps and tables{more}', found, 8))
     for reader, floor in (('our reader', best['read']), ('nibabel', best['nibabel'])):
         what, ratio = f'the same over reading the file with {reader}', best['ours'] / floor
@@ -105,6 +106,7 @@ def _take_turns(files: dict[str, Path], out: Path, theirs: Path) -> tuple[dict[s
         'ours': ('chain.ours', {'out': out}),
         'written': ('chain.ours', {'out': out, 'write_denoised': True}),
         'nilearn': ('chain.nilearn', {'chain': out, 'out': theirs}),
+        'nilearn_both': ('chain.nilearn', {'chain': out, 'out': theirs, 'write_both': True}),
     }
     turns = [
         {name: call(job, files=files, **more) for name, (job, more) in jobs.items()} for _ in range(_REPEATS)

@@ -49,8 +49,11 @@ def ours(
     return {'seconds': sum(steps.values()), 'steps': steps, 'peak': peak_gb()}
 
 
-def nilearn(files: dict[str, str], chain: str, out: str) -> dict[str, Any]:
-    """Do the same with nilearn, given our design as confounds; without intrinsic connectivity, which it lacks."""
+def nilearn(files: dict[str, str], chain: str, out: str, *, write_both: bool = False) -> dict[str, Any]:
+    """Do the same with nilearn, given our design as confounds; without intrinsic connectivity, which it lacks.
+
+    ``write_both`` writes the unsmoothed series as well, as ``--write-denoised`` does.
+    """
     from nilearn.maskers import NiftiLabelsMasker, NiftiMasker
 
     design, kept = model_of(Path(chain))
@@ -77,7 +80,11 @@ def nilearn(files: dict[str, str], chain: str, out: str) -> dict[str, Any]:
         z = np.arctanh(np.clip(seeds_z.T @ series_z / len(seeds), -1 + 1e-7, 1 - 1e-7))
         for number, row in enumerate(z):
             masker.inverse_transform(row).to_filename(Path(out) / f'seed{number}.nii.gz')
-        masker.inverse_transform(series).to_filename(Path(out) / 'cleaned_bold.nii.gz')
+        masker.inverse_transform(series).to_filename(Path(out) / 'smoothed_bold.nii.gz')
+        if write_both:
+            plain = NiftiMasker(files['mask'], **how)
+            series = plain.fit_transform(files['bold'], confounds=design, sample_mask=kept)
+            plain.inverse_transform(series).to_filename(Path(out) / 'cleaned_bold.nii.gz')
 
     return {'seconds': seconds(run), 'peak': peak_gb()}
 

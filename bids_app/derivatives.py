@@ -145,10 +145,13 @@ CONNECTIVITY = (
         'relmat', 'relmat', '.tsv', 'Correlation between regions', units='Fisher z',
         atlas='{atlas}', stat='fisherz', is_standard=True,
     ),
-    _functional('regions_table', 'dseg', '.tsv', '', desc='regions', is_standard=True),
-    _functional(
-        'regions_dseg', 'dseg', '.nii.gz', 'Regions by index, see the table', desc='regions', is_standard=True,
-        units='label', fields=_REGION_COLUMNS,
+    *(
+        # both have one sidecar: it says the same for either
+        _functional(
+            name, 'dseg', extension, 'Regions: labels in the image, what they are in the table', desc='regions',
+            is_standard=True, units='label', fields=_REGION_COLUMNS,
+        )
+        for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
     ),
     *(
         _map(f'seed_maps[{i}]', f'Correlation of every voxel with {seed}', 'Fisher z', seg=seed, stat='fisherz')

@@ -74,7 +74,6 @@ def _line(row: Derivative, entities: tuple[str, ...]) -> str:
 
 _UNDESCRIBED = {
     'qc.json': 'volumes, degrees of freedom, mean FD, noise floor, voxels, preset and flags of the run',
-    'dseg.tsv': 'the regions: index, name, source, transform, volume and centre',
     'timeseries.tsv': "confounds under fMRIPrep's names",
     'timeseries.json': 'what the confounds are',
 }
