@@ -49,9 +49,9 @@ def test_chain_writes_every_step_and_agrees_with_nilearn(run, tmp_path):
         'denoised.nii.gz',
     }
     assert agreement(files, str(chain))['cleaned'] > 0.999
-    assert nilearn(files, str(chain), str(tmp_path))['seconds'] > 0
+    assert nilearn(files, str(chain), str(tmp_path), write_both=True)['seconds'] > 0
     assert len(list(tmp_path.glob('seed*.nii.gz'))) == 6
-    assert (tmp_path / 'cleaned_bold.nii.gz').is_file()
+    assert {p.name for p in tmp_path.glob('*_bold.nii.gz')} == {'cleaned_bold.nii.gz', 'smoothed_bold.nii.gz'}
 
 
 def test_both_readers_are_timed(run):
