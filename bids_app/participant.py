@@ -1,5 +1,6 @@
 """The participant level: inputs to workflows to files, then the report."""
 
+import json
 import shutil
 import sys
 import time
@@ -56,6 +57,8 @@ def run_participants(settings: Settings) -> int:
             _write_record(settings, person, own, run_id)
     failed = {failure.label for failure in failures}
     _report(settings, [p.label for p in found if p in pending or p.label in failed or settings.reports_only])
+    for person in pending:
+        _print_flags(settings, person)
     return _conclude(settings, found, pending, failures)
 
 
@@ -145,6 +148,16 @@ def _report(settings: Settings, labels: list[str]) -> None:
     for label in labels:
         if (settings.output_dir / f'sub-{label}').is_dir():
             print(f'report: {assemble_report(settings.output_dir, label)}')
+
+
+def _print_flags(settings: Settings, person: ParticipantInputs) -> None:
+    """Say which runs carry flags; the report says what they mean."""
+    for planned in of_participant(settings, person):
+        if planned.row.output == 'qc' and planned.path.is_file():
+            flags = json.loads(planned.path.read_text())['Flags']
+            name = planned.path.name.split('_desc-')[0]
+            if flags:
+                print(f'clbpe: warning: {name} is flagged: {", ".join(flags)}', file=sys.stderr)
 
 
 def _conclude(

@@ -11,6 +11,7 @@ from .checks import Check, Collector, Context, data_folder, show
 
 RUNS: dict[str, Callable[[Context], Collector]] = {
     'xa30_lowres': functional.xa30_lowres,
+    'simulated_raw': functional.simulated_raw,
     'studyforrest': functional.studyforrest,
 }
 

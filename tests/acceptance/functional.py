@@ -1,7 +1,10 @@
 """The functional chain on real scans: a usable run, and one that is too short."""
 
+import json
+
 import numpy as np
 
+from bids_app.simulate import main as simulate
 from pipelines.numerics.seed import fisher_z_se
 
 from .checks import Collector, Context, met, read_json, read_one, run_clbpe, validator_errors
@@ -65,5 +68,27 @@ def xa30_lowres(context: Context) -> Collector:
     checks.note(
         'the report tells it', 'sub-05.html', 'degrees of freedom' in (out / 'sub-05.html').read_text()
     )
+    checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
+    return checks
+
+
+def simulated_raw(context: Context) -> Collector:
+    """Two raw sessions with a planted correlation: one anatomical reference, each session recovered."""
+    checks, data, out = met('simulated_raw'), context.out / 'simulated', context.out / 'simulated_raw'
+    voxel = '4' if context.sloppy else '3'
+    options = ['--layout', 'raw', '--participants', '1', '--sessions', 'pre', 'post', '--voxel-size', voxel]
+    if simulate([str(data), *options]):
+        checks.note('dataset is written', 'no', False)
+        return checks
+    done = run_clbpe(context, data, out)
+    checks.note('exit status 0', done.status, done.status == 0)
+    checks.note('one reference of two T1w', len(list(out.rglob('sub-01_desc-preproc_T1w.nii.gz'))), True)
+    truth = json.loads((data / 'sourcedata' / 'truth.json').read_text())['Runs']
+    for session in ('pre', 'post'):
+        stem = f'sub-01_ses-{session}_task-rest'
+        z = read_one(out, f'{stem}_*_relmat.tsv').set_index('node').loc['NAc', 'mPFC']
+        se = fisher_z_se(read_json(out, f'{stem}_*_qc.json')['DegreesOfFreedom'])
+        error = (z - truth[stem]['FisherZ']) / se
+        checks.note(f'{session}: planted z within 3 SE', f'{z:.2f}, {error:+.1f} SE', abs(error) < 3)
     checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
     return checks

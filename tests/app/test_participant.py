@@ -121,7 +121,7 @@ def test_reports_only_rebuilds_the_page(finished, preprocessed):
     assert (finished / 'sub-01.html').is_file()
 
 
-def test_lost_output_is_made_again_with_the_same_bytes(finished, preprocessed):
+def test_lost_output_is_made_again_with_the_same_bytes(finished, preprocessed, capsys):
     before = checksums(finished)
     lost = next(finished.rglob('*stat-icc_boldmap.nii.gz'))
     lost.unlink()
@@ -129,6 +129,9 @@ def test_lost_output_is_made_again_with_the_same_bytes(finished, preprocessed):
     after = checksums(finished)
     assert set(after) == set(before)
     assert [p for p in after if after[p] != before[p]] == []
+    flags = json.loads(next(finished.rglob('*_qc.json')).read_text())['Flags']
+    assert flags
+    assert f'warning: {STEM} is flagged: {", ".join(flags)}' in capsys.readouterr().err
 
 
 def test_dry_run_writes_nothing(preprocessed, tmp_path, capsys):
