@@ -14,6 +14,7 @@ from pipelines.errors import OutputError, ParameterError
 from pipelines.interfaces import templates
 from pipelines.numerics import regions as region_tools
 from pipelines.numerics import simulate, simulate_confounds
+from pipelines.numerics.motion import framewise_displacement
 from pipelines.numerics.resample import apply_field, apply_linear, grid_points, resample, sample
 
 from .phantom_files import Given, read_confounds, write_json, write_nifti, write_table
@@ -213,7 +214,7 @@ def write_fmriprep(
         write_table(Path(f'{stem}_desc-confounds_timeseries.tsv'), table)
         write_json(Path(f'{stem}_desc-confounds_timeseries.json'), metadata)
     _write_images(request, anatomy, voxel, f'{stem}_space-{request.space}', series)
-    fd = simulate_confounds.framewise_displacement(sources.motion)
+    fd = framewise_displacement(sources.motion)
     return {
         'NAcMPFCCorrelation': person.rho,
         'FisherZ': float(np.arctanh(person.rho)),

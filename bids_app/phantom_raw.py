@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.numerics import simulate, simulate_confounds, simulate_head
+from pipelines.numerics.motion import framewise_displacement, rigid_matrix
 from pipelines.numerics.resample import apply_linear, resample
 
 from .phantom import Anatomy, Person, Request, load_anatomy
@@ -55,7 +56,7 @@ def write_raw(request: Request, anatomy: Anatomy, voxel: float, person: Person) 
     motion = request.directory / 'sourcedata' / f'{person.prefix}_task-rest_motion.tsv'
     motion.parent.mkdir(exist_ok=True)
     write_table(motion, dict(zip(simulate_confounds.MOTION, sources.motion.T)))
-    fd = simulate_confounds.framewise_displacement(sources.motion)
+    fd = framewise_displacement(sources.motion)
     return {
         'NAcMPFCCorrelation': person.rho,
         'FisherZ': float(np.arctanh(person.rho)),
@@ -130,7 +131,7 @@ def epi_volumes(
     still = simulate.BOLD_MEAN * simulate_head.epi_contrast(head, mask).astype(np.float32)
     drift = _DRIFT * np.linspace(-0.5, 0.5, len(series))
     noise = rng.standard_normal(shape, dtype=np.float32)
-    for t, moved in enumerate(simulate.rigid_matrices(sources.motion)):
+    for t, moved in enumerate(rigid_matrix(m, np.zeros(3)) for m in sources.motion):
         volume = still.copy()
         volume[mask] *= 1 + series[t] @ weights
         seen = resample(volume, head_affine, shape, affine, linear=to_template @ np.linalg.inv(moved))

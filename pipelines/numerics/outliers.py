@@ -1,6 +1,7 @@
 """Volumes that CONN would leave out: composite motion and jumps of the global signal."""
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 _BOX_MM = np.array([140.0, 180.0, 115.0])
 """Box around a head whose six face centres carry CONN's composite motion."""
@@ -28,23 +29,12 @@ def composite_motion(translations: np.ndarray, rotations: np.ndarray) -> np.ndar
 
     """
     points = np.concatenate([np.diag(_BOX_MM / 2), -np.diag(_BOX_MM / 2)])
-    moved = points @ np.swapaxes(_rotation_matrices(rotations), 1, 2) + translations[:, None, :]
+    moved = (
+        points @ np.swapaxes(Rotation.from_euler('XYZ', rotations).as_matrix(), 1, 2)
+        + translations[:, None, :]
+    )
     steps = np.linalg.norm(np.diff(moved, axis=0), axis=2).max(axis=1)
     return np.concatenate([[0.0], steps])
-
-
-def _rotation_matrices(angles: np.ndarray) -> np.ndarray:
-    """Return R_x R_y R_z for each row of ``angles`` (T, 3), as (T, 3, 3)."""
-    result = np.broadcast_to(np.eye(3), (len(angles), 3, 3))
-    for axis in range(3):
-        i, j = (axis + 1) % 3, (axis + 2) % 3
-        turn = np.zeros((len(angles), 3, 3))
-        turn[:, axis, axis] = 1
-        turn[:, i, i] = turn[:, j, j] = np.cos(angles[:, axis])
-        turn[:, j, i] = np.sin(angles[:, axis])
-        turn[:, i, j] = -np.sin(angles[:, axis])
-        result = result @ turn
-    return result
 
 
 def is_signal_jump(

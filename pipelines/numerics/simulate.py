@@ -149,16 +149,6 @@ def head_motion(n_volumes: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray((walk - walk[:1]) / np.array([1, 1, 1, *3 * [_HEAD_RADIUS_MM]]))
 
 
-def rigid_matrices(motion: np.ndarray) -> np.ndarray:
-    """Return (T, 4, 4) matrices x' = Rx Ry Rz x + t of motion parameters (T, 6) in mm and rad."""
-    from scipy.spatial.transform import Rotation
-
-    matrices = np.tile(np.eye(4), (len(motion), 1, 1))
-    matrices[:, :3, :3] = Rotation.from_euler('XYZ', motion[:, 3:]).as_matrix()
-    matrices[:, :3, 3] = motion[:, :3]
-    return matrices
-
-
 def ar_noise(n_volumes: int, n_voxels: int, rng: np.random.Generator, coefficient: float = 0.3) -> np.ndarray:
     """Return AR(1) noise (T, N), float32, variance 1 from the first volume on."""
     noise = rng.standard_normal((n_volumes, n_voxels), dtype=np.float32)

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .confounds import expand, one_hot
+from .motion import framewise_displacement
+
 MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
-_HEAD_RADIUS_MM = 50.0
+_FD_LIMIT = 0.5  # mm
 _HIGH_PASS_S = 128.0
 _N_COMPCOR = 6
-
-
-def framewise_displacement(motion: np.ndarray) -> np.ndarray:
-    """Return FD (T,) in mm, NaN first: sum of absolute steps, rotations on a 50 mm sphere (Power 2012)."""
-    steps = np.abs(np.diff(motion, axis=0)) * np.array([1, 1, 1, *3 * [_HEAD_RADIUS_MM]])
-    return np.concatenate([[np.nan], steps.sum(axis=1)])
 
 
 def cosines(n_volumes: int, t_r: float) -> np.ndarray:
@@ -68,7 +65,7 @@ def confounds(
     table: dict[str, np.ndarray] = {}
     means = {'csf': series[:, masks['CSF']], 'white_matter': series[:, masks['WM']], 'global_signal': series}
     for name, part in means.items():
-        table |= expand(name, part.mean(axis=1, dtype=np.float64))
+        table |= expand({name: part.mean(axis=1, dtype=np.float64)})
     table |= _dvars(series)
     table['framewise_displacement'] = framewise_displacement(motion)
     metadata: dict[str, dict] = {name: {'Method': 'Mean'} for name in means}
@@ -89,20 +86,10 @@ def confounds(
             }
     table |= {f'cosine{k:02d}': column for k, column in enumerate(slow.T)}
     for name, column in zip(MOTION, motion.T):
-        table |= expand(name, column)
-    table |= _spikes(table['framewise_displacement'])
+        table |= expand({name: column})
+    moved = np.flatnonzero(np.nan_to_num(table['framewise_displacement']) > _FD_LIMIT)
+    table |= one_hot(moved, len(series), 'motion_outlier')
     return table, metadata
-
-
-def expand(name: str, column: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a column with its derivative (NaN first) and the squares of both (Friston's 24)."""
-    derivative = np.concatenate([[np.nan], np.diff(column)])
-    return {
-        name: column,
-        f'{name}_derivative1': derivative,
-        f'{name}_power2': column**2,
-        f'{name}_derivative1_power2': derivative**2,
-    }
 
 
 def _dvars(series: np.ndarray) -> dict[str, np.ndarray]:
@@ -110,8 +97,3 @@ def _dvars(series: np.ndarray) -> dict[str, np.ndarray]:
     change = np.sqrt(np.mean(np.diff(series, axis=0).astype(np.float64) ** 2, axis=1))
     dvars = np.concatenate([[np.nan], change])
     return {'std_dvars': dvars / np.median(change), 'dvars': dvars}
-
-
-def _spikes(fd: np.ndarray, threshold: float = 0.5) -> dict[str, np.ndarray]:
-    volumes = np.flatnonzero(np.nan_to_num(fd) > threshold)
-    return {f'motion_outlier{k:02d}': (np.arange(len(fd)) == t).astype(float) for k, t in enumerate(volumes)}

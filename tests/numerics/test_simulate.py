@@ -86,22 +86,6 @@ def test_same_seed_same_series():
     np.testing.assert_array_equal(first, second)
 
 
-def test_framewise_displacement_of_one_known_step():
-    motion = np.zeros((4, 6))
-    motion[2:] = [0.3, 0, -0.1, 0.01, 0, 0]
-    fd = simulate_confounds.framewise_displacement(motion)
-    np.testing.assert_allclose(fd, [np.nan, 0, 0.9, 0], atol=1e-12)  # 0.4 mm + 0.01 rad on 50 mm
-
-
-def test_rigid_matrices_are_rigid(rng):
-    matrices = simulate.rigid_matrices(simulate.head_motion(50, rng))
-    np.testing.assert_allclose(matrices[0], np.eye(4), atol=1e-15)
-    rotation = matrices[:, :3, :3]
-    np.testing.assert_allclose(
-        rotation @ rotation.transpose(0, 2, 1), np.tile(np.eye(3), (50, 1, 1)), atol=1e-12
-    )
-
-
 def test_confounds_have_the_names_every_preset_looks_for(rng):
     sources, _, series, _, tissues, mask = run(rng)
     masks = {'CSF': tissues.csf[mask], 'WM': tissues.white[mask]}
