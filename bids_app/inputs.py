@@ -15,6 +15,7 @@ from .fmriprep import (
     Anatomy,
     Preprocessed,
     anatomical_folders,
+    find_anatomy,
     find_preprocessed,
     find_segmentation,
 )
@@ -59,11 +60,12 @@ class BoldRun(NamedTuple):
 
     def files(self) -> list[Path]:
         """Return every file that was found for the run."""
-        return [path for path in (self.bold, *(self.preprocessed or ()), *self.segmentation) if path]
+        found = (self.bold, *(self.preprocessed or ()), *self.segmentation, *(self.anatomy or ()))
+        return [path for path in found if path]
 
     def uris(self) -> list[str]:
-        """Return the ``bids:`` URIs of these files."""
-        return [self.dataset.uri(path) for path in self.files()]
+        """Return the ``bids:`` URIs of those that results come from; the anatomy is only shown."""
+        return [self.dataset.uri(path) for path in self.files() if path not in (self.anatomy or ())]
 
 
 class Absence(NamedTuple):
@@ -251,6 +253,7 @@ def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRu
     return BoldRun(
         bold, dataset, _repetition_time(bold, sidecar(bold, dataset.root)), entities['space'],
         entities.get('res'), source, find_preprocessed(bold), segmentation,
+        find_anatomy(folders, entities['space']),
     )  # fmt: skip
 
 

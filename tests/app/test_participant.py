@@ -53,9 +53,22 @@ def write_dataset(root, rng, n_volumes=150, voxel=VOXEL, stem=STEM):
     return root
 
 
+def write_anatomy(folder):
+    """Write fMRIPrep's anatomy in template space, of the participant and not of the session."""
+    folder.mkdir()
+    image = nb.load(target_brain('MNI152NLin6Asym'))
+    brain = np.asarray(image.dataobj, np.float32)[::VOXEL, ::VOXEL, ::VOXEL]
+    affine = image.affine @ np.diag([VOXEL, VOXEL, VOXEL, 1])
+    tissues = np.digitize(brain / brain.max(), [0.3, 0.8]) * (brain > 0)
+    for end, values in (('desc-preproc_T1w', brain), ('desc-brain_mask', brain > 0), ('dseg', tissues)):
+        nb.save(nb.Nifti1Image(values.astype(np.float32), affine), folder / f'sub-01_{SPACE}_{end}.nii.gz')
+
+
 @pytest.fixture(scope='module')
 def preprocessed(tmp_path_factory):
-    return write_dataset(tmp_path_factory.mktemp('fmriprep'), np.random.default_rng(1))
+    root = write_dataset(tmp_path_factory.mktemp('fmriprep'), np.random.default_rng(1))
+    write_anatomy(root / 'sub-01' / 'anat')
+    return root
 
 
 def run(root, out, *words):
@@ -91,7 +104,9 @@ def test_everything_is_written(finished):
     ):
         assert (func / f'{STEM}_{name}').is_file()
     page = (finished / 'sub-01.html').read_text()
-    assert len(list((finished / 'sub-01' / 'figures').glob('*.png'))) == 5
+    figures = {p.name for p in (finished / 'sub-01' / 'figures').glob('*.png')}
+    assert len(figures) == 7
+    assert {'sub-01_desc-normalization_T1w.png', f'{STEM}_desc-coregistration_bold.png'} < figures
     assert not re.findall(r'(?:src=|<link[^>]*href=)["\']?https?:', page)
     assert manifest_path(finished, '01').is_file()
 
