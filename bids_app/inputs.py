@@ -157,6 +157,9 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
 
 def collect(settings: Settings, label: str) -> ParticipantInputs:
     """Return the runs of one participant; what is missing or unusable is listed, not raised."""
+    if 'functional' in settings.skip:
+        reason = f'sub-{label}: BOLD is left out by --skip functional, and nothing else is analysed yet.'
+        return ParticipantInputs(label, [], [], [Absence('bold', reason)])
     runs: list[BoldRun] = []
     absent: list[Absence] = []
     seen: list[Path] = []
