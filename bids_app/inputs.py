@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, DatasetError, MissingInputError, SelectionError
 from pipelines.interfaces.atlas import Segmentation
-from pipelines.interfaces.images import repetition_time
 
 from .fmriprep import (
     Anatomy,
@@ -19,7 +18,7 @@ from .fmriprep import (
     find_preprocessed,
     find_segmentation,
 )
-from .query import entities_of, find_images, sidecar
+from .query import entities_of, find_images, repetition_time_of, sidecar
 from .settings import Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -29,7 +28,6 @@ RAW_RESOLUTION = '2'
 """``res-`` of series that are resampled here: the template's 2 mm grid."""
 
 _RESTING = ['rest', 'restingstate', 'resting']
-_T_R_TOLERANCE = 1e-3  # s, as the BIDS validator
 
 
 class Dataset(NamedTuple):
@@ -254,7 +252,7 @@ def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRu
     if 'freesurfer' in (settings.functional.nac, settings.functional.mpfc):
         segmentation = find_segmentation(folders, entities['space'])
     return BoldRun(
-        bold, dataset, _repetition_time(bold, sidecar(bold, dataset.root)), entities['space'],
+        bold, dataset, repetition_time_of(bold, sidecar(bold, dataset.root)), entities['space'],
         entities.get('res'), source, find_preprocessed(bold), segmentation,
         find_anatomy(folders, entities['space']),
     )  # fmt: skip
@@ -281,26 +279,8 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
         LOGGER.warning('%s: no T1w in its session; that of another session is used', bold.name)
     metadata = sidecar(bold, settings.bids_dir)
     return BoldRun(
-        bold, Dataset('raw', settings.bids_dir), _repetition_time(bold, metadata),
+        bold, Dataset('raw', settings.bids_dir), repetition_time_of(bold, metadata),
         settings.functional.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
         slice_timing=metadata.get('SliceTiming'),
         slice_direction=metadata.get('SliceEncodingDirection', 'k'),
     )  # fmt: skip
-
-
-def _repetition_time(bold: Path, metadata: dict[str, Any]) -> float:
-    """Return the repetition time of the sidecar, s; the header must say the same or nothing."""
-    json_file = bold.with_name(bold.name.split('.')[0] + '.json')
-    value, header = metadata.get('RepetitionTime'), repetition_time(bold)
-    if not value:
-        raise MissingInputError(f'{json_file} has no RepetitionTime. Add it in seconds.')
-    if not isinstance(value, int | float) or value <= 0:
-        raise DataError(
-            f'{json_file}: RepetitionTime {value!r} is no number above 0. Correct it, in seconds.'
-        )
-    if header and abs(header - value) > _T_R_TOLERANCE:
-        raise DataError(
-            f'{bold} has a repetition time of {header:g} s in its header, but {json_file.name} says {value:g} s. '
-            'Correct the one that is wrong.'
-        )
-    return float(value)

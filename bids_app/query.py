@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import DataError, DatasetError, ParameterError
+from pipelines.errors import DataError, DatasetError, MissingInputError, ParameterError
+from pipelines.interfaces.images import repetition_time
+
+_T_R_TOLERANCE = 1e-3  # s, as the BIDS validator
 
 
 def entities_of(path: Path) -> dict[str, str]:
@@ -117,3 +120,21 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f'{path} holds no JSON object but {str(content)[:40]}. Mend the file.')
     return content
+
+
+def repetition_time_of(bold: Path, metadata: dict[str, Any]) -> float:
+    """Return the repetition time of the sidecar, s; the header must say the same or nothing."""
+    json_file = bold.with_name(bold.name.split('.')[0] + '.json')
+    value, header = metadata.get('RepetitionTime'), repetition_time(bold)
+    if not value:
+        raise MissingInputError(f'{json_file} has no RepetitionTime. Add it in seconds.')
+    if not isinstance(value, int | float) or value <= 0:
+        raise DataError(
+            f'{json_file}: RepetitionTime {value!r} is no number above 0. Correct it, in seconds.'
+        )
+    if header and abs(header - value) > _T_R_TOLERANCE:
+        raise DataError(
+            f'{bold} has a repetition time of {header:g} s in its header, but {json_file.name} says {value:g} s. '
+            'Correct the one that is wrong.'
+        )
+    return float(value)
