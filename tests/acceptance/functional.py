@@ -82,7 +82,13 @@ def simulated_raw(context: Context) -> Collector:
         return checks
     done = run_clbpe(context, data, out)
     checks.note('exit status 0', done.status, done.status == 0)
-    checks.note('one reference of two T1w', len(list(out.rglob('sub-01_desc-preproc_T1w.nii.gz'))), True)
+    references = (
+        len(list(out.rglob('sub-01_*desc-preproc_T1w.nii.gz'))),
+        len(list(out.rglob('sub-01_desc-preproc_T1w.nii.gz'))),
+    )
+    checks.note(
+        'one reference of two T1w', references, references == (2, 1)
+    )  # its own space, and the template
     truth = json.loads((data / 'sourcedata' / 'truth.json').read_text())['Runs']
     for session in ('pre', 'post'):
         stem = f'sub-01_ses-{session}_task-rest'
