@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from . import __version__, engine
 from .derivatives import write_dataset_files
@@ -81,10 +82,18 @@ def _print_plan(found: list[ParticipantInputs]) -> None:
 
 
 def _is_done(settings: Settings, person: ParticipantInputs) -> bool:
-    parameters = settings.parameters()
+    files = tracked_files(settings, person)
     return is_current(
-        settings.output_dir, person.label, parameters, person.files(), overwrite=settings.overwrite
+        settings.output_dir, person.label, settings.parameters(), files, overwrite=settings.overwrite
     )
+
+
+def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:
+    """Return the files whose change makes results out of date: inputs, and images that name regions."""
+    from pipelines.interfaces.atlas import file_of
+
+    named = (file_of(choice) for choice in (settings.functional.nac, settings.functional.mpfc))
+    return [*person.files(), *(found[0].absolute() for found in named if found)]
 
 
 def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> list[Failure]:
@@ -122,7 +131,7 @@ def _write_record(
     settings: Settings, person: ParticipantInputs, failures: list[Failure], run_id: str
 ) -> None:
     """Write the record of this run and, if nothing failed, the manifest."""
-    files = person.files()
+    files = tracked_files(settings, person)
     record = {
         'command': settings.command,
         'started': run_id.split('_')[0],

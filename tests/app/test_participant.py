@@ -153,3 +153,17 @@ def test_dry_run_writes_nothing(preprocessed, tmp_path, capsys):
     assert run(preprocessed, tmp_path / 'out', '--dry-run') == 0
     assert 'desc-preproc_bold' in capsys.readouterr().out
     assert not (tmp_path / 'out').exists()
+
+
+def test_changed_region_file_makes_results_out_of_date(preprocessed, tmp_path, capsys):
+    """The option is the same, the image behind it is not."""
+    brain = nb.load(next(preprocessed.rglob('func/*brain_mask.nii.gz')))
+    out, mine = tmp_path / 'out', tmp_path / 'mine.nii.gz'
+    for corner in (slice(14, 32), slice(16, 30)):
+        values = np.zeros(brain.shape, np.uint8)
+        values[corner, 40:45, 16:20] = 1
+        nb.save(nb.Nifti1Image(values, brain.affine), mine)
+        assert run(preprocessed, out, '--mpfc', str(mine)) == 0
+        assert '1 processed' in capsys.readouterr().out
+    assert run(preprocessed, out, '--mpfc', str(mine)) == 0
+    assert '0 processed' in capsys.readouterr().out
