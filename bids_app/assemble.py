@@ -11,6 +11,7 @@ from pipelines.interfaces._interface import interface
 from pipelines.interfaces.images import series_gb
 from pipelines.interfaces.normalize import standard_gb
 from pipelines.interfaces.templates import target_brain
+from pipelines.workflows.anatomical import init_anatomical_wf
 from pipelines.workflows.connectivity import init_connectivity_wf
 from pipelines.workflows.figures import (
     ANATOMICAL,
@@ -80,8 +81,6 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
 
 def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateWorkflow:
     """Return the workflow of the anatomical reference, from its files to derivatives and figures."""
-    from pipelines.workflows.anatomical import init_anatomical_wf
-
     space = settings.functional.output_space or SPACES[0]
     workflow = LiterateWorkflow(name='anat_wf')
     anatomical = init_anatomical_wf(

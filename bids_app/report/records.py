@@ -9,6 +9,8 @@ import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .. import query
+
 LOGGER = logging.getLogger(__name__)
 
 SOURCE_ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'dir', 'rec', 'run', 'echo', 'part')
@@ -55,9 +57,7 @@ def entities_of(name: str) -> dict[str, str]:
     {'sub': '02', 'task': 'rest', 'desc': 'carpet', 'suffix': 'bold'}
 
     """
-    *pairs, suffix = name.split('.')[0].split('_')
-    found = dict(pair.split('-', 1) for pair in pairs if '-' in pair)
-    return {**found, 'suffix': suffix}
+    return {**query.entities_of(Path(name)), 'suffix': name.split('.')[0].rpartition('_')[2]}
 
 
 def source_of(name: str) -> str:
