@@ -11,6 +11,7 @@ from pipelines.interfaces._interface import interface
 from pipelines.interfaces.images import series_gb
 from pipelines.interfaces.normalize import standard_gb
 from pipelines.interfaces.templates import target_brain
+from pipelines.params import SPACES
 from pipelines.workflows.anatomical import init_anatomical_wf
 from pipelines.workflows.connectivity import init_connectivity_wf
 from pipelines.workflows.figures import (
@@ -23,7 +24,7 @@ from pipelines.workflows.figures import (
 from pipelines.workflows.functional import ANATOMY_INPUTS, init_functional_wf
 
 from .files import replace_file, replace_json
-from .inputs import SPACES, Anatomy, BoldRun, Dataset, ParticipantInputs
+from .inputs import Anatomy, BoldRun, Dataset, ParticipantInputs
 from .plan import Planned, of_anatomy, of_run, of_shown_anatomy
 from .query import entities_of
 from .settings import Settings

@@ -36,10 +36,11 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         words = sys.argv[1:] if args is None else list(args)
-        return super().parse_args([_dashed(word) for word in words], namespace)
+        return super().parse_args([dashed(word) for word in words], namespace)
 
 
-def _dashed(word: str) -> str:
+def dashed(word: str) -> str:
+    """Return ``--a_b=c_d`` as ``--a-b=c_d``; other words as they are."""
     if not word.startswith('--'):
         return word
     name, equals, value = word.partition('=')

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, DatasetError, MissingInputError, SelectionError
 from pipelines.interfaces.atlas import Segmentation
+from pipelines.params import SPACES
 
 from .fmriprep import (
     Anatomy,
@@ -23,7 +24,6 @@ from .settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 
-SPACES = ('MNI152NLin6Asym', 'MNI152NLin2009cAsym')
 RAW_RESOLUTION = '2'
 """``res-`` of series that are resampled here: the template's 2 mm grid."""
 

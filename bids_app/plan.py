@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.params import SPACES
+
 from .derivatives import (
     ANATOMICAL_FIGURES,
     ANATOMY,
@@ -16,7 +18,7 @@ from .derivatives import (
     atlas_label,
     derivative_name,
 )
-from .inputs import RAW_RESOLUTION, SPACES, Anatomy, BoldRun, ParticipantInputs
+from .inputs import RAW_RESOLUTION, Anatomy, BoldRun, ParticipantInputs
 from .query import entities_of
 from .settings import Settings
 

@@ -1,6 +1,5 @@
 """What one run was asked to do: a frozen record of paths, labels, resources and parameters."""
 
-import dataclasses
 import logging
 import os
 import zlib
@@ -79,10 +78,6 @@ class Settings:
     def seed_of(self, name: str) -> int:
         """Return a seed for one step, never 0: from the run's seed and the step's name."""
         return zlib.crc32(f'{self.random_seed}:{name}'.encode()) % (2**31 - 1) + 1
-
-    def but(self, **changes: Any) -> 'Settings':
-        """Return a copy with some fields replaced."""
-        return dataclasses.replace(self, **changes)
 
 
 def check_folders(settings: Settings) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.errors import ClbpeError
+from pipelines.params import SPACES
 
-SPACES = ('MNI152NLin6Asym', 'MNI152NLin2009cAsym')
+from .cli import dashed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    options = parser().parse_args([_dashes(a) for a in arguments])
+    options = parser().parse_args([dashed(a) for a in arguments])
     from .phantom import Request, write_dataset
 
     request = Request(**{k: v for k, v in vars(options).items() if v is not None})
@@ -43,12 +44,6 @@ def parser() -> argparse.ArgumentParser:
     add('--seed', type=int, help='the same seed gives the same bytes (default 1)')
     add('--confounds', type=Path, metavar='FILE.tsv', help='confounds of a real run (with FILE.json beside)')
     return command
-
-
-def _dashes(argument: str) -> str:
-    """Accept ``--n_volumes`` for ``--n-volumes``."""
-    name, equals, value = argument.partition('=')
-    return name.replace('_', '-') + equals + value if name.startswith('--') else argument
 
 
 def _positive(text: str) -> int:

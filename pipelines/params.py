@@ -7,13 +7,16 @@ an option is written once.  No heavy import here: ``clbpe --help`` reads this mo
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .errors import ParameterError
 
 Denoising = Literal['acompcor', '24p', 'conn', 'gsr', 'none']
 IccMask = Literal['gm', 'brain']
 Space = Literal['MNI152NLin6Asym', 'MNI152NLin2009cAsym']
+SPACES: tuple[str, ...] = get_args(Space)
+"""Template spaces, the preferred one first."""
+
 Ignorable = Literal['slicetiming', 'fieldmaps', 'sdc']
 
 MIN_DEGREES_OF_FREEDOM = 20

@@ -14,7 +14,7 @@ from ..numerics.resample import apply_field, grid_points, sample
 from ._series import load_image
 from .atlas import to_source
 from .images import open_image
-from .templates import grey_matter_prior
+from .templates import tissue_prior
 from .transforms import read_field
 
 _REMEDY = 'Look at the image; exclude it with --bids-filter-file or replace it.'
@@ -82,11 +82,11 @@ def quality_of(image: np.ndarray, mask: np.ndarray, template: np.ndarray) -> dic
 
 def tissue_priors(mask: np.ndarray, affine: np.ndarray, std2anat_xfm: Path, space: str) -> np.ndarray:
     """Return (3, i, j, k) prior probabilities of grey matter, white matter and fluid in a mask."""
-    grey, source = grey_matter_prior()
+    (grey, source), (white, _) = tissue_prior('gm'), tissue_prior('wm')
     points = apply_field(*read_field(std2anat_xfm), grid_points(mask.shape, affine)[mask.ravel()])
     points, _ = to_source(source, space, points)
     priors = np.zeros((3, *mask.shape), np.float32)
-    for prior, path in zip(priors, (grey, grey.with_name(grey.name.replace('_gm_', '_wm_')))):
+    for prior, path in zip(priors, (grey, white)):
         values, grid = load(path)
         prior[mask] = sample(values / values.max(), grid, points)
     priors[2][mask] = np.clip(1 - priors[0] - priors[1], 0, 1)[mask]

