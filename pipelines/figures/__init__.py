@@ -15,20 +15,38 @@ from .montage import (
     montage,
     spread,
 )
+from .tracts import (
+    PURPLE,
+    Curve,
+    colour_fa,
+    draw_colour_fa,
+    draw_motion,
+    draw_profile,
+    draw_threshold,
+    draw_tract,
+)
 
 __all__ = [
     'BLUE',
     'GREEN',
     'ORANGE',
+    'PURPLE',
     'YELLOW',
+    'Curve',
     'Montage',
     'Outline',
     'Overlay',
+    'colour_fa',
     'cut',
     'draw_carpet',
+    'draw_colour_fa',
     'draw_montage',
+    'draw_motion',
     'draw_pair',
+    'draw_profile',
     'draw_relmat',
+    'draw_threshold',
+    'draw_tract',
     'montage',
     'spread',
 ]

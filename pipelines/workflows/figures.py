@@ -1,11 +1,15 @@
 """Workflows that draw the figures of the participant report."""
 
+from collections.abc import Mapping, Sequence
+
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces import figures
+from ..interfaces import diffusion_figures, figures
 from ..interfaces.templates import target_brain
+
+Field = str | tuple[str, str]
 
 ANATOMICAL = ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_std')
 _FUNCTIONAL = ('boldref', 'bold2anat_xfm', 't1w_preproc', 't1w_mask', 't1w_dseg')
@@ -21,6 +25,18 @@ CONNECTIVITY = (
     'relmat',
     'metadata',
 )
+DIFFUSION = (
+    'dwiref',
+    'dwi_mask',
+    'fa',
+    'evec',
+    'confounds',
+    't1w_preproc',
+    't1w_mask',
+    't1w_dseg',
+    'fa_std',
+)
+TRACT = ('background', 'probsegs', 'regions_dseg', 'scalarstats', 'profile', 'threshold')
 _PICTURE_GB = 1.5
 """Memory of a node that reads a T1-weighted image of 0.7 mm and its masks as float32."""
 
@@ -117,16 +133,99 @@ def init_connectivity_figures_wf(
     return _picture_wf(name, CONNECTIVITY, nodes)
 
 
-def _picture_wf(
-    name: str, fields: tuple[str, ...], pictures: dict[str, tuple[object, tuple[str, ...]]]
+def init_diffusion_figures_wf(
+    *, has_t1w: bool, space: str, has_motion: bool, name: str = 'diffusion_figures_wf'
 ) -> LiterateWorkflow:
-    """Connect ``inputnode`` to each picture's node, and its file to ``<picture>_figure``."""
+    """Draw brain mask, directions, alignment and head motion of a diffusion scan.
+
+    Parameters
+    ----------
+    has_t1w
+        The scan is shown on the T1-weighted image; without one its FA is shown on the template.
+    space
+        Template that FA was normalised to.
+    has_motion
+        The scan has a table of head motion.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    dwiref, dwi_mask, fa, evec
+        Mean image without weighting, brain mask, fractional anisotropy and principal direction.
+    confounds
+        Head motion and b-value of each volume; needed with ``has_motion``.
+    t1w_preproc, t1w_mask, t1w_dseg
+        In the space of the scan; needed with ``has_t1w``.
+    fa_std
+        FA on the template's grid; needed without ``has_t1w``.
+
+    Outputs
+    -------
+    mask_figure, colorfa_figure
+        PNG files.
+    coregistration_figure or normalization_figure
+        PNG file, the first with ``has_t1w``.
+    motion_figure
+        PNG file, with ``has_motion``.
+
+    """
+    anatomy = ('t1w_preproc', 't1w_mask', 't1w_dseg')
+    nodes: dict[str, tuple[object, Sequence[Field]]] = {
+        'mask': (diffusion_figures.PlotDiffusionMask(), ('dwiref', 'dwi_mask')),
+        'colorfa': (diffusion_figures.PlotColorFa(), ('fa', 'evec', 'dwi_mask')),
+    }
+    if has_t1w:
+        nodes['coregistration'] = (diffusion_figures.PlotDiffusionCoregistration(), ('dwiref', *anatomy))
+    else:
+        plot = figures.PlotNormalization(template=str(target_brain(space)), space=space)
+        nodes['normalization'] = (plot, (('fa_std', 't1w_std'),))
+    if has_motion:
+        nodes['motion'] = (diffusion_figures.PlotDiffusionMotion(), ('confounds',))
+    return _picture_wf(name, DIFFUSION, nodes)
+
+
+def init_tract_figures_wf(*, name: str = 'tract_figures_wf') -> LiterateWorkflow:
+    """Draw the tract on the brain, FA along it, and FA against the visitation threshold.
+
+    Inputs
+    ------
+    background
+        Image beneath the tract: T1-weighted, or FA.
+    probsegs
+        Visitation of the left and of the right tract.
+    regions_dseg, scalarstats, profile, threshold
+        As the tract workflow gives them.
+
+    Outputs
+    -------
+    tract_figure, profile_figure, threshold_figure
+        PNG files.
+
+    """
+    nodes: dict[str, tuple[object, Sequence[Field]]] = {
+        'tract': (diffusion_figures.PlotTract(), TRACT[:4]),
+        'profile': (diffusion_figures.PlotProfile(), ('profile',)),
+        'threshold': (diffusion_figures.PlotThreshold(), ('threshold',)),
+    }
+    return _picture_wf(name, TRACT, nodes)
+
+
+def _picture_wf(
+    name: str, fields: tuple[str, ...], pictures: Mapping[str, tuple[object, Sequence[Field]]]
+) -> LiterateWorkflow:
+    """Connect ``inputnode`` to each picture's node, and its file to ``<picture>_figure``.
+
+    A field of the picture has the name of its source, unless both names are given.
+    """
     workflow = LiterateWorkflow(name=name)
     inputnode = pe.Node(IdentityInterface(fields=list(fields)), name='inputnode')
     outputs = [f'{picture}_figure' for picture in pictures]
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     for picture, (interface, needed) in pictures.items():
         node = pe.Node(interface, name=f'plot_{picture}', mem_gb=_PICTURE_GB)
-        workflow.connect([(inputnode, node, [(field, field) for field in needed])])
+        workflow.connect(
+            [(inputnode, node, [(field, field) if isinstance(field, str) else field for field in needed])]
+        )
         workflow.connect(node, 'figure', outputnode, f'{picture}_figure')
     return workflow
