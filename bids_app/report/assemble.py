@@ -3,7 +3,7 @@
 import base64
 import io
 import logging
-import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,13 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from pipelines.errors import MissingInputError
-from pipelines.params import FunctionalParams, option_name
+from pipelines.params import Parameters, option_name
 
 from ..files import replace_text
-from . import results
+from . import results, tract
 from .methods import BIBLIOGRAPHY, render_methods
 from .records import RunRecord, Scan, entities_of, read_json, read_record, read_scans
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
+from .words import FILTERS
 
 LOGGER = logging.getLogger(__name__)
 
@@ -97,14 +98,12 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        fixed=fixed, percent=percent, anchor=anchor, sentence=sentence, label=label, moment=moment
-    )
+    environment.filters.update(FILTERS)
     html = environment.get_template('report.html').render(
         participant=participant,
         dataset=read_json(output_dir / 'dataset_description.json').get('Name') or output_dir.resolve().name,
         record=record,
-        flags=results.flags(record, scans),
+        flags=[*results.flags(record, scans), *tract.flags(scans)],
         scans=scans,
         pooled=results.pooled(scans),
         parameters=parameters(record),
@@ -113,6 +112,8 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         references=references,
         regions=REGIONS,
         results=results,
+        tract=tract,
+        n_tracts=len([found for scan in scans for found in tract.sessions(scan) if found[0].fa is not None]),
         facts=facts,
     )
     return replace_text(html, page or output_dir / f'{participant}.html')
@@ -141,8 +142,9 @@ def _chapter(chapter: Chapter, scans: list[Scan]) -> dict[str, Any] | None:
             key=lambda figure: FIGURES.index(figure.spec) if figure.spec in FIGURES else len(FIGURES)
         )
         tables = 'task' in entities_of(f'{scan.name}_x') and 'bold' in chapter.suffixes
-        if figures or (tables and (scan.coverage or scan.relmat or facts(scan))):
-            parts.append({'scan': scan, 'figures': figures, 'tables': tables})
+        tracked = bool(scan.tract) and 'dwi' in chapter.suffixes
+        if figures or tracked or (tables and (scan.coverage or scan.relmat or facts(scan))):
+            parts.append({'scan': scan, 'figures': figures, 'tables': tables, 'tract': tracked})
     return {'chapter': chapter, 'parts': parts} if parts else None
 
 
@@ -189,7 +191,7 @@ def facts(scan: Scan) -> list[tuple[str, str]]:
 
 def parameters(record: RunRecord) -> list[tuple[str, str, str]]:
     """Return option, value with unit, and help of every recorded parameter, the known ones first."""
-    known = FunctionalParams.__dataclass_fields__
+    known = {f.name: f for analysis in Parameters.__subclasses__() for f in fields(analysis)}  # type: ignore[arg-type]
     names = [
         *(name for name in known if name in record.parameters),
         *(n for n in record.parameters if n not in known),
@@ -203,80 +205,3 @@ def parameters(record: RunRecord) -> list[tuple[str, str, str]]:
         unit = about.get('unit', '') if isinstance(value, int | float) else ''
         rows.append((option_name(name), f'{text} {unit}'.strip(), about.get('help', '')))
     return rows
-
-
-def fixed(value: Any, digits: int = 2) -> str:
-    """Return a number with a true minus sign; ``n/a`` for none.
-
-    Examples
-    --------
-    >>> fixed('-0.123'), fixed('n/a'), fixed(-0.001)
-    ('−0.12', 'n/a', '0.00')
-
-    """
-    found = results.number(value)
-    if found is None:
-        return 'n/a'
-    text = f'{found:.{digits}f}'
-    return text.replace('-', '' if float(text) == 0 else '−')
-
-
-def percent(value: Any) -> str:
-    """Return a share in percent; ``n/a`` for none.
-
-    Examples
-    --------
-    >>> percent('0.417')
-    '42 %'
-
-    """
-    found = results.number(value)
-    return 'n/a' if found is None else f'{100 * found:.0f} %'
-
-
-def anchor(text: str) -> str:
-    """Return a text as the target of a link.
-
-    Examples
-    --------
-    >>> anchor('sub-02_ses-pre 1')
-    'sub-02_ses-pre-1'
-
-    """
-    return '-'.join(text.split())
-
-
-def sentence(text: str) -> str:
-    """Return a text with its first letter large and the others as they are.
-
-    Examples
-    --------
-    >>> sentence('session T1')
-    'Session T1'
-
-    """
-    return text[:1].upper() + text[1:]
-
-
-def label(help_text: str) -> str:
-    """Return the first words of an option's help.
-
-    Examples
-    --------
-    >>> label('nucleus accumbens: harvard-oxford, sphere:X,Y,Z,R'), label('lower edge (0 = none)')
-    ('Nucleus accumbens', 'Lower edge')
-
-    """
-    return sentence(re.split(r' \(|[:;]', help_text)[0])
-
-
-def moment(started: str) -> str:
-    """Return date and time of a run to the minute.
-
-    Examples
-    --------
-    >>> moment('20260102-101112'), moment('2026-01-02T10:11:12')
-    ('2026-01-02 10:11', '2026-01-02 10:11')
-
-    """
-    return re.sub(r'^(\d{4})-?(\d\d)-?(\d\d)[-T ](\d\d):?(\d\d).*$', r'\1-\2-\3 \4:\5', started)

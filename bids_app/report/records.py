@@ -6,7 +6,9 @@ Everything is optional: a run that stopped early still gets its report.
 import csv
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .. import query
@@ -18,11 +20,14 @@ SOURCE_ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'dir', 'rec', 'run', 'echo
 
 Row = dict[str, str]
 
+_TRACT = '_bundle-NAcMPFC_scalarstats'
+
 
 class Scan(NamedTuple):
     """What was made of one scan: ``name`` holds its source entities, ``title`` says them in words.
 
-    ``facts`` are the values of all its sidecars; those of the quality file win.
+    ``facts`` are the values of all its sidecars; those of the quality file win.  ``tract`` is the
+    table of the tract's values and ``tracking`` their sidecar.
     """
 
     name: str
@@ -32,6 +37,8 @@ class Scan(NamedTuple):
     relmat: list[Row]
     coverage: list[Row]
     figures: list[Path]
+    tract: Sequence[Row] = ()
+    tracking: Mapping[str, Any] = MappingProxyType({})
 
 
 class RunRecord(NamedTuple):
@@ -96,13 +103,14 @@ def read_scans(output_dir: Path, participant: str) -> list[Scan]:
         if path.is_file() and path.relative_to(root).parts[0] not in ('log', 'figures')
     ]
     figures = sorted(p for p in (root / 'figures').glob(f'{participant}*') if p.suffix in ('.png', '.svg'))
-    names = sorted({source_of(path.name) for path in (*derived, *figures)}, key=_natural)
+    names = sorted({source_of(path.name) for path in (*derived, *figures)}, key=natural)
     return [_read_scan(name, derived, figures) for name in names]
 
 
 def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> Scan:
     own = [path for path in derived if source_of(path.name) == name]
-    sidecars = [path for path in own if path.suffix == '.json']
+    # the tract's sidecar speaks of no scan and of no map
+    sidecars = [path for path in own if path.suffix == '.json' and '_scalarstats' not in path.name]
     facts: dict[str, Any] = {}
     for path in sorted(sidecars, key=lambda path: path.name.endswith('_qc.json')):
         facts.update(read_json(path))
@@ -116,6 +124,8 @@ def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> Scan:
         relmat=_read_table(own, '_relmat.tsv'),
         coverage=_read_table(own, '_coverage.tsv'),
         figures=[path for path in figures if source_of(path.name) == name],
+        tract=_read_table(own, f'{_TRACT}.tsv'),
+        tracking=next((read_json(path) for path in own if path.name.endswith(f'{_TRACT}.json')), {}),
     )
 
 
@@ -180,8 +190,15 @@ def _flat(parameters: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _natural(name: str) -> list[tuple[str, int, str]]:
-    """Sort run-10 behind run-9, and the sessions before a treatment ahead of those after it."""
+def natural(name: str) -> list[tuple[str, int, str]]:
+    """Sort run-10 behind run-9, and the sessions before a treatment ahead of those after it.
+
+    Examples
+    --------
+    >>> sorted(['ses-10', 'ses-post', 'ses-9', 'ses-pre'], key=natural)
+    ['ses-pre', 'ses-post', 'ses-9', 'ses-10']
+
+    """
     pairs = [pair.split('-', 1) for pair in name.split('_')]
     first = ('pre', 'baseline', 'bl')
     return [

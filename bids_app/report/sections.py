@@ -44,7 +44,14 @@ CHAPTERS = (
         ('bold',),
         'Each run of the functional scan, with its quality, its regions and its connectivity.',
     ),
-    Chapter('diffusion', 'Diffusion', ('dwi',), 'Each diffusion scan, with its quality and its tract.'),
+    Chapter(
+        'diffusion',
+        'Diffusion',
+        ('dwi',),
+        'Each diffusion scan with its quality, and the tract between nucleus accumbens and medial '
+        'prefrontal cortex. Fractional anisotropy (FA) says how strongly water moves in one direction '
+        'rather than in all: 0 in fluid, towards 1 in dense parallel fibres.',
+    ),
 )
 
 FIGURES = (
@@ -126,5 +133,86 @@ FIGURES = (
         'begins at the value that noise alone would give. Lower row: the same map as ranks on a normal '
         'scale, red above and blue below the median of the brain.',
         'Two rows of cuts through the brain with maps of intrinsic connectivity.',
+    ),
+    FigureSpec(
+        'mask',
+        'dwi',
+        'Brain mask of the diffusion scan',
+        'The image without diffusion weighting. The mask (orange) should follow the surface of the brain '
+        'without the eyes; what lies outside it is not analysed.',
+        'Cuts through the mean image without diffusion weighting in three planes with the outline of the '
+        'brain mask.',
+    ),
+    FigureSpec(
+        'coregistration',
+        'dwi',
+        'Diffusion scan to T1-weighted image',
+        'The outlines come from the T1-weighted image, on both images. Brain edge and ventricles of the '
+        'diffusion scan should meet them. A frontal pole that is stretched or pushed beyond the outline is '
+        'distortion by magnetic susceptibility; a tract that runs there is displaced with it.',
+        'Cuts through the T1-weighted image and, at the same places, through the diffusion reference, both '
+        'with the outlines of grey and white matter.',
+        ('T1-weighted', 'Diffusion'),
+    ),
+    FigureSpec(
+        'normalization',
+        'dwi',
+        'Diffusion scan to template',
+        'Without a T1-weighted image the regions come from the template by way of FA, which is bright in '
+        'white matter. Outer border, ventricles and the large bundles should meet the outlines of the '
+        'template.',
+        'Cuts through the template brain and, at the same places, through the normalised FA, both with the '
+        'outlines of the template.',
+        ('Template', 'This person'),
+    ),
+    FigureSpec(
+        'motion',
+        'dwi',
+        'Head movement during the diffusion scan',
+        'Shift and turn of the head against the reference in each volume, movement from one volume to the '
+        'next (FD), and the diffusion weighting (b-value) of each volume. Jumps blur directions and lower '
+        'FA.',
+        'Traces of the translations, the rotations, framewise displacement and b-value over the volumes of '
+        'the scan.',
+    ),
+    FigureSpec(
+        'colorfa',
+        'dwi',
+        'Direction of fibres',
+        'Red: fibres run from left to right; green: from front to back; blue: from bottom to top; bright '
+        'where FA is high. The corpus callosum must be red in the middle, the cingulum above it green and '
+        'the pyramidal tract blue; other colours there mean that the table of directions is wrong.',
+        'Cuts through the brain in three planes, coloured by the main direction of diffusion: red left to '
+        'right, green front to back, blue bottom to top.',
+    ),
+    FigureSpec(
+        'tract',
+        'dwi',
+        'Tract between nucleus accumbens and medial prefrontal cortex',
+        'Orange with a solid line: left; purple with a dashed line: right. The brighter, the larger the '
+        'share of streamlines that pass; the lines enclose where at least a tenth of them pass. Blue: '
+        'nucleus accumbens; yellow: medial prefrontal cortex. The tract should be one bundle in white '
+        'matter from one region to the other.',
+        'Cuts in three planes through the tract of the left and the right side, with the outlines of the '
+        'nucleus accumbens and the medial prefrontal cortex.',
+    ),
+    FigureSpec(
+        'profile',
+        'dwi',
+        'FA along the tract',
+        'From the nucleus accumbens (1) to the medial prefrontal cortex (100). Lines: mean, a dash for each '
+        'session; bands: one standard deviation over streamlines. A difference over the whole length speaks '
+        'for the tract, one near an end for the region beside it.',
+        'Two charts, left and right side, of fractional anisotropy over one hundred nodes from the nucleus '
+        'accumbens to the medial prefrontal cortex.',
+    ),
+    FigureSpec(
+        'threshold',
+        'dwi',
+        'FA and the width of the tract',
+        'How FA (left) and volume (right) change when only places count that at least this share of '
+        'streamlines visits. The reported FA uses all places, weighted by that share; no threshold is '
+        'chosen by its result.',
+        'Two charts over the visitation threshold: fractional anisotropy, and the volume that remains.',
     ),
 )

@@ -1,0 +1,102 @@
+"""Numbers and names of the report as text: the filters of its templates."""
+
+import re
+from typing import Any
+
+from .results import number
+
+
+def fixed(value: Any, digits: int = 2) -> str:
+    """Return a number with a true minus sign; ``n/a`` for none.
+
+    Examples
+    --------
+    >>> fixed('-0.123'), fixed('n/a'), fixed(-0.001)
+    ('−0.12', 'n/a', '0.00')
+
+    """
+    found = number(value)
+    if found is None:
+        return 'n/a'
+    text = f'{found:.{digits}f}'
+    return text.replace('-', '' if float(text) == 0 else '−')
+
+
+def percent(value: Any) -> str:
+    """Return a share in percent; ``n/a`` for none.
+
+    Examples
+    --------
+    >>> percent('0.417')
+    '42 %'
+
+    """
+    found = number(value)
+    return 'n/a' if found is None else f'{100 * found:.0f} %'
+
+
+def thousandths(value: Any) -> str:
+    """Return a number in units of a thousandth; ``n/a`` for none.
+
+    Examples
+    --------
+    >>> thousandths('0.00074')
+    '0.740'
+
+    """
+    found = number(value)
+    return 'n/a' if found is None else f'{1e3 * found:.3f}'
+
+
+def anchor(text: str) -> str:
+    """Return a text as the target of a link.
+
+    Examples
+    --------
+    >>> anchor('sub-02_ses-pre 1')
+    'sub-02_ses-pre-1'
+
+    """
+    return '-'.join(text.split())
+
+
+def sentence(text: str) -> str:
+    """Return a text with its first letter large and the others as they are.
+
+    Examples
+    --------
+    >>> sentence('session T1')
+    'Session T1'
+
+    """
+    return text[:1].upper() + text[1:]
+
+
+def label(help_text: str) -> str:
+    """Return the first words of an option's help.
+
+    Examples
+    --------
+    >>> label('nucleus accumbens: harvard-oxford, sphere:X,Y,Z,R'), label('lower edge (0 = none)')
+    ('Nucleus accumbens', 'Lower edge')
+
+    """
+    return sentence(re.split(r' \(|[:;]', help_text)[0])
+
+
+def moment(started: str) -> str:
+    """Return date and time of a run to the minute.
+
+    Examples
+    --------
+    >>> moment('20260102-101112'), moment('2026-01-02T10:11:12')
+    ('2026-01-02 10:11', '2026-01-02 10:11')
+
+    """
+    return re.sub(r'^(\d{4})-?(\d\d)-?(\d\d)[-T ](\d\d):?(\d\d).*$', r'\1-\2-\3 \4:\5', started)
+
+
+FILTERS = {
+    filter_.__name__: filter_ for filter_ in (fixed, percent, thousandths, anchor, sentence, label, moment)
+}
+"""The functions above by their names in the templates."""
