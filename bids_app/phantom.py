@@ -1,7 +1,6 @@
 """Simulated datasets on disk: raw BIDS, or derivatives laid out as fMRIPrep does."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,14 +9,22 @@ import nibabel as nb
 import numpy as np
 from scipy import ndimage
 
-from pipelines.errors import OutputError, ParameterError
 from pipelines.interfaces import templates
 from pipelines.numerics import regions as region_tools
 from pipelines.numerics import simulate, simulate_confounds
 from pipelines.numerics.motion import framewise_displacement
 from pipelines.numerics.resample import apply_field, apply_linear, grid_points, resample, sample
 
-from .phantom_files import Given, read_confounds, write_json, write_nifti, write_table
+from .phantom_files import (
+    Given,
+    Request,
+    check,
+    read_confounds,
+    write_json,
+    write_nifti,
+    write_table,
+    write_top,
+)
 
 _BRAINS = {
     'MNI152NLin6Asym': 'MNI152_T1_1mm_brain.nii.gz',
@@ -25,28 +32,12 @@ _BRAINS = {
 }
 _HARVARD_OXFORD_SPACE = 'MNI152NLin6Asym'
 _LABELS = {'NAc': (104, 112), 'mPFC': (48, 49)}
-_BOX_MM = np.array([[-30.0, -5, -45], [30, 75, 15]])
+BOX_MM = np.array([[-30.0, -5, -45], [30, 75, 15]])
 """Corners that hold both regions, so that only this part of the atlas is classified."""
 
 _NETWORK_CENTRE, _NETWORK_RADIUS = (0.0, -55.0, 30.0), 25.0
 _RHO, _RHO_CHANGE = 0.6, -0.25
-_VERSION = '0.1.0'
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to simulate; the fields are the options of the command line."""
-
-    directory: Path
-    participants: int = 2
-    sessions: tuple[str, ...] | list[str] = ('pre', 'post')
-    layout: str = 'fmriprep'
-    n_volumes: int = 240
-    t_r: float = 2.0
-    voxel_size: float | None = None
-    space: str = 'MNI152NLin6Asym'
-    seed: int = 1
-    confounds: Path | None = None
+_FA_SPREAD, _FA_CHANGE = 0.05, 0.03
 
 
 class Anatomy(NamedTuple):
@@ -67,6 +58,19 @@ class Person(NamedTuple):
     session: str
     rho: float
     rng: np.random.Generator
+    fa: float = 0.0
+    seeds: tuple[int, int, int] = (0, 0, 1)
+    """Of the dataset, number of the participant from 0, of the session from 1."""
+
+    @property
+    def is_first(self) -> bool:
+        """Return whether it is the participant's first session."""
+        return self.seeds[2] == 1
+
+    def stream(self, purpose: int) -> np.random.Generator:
+        """Return random numbers for one purpose; those of purpose 0 are the same in all sessions."""
+        dataset, number, session = self.seeds
+        return np.random.default_rng([dataset, number, session if purpose else 0, 7 + purpose])
 
     @property
     def prefix(self) -> str:
@@ -88,48 +92,67 @@ def write_dataset(request: Request) -> None:
     OutputError
         The folder holds something already.
     ParameterError
-        The run is too short for series between 0.01 and 0.08 Hz.
+        The run is too short for series between 0.01 and 0.08 Hz, or the layout lacks a modality.
 
     """
-    root = request.directory
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise OutputError(f'{root} is not an empty folder. Give a new one.')
-    if request.n_volumes * request.t_r < 60:
-        raise ParameterError(
-            f'{request.n_volumes} volumes of {request.t_r:g} s are too short: 60 s are needed.'
-        )
-    if request.seed < 0:
-        raise ParameterError(f'--seed {request.seed}: 0 or a positive number is needed.')
+    request, root = request.completed(), request.directory
+    check(request)
     given = read_confounds(request.confounds) if request.confounds else None
-    voxel = request.voxel_size or {'fmriprep': 2.0, 'raw': 3.0}[request.layout]
-    # the raw head is made from the same grid at 2 mm: an EPI holds no finer detail
-    anatomy = load_anatomy(request.space, voxel if request.layout == 'fmriprep' else 2.0)
     root.mkdir(parents=True, exist_ok=True)
     people = list(draw_people(request))
-    truth: dict[str, Any] = {'Seed': request.seed, 'Space': request.space, 'Runs': {}}
+    truth: dict[str, Any] = {'Seed': request.seed, 'Space': request.space}
     for number, person in enumerate(people, 1):
         print(f'[{number}/{len(people)}] sub-{person.subject} ses-{person.session}', flush=True)
-        if request.layout == 'fmriprep':
-            planted = write_fmriprep(request, anatomy, voxel, person, given)
-        else:
-            from .phantom_raw import write_raw
-
-            planted = write_raw(request, anatomy, voxel, person)
-        truth['Runs'][f'{person.prefix}_task-rest'] = planted
+        for section, name, planted in write_session(request, person, given):
+            truth.setdefault(section, {})[name] = planted
     write_top(request, root)
     write_json(root / 'sourcedata' / 'truth.json', truth)
 
 
+def write_session(
+    request: Request, person: Person, given: Given | None
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Write one session; yield section, name and content of what was planted."""
+    voxel = request.voxel_size or (2.0 if request.layout == 'fmriprep' else 3.0)
+    run = f'{person.prefix}_task-rest'
+    if request.layout == 'fmriprep':
+        anatomy = load_anatomy(request.space, voxel)
+        yield 'Runs', run, write_fmriprep(request, anatomy, voxel, person, given)
+        return
+    from . import phantom_dwi, phantom_qsiprep, phantom_raw
+
+    if request.layout == 'qsiprep':
+        yield 'Tract', person.prefix, phantom_qsiprep.write_qsiprep(request, person)
+        return
+    has_dwi = 'dwi' in request.modalities
+    head = phantom_dwi.session_head(request, person, phantom_raw.t1w_voxel(voxel)) if has_dwi else None
+    placed = phantom_raw.write_t1w(request, voxel, person, head)
+    if 'bold' in request.modalities:
+        yield 'Runs', run, phantom_raw.write_bold(request, voxel, person, *placed)
+    if has_dwi:
+        yield 'Tract', person.prefix, phantom_dwi.write_raw_dwi(request, person)
+
+
 def draw_people(request: Request) -> Iterable[Person]:
-    """Yield every session; the correlation falls from the first to the last in the exercise arm."""
+    """Yield every session; in the exercise arm the correlation falls and the tract's FA rises."""
     width = max(2, len(str(request.participants)))
     for number in range(request.participants):
-        typical = _RHO + 0.1 * np.random.default_rng([request.seed, number]).uniform(-1, 1)
+        own = np.random.default_rng([request.seed, number])
+        typical = _RHO + 0.1 * own.uniform(-1, 1)
+        typical_fa = request.tract_fa + _FA_SPREAD * own.uniform(-1, 1)
         for order, session in enumerate(request.sessions):
             rng = np.random.default_rng([request.seed, number, order + 1])
             progress = order / max(1, len(request.sessions) - 1)
             change = _RHO_CHANGE * progress * (number % 2 == 0) + rng.uniform(-0.05, 0.05)
-            yield Person(f'{number + 1:0{width}d}', session, round(float(typical + change), 4), rng)
+            fa = typical_fa + _FA_CHANGE * progress * (number % 2 == 0) if request.tract_fa else 0.0
+            yield Person(
+                f'{number + 1:0{width}d}',
+                session,
+                round(float(typical + change), 4),
+                rng,
+                round(float(np.clip(fa, 0, 0.95)), 4),
+                (request.seed, number, order + 1),
+            )
 
 
 def template_path(space: str) -> Path:
@@ -142,7 +165,7 @@ def template_path(space: str) -> Path:
 def region_labels() -> tuple[np.ndarray, np.ndarray]:
     """Return Harvard-Oxford labels (-1 = none) around the regions, winner takes all, and their affine."""
     image = nb.load(templates.harvard_oxford())
-    corners = apply_linear(np.linalg.inv(image.affine), _BOX_MM).round().astype(int)
+    corners = apply_linear(np.linalg.inv(image.affine), BOX_MM).round().astype(int)
     low, high = corners.min(axis=0), corners.max(axis=0)
     box = np.asarray(image.dataobj)[tuple(slice(a, b) for a, b in zip(low, high))]
     affine = image.affine.copy()
@@ -251,28 +274,3 @@ def _fill(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     volume = np.zeros(mask.shape, np.int16)
     volume[mask] = np.clip(values, 0, 32767)
     return volume
-
-
-def write_top(request: Request, root: Path) -> None:
-    """Write the files that describe the dataset."""
-    description: dict[str, Any] = {
-        'Name': 'Simulated trial',
-        'BIDSVersion': '1.10.0',
-        'DatasetType': 'raw' if request.layout == 'raw' else 'derivative',
-        'License': 'CC0',
-        'Authors': ['clbpe-simulate', 'no person was scanned'],
-        'GeneratedBy': [{'Name': 'clbpe-simulate', 'Version': _VERSION}],
-    }
-    write_json(root / 'dataset_description.json', description)
-    (root / 'README').write_text(
-        'Simulated data: no person was scanned. Every run carries a known correlation between nucleus\n'
-        'accumbens and medial prefrontal cortex, given in sourcedata/truth.json with the seed that\n'
-        'reproduces all files. In the exercise arm it falls from the first session to the last.\n'
-    )
-    width = max(2, len(str(request.participants)))
-    rows = [f'sub-{n + 1:0{width}d}\t{("exercise", "waitlist")[n % 2]}' for n in range(request.participants)]
-    (root / 'participants.tsv').write_text('\n'.join(['participant_id\tgroup', *rows]) + '\n')
-    # the schema knows neither; fMRIPrep ignores them likewise
-    (root / '.bidsignore').write_text('*_boldref.*\n*_timeseries.*\n')
-    levels = {'exercise': 'trained between the sessions', 'waitlist': 'waited'}
-    write_json(root / 'participants.json', {'group': {'Description': 'Arm', 'Levels': levels}})

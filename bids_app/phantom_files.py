@@ -1,17 +1,68 @@
-"""Files of a simulated dataset: images, tables, JSON; equal content gives equal bytes."""
+"""A simulated dataset: what is asked for, and its images, tables and JSON; equal content gives equal bytes."""
 
 import csv
 import gzip
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import nibabel as nb
 import numpy as np
 
-from pipelines.errors import DataError, MissingInputError
+from pipelines.errors import DataError, MissingInputError, OutputError, ParameterError
 from pipelines.numerics.simulate_confounds import MOTION
+
+_VERSION = '0.1.0'
+_MODALITIES = {'fmriprep': ('bold',), 'raw': ('bold', 'dwi'), 'qsiprep': ('dwi',)}
+_SPACES = {'fmriprep': 'MNI152NLin6Asym', 'raw': 'MNI152NLin6Asym', 'qsiprep': 'MNI152NLin2009cAsym'}
+_LPS_FROM_RAS = np.diag([-1.0, -1, 1, 1])
+_ABOUT_BOLD = """Simulated data: no person was scanned. Every run carries a known correlation between nucleus
+accumbens and medial prefrontal cortex, given in sourcedata/truth.json with the seed that
+reproduces all files. In the exercise arm it falls from the first session to the last.
+"""
+_ABOUT_DWI = """Simulated data: no person was scanned. Every diffusion series holds a tract of known FA from
+nucleus accumbens to medial prefrontal cortex, given in sourcedata/truth.json with the seed that
+reproduces all files. In the exercise arm it rises from the first session to the last.
+"""
+_ABOUT_BOTH = """Simulated data: no person was scanned. Every run carries a known correlation between nucleus
+accumbens and medial prefrontal cortex, and every diffusion series a tract of known FA between
+them. Both are given in sourcedata/truth.json with the seed that reproduces all files. In the
+exercise arm the correlation falls, and the FA rises, from the first session to the last.
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to simulate; the fields are the options of the command line."""
+
+    directory: Path
+    participants: int = 2
+    sessions: tuple[str, ...] | list[str] = ('pre', 'post')
+    layout: str = 'fmriprep'
+    n_volumes: int = 240
+    t_r: float = 2.0
+    voxel_size: float | None = None
+    space: str = ''
+    seed: int = 1
+    confounds: Path | None = None
+    modalities: tuple[str, ...] | list[str] = ()
+    dwi_directions: int = 64
+    dwi_bvals: tuple[float, ...] | list[float] = (1000.0,)
+    dwi_voxel_size: float = 2.5
+    dwi_motion: float = 0.2
+    snr: float = 30.0
+    tract_fa: float = 0.55
+
+    def completed(self) -> 'Request':
+        """Return the request with the modalities and the space that its layout has by default."""
+        return replace(
+            self,
+            modalities=self.modalities or _MODALITIES[self.layout],
+            space=self.space or _SPACES[self.layout],
+        )
 
 
 class Given(NamedTuple):
@@ -24,6 +75,25 @@ class Given(NamedTuple):
     metadata: bytes
     motion: np.ndarray
     components: np.ndarray
+
+
+def check(request: Request) -> None:
+    """Refuse a request that cannot be met; see :func:`.phantom.write_dataset`."""
+    root, offered = request.directory, _MODALITIES[request.layout]
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise OutputError(f'{root} is not an empty folder. Give a new one.')
+    if 'bold' in request.modalities and request.n_volumes * request.t_r < 60:
+        raise ParameterError(
+            f'{request.n_volumes} volumes of {request.t_r:g} s are too short: 60 s are needed.'
+        )
+    if request.seed < 0:
+        raise ParameterError(f'--seed {request.seed}: 0 or a positive number is needed.')
+    if not set(request.modalities) <= set(offered):
+        raise ParameterError(
+            f'--modalities {" ".join(request.modalities)}: --layout {request.layout} has {" ".join(offered)}.'
+        )
+    if not 0 <= request.tract_fa <= 0.9:
+        raise ParameterError(f'--tract-fa {request.tract_fa:g}: a number from 0 (no tract) to 0.9 is needed.')
 
 
 def read_confounds(path: Path) -> Given:
@@ -98,3 +168,78 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON with a fixed layout."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + '\n')
+
+
+def write_gradients(stem: str, bvals: np.ndarray, bvecs: np.ndarray, affine: np.ndarray) -> None:
+    """Write ``stem.bval`` and ``stem.bvec``.
+
+    Parameters
+    ----------
+    stem
+        Path without extension.
+    bvals
+        (V,) s/mm2.
+    bvecs
+        (V, 3) unit vectors, RAS.
+    affine
+        (4, 4) of the image.
+
+    Notes
+    -----
+    FSL's convention: components along the axes of the image, the first one negated when the affine has a
+    positive determinant.
+
+    """
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    vectors = np.linalg.solve(axes, bvecs.T)
+    if np.linalg.det(axes) > 0:
+        vectors[0] *= -1
+    # adding 0 turns -0 into 0
+    rows = [' '.join(f'{v:.6f}' for v in row) for row in vectors.round(6) + 0.0]
+    Path(f'{stem}.bvec').write_text('\n'.join(rows) + '\n')
+    Path(f'{stem}.bval').write_text(' '.join(f'{b:g}' for b in bvals) + '\n')
+
+
+def write_itk_affine(path: Path, matrix: np.ndarray) -> None:
+    """Write a (4, 4) RAS matrix of points as a composite transform of ITK in HDF5; no time in the file."""
+    lps = _LPS_FROM_RAS @ matrix @ _LPS_FROM_RAS
+    parts: list[dict[str, Any]] = [
+        {'TransformType': [b'CompositeTransform_double_3_3']},
+        {
+            'TransformType': [b'AffineTransform_double_3_3'],
+            'TransformFixedParameters': np.zeros(3),
+            'TransformParameters': np.concatenate([lps[:3, :3].ravel(), lps[:3, 3]]),
+        },
+    ]
+    with h5py.File(path, 'w') as file:
+        for name, part in enumerate(parts):
+            group = file.create_group(f'TransformGroup/{name}')
+            for key, value in part.items():
+                kind = h5py.string_dtype('ascii') if key == 'TransformType' else float
+                group.create_dataset(key, data=value, dtype=kind, track_times=False)
+
+
+def write_top(request: Request, root: Path) -> None:
+    """Write the files that describe the dataset."""
+    description: dict[str, Any] = {
+        'Name': 'Simulated trial',
+        'BIDSVersion': '1.10.0',
+        'DatasetType': 'raw' if request.layout == 'raw' else 'derivative',
+        'License': 'CC0',
+        'Authors': ['clbpe-simulate', 'no person was scanned'],
+        'GeneratedBy': [{'Name': 'clbpe-simulate', 'Version': _VERSION}],
+    }
+    write_json(root / 'dataset_description.json', description)
+    has_bold, has_dwi = 'bold' in request.modalities, 'dwi' in request.modalities
+    about = _ABOUT_BOTH if has_bold and has_dwi else _ABOUT_DWI if has_dwi else _ABOUT_BOLD
+    (root / 'README').write_text(about)
+    width = max(2, len(str(request.participants)))
+    rows = [f'sub-{n + 1:0{width}d}\t{("exercise", "waitlist")[n % 2]}' for n in range(request.participants)]
+    (root / 'participants.tsv').write_text('\n'.join(['participant_id\tgroup', *rows]) + '\n')
+    # what the schema does not know; fMRIPrep and QSIPrep ignore it likewise
+    unknown = ['*_boldref.*', '*_timeseries.*']
+    if request.layout == 'qsiprep':
+        unknown += ['*_dwiref.*', '*_xfm.*', '*_dwi.bval', '*_dwi.bvec']
+    (root / '.bidsignore').write_text('\n'.join([*unknown, '']))
+    levels = {'exercise': 'trained between the sessions', 'waitlist': 'waited'}
+    write_json(root / 'participants.json', {'group': {'Description': 'Arm', 'Levels': levels}})

@@ -1,9 +1,9 @@
-"""One raw session: a T1-weighted head and its resting BOLD as they leave the scanner."""
+"""A raw T1-weighted head and its resting BOLD as they leave the scanner."""
 
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,11 +40,37 @@ _BOLD = {
 }
 
 
-def write_raw(request: Request, anatomy: Anatomy, voxel: float, person: Person) -> dict[str, Any]:
-    """Write T1w and BOLD of one session and return what was planted."""
+class Head(NamedTuple):
+    """A head in the template's frame, and how the session's T1w lies in it (points of the T1w to it)."""
+
+    image: np.ndarray
+    affine: np.ndarray
+    to_template: np.ndarray
+
+
+def t1w_voxel(voxel: float) -> float:
+    """Return the voxel (mm) of the T1w beside BOLD of ``voxel`` mm."""
+    return max(1.0, voxel / 3)
+
+
+def write_t1w(
+    request: Request, voxel: float, person: Person, head: Head | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write the T1w of one session; return the matrices of points: T1w to template, BOLD to T1w."""
     to_template = simulate_head.small_affine(person.rng)
     to_t1w = simulate_head.small_rigid(person.rng)
-    _write_t1w(request, max(1.0, voxel / 3), to_template, person)
+    if head is None:
+        head = Head(*template_head(request.space, t1w_voxel(voxel)), to_template)
+    _write_head(request, t1w_voxel(voxel), head, person)
+    return head.to_template, to_t1w
+
+
+def write_bold(
+    request: Request, voxel: float, person: Person, to_template: np.ndarray, to_t1w: np.ndarray
+) -> dict[str, Any]:
+    """Write the BOLD of one session and return what was planted."""
+    # made from a grid at 2 mm: an EPI holds no finer detail
+    anatomy = load_anatomy(request.space, 2.0)
     sources = simulate.draw_sources(request.n_volumes, request.t_r, person.rho, person.rng)
     shape, affine = epi_grid(voxel, np.linalg.inv(to_template @ to_t1w))
     volumes = epi_volumes(anatomy, sources, to_template @ to_t1w, shape, affine, person.rng)
@@ -68,12 +94,12 @@ def write_raw(request: Request, anatomy: Anatomy, voxel: float, person: Person) 
     }
 
 
-def _write_t1w(request: Request, voxel: float, to_template: np.ndarray, person: Person) -> None:
-    head, head_affine = template_head(request.space, voxel)
-    centre = apply_linear(head_affine, (np.array(head.shape) - 1) / 2)
+def _write_head(request: Request, voxel: float, head: Head, person: Person) -> None:
+    shape = head.image.shape
+    centre = apply_linear(head.affine, (np.array(shape) - 1) / 2)
     affine = np.diag([voxel, voxel, voxel, 1.0])
-    affine[:3, 3] = centre - voxel * (np.array(head.shape) - 1) / 2
-    native = resample(head, head_affine, head.shape, affine, linear=to_template)
+    affine[:3, 3] = centre - voxel * (np.array(shape) - 1) / 2
+    native = resample(head.image, head.affine, shape, affine, linear=head.to_template)
     image = np.rint(_T1W_UNIT * simulate_head.scan(native, person.rng)).clip(0, 32767)
     stem = person.folder(request.directory, 'anat') / f'{person.prefix}_T1w'
     write_nifti(Path(f'{stem}.nii.gz'), [image], image.shape, affine, sform=1)

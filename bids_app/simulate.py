@@ -1,4 +1,4 @@
-"""``clbpe-simulate``: write a small dataset whose NAc-mPFC connectivity is known."""
+"""``clbpe-simulate``: write a small dataset whose NAc-mPFC connectivity and tract are known."""
 
 import argparse
 import sys
@@ -36,13 +36,33 @@ def parser() -> argparse.ArgumentParser:
     add('directory', type=Path, metavar='DIR', help='new or empty folder')
     add('--participants', type=_positive, help='number of participants (default 2)')
     add('--sessions', nargs='+', type=_label, help='session labels (default: pre post)')
-    add('--layout', choices=('raw', 'fmriprep'), help='raw BIDS or fMRIPrep derivatives (default fmriprep)')
+    add(
+        '--layout',
+        choices=('raw', 'fmriprep', 'qsiprep'),
+        help='raw BIDS, or derivatives of fMRIPrep or QSIPrep (default fmriprep)',
+    )
+    add(
+        '--modalities',
+        nargs='+',
+        choices=('bold', 'dwi'),
+        help='of raw BIDS; the T1w is always written (default both)',
+    )
     add('--n-volumes', type=_positive, help='volumes per run (default 240)')
     add('--t-r', type=_positive_number, help='repetition time in s (default 2)')
     add('--voxel-size', type=_positive_number, help='BOLD voxel in mm (default 2 fmriprep, 3 raw)')
-    add('--space', choices=SPACES, help='template of the brain (default MNI152NLin6Asym)')
+    add(
+        '--space',
+        choices=SPACES,
+        help='template of the brain (default MNI152NLin6Asym, qsiprep MNI152NLin2009cAsym)',
+    )
     add('--seed', type=int, help='the same seed gives the same bytes (default 1)')
     add('--confounds', type=Path, metavar='FILE.tsv', help='confounds of a real run (with FILE.json beside)')
+    add('--dwi-directions', type=_positive, help='directions per shell (default 64)')
+    add('--dwi-bvals', nargs='+', type=_positive_number, metavar='B', help='shells in s/mm2 (default 1000)')
+    add('--dwi-voxel-size', type=_positive_number, help='DWI voxel in mm (default 2.5)')
+    add('--dwi-motion', type=_not_negative, help='largest shift of the head in mm, raw (default 0.2)')
+    add('--snr', type=_positive_number, help='of white matter at b 0 (default 30)')
+    add('--tract-fa', type=_not_negative, help='typical FA of the fibres; 0 plants none (default 0.55)')
     return command
 
 
@@ -60,6 +80,10 @@ def _positive_number(text: str) -> float:
     if not 0 < number < 1e4:
         raise argparse.ArgumentTypeError(f'{text}: a number above 0 is needed')
     return number
+
+
+def _not_negative(text: str) -> float:
+    return 0.0 if text.strip('0.') == '' and '0' in text else _positive_number(text)
 
 
 def _label(text: str) -> str:

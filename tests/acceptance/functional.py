@@ -76,7 +76,8 @@ def simulated_raw(context: Context) -> Collector:
     """Two raw sessions with a planted correlation: one anatomical reference, each session recovered."""
     checks, data, out = met('simulated_raw'), context.out / 'simulated', context.out / 'simulated_raw'
     voxel = '4' if context.sloppy else '3'
-    options = ['--layout', 'raw', '--participants', '1', '--sessions', 'pre', 'post', '--voxel-size', voxel]
+    options = ['--layout', 'raw', '--modalities', 'bold', '--participants', '1', '--voxel-size', voxel]
+    options += ['--sessions', 'pre', 'post']
     if simulate([str(data), *options]):
         checks.note('dataset is written', 'no', False)
         return checks

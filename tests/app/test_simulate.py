@@ -27,6 +27,8 @@ def raw(tmp_path_factory):
     options = [
         '--layout',
         'raw',
+        '--modalities',
+        'bold',
         '--participants',
         '1',
         '--sessions',
