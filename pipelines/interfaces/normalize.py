@@ -64,6 +64,7 @@ def resample_series(
     anat2std_xfm: Path,
     bold2anat_xfm: Path,
     space: str,
+    displacement: Path | None = None,
     *,
     out_dir: Path,
 ) -> _Resampled:
@@ -81,6 +82,9 @@ def resample_series(
         Template to T1w (field), T1w to BOLD reference (linear).
     space
         Template.
+    displacement
+        Field from points of the corrected reference to points of the reference, which moves with
+        the head; none where distortion stays.
     out_dir
         Folder of the results.
 
@@ -88,6 +92,11 @@ def resample_series(
     -------
     _Resampled
         Series on the 2 mm grid of the template and on the BOLD grid.
+
+    Notes
+    -----
+    Intensities are not multiplied by the Jacobian of the displacement: it is constant in time but
+    for motion, and its noise would be that of the field.
 
     """
     image, matrices = load_image(series), np.load(motion)
@@ -99,6 +108,8 @@ def resample_series(
     }
     paths = []
     for name, (points, size, to_mm) in grids.items():
+        if displacement is not None:
+            points = apply_field(*read_field(displacement), points)
         volumes = (
             sample(
                 np.asarray(image.dataobj[..., number]), image.affine, apply_linear(matrix, points), 3
@@ -150,14 +161,18 @@ ResampleReferences = interface(resample_references)
 
 
 def summarize_run(
-    n_dummy: int, summary: dict[str, Any], noise_voxels: dict[str, int], timing: dict[str, Any] | None = None
+    n_dummy: int,
+    summary: dict[str, Any],
+    noise_voxels: dict[str, int],
+    timing: dict[str, Any] | None = None,
+    distortion: str = 'none',
 ) -> _Summary:
     """Collect what sidecars and report say of the preprocessing of a run."""
     return _Summary(
         {
             'SkippedDummyScans': n_dummy,
             'SliceTimingCorrected': False,
-            'SusceptibilityDistortionCorrection': 'none',
+            'SusceptibilityDistortionCorrection': distortion,
             'NoiseMaskVoxels': noise_voxels,
             **(timing or {}),
             **summary,

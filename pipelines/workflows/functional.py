@@ -1,7 +1,7 @@
 """One BOLD run from the scanner to template space, with fMRIPrep's confounds."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
@@ -11,6 +11,7 @@ from ..interfaces.confounds import CollectConfounds, MakeNoiseMasks
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
 from ..interfaces.images import open_series, series_gb
 from ..interfaces.normalize import MergeChunks, ResampleReferences, ResampleSeries, SummarizeRun
+from ..interfaces.susceptibility import EstimateDistortion
 from ..params import FunctionalParams
 
 ANATOMY_INPUTS = (
@@ -24,12 +25,34 @@ _OUTPUTS = (
 _CHUNK = 40  # volumes per process
 
 
+class ReversePair(NamedTuple):
+    """Two EPI of opposite phase encoding, and how the run itself was encoded.
+
+    Attributes
+    ----------
+    phase_encoding, total_readout_time
+        Of the run, as BIDS writes them; the time in s.
+    epi
+        Paths of the two images.
+    epi_directions, epi_readout_times
+        Of each of the two.
+
+    """
+
+    phase_encoding: str
+    total_readout_time: float
+    epi: list[str]
+    epi_directions: list[str]
+    epi_readout_times: list[float]
+
+
 def init_functional_wf(
     *,
     bold: str,
     t_r: float,
     slice_timing: list[float] | None,
     slice_encoding_direction: str = 'k',
+    pair: ReversePair | None = None,
     params: FunctionalParams,
     space: str,
     sloppy: bool = False,
@@ -48,6 +71,8 @@ def init_functional_wf(
         Onset of every slice, s; none leaves slice timing as it is.
     slice_encoding_direction
         Axis of the slices, as BIDS writes it.
+    pair
+        Images that show the distortion by susceptibility; none leaves it as it is.
     params
         ``dummy_scans`` and ``ignore`` are used.
     space
@@ -85,21 +110,24 @@ def init_functional_wf(
     """
     workflow = LiterateWorkflow(name=name)
     times = None if 'slicetiming' in params.ignore else slice_timing
-    workflow.__desc__ = _describe(space, corrected=times is not None)
+    workflow.__desc__ = _describe(space, corrected=times is not None, pair=pair is not None)
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
     size = series_gb(Path(bold))
     nodes = _nodes(bold, t_r, space, size, sloppy=sloppy, random_seed=random_seed)
     if params.dummy_scans is not None:
         nodes['prepare'].inputs.dummy_scans = params.dummy_scans
+    reference = nodes['prepare']
+    if pair is not None:
+        reference = _correct(workflow, nodes, pair, sloppy=sloppy, random_seed=random_seed)
     workflow.connect([
         (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
         (inputnode, nodes['noise_masks'], [(f, f) for f in _INPUTS if 'probseg' in f]),
         (inputnode, nodes['resample'], [('anat2std_xfm', 'anat2std_xfm')]),
         (inputnode, nodes['references'], [('anat2std_xfm', 'anat2std_xfm')]),
         (nodes['prepare'], nodes['motion'], [(f, f) for f in ('series', 'boldref', 'head_mask')]),
-        (nodes['prepare'], nodes['coregister'], [('boldref', 'boldref')]),
-        (nodes['prepare'], nodes['references'], [('boldref', 'boldref')]),
+        (reference, nodes['coregister'], [('boldref', 'boldref')]),
+        (reference, nodes['references'], [('boldref', 'boldref')]),
         (nodes['prepare'], nodes['confounds'], [('n_dummy', 'n_dummy')]),
         (nodes['prepare'], nodes['summarize'], [('n_dummy', 'n_dummy')]),
         (nodes['motion'], nodes['resample'], [('motion', 'motion')]),
@@ -113,7 +141,7 @@ def init_functional_wf(
         (nodes['noise_masks'], nodes['confounds'], [(f, f) for f in ('wm_mask', 'csf_mask')]),
         (nodes['noise_masks'], nodes['summarize'], [('n_voxels', 'noise_voxels')]),
         (nodes['confounds'], nodes['summarize'], [('summary', 'summary')]),
-        (nodes['prepare'], outputnode, [('boldref', 'boldref')]),
+        (reference, outputnode, [('boldref', 'boldref')]),
         (nodes['coregister'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
         (nodes['merge'], outputnode, [('bold_std', 'bold_std')]),
         (nodes['references'], outputnode, [(f, f) for f in ('boldref_std', 'bold_mask_std')]),
@@ -163,20 +191,39 @@ def _nodes(
     return nodes
 
 
-def _describe(space: str, *, corrected: bool) -> str:
+def _correct(
+    workflow: LiterateWorkflow, nodes: dict[str, Any], pair: ReversePair, *, sloppy: bool, random_seed: int
+) -> pe.Node:
+    """Add the node that estimates the distortion; its reference replaces that of the run."""
+    estimate = EstimateDistortion(**pair._asdict(), random_seed=random_seed, sloppy=sloppy)
+    distortion = pe.Node(estimate, name='distortion', mem_gb=1.5)
+    nodes['summarize'].inputs.distortion = 'reverse phase encoding pair'
+    workflow.connect(nodes['prepare'], 'boldref', distortion, 'boldref')
+    workflow.connect(distortion, 'displacement', nodes['resample'], 'displacement')
+    return distortion
+
+
+def _describe(space: str, *, corrected: bool, pair: bool) -> str:
     timing = (
         'All slices were shifted in time to the middle of the acquisition of a volume by spline '
         'interpolation [@sladky2011]. '
         if corrected
         else ''
     )
+    distortion = (
+        'Distortion by magnetic susceptibility was estimated from two EPI of opposite phase encoding '
+        '[@andersson2003] with the discretisation of [@ruthotto2012], carried to the reference in Hz after a '
+        'rigid registration, and taken back without modulation of the intensities. '
+        if pair
+        else 'No correction for susceptibility distortion was applied. '
+    )
+    steps = 'motion, distortion, coregistration' if pair else 'motion, coregistration'
     return f"""\
 Leading volumes before the steady state were found by their global signal. A reference volume was averaged \
 from realigned volumes of the run. Head motion was estimated by rigid Gauss-Newton realignment to the \
 reference with the inverse compositional update [@baker2004]. {timing}The reference was registered to the \
-T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. No correction for \
-susceptibility distortion was applied. The series was resampled to {space} at 2 mm in one interpolation (cubic \
-B-spline) of motion, coregistration and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
+T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. {distortion}\
+The series was resampled to {space} at 2 mm in one interpolation (cubic B-spline) of {steps} and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
 were computed on the realigned series: framewise displacement [@power2012], DVARS [@nichols2013], mean \
 signals of white matter, cerebrospinal fluid and brain, aCompCor components that explain 50 % of the variance \
 of noise tissue after a 128 s high-pass [@behzadi2007], their cosines, and derivatives and squares \

@@ -17,7 +17,7 @@ from pipelines.interfaces.transforms import read_linear, write_field, write_line
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import covering_grid, grid_points, resample, sample
 from pipelines.params import FunctionalParams
-from pipelines.workflows.functional import init_functional_wf
+from pipelines.workflows.functional import ReversePair, init_functional_wf
 
 from ..wiring import check_wiring
 
@@ -137,6 +137,26 @@ def test_coregistration_is_near_identity(done):
 @pytest.mark.parametrize('slice_timing', [None, list(np.linspace(0, 1.9, BOLD_SHAPE[2]))])
 def test_every_field_is_connected(head, slice_timing):
     check_wiring(_workflow(head[0], slice_timing=slice_timing))
+
+
+def _pair(folder):
+    files = [str(folder / 't1w.nii'), str(folder / 'mask.nii')]
+    return ReversePair('j-', 0.04, files, ['j', 'j-'], [0.05, 0.05])
+
+
+def test_pair_is_connected_and_named(head):
+    """With a pair the corrected reference is the one that everything lies on; without, no node is added."""
+    workflow = _workflow(head[0], pair=_pair(head[0]))
+    check_wiring(workflow)
+    assert set(workflow.list_node_names()) - set(_workflow(head[0]).list_node_names()) == {'distortion'}
+    assert workflow.get_node('summarize').inputs.distortion == 'reverse phase encoding pair'
+    assert 'opposite phase encoding' in workflow.__desc__
+    assert 'No correction for susceptibility' in _workflow(head[0]).__desc__
+    graph = workflow._graph
+    prepared = {node.name for node in graph.successors(workflow.get_node('prepare'))}
+    corrected = {node.name for node in graph.successors(workflow.get_node('distortion'))}
+    assert 'coregister' not in prepared
+    assert corrected == {'coregister', 'references', 'resample', 'outputnode'}
 
 
 def test_slice_timing_can_be_left_out(head):
