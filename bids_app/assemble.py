@@ -1,13 +1,10 @@
 """Connect the workflows of each participant to the files of the output dataset."""
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
-from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from pipelines.interfaces._interface import interface
 from pipelines.interfaces.images import series_gb
 from pipelines.interfaces.normalize import standard_gb
 from pipelines.interfaces.templates import target_brain
@@ -23,39 +20,18 @@ from pipelines.workflows.figures import (
 )
 from pipelines.workflows.functional import ANATOMY_INPUTS, init_functional_wf
 
-from .files import replace_file, replace_json
-from .inputs import Anatomy, BoldRun, Dataset, ParticipantInputs
-from .plan import Planned, of_anatomy, of_run, of_shown_anatomy
+from .assemble_diffusion import add_diffusion
+from .dataset import Dataset
+from .inputs import Anatomy, BoldRun, ParticipantInputs
+from .plan import of_anatomy, of_run, of_shown_anatomy
 from .query import entities_of
 from .settings import Settings
+from .sinks import pass_on, pick, save_all
 
 _TO_CONNECTIVITY = {
     'bold_std': 'bold', 'bold_mask_std': 'bold_mask', 'confounds': 'confounds', 'confounds_metadata': 'confounds_metadata',
 }  # fmt: skip
 _ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
-
-
-class Saved(NamedTuple):
-    """The file as it lies in the output dataset."""
-
-    saved: Path
-
-
-def save_derivative(in_file: Path, out_file: str, sidecar: dict, metadata: dict) -> Saved:
-    """Put one file into the output dataset in one step, with its JSON sidecar beside it.
-
-    niworkflows' own sink writes the file in place, so that a run which is killed leaves half of it.
-    """
-    target = Path(out_file)
-    replace_file(in_file, target)
-    if sidecar:
-        replace_json({**sidecar, **metadata}, target.with_name(target.name.split('.')[0] + '.json'))
-    return Saved(target)
-
-
-SaveDerivative = interface(save_derivative)
-# an output that was removed by hand is put back although nothing else changed
-SaveDerivative._always_run = True
 
 
 def build_workflow(settings: Settings, people: Iterable[ParticipantInputs]) -> LiterateWorkflow:
@@ -67,7 +43,7 @@ def build_workflow(settings: Settings, people: Iterable[ParticipantInputs]) -> L
 
 
 def participant_workflow(settings: Settings, person: ParticipantInputs) -> LiterateWorkflow:
-    """Return the workflow of one participant: the anatomy once, then every run."""
+    """Return the workflow of one participant: the anatomy once, then every run and the diffusion scans."""
     workflow = LiterateWorkflow(name=f'sub_{person.label}_wf')
     anatomy = anatomy_workflow(settings, person) if person.t1w else None
     for number, shown in enumerate(person.anatomies()):
@@ -76,7 +52,9 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
         own = run_workflow(settings, run)
         workflow.add_nodes([own])
         if anatomy and run.preprocessed is None:
-            _connect_anatomy(workflow, anatomy, own, person.t1w_of(run))
+            _connect_anatomy(workflow, anatomy, own, person.t1w_of(run.entities))
+    if person.diffusion:
+        add_diffusion(workflow, settings, person, None if person.diffusion.is_preprocessed else anatomy)
     return workflow
 
 
@@ -91,12 +69,12 @@ def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateW
         random_seed=settings.seed_of(f'sub-{person.label}_anat'),
     )
     figures = init_anatomical_figures_wf(space=space)
-    _pass_on(workflow, anatomical, figures, ANATOMICAL)
+    pass_on(workflow, anatomical, figures, ANATOMICAL)
     stages = {'anatomical': anatomical, 'anatomical_figures': figures}
     dataset = Dataset('raw', settings.bids_dir)
     sidecar = {'Sources': [dataset.uri(path) for path in person.t1w]}
     resolution = '2 mm isotropic' if settings.sloppy else '1 mm isotropic'
-    _save_all(workflow, stages, of_anatomy(settings, person), sidecar, resolution)
+    save_all(workflow, stages, of_anatomy(settings, person), sidecar, {'Resolution': resolution})
     return workflow
 
 
@@ -107,7 +85,7 @@ def shown_workflow(settings: Settings, anatomy: Anatomy, number: int) -> Literat
     figures = init_anatomical_figures_wf(space=space, is_normalization_only=True)
     figures.inputs.inputnode.t1w_std = str(anatomy.t1w)
     planned = of_shown_anatomy(settings, anatomy)
-    _save_all(workflow, {planned.stage: figures}, [planned], {}, '')
+    save_all(workflow, {planned.stage: figures}, [planned], {}, {})
     return workflow
 
 
@@ -123,7 +101,7 @@ def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
     figures = init_connectivity_figures_wf(
         fd_threshold=settings.functional.fd_threshold, background=background
     )
-    _pass_on(workflow, connectivity, figures, CONNECTIVITY)
+    pass_on(workflow, connectivity, figures, CONNECTIVITY)
     stages = {'connectivity': connectivity, 'connectivity_figures': figures}
     if run.preprocessed:
         _set_inputs(connectivity, run)
@@ -139,7 +117,7 @@ def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
         ])  # fmt: skip
     sidecar = {'Sources': run.uris(), 'TaskName': run.entities.get('task', 'rest')}
     resolution = f'as the preprocessed series, res-{run.res}' if run.preprocessed else '2 mm isotropic'
-    _save_all(workflow, stages, of_run(settings, run), sidecar, resolution)
+    save_all(workflow, stages, of_run(settings, run), sidecar, {'Resolution': resolution})
     return workflow
 
 
@@ -185,39 +163,6 @@ def _connect_anatomy(workflow: Any, anatomy: Any, own: Any, number: int) -> None
         (anatomy, own, [
             *((f'anatomical_wf.outputnode.{f}', f'functional_wf.inputnode.{f}') for f in ANATOMY_INPUTS),
             *((f'anatomical_wf.outputnode.{f}', f'functional_figures_wf.inputnode.{f}') for f in _ON_ANATOMY),
-            (('anatomical_wf.outputnode.t1w2ref_xfms', _pick, number), 'functional_wf.inputnode.session_xfm'),
+            (('anatomical_wf.outputnode.t1w2ref_xfms', pick, number), 'functional_wf.inputnode.session_xfm'),
         ]),
     ])  # fmt: skip
-
-
-def _pass_on(workflow: Any, source: Any, target: Any, fields: Iterable[str]) -> None:
-    workflow.connect([(source, target, [(f'outputnode.{f}', f'inputnode.{f}') for f in fields])])
-
-
-def _save_all(
-    workflow: Any,
-    stages: Mapping[str, Any],
-    planned: Iterable[Planned],
-    sidecar: dict[str, Any],
-    resolution: str,
-) -> None:
-    """Attach one sink to every planned file; the sidecar is the row's, the run's and the workflow's."""
-    for number, (stage, row, path) in enumerate(planned):
-        about: dict[str, Any] = {}
-        if row.description:
-            about = {'Description': row.description, 'Units': row.units, **row.fields, **sidecar}
-            about |= {'Resolution': resolution} if row.is_standard else {}
-        output, index = row.index
-        node = pe.Node(
-            SaveDerivative(out_file=str(path), sidecar=about, metadata={}),
-            name=f'save_{number:02d}_{output}',
-            run_without_submitting=True,
-        )
-        source = f'outputnode.{output}' if index is None else (f'outputnode.{output}', _pick, index)
-        workflow.connect([(stages[stage], node, [(source, 'in_file')])])
-        if about:
-            workflow.connect([(stages[stage], node, [('outputnode.metadata', 'metadata')])])
-
-
-def _pick(items: list[str], index: int) -> str:
-    return items[index]

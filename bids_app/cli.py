@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from pipelines.errors import ClbpeError, LevelError, ParameterError
-from pipelines.params import FunctionalParams, Parameters, option_name
+from pipelines.params import DiffusionParams, FunctionalParams, Parameters, option_name
 
 from . import __version__
 from .resources import available_cores, available_memory_gb
 from .settings import Settings, check_folders
 
 LEVELS = ('participant', 'group')
-GROUPS: tuple[tuple[str, type[Parameters]], ...] = (('functional', FunctionalParams),)
+GROUPS: tuple[tuple[str, type[Parameters]], ...] = (
+    ('functional', FunctionalParams),
+    ('diffusion', DiffusionParams),
+)
 """Parameter classes whose fields become options, with the title of their group."""
 
 _EPILOG = """\
@@ -77,7 +80,7 @@ def _add_selection(group: Any) -> None:
         group.add_argument(*names, nargs='+', default=[], metavar='LABEL', help=text)
     group.add_argument(
         '-d', '--derivatives', '--datasets', nargs='+', default=[], metavar='NAME=PATH',
-        help='preprocessed datasets (fMRIPrep); a bare path is named after its folder',
+        help='preprocessed datasets (fMRIPrep, QSIPrep); a bare path is named after its folder',
     )  # fmt: skip
     group.add_argument('--bids-filter-file', type=Path, metavar='JSON', help="filters in fMRIPrep's form")
     group.add_argument('--bids-database-dir', type=Path, metavar='DIR', help='folder of a PyBIDS database')
@@ -198,8 +201,7 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         raise LevelError(
             f'analysis level {options.analysis_level!r} is unknown. Offered: {", ".join(LEVELS)}'
         )
-    analysis = {f.name: getattr(options, f.name) for f in dataclasses.fields(FunctionalParams)}
-    analysis['ignore'] = tuple(analysis['ignore'])
+    analysis = {title: _parameters(options, parameters) for title, parameters in GROUPS}
     command = ['clbpe', *(sys.argv[1:] if argv is None else argv)]
     # what is the same in options and settings, then what has to be read, looked up or renamed
     same = {
@@ -225,8 +227,13 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         'skip': tuple(options.skip),
         'verbosity': options.verbose,
         'command': shlex.join(str(word) for word in command),
-        'functional': FunctionalParams(**analysis),
+        **analysis,
     })  # fmt: skip
+
+
+def _parameters(options: argparse.Namespace, parameters: type[Parameters]) -> Parameters:
+    values = {f.name: getattr(options, f.name) for f in dataclasses.fields(parameters)}  # type: ignore[arg-type]
+    return parameters(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
 
 def _full(path: Path) -> Path:

@@ -28,7 +28,7 @@ PATTERNS = (
 BIDSIGNORE = (
     '*.html', 'figures', 'log', 'logs', 'group', '*_boldmap.*', '*_boldref.*', '*_statmap.*', '*_relmat.*', '*_timeseries.*',
     '*_coverage.*', '*_design.*', '*_outliers.*', '*_qc.json', '*_dwimap.*', '*_streamlines.*',
-    '*_scalarstats.*', '*_xfm.*', '*_manifest.json',
+    '*_scalarstats.*', '*_xfm.*', '*_dwiref.*', '*_manifest.json',
 )  # fmt: skip
 
 
@@ -72,14 +72,15 @@ def _functional(output: str, suffix: str, extension: str, description: str, **mo
     return Derivative(output, suffix, extension, 'func', more, standard, description, units, fields)
 
 
-def _figures(suffix: str, *names: str) -> tuple[Derivative, ...]:
+def figures(suffix: str, *names: str) -> tuple[Derivative, ...]:
+    """Return a row per picture of a scan."""
     return tuple(Derivative(f'{name}_figure', suffix, '.png', 'figures', {'desc': name}) for name in names)
 
 
-_MASK, _STRIPPED, _HEAD = {'Type': 'Brain'}, {'SkullStripped': True}, {'SkullStripped': False}
+MASK, _STRIPPED, HEAD = {'Type': 'Brain'}, {'SkullStripped': True}, {'SkullStripped': False}
 _TISSUES = {'GM': 'grey matter', 'WM': 'white matter', 'CSF': 'cerebrospinal fluid'}
 
-_REGION_COLUMNS = {
+REGION_COLUMNS = {
     'source': {'Description': 'choice of the region'},
     'transform': {'Description': 'how the region came to the template of the series'},
     'volume': {'Description': 'volume on the grid of the series', 'Units': 'mm^3'},
@@ -87,8 +88,8 @@ _REGION_COLUMNS = {
 }
 
 ANATOMY = (
-    _anatomical('t1w_preproc', 'T1w', 'Reference: bias-corrected, averaged over images', desc='preproc', fields=_HEAD),
-    _anatomical('t1w_mask', 'mask', 'Brain mask', 'boolean', desc='brain', fields=_MASK),
+    _anatomical('t1w_preproc', 'T1w', 'Reference: bias-corrected, averaged over images', desc='preproc', fields=HEAD),
+    _anatomical('t1w_mask', 'mask', 'Brain mask', 'boolean', desc='brain', fields=MASK),
     _anatomical('t1w_dseg', 'dseg', 'Tissues: 1 grey matter, 2 white matter, 3 cerebrospinal fluid', 'label'),
     *(
         _anatomical(f't1w_probseg_{label.lower()}', 'probseg', f'Probability of {name}', 'probability', label=label)
@@ -97,7 +98,7 @@ ANATOMY = (
     _anatomical(
         't1w_std', 'T1w', 'Brain of the reference in template space', desc='preproc', is_standard=True, fields=_STRIPPED
     ),
-    _anatomical('t1w_mask_std', 'mask', 'Brain mask', 'boolean', desc='brain', is_standard=True, fields=_MASK),
+    _anatomical('t1w_mask_std', 'mask', 'Brain mask', 'boolean', desc='brain', is_standard=True, fields=MASK),
     _anatomical(
         'anat2std_xfm', 'xfm', 'Displacement field (LPS) that resamples T1w images onto the template', 'mm',
         **{'from': 'T1w', 'to': '{space}', 'mode': 'image'},
@@ -110,10 +111,10 @@ ANATOMY = (
 """From raw T1-weighted images: one reference per participant."""
 
 FUNCTIONAL = (
-    _functional('boldref', 'boldref', '.nii.gz', 'Reference volume of the run', fields=_HEAD),
-    _functional('bold_mask', 'mask', '.nii.gz', 'Brain mask of the reference', desc='brain', units='boolean', fields=_MASK),
-    _functional('boldref_std', 'boldref', '.nii.gz', 'Reference in template space', is_standard=True, fields=_HEAD),
-    _functional('bold_mask_std', 'mask', '.nii.gz', 'Brain mask in template space', units='boolean', is_standard=True, desc='brain', fields=_MASK),
+    _functional('boldref', 'boldref', '.nii.gz', 'Reference volume of the run', fields=HEAD),
+    _functional('bold_mask', 'mask', '.nii.gz', 'Brain mask of the reference', desc='brain', units='boolean', fields=MASK),
+    _functional('boldref_std', 'boldref', '.nii.gz', 'Reference in template space', is_standard=True, fields=HEAD),
+    _functional('bold_mask_std', 'mask', '.nii.gz', 'Brain mask in template space', units='boolean', is_standard=True, desc='brain', fields=MASK),
     _functional('confounds', 'timeseries', '.tsv', '', desc='confounds'),
     _functional('confounds_metadata', 'timeseries', '.json', '', desc='confounds'),
     _functional(
@@ -149,7 +150,7 @@ CONNECTIVITY = (
         # both have one sidecar: it says the same for either
         _functional(
             name, 'dseg', extension, 'Regions: labels in the image, what they are in the table', desc='regions',
-            is_standard=True, units='label', fields=_REGION_COLUMNS,
+            is_standard=True, units='label', fields=REGION_COLUMNS,
         )
         for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
     ),
@@ -167,11 +168,11 @@ DENOISED = (
         'denoised_smoothed', 'bold', '.nii.gz', 'Denoised and smoothed inside the mask',
         desc='denoisedSmoothed', is_standard=True, fields=_STRIPPED,
     ),
-    _functional('analysis_mask', 'mask', '.nii.gz', 'Voxels analysed', units='boolean', desc='analysis', is_standard=True, fields=_MASK),
+    _functional('analysis_mask', 'mask', '.nii.gz', 'Voxels analysed', units='boolean', desc='analysis', is_standard=True, fields=MASK),
 )  # fmt: skip
-ANATOMICAL_FIGURES = _figures('T1w', 'mask', 'normalization')
-FUNCTIONAL_FIGURES = _figures('bold', 'coregistration')
-CONNECTIVITY_FIGURES = _figures('bold', 'regions', 'carpet', 'seed', 'icc', 'relmat')
+ANATOMICAL_FIGURES = figures('T1w', 'mask', 'normalization')
+FUNCTIONAL_FIGURES = figures('bold', 'coregistration')
+CONNECTIVITY_FIGURES = figures('bold', 'regions', 'carpet', 'seed', 'icc', 'relmat')
 
 
 def atlas_label(nac: str, mpfc: str) -> str:

@@ -21,13 +21,22 @@ from .settings import Settings
 _RAISED = re.compile(r'^\s*(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit)\b): (.*)$', re.MULTILINE)
 
 
+EVERYBODY = '?'
+"""Label of a failure whose participant is not known."""
+
+
 class Failure(NamedTuple):
-    """A step that failed."""
+    """A step that failed, and the file that says how."""
 
     label: str
     node: str
     message: str
     exit_code: int
+    crash: Path | None = None
+
+    def concerns(self, label: str) -> bool:
+        """Return whether the results of a participant may lack something for it."""
+        return self.label in (label, EVERYBODY)
 
 
 def crash_folder(settings: Settings, run_id: str) -> Path:
@@ -139,8 +148,7 @@ def read_crashes(crash_dir: Path) -> list[Failure]:
     failures = []
     for path in sorted(crash_dir.glob('crash-*.txt')) if crash_dir.is_dir() else []:
         text = path.read_text(errors='replace')
-        node = re.search(r'^Node: (\S+)', text, re.MULTILINE)
-        name = node.group(1) if node else path.name
+        name = _node_of(text) or path.name
         label = re.search(r'sub_([A-Za-z0-9]+)_wf', name)
         raised = _RAISED.findall(text)
         kinds = [(getattr(errors, kind, None), message) for kind, message in raised]
@@ -151,5 +159,14 @@ def read_crashes(crash_dir: Path) -> list[Failure]:
         ]
         message = own[0][1] if own else (raised[-1][1] if raised else 'see the crash file')
         code = own[0][0].exit_code if own else 1
-        failures.append(Failure(label.group(1) if label else '?', name, f'{message}', code))
+        failures.append(Failure(label.group(1) if label else EVERYBODY, name, f'{message}', code, path))
     return failures
+
+
+def _node_of(text: str) -> str:
+    """Return the whole name of the node that crashed; a part of a MapNode tells it by its folder alone."""
+    node = re.search(r'^Node: (\S+)', text, re.MULTILINE)
+    folder = re.search(r'^Working directory: .*?/(clbpe_wf/.+)$', text, re.MULTILINE)
+    if node and '.' not in node.group(1) and folder:
+        return folder.group(1).strip().replace('/mapflow/', '/').replace('/', '.')
+    return node.group(1) if node else ''

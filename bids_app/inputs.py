@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from pipelines.errors import DataError, DatasetError, MissingInputError, Selecti
 from pipelines.interfaces.atlas import Segmentation
 from pipelines.params import SPACES
 
+from .dataset import Absence, Dataset
+from .diffusion_inputs import Diffusion, collect_diffusion
 from .fmriprep import (
     Anatomy,
     Preprocessed,
@@ -28,17 +30,6 @@ RAW_RESOLUTION = '2'
 """``res-`` of series that are resampled here: the template's 2 mm grid."""
 
 _RESTING = ['rest', 'restingstate', 'resting']
-
-
-class Dataset(NamedTuple):
-    """A dataset that files come from, under the name that ``bids:`` URIs use."""
-
-    name: str
-    root: Path
-
-    def uri(self, path: Path) -> str:
-        """Return the ``bids:`` URI of one of its files."""
-        return f'bids:{self.name}:{path.relative_to(self.root).as_posix()}'
 
 
 class BoldRun(NamedTuple):
@@ -66,25 +57,24 @@ class BoldRun(NamedTuple):
         return [self.dataset.uri(path) for path in self.files() if path not in (self.anatomy or ())]
 
 
-class Absence(NamedTuple):
-    """Something that cannot be used: ``exit_code`` when it is there but unusable, None when it is absent."""
-
-    modality: str
-    reason: str
-    exit_code: int | None = None
-
-
 class ParticipantInputs(NamedTuple):
-    """What one participant has; ``t1w`` is empty when no run needs it."""
+    """What one participant has; ``t1w`` is empty when nothing needs it."""
 
     label: str
     runs: list[BoldRun]
     t1w: list[Path]
     absent: list[Absence]
+    diffusion: Diffusion | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing can be analysed."""
+        return not self.runs and self.diffusion is None
 
     def files(self) -> list[Path]:
         """Return all input files."""
-        return [path for run in self.runs for path in run.files()] + self.t1w
+        scans = self.diffusion.files() if self.diffusion else []
+        return [path for run in self.runs for path in run.files()] + scans + self.t1w
 
     def anatomy(self) -> dict[str, str]:
         """Return the entities that all T1-weighted images share: those of the one reference."""
@@ -95,10 +85,10 @@ class ParticipantInputs(NamedTuple):
         """Return the anatomies of fMRIPrep that the runs show, each once."""
         return list(dict.fromkeys(run.anatomy for run in self.runs if run.anatomy))
 
-    def t1w_of(self, run: BoldRun) -> int:
-        """Return the number of the T1-weighted image of the run's session, else of the first."""
+    def t1w_of(self, entities: Mapping[str, str]) -> int:
+        """Return the number of the T1-weighted image of a scan's session, else of the first."""
         sessions = [entities_of(path).get('ses') for path in self.t1w]
-        wanted = run.entities.get('ses')
+        wanted = entities.get('ses')
         return sessions.index(wanted) if wanted in sessions else 0
 
 
@@ -147,17 +137,24 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     """
     found = [collect(settings, label) for label in participants(settings)]
     bold = [absence for person in found for absence in person.absent if absence.modality == 'bold']
-    nothing = not any(p.runs for p in found) and not any(absence.exit_code for absence in bold)
+    nothing = all(p.is_empty for p in found) and not any(absence.exit_code for absence in bold)
     if nothing and (settings.run or settings.bids_filters.get('bold')):
         raise SelectionError(bold[0].reason)
     return found
 
 
 def collect(settings: Settings, label: str) -> ParticipantInputs:
-    """Return the runs of one participant; what is missing or unusable is listed, not raised."""
+    """Return what one participant has; what is missing or unusable is listed, not raised."""
+    t1w = _find_t1w(settings, label)
+    runs, absent = _collect_bold(settings, label, t1w)
+    diffusion, lacking = collect_diffusion(settings, label, t1w)
+    is_needed = any(run.preprocessed is None for run in runs) or (diffusion and not diffusion.is_preprocessed)
+    return ParticipantInputs(label, runs, t1w if is_needed else [], [*absent, *lacking], diffusion)
+
+
+def _collect_bold(settings: Settings, label: str, t1w: list[Path]) -> tuple[list[BoldRun], list[Absence]]:
     if 'functional' in settings.skip:
-        reason = f'sub-{label}: BOLD is left out by --skip functional, and nothing else is analysed yet.'
-        return ParticipantInputs(label, [], [], [Absence('bold', reason)])
+        return [], [Absence('bold', f'sub-{label}: BOLD is left out by --skip functional.')]
     runs: list[BoldRun] = []
     absent: list[Absence] = []
     seen: list[Path] = []
@@ -169,16 +166,15 @@ def collect(settings: Settings, label: str) -> ParticipantInputs:
         except (MissingInputError, DataError) as error:
             absent.append(Absence('bold', str(error), error.exit_code))
 
-    t1w = [] if settings.derivatives else _find_t1w(settings, label)
     for dataset in (Dataset(*named) for named in settings.derivatives):
         for files in _by_run(_find_bold(settings, dataset.root, label, desc='preproc')):
             add(partial(_preprocessed_run, dataset, files, settings), files)
     if not settings.derivatives:
         for bold in _find_bold(settings, settings.bids_dir, label, desc=None):
             add(partial(_raw_run, settings, bold, t1w), [bold])
-    absent += _tasks_not_seen(settings, label, {entities_of(path).get('task', '') for path in seen})
-    absent.append(Absence('dwi', 'diffusion images are not analysed by this version'))
-    return ParticipantInputs(label, runs, [] if settings.derivatives or not runs else t1w, absent)
+    return runs, absent + _tasks_not_seen(
+        settings, label, {entities_of(path).get('task', '') for path in seen}
+    )
 
 
 def _tasks_not_seen(settings: Settings, label: str, seen: set[str]) -> list[Absence]:

@@ -14,7 +14,7 @@ from .engine import Failure
 from .files import remove_drafts, replace_json
 from .inputs import ParticipantInputs, collect_all
 from .manifest import is_current, write_manifest
-from .plan import of_participant
+from .plan import of_participant, region_files
 from .settings import Settings, check_writable
 
 LIBRARIES = (
@@ -46,14 +46,14 @@ def run_participants(settings: Settings) -> int:
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
     failures = [failure for person in found for failure in _unusable(person)]
-    pending = [p for p in found if p.runs and not _is_done(settings, p)]
+    pending = [p for p in found if not p.is_empty and not _is_done(settings, p)]
     if settings.reports_only:
         pending = []
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     if pending:
         failures += _run(settings, pending, run_id)
     for person in found:
-        own = [f for f in failures if f.label == person.label]
+        own = [f for f in failures if f.concerns(person.label)]
         if person in pending or own:
             _write_record(settings, person, own, run_id)
     failed = {failure.label for failure in failures}
@@ -65,17 +65,15 @@ def run_participants(settings: Settings) -> int:
 
 def _unusable(person: ParticipantInputs) -> list[Failure]:
     """Return what is there but unusable; what is absent counts only when nothing remains to run."""
-    codes = [
-        (a.reason, a.exit_code or (None if person.runs else 66))
-        for a in person.absent
-        if a.modality == 'bold'
-    ]
+    codes = [(a.reason, a.exit_code or (66 if person.is_empty else None)) for a in person.absent]
     return [Failure(person.label, 'inputs', reason, code) for reason, code in codes if code]
 
 
 def _print_plan(found: list[ParticipantInputs]) -> None:
     for person in found:
-        for path in (*person.t1w, *(run.bold for run in person.runs)):
+        sessions = person.diffusion.sessions if person.diffusion else []
+        scans = [scan.dwi for session in sessions for scan in session.scans]
+        for path in (*person.t1w, *(run.bold for run in person.runs), *scans):
             print(f'sub-{person.label}: {path}')
         for absence in person.absent:
             print(f'sub-{person.label}: no {absence.modality}: {absence.reason}')
@@ -90,10 +88,7 @@ def _is_done(settings: Settings, person: ParticipantInputs) -> bool:
 
 def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:
     """Return the files whose change makes results out of date: inputs, and images that name regions."""
-    from pipelines.interfaces.atlas import file_of
-
-    named = (file_of(choice) for choice in (settings.functional.nac, settings.functional.mpfc))
-    return [*person.files(), *(found[0].absolute() for found in named if found)]
+    return [*person.files(), *region_files(settings)]
 
 
 def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> list[Failure]:
@@ -143,9 +138,9 @@ def _write_record(
     }
     folder = settings.output_dir / f'sub-{person.label}' / 'log' / run_id
     replace_json(record, folder / 'run.json')
-    crashes = engine.crash_folder(settings, run_id)
-    for crash in crashes.glob(f'crash-*sub_{person.label}_wf*') if crashes.is_dir() else []:
-        shutil.copyfile(crash, folder / crash.name)
+    for failure in failures:
+        if failure.crash:
+            shutil.copyfile(failure.crash, folder / failure.crash.name)
     if not failures:
         outputs = [plan.path for plan in of_participant(settings, person) if plan.path.is_file()]
         write_manifest(settings.output_dir, person.label, settings.parameters(), files, outputs)
@@ -162,9 +157,10 @@ def _report(settings: Settings, labels: list[str]) -> None:
 def _print_flags(settings: Settings, person: ParticipantInputs) -> None:
     """Say which runs carry flags; the report says what they mean."""
     for planned in of_participant(settings, person):
-        if planned.row.output == 'qc' and planned.path.is_file():
-            flags = json.loads(planned.path.read_text())['Flags']
-            name = planned.path.name.split('_desc-')[0]
+        facts = planned.path.with_suffix('.json')
+        if planned.row.output in ('qc', 'scalarstats') and facts.is_file():
+            flags = json.loads(facts.read_text())['Flags']
+            name = planned.path.name.split('_desc-')[0].removesuffix('_scalarstats.tsv')
             if flags:
                 print(f'clbpe: warning: {name} is flagged: {", ".join(flags)}', file=sys.stderr)
 

@@ -1,6 +1,6 @@
 """Which files a participant will have: the rows of the table that apply, and their paths."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,19 @@ from .derivatives import (
     atlas_label,
     derivative_name,
 )
+from .diffusion_derivatives import (
+    DIFFUSION,
+    DIFFUSION_COREGISTRATION,
+    DIFFUSION_FIGURES,
+    DIFFUSION_MOTION,
+    DIFFUSION_NORMALIZATION,
+    DIFFUSION_RAW,
+    DIFFUSION_T1W,
+    TCK,
+    TRACT,
+    TRACT_FIGURES,
+)
+from .diffusion_inputs import Diffusion, DwiSession
 from .inputs import RAW_RESOLUTION, Anatomy, BoldRun, ParticipantInputs
 from .query import entities_of
 from .settings import Settings
@@ -33,6 +46,14 @@ class Planned(NamedTuple):
     path: Path
 
 
+def region_files(settings: Settings) -> list[Path]:
+    """Return the images that name regions."""
+    from pipelines.interfaces.atlas import file_of
+
+    named = (file_of(choice) for choice in (settings.functional.nac, settings.functional.mpfc))
+    return [found[0].absolute() for found in named if found]
+
+
 def of_participant(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
     """Yield every file of a participant."""
     if person.t1w:
@@ -41,6 +62,11 @@ def of_participant(settings: Settings, person: ParticipantInputs) -> Iterator[Pl
         yield of_shown_anatomy(settings, anatomy)
     for run in person.runs:
         yield from of_run(settings, run)
+    if person.diffusion:
+        for session in person.diffusion.sessions:
+            yield from of_session(settings, person.diffusion, session)
+        for entities, _ in tracts_of(settings, person.label, person.diffusion):
+            yield from of_tract(settings, person.diffusion, entities)
 
 
 def of_anatomy(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
@@ -79,4 +105,41 @@ def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
     for stage, rows in stages.items():
         for row in rows:
             name = derivative_name(run.entities, row, space=run.space, res=run.res, atlas=atlas)
+            yield Planned(stage, row, settings.output_dir / name)
+
+
+def of_session(settings: Settings, found: Diffusion, session: DwiSession) -> Iterator[Planned]:
+    """Yield the files of the diffusion scans of one session."""
+    has_t1w = found.space != 'individual'
+    rows = [*DIFFUSION, *(() if found.is_preprocessed else DIFFUSION_RAW)]
+    rows += DIFFUSION_T1W if has_t1w and not found.is_preprocessed else ()
+    figures = [*DIFFUSION_FIGURES, DIFFUSION_COREGISTRATION if has_t1w else DIFFUSION_NORMALIZATION]
+    figures += [] if found.is_preprocessed else [DIFFUSION_MOTION]
+    yield from _diffusion(settings, found, session.entities, {'dwi': rows, 'dwi_figures': figures})
+
+
+def tracts_of(
+    settings: Settings, label: str, found: Diffusion
+) -> list[tuple[dict[str, str], list[DwiSession]]]:
+    """Return entities and sessions of every tract: one for all, or one each with ``--tract independent``."""
+    if settings.diffusion.tract == 'independent':
+        return [(session.entities, [session]) for session in found.sessions]
+    return [({'sub': label}, found.sessions)]
+
+
+def of_tract(settings: Settings, found: Diffusion, entities: dict[str, str]) -> Iterator[Planned]:
+    """Yield the files of one tract."""
+    rows = [*TRACT, *(TCK if settings.diffusion.write_tck else ())]
+    yield from _diffusion(settings, found, entities, {'tract': rows, 'tract_figures': TRACT_FIGURES})
+
+
+def _diffusion(
+    settings: Settings,
+    found: Diffusion,
+    entities: Mapping[str, str],
+    stages: Mapping[str, Iterable[Derivative]],
+) -> Iterator[Planned]:
+    for stage, rows in stages.items():
+        for row in rows:
+            name = derivative_name(entities, row, space=found.space, res=None)
             yield Planned(stage, row, settings.output_dir / name)

@@ -97,18 +97,32 @@ def sidecar(path: Path, root: Path) -> dict[str, Any]:
         A JSON that applies cannot be read; names it.
 
     """
+    found: dict[str, Any] = {}
+    for candidate in inherited(path, root, '.json'):
+        found |= _read_json(candidate)
+    return found
+
+
+def inherited(path: Path, root: Path, extension: str) -> list[Path]:
+    """Return the files of another extension that apply to a file, the nearest one last.
+
+    Notes
+    -----
+    BIDS' inheritance principle: same suffix, in the folder of the file or above, no entity that the
+    file has not; the more entities, the nearer.
+
+    """
     suffix = path.name.split('.')[0].rpartition('_')[2]
     wanted = entities_of(path).items()
-    found: dict[str, Any] = {}
     inside = path.parent.relative_to(root)
+    found: list[Path] = []
     for folder in [root, *(root / part for part in reversed([inside, *inside.parents][:-1]))]:
         candidates = [
             c
-            for c in folder.glob(f'*{suffix}.json')
+            for c in folder.glob(f'*{suffix}{extension}')
             if c.name.split('.')[0].rpartition('_')[2] == suffix and entities_of(c).items() <= wanted
         ]
-        for candidate in sorted(candidates, key=lambda c: len(entities_of(c))):
-            found |= _read_json(candidate)
+        found += sorted(candidates, key=lambda c: len(entities_of(c)))
     return found
 
 

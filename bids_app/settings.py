@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DatasetError, OutputError, ParameterError
-from pipelines.params import FunctionalParams, describe
+from pipelines.params import DiffusionParams, FunctionalParams, describe
 
 LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Settings:
     verbosity: int = 0
     command: str = ''
     functional: FunctionalParams = field(default_factory=FunctionalParams)
+    diffusion: DiffusionParams = field(default_factory=DiffusionParams)
 
     def __post_init__(self) -> None:
         """Refuse run numbers and filters that no dataset could answer.
@@ -69,6 +70,7 @@ class Settings:
         """Return what decides the numbers in the outputs, as plain JSON values."""
         return {
             **dict(describe(self.functional)),
+            **dict(describe(self.diffusion)),
             'random_seed': self.random_seed,
             'sloppy': self.sloppy,
             'bids_filters': self.bids_filters,

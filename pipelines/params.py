@@ -18,6 +18,7 @@ SPACES: tuple[str, ...] = get_args(Space)
 """Template spaces, the preferred one first."""
 
 Ignorable = Literal['slicetiming', 'fieldmaps', 'sdc']
+TractOf = Literal['person', 'independent']
 
 MIN_DEGREES_OF_FREEDOM = 20
 """Below this many residual degrees of freedom a run is refused (METHODS, section 2)."""
@@ -119,3 +120,23 @@ class FunctionalParams(Parameters):
             raise ParameterError(
                 f'--high-pass {self.high_pass} Hz is not below --low-pass {self.low_pass} Hz'
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionParams(Parameters):
+    """Diffusion: corrections, tracking and the tract that is measured."""
+
+    n_streamlines: int = option(1000, 'streamlines wanted per direction and hemisphere', low=50)
+    max_seeds: int = option(500_000, 'seeds to spend at most per direction and hemisphere', low=1000)
+    step_size: float = option(0.5, 'step of a streamline', unit='mm', low=0.1, high=5)
+    max_angle: float = option(30.0, 'angle between two steps', unit='degrees', low=5, high=90)
+    max_length: float = option(100.0, 'length of a streamline', unit='mm', low=20, high=500)
+    tract: TractOf = option('person', 'one tract for all sessions of a person, or one per session')
+    write_tck: bool = option(False, 'write the streamlines for MRtrix as well')
+    unringing: bool = option(False, 'remove Gibbs ringing (scans with full k-space only)')
+    use_syn_sdc: bool = option(
+        False, 'without a reverse phase-encoded scan, undistort by registration to the T1w image'
+    )
+    fallback_total_readout_time: float | None = option(
+        None, 'readout time of scans whose sidecar has none', unit='s', low=0, high=1
+    )

@@ -79,17 +79,17 @@ def make_regions(
     segmentation = Segmentation(aseg, aparcaseg, anat2std_xfm)
     choices = {'NAc': nac, 'mPFC': mpfc}
     drawn = {n: region_pair(n, choice, space, positions, segmentation) for n, choice in choices.items()}
-    stack = _stack(drawn, choices, bold_mask)
+    stack = stack_regions(drawn, choices, bold_mask)
     volumes, transform = template_volumes(space, positions)
     saved = {
         name: save_volume(volume.astype(np.uint8), grid, out_dir / f'{name}.nii.gz')
         for name, volume in {
             'regions': np.moveaxis(stack, 0, -1),
-            'regions_dseg': _labels(stack),
+            'regions_dseg': label_image(stack),
             **volumes,
         }.items()
     }
-    table = save_table(_table(stack, grid, drawn, choices), out_dir / 'regions.tsv')
+    table = save_table(region_table(stack, grid, drawn, choices), out_dir / 'regions.tsv')
     transforms = {f'{name}Transform': pair.transform for name, pair in drawn.items()}
     sources = {'Space': space, **choices, **transforms, 'GreyMatterTransform': transform}
     return Regions(**saved, regions_table=table, sources=sources)
@@ -134,7 +134,7 @@ def from_template(path: Path, source: str, target: str, positions: np.ndarray) -
     return values.reshape(positions.shape[:3]), provenance
 
 
-def _stack(drawn: dict[str, Drawn], choices: dict[str, str], bold_mask: Path) -> np.ndarray:
+def stack_regions(drawn: dict[str, Drawn], choices: dict[str, str], bold_mask: Path) -> np.ndarray:
     """Return (6, X, Y, Z) masks in the order of the labels."""
     stack = np.stack([m for pair in drawn.values() for m in (*pair.masks, pair.masks.any(axis=0))])
     for label, volume in zip(LABELS, stack):
@@ -144,7 +144,7 @@ def _stack(drawn: dict[str, Drawn], choices: dict[str, str], bold_mask: Path) ->
     return stack
 
 
-def _labels(stack: np.ndarray) -> np.ndarray:
+def label_image(stack: np.ndarray) -> np.ndarray:
     """Return (X, Y, Z) the index of the one-sided region in the table of each voxel, 0 elsewhere."""
     labels = np.zeros(stack.shape[1:], np.uint8)
     for index, (name, volume) in enumerate(zip(LABELS, stack), 1):
@@ -153,9 +153,10 @@ def _labels(stack: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _table(
+def region_table(
     stack: np.ndarray, grid: nb.Nifti1Image, drawn: dict[str, Drawn], choices: dict[str, str]
 ) -> pd.DataFrame:
+    """Return a row per region: label, source, transform, volume in mm^3 and centre in RAS mm."""
     voxel = float(abs(np.linalg.det(grid.affine[:3, :3])))
     rows = []
     for number, (label, volume) in enumerate(zip(LABELS, stack), 1):

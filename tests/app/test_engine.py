@@ -85,3 +85,15 @@ pipelines.errors.DegreesOfFreedomError: bold.nii.gz: 10 degrees of freedom remai
     assert known.message == 'bold.nii.gz: 10 degrees of freedom remain'
     assert other.exit_code == 1
     assert read_crashes(tmp_path / 'absent') == []
+
+
+def test_part_of_a_map_node_is_told_by_its_folder(tmp_path):
+    """Nipype names such a part without its workflow: its participant would not be known to have failed."""
+    (tmp_path / 'crash-1.txt').write_text(
+        'Node: _track0\nWorking directory: /w/clbpe_wf/sub_02_wf/tract_0_wf/tract_wf/track/mapflow/_track0\n'
+        'Traceback (most recent call last):\n\tKeyError: 1\n'
+    )
+    (failure,) = read_crashes(tmp_path)
+    assert (failure.label, failure.node) == ('02', 'clbpe_wf.sub_02_wf.tract_0_wf.tract_wf.track._track0')
+    assert failure.concerns('02')
+    assert not failure.concerns('01')

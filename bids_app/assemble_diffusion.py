@@ -1,0 +1,220 @@
+"""Connect the diffusion workflows of one participant: every session, then the tract that they share."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from nipype.interfaces.utility import Merge
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from pipelines.interfaces.dwi_preprocessed import AdoptGrid
+from pipelines.interfaces.dwi_space import MakeGrid, voxel_of
+from pipelines.workflows.diffusion import init_dwi_preprocessed_wf, init_dwi_session_wf
+from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
+from pipelines.workflows.figures import init_diffusion_figures_wf, init_tract_figures_wf
+from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
+
+from .derivatives import ANATOMY, derivative_name
+from .diffusion_derivatives import DIFFUSION
+from .diffusion_inputs import DwiSession
+from .inputs import ParticipantInputs
+from .plan import of_session, of_tract, region_files, tracts_of
+from .settings import Settings
+from .sinks import pass_on, pick, save_all
+
+_SHOWN = ('dwiref', 'dwi_mask', 'fa', 'evec')
+_ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
+_DRAWN = ('probsegs', 'regions_dseg', 'scalarstats', 'profile', 'threshold')
+
+
+def add_diffusion(
+    workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any
+) -> None:
+    """Add everything that diffusion gives to the workflow of a participant.
+
+    Parameters
+    ----------
+    workflow
+        Of the participant.
+    settings, person
+        What is asked for, and what there is.
+    anatomy
+        Workflow of the T1w images; None without, or when QSIPrep made the anatomy.
+
+    """
+    found = person.diffusion
+    assert found
+    sessions = [session_workflow(settings, person, session) for session in found.sessions]
+    workflow.add_nodes(sessions)
+    grid = _grid(workflow, settings, person, anatomy, sessions)
+    for session, own in zip(found.sessions, sessions):
+        inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
+        workflow.connect([(grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')])])
+        if anatomy:
+            number = person.t1w_of(session.entities)
+            workflow.connect([(anatomy, own, [
+                *((f'anatomical_wf.outputnode.{f}', f'{inner}.inputnode.{f}') for f in _ON_ANATOMY[:2]),
+                (('anatomical_wf.outputnode.t1w2ref_xfms', pick, number), f'{inner}.inputnode.session_xfm'),
+                *((f'anatomical_wf.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in _ON_ANATOMY),
+            ])])  # fmt: skip
+    for number, (entities, members) in enumerate(tracts_of(settings, person.label, found)):
+        tract = tract_workflow(settings, person, entities, members, number)
+        chosen = [sessions[found.sessions.index(member)] for member in members]
+        _connect_tract(workflow, tract, chosen, is_preprocessed=found.is_preprocessed)
+        workflow.connect([(grid[0], tract, [(grid[1], 'tract_wf.inputnode.person_mask')])])
+        if anatomy:
+            tissue = (f't1w_{name}' for name in TISSUE)
+            workflow.connect([(anatomy, tract, [
+                ('anatomical_wf.outputnode.std2anat_xfm', 'tract_wf.inputnode.std2anat_xfm'),
+                ('anatomical_wf.outputnode.t1w_preproc', 'tract_figures_wf.inputnode.background'),
+                *((f'anatomical_wf.outputnode.{f}', f'tract_wf.inputnode.{t}') for f, t in zip(tissue, TISSUE)),
+            ])])  # fmt: skip
+
+
+def session_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
+    """Return the workflow of the diffusion scans of one session, to derivatives and figures."""
+    found = person.diffusion
+    assert found
+    workflow = LiterateWorkflow(name=f'dwi_{_word(session.entities)}_wf')
+    has_t1w = found.space != 'individual'
+    figures = init_diffusion_figures_wf(
+        has_t1w=has_t1w, space=found.template, has_motion=not found.is_preprocessed
+    )
+    if found.is_preprocessed:
+        scan = session.scans[0]
+        maps = init_dwi_preprocessed_wf(
+            dwi=str(scan.dwi), bval=str(scan.bval), bvec=str(scan.bvec), dwi_mask=str(scan.mask)
+        )
+        for field in _ON_ANATOMY:
+            setattr(figures.inputs.inputnode, field, str(getattr(found.anatomy, field)))
+    else:
+        maps = _raw_session(workflow, settings, session, has_t1w=has_t1w)
+    pass_on(workflow, maps, figures, [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])])
+    planned = of_session(settings, found, session)
+    stages = {'dwi': maps, 'dwi_figures': figures}
+    save_all(workflow, stages, planned, {'Sources': session.uris()}, _space(person))
+    return workflow
+
+
+def _raw_session(
+    workflow: LiterateWorkflow, settings: Settings, session: DwiSession, *, has_t1w: bool
+) -> LiterateWorkflow:
+    scans = [
+        ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction, s.readout_time) for s in session.scans
+    ]
+    options: dict[str, Any] = {
+        'scans': scans, 'params': settings.diffusion, 'sloppy': settings.sloppy,
+        'random_seed': settings.seed_of(session.scans[0].dwi.name),
+    }  # fmt: skip
+    is_corrected = not {'sdc', 'fieldmaps'} & set(settings.functional.ignore)
+    prepared = init_dwi_scans_wf(has_correction=is_corrected, **options)
+    maps = init_dwi_session_wf(has_t1w=has_t1w, **options)
+    pass_on(workflow, prepared, maps, [*SCANS, *(['reference'] if has_t1w else [])])
+    return maps
+
+
+def tract_workflow(
+    settings: Settings,
+    person: ParticipantInputs,
+    entities: dict[str, str],
+    members: list[DwiSession],
+    number: int,
+) -> LiterateWorkflow:
+    """Return the workflow of one tract, to derivatives and figures."""
+    found = person.diffusion
+    assert found
+    workflow = LiterateWorkflow(name=f'tract_{number}_wf')
+    params, anatomy = settings.functional, found.anatomy
+    tract = init_tract_wf(
+        params=settings.diffusion,
+        regions=(params.nac, params.mpfc),
+        region_files=[str(path) for path in region_files(settings)],
+        space=found.template,
+        sessions=[member.label for member in members],
+        has_t1w=found.space != 'individual',
+        has_tissue=anatomy.has_tissue if anatomy else found.space != 'individual',
+        sloppy=settings.sloppy,
+        random_seed=settings.seed_of('_'.join([*entities.values(), 'tract'])),
+    )
+    figures = init_tract_figures_wf()
+    pass_on(workflow, tract, figures, _DRAWN)
+    if anatomy:
+        figures.inputs.inputnode.background = str(anatomy.t1w_preproc)
+        for field in ('std2anat_xfm', *(TISSUE if anatomy.has_tissue else ())):
+            setattr(tract.inputs.inputnode, field, str(getattr(anatomy, field)))
+    sidecar = {'Sources': [uri for member in members for uri in member.uris()]}
+    planned = of_tract(settings, found, entities)
+    save_all(workflow, {'tract': tract, 'tract_figures': figures}, planned, sidecar, _space(person))
+    return workflow
+
+
+def _connect_tract(
+    workflow: LiterateWorkflow,
+    tract: LiterateWorkflow,
+    sessions: list[LiterateWorkflow],
+    *,
+    is_preprocessed: bool,
+) -> None:
+    """Give the maps of its sessions to a tract; without T1w each shows the tract's normalisation."""
+    inner = 'dwi_preprocessed_wf' if is_preprocessed else 'dwi_session_wf'
+    for number, own in enumerate(sessions):
+        fields = [(f'{inner}.outputnode.{f}', f'tract_wf.session_{number}.{f}') for f in SESSION]
+        workflow.connect([(own, tract, fields)])
+    if tract.get_node('tract_wf').get_node('normalize'):
+        workflow.connect(
+            [(sessions[0], tract, [(f'{inner}.outputnode.fa', 'tract_figures_wf.inputnode.background')])]
+        )
+        for own in sessions:
+            workflow.connect(
+                [(tract, own, [('tract_wf.outputnode.fa_std', 'diffusion_figures_wf.inputnode.fa_std')])]
+            )
+
+
+def _grid(
+    workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any,
+    sessions: list[LiterateWorkflow],
+) -> tuple[Any, str]:  # fmt: skip
+    """Return what gives the person's grid: a node or workflow, and the name of the output."""
+    found = person.diffusion
+    assert found
+    if found.is_preprocessed:
+        node = pe.Node(AdoptGrid(dwi_mask=str(found.sessions[0].scans[0].mask)), name='dwi_grid', mem_gb=0.5)
+        return node, 'person_mask'
+    voxels = [voxel_of(scan.dwi) for session in found.sessions for scan in session.scans]
+    if anatomy:
+        node = pe.Node(MakeGrid(voxel=max(voxels)), name='dwi_grid', mem_gb=1.0)
+        workflow.connect([(anatomy, node, [('anatomical_wf.outputnode.t1w_mask', 't1w_mask')])])
+        return node, 'person_mask'
+    half_way = init_half_way_wf(
+        n_sessions=len(sessions), voxel=max(voxels), sloppy=settings.sloppy,
+        random_seed=settings.seed_of(f'sub-{person.label}_dwi'),
+    )  # fmt: skip
+    for output, field in (('reference', 'references'), ('reference_mask', 'reference_masks')):
+        merge = pe.Node(Merge(len(sessions)), name=f'dwi_{field}', run_without_submitting=True)
+        workflow.connect([
+            *((own, merge, [(f'dwi_scans_wf.outputnode.{output}', f'in{n}')]) for n, own in enumerate(sessions, 1)),
+            (merge, half_way, [('out', f'inputnode.{field}')]),
+        ])  # fmt: skip
+    for number, own in enumerate(sessions):
+        xfm = ('outputnode.person2dwi_xfms', pick, number)
+        workflow.connect([(half_way, own, [(xfm, 'dwi_session_wf.inputnode.person2dwi_xfm')])])
+    return half_way, 'outputnode.person_mask'
+
+
+def _space(person: ParticipantInputs) -> dict[str, str]:
+    """Return what the sidecar of a file in the person's space says of it."""
+    found = person.diffusion
+    assert found
+    if found.anatomy:
+        return {'SpatialReference': found.sessions[0].dataset.uri(found.anatomy.t1w_preproc)}
+    if person.t1w:
+        reference = derivative_name(person.anatomy(), ANATOMY[0], space='', res=None)
+    else:
+        reference = derivative_name(found.sessions[0].entities, DIFFUSION[0], space=found.space, res=None)
+    return {'SpatialReference': f'bids::{reference}'}
+
+
+def _word(entities: dict[str, str]) -> str:
+    """Return the entities of a session as part of a workflow's name."""
+    words: Iterable[str] = (f'{key}_{value}' for key, value in entities.items() if key != 'sub')
+    return '_'.join(words).replace('+', '') or 'all'

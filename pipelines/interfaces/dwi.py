@@ -1,0 +1,224 @@
+"""Preprocess the diffusion scans of one session: noise, motion, distortion, one resampling."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from ..numerics import dwi as scans
+from ..numerics.gradients import Gradients, find_shells, rotate
+from ..numerics.motion import framewise_displacement, head_centre, motion_parameters
+from ..numerics.register import bias_correct
+from ..numerics.resample import apply_linear, grid_points, sample
+from ._anatomy import naming
+from ._diffusion import inside, load_table, read_series, read_table, write_table
+from ._interface import interface
+from ._series import load_image, save_volume, write_series
+from .design import save_table
+from .transforms import read_field, read_linear
+
+_MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
+
+
+class _Prepared(NamedTuple):
+    series: Path
+    gradients: Path
+    motion: Path
+    b0: Path
+    mask: Path
+
+
+class _Resampled(NamedTuple):
+    dwi: Path
+    gradients: Path
+    dwiref: Path
+    dwi_mask: Path
+    confounds: Path
+    facts: dict[str, Any]
+
+
+def prepare_scan(
+    dwi: Path,
+    bval: Path,
+    bvec: Path,
+    random_seed: int,
+    unringing: bool = False,
+    sloppy: bool = False,
+    *,
+    out_dir: Path,
+) -> _Prepared:
+    """Check, denoise and realign one scan on its own grid.
+
+    Parameters
+    ----------
+    dwi, bval, bvec
+        Scan and gradient table in FSL's convention.
+    random_seed
+        Of registrations, not 0.
+    unringing
+        Remove Gibbs ringing.
+    sloppy
+        Coarse realignment, no denoising.
+    out_dir
+        Folder of the results.
+
+    Returns
+    -------
+    _Prepared
+        Float32 series, gradients in RAS, motion (T, 4, 4), mean b = 0 image and brain mask.
+
+    Raises
+    ------
+    DataError
+        The table or the image cannot be used.
+
+    """
+    table, (data, affine) = read_table(dwi, bval, bvec), read_series(dwi)
+    with naming(dwi):
+        mask = scans.find_mask(data)
+        data = data if sloppy else scans.denoise(data, mask)
+        data = scans.unring(data) if unringing else data
+        matrices = scans.estimate_motion(data, table, affine, mask, rng_seed=random_seed, sloppy=sloppy)
+    np.save(out_dir / 'motion.npy', matrices)
+    volumes = (data[..., number] for number in range(data.shape[3]))
+    return _Prepared(
+        write_series(out_dir / 'series.nii', volumes, data.shape, affine, 1.0),
+        write_table(out_dir / 'gradients.npz', table),
+        out_dir / 'motion.npy',
+        save_volume(out_dir / 'b0.nii', scans.average_b0(data, table, affine, matrices), affine),
+        save_volume(out_dir / 'mask.nii', mask.astype(np.uint8), affine),
+    )
+
+
+PrepareScan = interface(prepare_scan)
+
+
+def resample_scans(
+    series: list[Path],
+    gradients: list[Path],
+    motion: list[Path],
+    scan_xfms: list[Path],
+    displacements: list[Path],
+    person2dwi_xfm: Path,
+    person_mask: Path,
+    *,
+    out_dir: Path,
+) -> _Resampled:
+    """Bring all volumes of a session to the person's grid through one interpolation.
+
+    Parameters
+    ----------
+    series, gradients, motion
+        Of every scan, see :func:`prepare_scan`.
+    scan_xfms
+        Points of the session's reference to points of the reference of every scan.
+    displacements
+        Field of every scan on the grid of the session's reference: undistorted to distorted points;
+        empty when none is known.
+    person2dwi_xfm
+        Points of the person's space to points of the session's reference.
+    person_mask
+        Brain on the person's grid.
+    out_dir
+        Folder of the results.
+
+    Returns
+    -------
+    _Resampled
+        Series, its gradients turned along, mean b = 0 image, mask, motion table, facts.
+
+    Raises
+    ------
+    DataError
+        If the scan does not overlap with the brain.
+
+    Notes
+    -----
+    A volume at the person's point x is read at M(R(C x) + d(C x)) with coregistration C, scan R,
+    distortion d and motion M, times 1 + the derivative of d along itself where signal was piled up.
+
+    """
+    like = load_image(person_mask)
+    shape, affine = like.shape, np.asarray(like.affine, dtype=float)
+    points, coregistration = grid_points(shape, affine), read_linear(person2dwi_xfm)
+    volumes: list[np.ndarray] = []
+    tables, moved = [], []
+    for number, path in enumerate(series):
+        image, table, matrices = load_image(path), load_table(gradients[number]), np.load(motion[number])
+        to_scan = read_linear(scan_xfms[number])
+        at, gain = _distorted(points, coregistration, to_scan, displacements[number : number + 1])
+        for t, matrix in enumerate(matrices):
+            values = sample(np.asarray(image.dataobj[..., t]), image.affine, apply_linear(matrix, at), 3)
+            volumes.append(np.clip(values * gain, 0, None).reshape(shape))
+        tables.append(table._replace(bvecs=rotate(table.bvecs, matrices @ to_scan @ coregistration)))
+        moved.append(matrices)
+    table = Gradients(*(np.concatenate(columns) for columns in zip(*tables)))
+    motions = _motion_table(moved, table, head_centre(np.asarray(like.dataobj), affine))
+    return _finish(volumes, table, motions, affine, inside(person_mask), out_dir)
+
+
+ResampleScans = interface(resample_scans)
+
+
+def _distorted(
+    points: np.ndarray, coregistration: np.ndarray, to_scan: np.ndarray, displacement: list[Path]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points (N, 3) of a scan that show the person's points, and the gain (N,) there."""
+    reference = apply_linear(coregistration, points)
+    at = apply_linear(to_scan, reference)
+    if not displacement:
+        return at, np.ones(len(points), np.float32)
+    field, grid = read_field(displacement[0])
+    shift = sample(field, grid, reference)
+    # the field lies along one axis of the array: its derivative along itself is its divergence
+    to_voxel = np.linalg.inv(grid[:3, :3])
+    in_voxels = field @ to_voxel.T
+    gain = 1 + sum(np.gradient(in_voxels[..., axis], axis=axis) for axis in range(3))
+    return at + shift @ to_scan[:3, :3].T, np.clip(sample(gain, grid, reference), 0, None)
+
+
+def _motion_table(moved: list[np.ndarray], table: Gradients, centre: np.ndarray) -> pd.DataFrame:
+    parameters = [motion_parameters(matrices, centre) for matrices in moved]
+    frame = pd.DataFrame(np.concatenate(parameters), columns=list(_MOTION))
+    # no displacement is known from one scan to the next
+    frame['framewise_displacement'] = np.concatenate([framewise_displacement(p) for p in parameters])
+    frame['b_value'] = table.bvals
+    return frame
+
+
+def _finish(
+    volumes: list[np.ndarray], table: Gradients, motions: pd.DataFrame, affine: np.ndarray, mask: np.ndarray,
+    out_dir: Path,
+) -> _Resampled:  # fmt: skip
+    chosen = np.flatnonzero(table.is_b0) if table.is_b0.any() else np.arange(len(volumes))
+    b0 = np.mean([volumes[t] for t in chosen], axis=0).astype(np.float32)
+    mask = scans.has_signal(b0, mask)
+    if not mask.any():
+        raise DataError('the diffusion scan does not overlap with the brain. Check their orientation.')
+    _, bias = bias_correct(b0, affine, mask)
+    shape = (*mask.shape, len(volumes))
+    dwi = write_series(out_dir / 'dwi.nii', (v / bias for v in volumes), shape, affine, 1.0)
+    facts = {
+        **describe_table(table),
+        'MeanFD': round(float(np.nanmean(motions['framewise_displacement'])), 3),
+    }
+    return _Resampled(
+        dwi,
+        write_table(out_dir / 'gradients.npz', table),
+        save_volume(out_dir / 'dwiref.nii.gz', b0 / bias, affine),
+        save_volume(out_dir / 'dwi_mask.nii.gz', mask.astype(np.uint8), affine),
+        save_table(motions, out_dir / 'confounds.tsv'),
+        facts,
+    )
+
+
+def describe_table(table: Gradients) -> dict[str, Any]:
+    """Return what sidecars say of a gradient table."""
+    return {
+        'NumberOfVolumes': len(table.bvals),
+        'NumberOfB0': int(table.is_b0.sum()),
+        'NumberOfDirections': table.directions(~table.is_b0),
+        'BValues': [round(b) for b, _ in find_shells(table.bvals)],
+    }

@@ -1,0 +1,203 @@
+"""Where the diffusion scans of a session lie to each other and to the T1w image, and how they are distorted."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..numerics.coregister import coregister as find_rigid
+from ..numerics.register import bias_correct, register_rigid
+from ..numerics.resample import resample
+from ..numerics.susceptibility import displacement_mm, estimate_pair_field, unwarp
+from ._anatomy import load
+from ._diffusion import inside
+from ._interface import interface
+from ._series import save_volume
+from .transforms import read_linear, write_field, write_linear
+
+NO_CORRECTION = 'none'
+_PAIR = 'displacement along the phase-encoding axis from scans of opposite phase encoding'
+_SYN = 'registration to the T1w image along the phase-encoding axis'
+_ROUNDS = 2
+
+
+class _Combined(NamedTuple):
+    reference: Path
+    reference_mask: Path
+    scan_xfms: list[Path]
+    displacements: list[Path]
+    correction: str
+
+
+class _Coregistered(NamedTuple):
+    person2dwi_xfm: Path
+    displacements: list[Path]
+    correction: str
+
+
+def combine_scans(
+    b0s: list[Path],
+    masks: list[Path],
+    directions: list[str],
+    readout_times: list[float],
+    random_seed: int,
+    sloppy: bool = False,
+    *,
+    out_dir: Path,
+) -> _Combined:
+    """Find the distortion of a session from scans of opposite phase encoding, and how its scans lie.
+
+    Parameters
+    ----------
+    b0s, masks
+        Mean b = 0 image and brain of every scan; the first is the reference.
+    directions
+        ``PhaseEncodingDirection`` of each (``j``, ``j-`` ...), empty if unknown.
+    readout_times
+        ``TotalReadoutTime`` of each, s; 0 if unknown.
+    random_seed
+        Of registrations, not 0.
+    sloppy
+        Coarse.
+    out_dir
+        Folder of the results.
+
+    Returns
+    -------
+    _Combined
+        Undistorted reference, its mask, points of it to points of every scan, displacement of every
+        scan on its grid (none without a pair), and what was done.
+
+    """
+    images = [load(path) for path in b0s]
+    (first, affine), mask = images[0], inside(masks[0])
+    options: dict[str, Any] = {'rng_seed': random_seed, 'sloppy': sloppy}
+    opposite = [n for n, d in enumerate(directions) if d and _polarity(d) != _polarity(directions[0])
+                and d[0] == directions[0][:1]]  # fmt: skip
+    xfms: dict[int, np.ndarray] = {0: np.eye(4)}
+    reference, fields, correction = first, [], NO_CORRECTION
+    if opposite:
+        partner = opposite[0]
+        u, xfms[partner], reference = _from_pair(images[0], images[partner], mask, directions[0], options)
+        fields = [_displacement(u, affine, directions, readout_times, n) for n in range(len(b0s))]
+        correction = _PAIR
+    for number, (values, grid) in enumerate(images):
+        # scans of one polarity are distorted alike: they are compared as they are
+        like = opposite[0] if number in opposite else 0
+        if number not in xfms:
+            at = register_rigid(*images[like], values, grid, initial=np.eye(4), **options)
+            xfms[number] = at @ xfms[like]
+    return _Combined(
+        save_volume(out_dir / 'reference.nii', reference.astype(np.float32), affine),
+        save_volume(out_dir / 'reference_mask.nii', mask.astype(np.uint8), affine),
+        [write_linear(out_dir / f'scan_{n}.txt', xfms[n]) for n in range(len(b0s))],
+        [write_field(out_dir / f'displacement_{n}.nii.gz', f, affine) for n, f in enumerate(fields)],
+        correction,
+    )
+
+
+CombineScans = interface(combine_scans)
+
+
+def _polarity(direction: str) -> int:
+    return -1 if direction.endswith('-') else 1
+
+
+def _displacement(
+    u: np.ndarray, affine: np.ndarray, directions: list[str], readout_times: list[float], number: int
+) -> np.ndarray:
+    """Return the displacement (X, Y, Z, 3) mm of one scan; ``u`` is that of the first one."""
+    if not directions[number]:
+        return np.zeros((*u.shape, 3), np.float32)
+    known = readout_times[number] > 0 and readout_times[0] > 0
+    ratio = readout_times[number] / readout_times[0] if known else 1.0
+    sign = _polarity(directions[number]) * _polarity(directions[0])
+    return displacement_mm(u * np.float32(sign * ratio), affine, 'ijk'.index(directions[number][0]))
+
+
+def _from_pair(
+    one: tuple[np.ndarray, np.ndarray],
+    other: tuple[np.ndarray, np.ndarray],
+    mask: np.ndarray,
+    direction: str,
+    options: dict[str, Any],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return displacement in voxels of ``one``, points of it to points of ``other``, and ``one`` undistorted.
+
+    The head may have moved in between: displacement and rigid transform are found in turn.
+    """
+    (first, affine), axis = one, 'ijk'.index(direction[0])
+    matrix = np.eye(4)
+    for _ in range(_ROUNDS):
+        second = resample(*other, first.shape, affine, linear=matrix, order=3)
+        u = estimate_pair_field(first, second, affine, axis=axis, sloppy=options['sloppy'])
+        undone = [unwarp(image, u, axis, sign) for image, sign in ((first, 1), (second, -1))]
+        step = register_rigid(
+            undone[0], affine, undone[1], affine, fixed_mask=mask.astype(np.float32), metric='GC',
+            initial=np.eye(4), **options,
+        )  # fmt: skip
+        matrix = matrix @ step
+    return u, matrix, np.clip(undone[0], 0, None)
+
+
+def coregister_scans(
+    reference: Path,
+    t1w_preproc: Path,
+    t1w_mask: Path,
+    session_xfm: Path,
+    directions: list[str],
+    readout_times: list[float],
+    displacements: list[Path],
+    correction: str,
+    random_seed: int,
+    use_syn: bool = False,
+    sloppy: bool = False,
+    *,
+    out_dir: Path,
+) -> _Coregistered:
+    """Find the rigid transform from the T1w image to the reference, and its distortion if asked to.
+
+    Parameters
+    ----------
+    reference
+        Mean b = 0 image of the session.
+    t1w_preproc, t1w_mask
+        T1w image and its brain mask.
+    session_xfm
+        Points of that image to points of the scanner during the session.
+    directions, readout_times, displacements, correction
+        Of :func:`combine_scans`.
+    random_seed
+        Of registrations, not 0.
+    use_syn
+        Without a pair, register the reference to the T1w image along the phase-encoding axis.
+    sloppy
+        Coarse.
+    out_dir
+        Folder of the results.
+
+    """
+    (values, affine), head, brain = load(reference), load(t1w_preproc), inside(t1w_mask)
+    options: dict[str, Any] = {'rng_seed': random_seed, 'sloppy': sloppy}
+    starts = [read_linear(session_xfm), None]
+
+    def find(image: np.ndarray) -> np.ndarray:
+        even, _ = bias_correct(image, affine, iterations=(20, 20))
+        return find_rigid(head, brain, (even, affine), starts=starts, **options)
+
+    matrix = find(values)
+    if use_syn and directions[0] and not displacements:
+        back = np.linalg.inv(matrix)
+        anatomy = resample(*head, values.shape, affine, linear=back)
+        inner = resample(brain.astype(np.float32), head[1], values.shape, affine, linear=back) > 0.5
+        axis = 'ijk'.index(directions[0][0])
+        u = register_along_axis(anatomy, inner, values, affine, axis=axis, **options)
+        fields = [_displacement(u, affine, directions, readout_times, n) for n in range(len(directions))]
+        displacements = [
+            write_field(out_dir / f'displacement_{n}.nii.gz', f, affine) for n, f in enumerate(fields)
+        ]
+        correction, matrix = _SYN, find(np.clip(unwarp(values, u, axis, 1), 0, None))
+    return _Coregistered(write_linear(out_dir / 'person2dwi.txt', matrix), displacements, correction)
+
+
+CoregisterScans = interface(coregister_scans)

@@ -1,0 +1,85 @@
+"""Tensor maps of one session, and what its sidecars say."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ..numerics.gradients import best_convention, find_shells
+from ..numerics.tensor import fit_tensor, tensor_volumes
+from ._diffusion import MAP_NAMES, inside, load_table, signals_in, spread
+from ._interface import interface
+from ._series import load_image, save_volume
+
+_HIGH_MOTION = 2.0  # mm from volume to volume: eddy currents alone shift volumes by about one
+_FLIPPED = 1.1  # the coherence of another convention exceeds that of the table by this factor
+
+
+class _Session(NamedTuple):
+    metadata: dict[str, Any]
+
+
+class _Maps(NamedTuple):
+    fa: Path
+    md: Path
+    ad: Path
+    rd: Path
+    evec: Path
+    facts: dict[str, Any]
+
+
+def model_tensor(dwi: Path, gradients: Path, dwi_mask: Path, *, out_dir: Path) -> _Maps:
+    """Fit a tensor to every voxel of the brain.
+
+    Parameters
+    ----------
+    dwi, gradients
+        Uncompressed series on a grid along RAS and its table.
+    dwi_mask
+        Brain.
+    out_dir
+        Folder of the results.
+
+    Returns
+    -------
+    _Maps
+        Anisotropy (0 to 1), diffusivities (mm^2/s), principal direction (RAS), facts.
+
+    """
+    mask, table = inside(dwi_mask), load_table(gradients)
+    affine = load_image(dwi_mask).affine
+    tensor = fit_tensor(signals_in(dwi, mask), table)
+    paths = {
+        name: save_volume(out_dir / f'{name}.nii.gz', spread(getattr(tensor, name), mask), affine)
+        for name in (*MAP_NAMES, 'evec')
+    }
+    core = ndimage.binary_erosion(mask, iterations=3)
+    found, ratio = best_convention(spread(tensor.evec, mask), np.where(core, spread(tensor.fa, mask), 0))
+    flags = ['flipped_bvecs'] if found != 'none' and ratio > _FLIPPED else []
+    used = tensor_volumes(table) & ~table.is_b0
+    facts = {'TensorBValues': [round(b) for b, _ in find_shells(table.bvals[used])], 'Flags': flags}
+    return _Maps(**paths, facts={**facts, 'BestConvention': found})
+
+
+ModelTensor = interface(model_tensor)
+
+
+def summarize_session(scan: dict[str, Any], maps: dict[str, Any], correction: str) -> _Session:
+    """Collect what sidecars and report say of the diffusion scans of a session.
+
+    Parameters
+    ----------
+    scan, maps
+        Facts of resampling and tensor.
+    correction
+        Of susceptibility distortion, ``none`` without one.
+
+    """
+    flags = [*maps['Flags']]
+    flags += ['no_sdc'] if correction == 'none' else []
+    flags += ['high_motion'] if scan.get('MeanFD', 0) > _HIGH_MOTION else []
+    return _Session({**scan, **maps, 'SusceptibilityDistortionCorrection': correction, 'Flags': flags})
+
+
+SummarizeSession = interface(summarize_session)

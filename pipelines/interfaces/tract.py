@@ -1,0 +1,162 @@
+"""Find the NAc-mPFC tract of a person: fibre orientations, then streamlines."""
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ..numerics.fod import count_angles, estimate_response, fit_fod, response_voxels
+from ..numerics.gradients import harmonic_order
+from ..numerics.resample import voxel_sizes
+from ..numerics.tensor import Tensor
+from ..numerics.tracking import Domain, track
+from ._anatomy import load, naming
+from ._diffusion import SIDES, inside, load_table, signals_in, spread
+from ._interface import interface
+
+_MARGIN_MM = 20.0  # around both regions: as far as the tract may bend
+
+
+class _Oriented(NamedTuple):
+    fod: Path
+    facts: dict[str, Any]
+
+
+class _Tracked(NamedTuple):
+    streamlines: Path
+    counts: dict[str, Any]
+
+
+def fit_orientations(
+    dwi: Path, gradients: Path, dwi_mask: Path, fa: Path, md: Path, evec: Path, domain: Path, *, out_dir: Path
+) -> _Oriented:
+    """Fit fibre orientations of one session around the regions.
+
+    Parameters
+    ----------
+    dwi, gradients, dwi_mask
+        Series on the person's grid, its table, its brain.
+    fa, md, evec
+        Of the tensor.
+    domain
+        Of :func:`map_domain`.
+    out_dir
+        Folder of the result.
+
+    Raises
+    ------
+    DataError
+        Too few directions, or too low a b-value; says how many or how low.
+
+    """
+    mask, table, where = inside(dwi_mask), load_table(gradients), np.load(domain)
+    signals = signals_in(dwi, mask)
+    with naming(dwi):
+        angles = count_angles(table)
+        order = harmonic_order(angles)
+        tensor = Tensor(load(fa)[0][mask], load(md)[0][mask], mask, mask, load(evec)[0][mask])
+        core = ndimage.binary_erosion(mask, iterations=2)[mask]
+        voxels = response_voxels(tensor, core, where['white'][mask])
+        response = estimate_response(signals, table, tensor.evec, voxels, order)
+    near = _around(where['regions'].any(axis=0), where['affine']) & mask
+    fod = fit_fod(signals[near[mask]], table, response)
+    np.savez(out_dir / 'fod.npz', near=near, fod=fod)
+    several = len(response.shells) > 1
+    return _Oriented(
+        out_dir / 'fod.npz',
+        {
+            'FodModel': 'MSMT-CSD' if several else 'CSD',
+            'HarmonicOrder': order,
+            'NumberOfAngles': angles,
+            'ResponseFunction': {
+                'BValues': response.shells.tolist(),
+                'ZonalCoefficients': response.white.round(3).tolist(),
+            },
+            'Flags': ['low_lmax'] if order < 6 else [],
+        },
+    )
+
+
+FitOrientations = interface(fit_orientations)
+
+
+def _around(regions: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    margin = np.ceil(_MARGIN_MM / voxel_sizes(affine)).astype(int)
+    found = np.argwhere(regions)
+    low, high = np.maximum(found.min(axis=0) - margin, 0), found.max(axis=0) + margin + 1
+    near = np.zeros(regions.shape, bool)
+    near[tuple(slice(a, b) for a, b in zip(low, high))] = True
+    return near
+
+
+def track_tract(
+    fods: list[Path],
+    domain: Path,
+    side: Literal['L', 'R'],
+    start: Literal['NAc', 'mPFC'],
+    n_streamlines: int,
+    max_seeds: int,
+    step_size: float,
+    max_angle: float,
+    max_length: float,
+    random_seed: int,
+    *,
+    out_dir: Path,
+) -> _Tracked:
+    """Track one direction of one hemisphere in the mean of the sessions' orientations.
+
+    Parameters
+    ----------
+    fods
+        Orientations of every session on one grid.
+    domain
+        Of :func:`map_domain`.
+    side, start
+        Hemisphere, and the region where seeds are placed.
+    n_streamlines, max_seeds, step_size, max_angle, max_length
+        See :func:`~pipelines.numerics.tracking.track`.
+    random_seed
+        Of seeds and directions.
+    out_dir
+        Folder of the result.
+
+    Returns
+    -------
+    _Tracked
+        Streamlines, all from NAc to mPFC, and how many seeds they took.
+
+    """
+    where, number = np.load(domain), SIDES.index(side)
+    pair = [where['regions'][number], where['regions'][2 + number]]
+    first, second = pair if start == 'NAc' else pair[::-1]
+    tracked = track(
+        mean_orientations(fods), where['affine'],
+        Domain(first, second, where['ends'], where['barred'][number]),
+        n_streamlines=n_streamlines, max_seeds=max_seeds, step_size=step_size, max_angle=max_angle,
+        max_length=max_length, rng=np.random.default_rng([random_seed, number, start == 'NAc']),
+    )  # fmt: skip
+    lines = tracked.streamlines if start == 'NAc' else [line[::-1] for line in tracked.streamlines]
+    np.savez(
+        out_dir / 'streamlines.npz', points=np.concatenate([np.empty((0, 3)), *lines]).astype(np.float32),
+        sizes=[len(line) for line in lines],
+    )  # fmt: skip
+    return _Tracked(out_dir / 'streamlines.npz', {'Seeds': tracked.n_seeds, 'Accepted': len(lines)})
+
+
+TrackTract = interface(track_tract)
+
+
+def mean_orientations(fods: list[Path]) -> np.ndarray:
+    """Return the mean (X, Y, Z, C) of orientations on one grid, to the order that all sessions have."""
+    total = None
+    for path in fods:
+        with np.load(path) as stored:
+            volume = spread(stored['fod'], stored['near'])
+        if total is None:
+            total = volume
+        else:
+            count = min(total.shape[3], volume.shape[3])
+            total = total[..., :count] + volume[..., :count]
+    assert total is not None
+    return np.asarray(total / len(fods))

@@ -1,0 +1,162 @@
+"""The diffusion tensor of every voxel by weighted least squares."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from dipy.core.gradients import GradientTable, gradient_table
+from dipy.reconst.dti import TensorModel, fractional_anisotropy
+from numpy.typing import NDArray
+
+from .gradients import B0_LIMIT, Gradients, find_shells
+
+Array = NDArray[Any]
+
+_TENSOR_LIMIT = 1600.0  # s/mm^2: above, diffusion in tissue is not Gaussian
+_MIN_DIRECTIONS = 6
+_CHUNK = 50_000  # voxels at a time: bounds the memory of the weights
+_MAX_DIFFUSIVITY = 4e-3  # mm^2/s, well above free water at 37 degrees C
+
+
+class Tensor(NamedTuple):
+    """What the tensor says of N voxels.
+
+    Attributes
+    ----------
+    fa
+        (N,) fractional anisotropy, 0 to 1.
+    md, ad, rd
+        (N,) mean, axial and radial diffusivity, mm^2/s.
+    evec
+        (N, 3) principal direction, unit vector in RAS.
+
+    """
+
+    fa: Array
+    md: Array
+    ad: Array
+    rd: Array
+    evec: Array
+
+
+def dipy_table(table: Gradients) -> GradientTable:
+    """Return DIPY's object of a gradient table."""
+    return gradient_table(
+        np.asarray(table.bvals), bvecs=np.asarray(table.bvecs), b0_threshold=B0_LIMIT, atol=0.1
+    )
+
+
+def tensor_volumes(table: Gradients) -> Array:
+    """Return which volumes (T,) the tensor is fitted to.
+
+    Notes
+    -----
+    All shells up to b = 1,600 s/mm^2 that together have six directions; else the lowest one that
+    has: a stronger weighting biases the tensor by the kurtosis of tissue.
+
+    Examples
+    --------
+    >>> bvecs = np.vstack([np.zeros(3), np.eye(3), (np.ones((3, 3)) - 2 * np.eye(3)) / 3**0.5] * 2)
+    >>> bvals = np.array([0, *[1000] * 6, 0, *[3000] * 6])
+    >>> int(tensor_volumes(Gradients(bvals, bvecs, bvecs)).sum())
+    8
+
+    """
+    chosen = np.asarray(table.is_b0) | (np.asarray(table.bvals) <= _TENSOR_LIMIT)
+    if table.directions(chosen) >= _MIN_DIRECTIONS:
+        return chosen
+    for _, rows in find_shells(table.bvals):
+        if table.directions(rows) >= _MIN_DIRECTIONS:
+            return np.asarray(table.is_b0 | rows)
+    return np.ones(len(table.bvals), dtype=bool)
+
+
+def fit_tensor(signals: Array, table: Gradients) -> Tensor:
+    r"""Fit a tensor to every voxel.
+
+    Parameters
+    ----------
+    signals
+        (N, T) intensities; those that are not positive count as the smallest positive one.
+    table
+        Weighting of the T volumes.
+
+    Returns
+    -------
+    Tensor
+        Anisotropy, diffusivities and principal directions.
+
+    Notes
+    -----
+    Weighted least squares on :math:`\ln S = \ln S_0 - b\, g^T D g`, with the squared signal of an
+    unweighted fit as weights [1]_ (DIPY's ``WLS``); eigenvalues are kept within 0 and 4e-3 mm^2/s.
+
+    References
+    ----------
+    .. [1] Chung S, Lu Y, Henry RG. Comparison of bootstrap approaches for estimation of
+       uncertainties of DTI parameters. Neuroimage 2006;33:531-41.
+
+    """
+    used = tensor_volumes(table)
+    subset = dipy_table(table.subset(used))
+    positive = signals[signals > 0]
+    floor = float(positive.min()) if positive.size else 1.0
+    model = TensorModel(subset, fit_method='WLS', min_signal=floor)
+    parts = [_fit(model, signals[start : start + _CHUNK, used]) for start in range(0, len(signals), _CHUNK)]
+    return Tensor(*(np.concatenate(part) for part in zip(*parts))) if parts else _none()
+
+
+def _fit(model: TensorModel, signals: Array) -> Tensor:
+    found = model.fit(signals)
+    evals = np.clip(found.evals, 0, _MAX_DIFFUSIVITY)
+    fa = np.clip(np.nan_to_num(fractional_anisotropy(evals)), 0, 1)
+    return Tensor(
+        fa.astype(np.float32),
+        evals.mean(axis=-1).astype(np.float32),
+        evals[..., 0].astype(np.float32),
+        evals[..., 1:].mean(axis=-1).astype(np.float32),
+        found.evecs[..., 0].astype(np.float32),
+    )
+
+
+def _none() -> Tensor:
+    empty = np.empty(0, np.float32)
+    return Tensor(empty, empty, empty, empty, np.empty((0, 3), np.float32))
+
+
+def predict_signals(signals: Array, table: Gradients) -> Array:
+    """Return the signal (N, T) that a tensor per shell gives for every volume.
+
+    Parameters
+    ----------
+    signals
+        (N, T) intensities.
+    table
+        Weighting of the volumes.
+
+    Notes
+    -----
+    What all directions of a shell agree on, with the contrast of the one: the target when a volume
+    is realigned.  Each shell is fitted together with the unweighted volumes; one with fewer than
+    six directions is predicted by its mean.
+
+    """
+    predicted = np.empty(signals.shape, np.float32)
+    is_b0 = np.asarray(table.is_b0)
+    reference = signals[:, is_b0].mean(axis=1) if is_b0.any() else signals.mean(axis=1)
+    predicted[:, is_b0] = reference[:, None]
+    for b, rows in find_shells(table.bvals):
+        if table.directions(rows) < _MIN_DIRECTIONS:
+            predicted[:, rows] = signals[:, rows].mean(axis=1, keepdims=True)
+            continue
+        design = _quadratic(table.bvecs[rows]) * -b
+        floor = max(float(reference.max()) * 1e-4, 1e-6)
+        logs = np.log(np.maximum(signals[:, rows], floor)) - np.log(np.maximum(reference, floor))[:, None]
+        tensor = np.linalg.lstsq(design, logs.T, rcond=None)[0]
+        predicted[:, rows] = reference[:, None] * np.exp(np.clip(design @ tensor, -20, 0.5)).T
+    return predicted
+
+
+def _quadratic(bvecs: Array) -> Array:
+    """Return (T, 6) factors of Dxx Dyy Dzz Dxy Dxz Dyz in g' D g."""
+    x, y, z = np.asarray(bvecs).T
+    return np.column_stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z])

@@ -1,0 +1,173 @@
+"""Diffusion of one session: scans as acquired, or as QSIPrep made them, to maps in the person's space."""
+
+from pathlib import Path
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from ..interfaces.dwi import ResampleScans
+from ..interfaces.dwi_distortion import CoregisterScans
+from ..interfaces.dwi_maps import ModelTensor, SummarizeSession
+from ..interfaces.dwi_preprocessed import ReadPreprocessed
+from ..interfaces.images import series_gb
+from ..params import DiffusionParams
+from .dwi_scans import SCANS, ScanFiles
+
+MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd', 'evec', 'metadata')
+"""What every session gives, in the person's space."""
+
+
+def init_dwi_session_wf(
+    *,
+    scans: list[ScanFiles],
+    params: DiffusionParams,
+    has_t1w: bool,
+    sloppy: bool = False,
+    random_seed: int,
+    name: str = 'dwi_session_wf',
+) -> LiterateWorkflow:
+    """Bring the prepared scans of a session to the person's grid and fit a tensor.
+
+    Parameters
+    ----------
+    scans
+        Of one session.
+    params
+        ``use_syn_sdc`` is used.
+    has_t1w
+        The person's space is that of a T1w image, which the reference is registered to here.
+    sloppy
+        Coarse, for tests.
+    random_seed
+        Of registrations, not 0.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    series, gradients, motion, scan_xfms, displacements, correction
+        Of :func:`~pipelines.workflows.dwi_scans.init_dwi_scans_wf`.
+    person_mask
+        Brain on the person's grid.
+    reference, t1w_preproc, t1w_mask, session_xfm
+        With T1w: b = 0 image, anatomy, and points of the anatomy to those of the session's T1w image.
+    person2dwi_xfm
+        Without: points of the person to points of the session's reference.
+
+    Outputs
+    -------
+    dwi, gradients, dwiref, dwi_mask
+        Series on the person's grid, its table, mean b = 0 image, brain.
+    fa, md, ad, rd, evec
+        Of the tensor.
+    confounds, person2dwi_xfm, metadata
+        Motion, coregistration, facts for sidecars.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = _describe_session(has_t1w)
+    anatomy = ('reference', 't1w_preproc', 't1w_mask', 'session_xfm') if has_t1w else ('person2dwi_xfm',)
+    inputnode = pe.Node(IdentityInterface(fields=[*SCANS, 'person_mask', *anatomy]), name='inputnode')
+    outputs = [*MAPS, 'confounds', 'person2dwi_xfm']
+    outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
+    size = sum(series_gb(Path(scan.dwi)) for scan in scans)
+    resample = pe.Node(ResampleScans(), name='resample', mem_gb=0.5 + 4 * size)
+    direct = [f for f in SCANS if f not in ('displacements', 'correction')]
+    workflow.connect([(inputnode, resample, [(f, f) for f in (*direct, 'person_mask')])])
+    source = inputnode
+    if has_t1w:
+        source = pe.Node(
+            CoregisterScans(
+                directions=[scan.direction for scan in scans],
+                readout_times=[scan.readout_time for scan in scans],
+                use_syn=params.use_syn_sdc,
+                random_seed=random_seed,
+                sloppy=sloppy,
+            ),
+            name='coregister',
+            mem_gb=2.0,
+        )
+        workflow.connect([(inputnode, source, [(f, f) for f in (*anatomy, 'displacements', 'correction')])])
+    summarize = _add_tensor(workflow, resample, outputnode)
+    workflow.connect([
+        (source, resample, [(f, f) for f in ('person2dwi_xfm', 'displacements')]),
+        (source, summarize, [('correction', 'correction')]),
+        (source, outputnode, [('person2dwi_xfm', 'person2dwi_xfm')]),
+        (resample, outputnode, [('confounds', 'confounds')]),
+    ])  # fmt: skip
+    return workflow
+
+
+def init_dwi_preprocessed_wf(
+    *, dwi: str, bval: str, bvec: str, dwi_mask: str, name: str = 'dwi_preprocessed_wf'
+) -> LiterateWorkflow:
+    """Read one session that QSIPrep preprocessed and fit a tensor.
+
+    Parameters
+    ----------
+    dwi, bval, bvec, dwi_mask
+        Series, table and brain.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    person_mask
+        Brain on the person's grid.
+
+    Outputs
+    -------
+    dwi, gradients, dwiref, dwi_mask, fa, md, ad, rd, evec, metadata
+        As those of :func:`init_dwi_session_wf`.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = (
+        'Diffusion series were taken as *QSIPrep* had preprocessed them [@cieslak2021]. ' + _describe_tensor()
+    )
+    inputnode = pe.Node(IdentityInterface(fields=['person_mask']), name='inputnode')
+    outputnode = pe.Node(IdentityInterface(fields=list(MAPS)), name='outputnode')
+    read = pe.Node(
+        ReadPreprocessed(dwi=dwi, bval=bval, bvec=bvec, dwi_mask=dwi_mask),
+        name='read',
+        mem_gb=0.5 + 4 * series_gb(Path(dwi)),
+    )
+    workflow.connect(inputnode, 'person_mask', read, 'person_mask')
+    _add_tensor(workflow, read, outputnode).inputs.correction = 'as QSIPrep did'
+    return workflow
+
+
+def _add_tensor(workflow: LiterateWorkflow, source: pe.Node, outputnode: pe.Node) -> pe.Node:
+    """Fit a tensor to what ``source`` gives; return the node that collects the facts."""
+    tensor = pe.Node(ModelTensor(), name='tensor', mem_gb=2.0)
+    summarize = pe.Node(SummarizeSession(), name='summarize', run_without_submitting=True)
+    workflow.connect([
+        (source, tensor, [(f, f) for f in ('dwi', 'gradients', 'dwi_mask')]),
+        (source, summarize, [('facts', 'scan')]),
+        (tensor, summarize, [('facts', 'maps')]),
+        (source, outputnode, [(f, f) for f in MAPS[:4]]),
+        (tensor, outputnode, [(f, f) for f in MAPS[4:9]]),
+        (summarize, outputnode, [('metadata', 'metadata')]),
+    ])  # fmt: skip
+    return summarize
+
+
+def _describe_session(has_t1w: bool) -> str:
+    place = (
+        'The b = 0 reference was registered to the T1w image by ANTs (six degrees of freedom). '
+        if has_t1w
+        else ''
+    )
+    return (
+        f'{place}All volumes were resampled to the space of the person through one cubic interpolation of motion, '
+        'distortion and coregistration, and corrected for intensity non-uniformity with N4 [@tustison2010]. '
+        + _describe_tensor()
+    )
+
+
+def _describe_tensor() -> str:
+    return (
+        'A tensor was fitted by weighted least squares [@chung2006] to shells up to b = 1,600 s/mm^2, or to the '
+        'lowest one, for fractional anisotropy and diffusivities. '
+    )

@@ -1,0 +1,182 @@
+"""The NAc-mPFC tract of one person, tracked in the sessions together, measured in each."""
+
+from nipype.interfaces.utility import IdentityInterface, Merge
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from ..interfaces.dwi_space import NormalizeAnisotropy
+from ..interfaces.tract import FitOrientations, TrackTract
+from ..interfaces.tract_domain import MapDomain
+from ..interfaces.tract_values import MeasureTract
+from ..params import DiffusionParams
+from .diffusion import MAPS
+
+SESSION = tuple(field for field in MAPS if field != 'dwiref')
+"""What the tract needs of every session."""
+
+TISSUE = ('probseg_gm', 'probseg_wm', 'probseg_csf')
+_FROM = (('L', 'NAc'), ('L', 'mPFC'), ('R', 'NAc'), ('R', 'mPFC'))
+_OUTPUTS = (
+    *('streamlines', 'tck', 'probsegs', 'scalarstats', 'profile', 'threshold', 'metadata'),
+    *('regions_dseg', 'regions_table', 'fa_std'),
+)
+
+
+def init_tract_wf(
+    *,
+    params: DiffusionParams,
+    regions: tuple[str, str],
+    region_files: list[str],
+    space: str,
+    sessions: list[str],
+    has_t1w: bool,
+    has_tissue: bool,
+    sloppy: bool = False,
+    random_seed: int,
+    name: str = 'tract_wf',
+) -> LiterateWorkflow:
+    """Find the tract and measure the maps of every session along it.
+
+    Parameters
+    ----------
+    params
+        Tracking.
+    regions
+        Choice of NAc and of mPFC.
+    region_files
+        Images that the choices name.
+    space
+        Template of the regions.
+    sessions
+        Labels of the sessions, ``n/a`` for none; each has an inputnode ``session_<n>``.
+    has_t1w
+        Normalisation is that of a T1w image; else of the anisotropy.
+    has_tissue
+        Tissue is that of a segmentation; else told by the anisotropy.
+    sloppy
+        Coarse and few streamlines, for tests.
+    random_seed
+        Of seeds and registrations, not 0.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    person_mask
+        Brain on the person's grid.
+    std2anat_xfm, probseg_gm, probseg_wm, probseg_csf
+        Points of the person to points of the template, and tissue; if there are.
+
+    Outputs
+    -------
+    streamlines, tck, probsegs
+        Of the left and of the right tract.
+    scalarstats, profile, threshold
+        Tables.
+    regions_dseg, regions_table
+        Regions on the person's grid.
+    fa_std
+        Without T1w: anisotropy on the template's grid.
+    metadata
+        Facts for sidecars.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = _describe(params, has_tissue, len(sessions))
+    anatomy = [*(['std2anat_xfm'] if has_t1w else []), *(TISSUE if has_tissue else [])]
+    inputnode = pe.Node(IdentityInterface(fields=['person_mask', *anatomy]), name='inputnode')
+    outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
+    merged = {
+        field: pe.Node(Merge(len(sessions)), name=f'all_{field}', run_without_submitting=True)
+        for field in SESSION
+    }
+    for number in range(len(sessions)):
+        session = pe.Node(IdentityInterface(fields=list(SESSION)), name=f'session_{number}')
+        workflow.connect([(session, node, [(field, f'in{number + 1}')]) for field, node in merged.items()])
+    nodes = _nodes(params, regions, region_files, space, sessions, random_seed)
+    source = inputnode
+    if not has_t1w:
+        source = pe.Node(
+            NormalizeAnisotropy(space=space, random_seed=random_seed, sloppy=sloppy),
+            name='normalize',
+            mem_gb=1.5,
+        )
+        workflow.connect([
+            (inputnode, source, [('person_mask', 'person_mask')]),
+            (merged['fa'], source, [('out', 'fas')]),
+            (source, outputnode, [('fa_std', 'fa_std')]),
+        ])  # fmt: skip
+    if has_tissue:
+        workflow.connect([(inputnode, nodes['domain'], [(f, f) for f in TISSUE])])
+    oriented = ('dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec')
+    about = pe.Node(Merge(3), name='about', run_without_submitting=True)
+    workflow.connect([
+        (source, nodes['domain'], [('std2anat_xfm', 'std2anat_xfm')]),
+        (inputnode, nodes['domain'], [('person_mask', 'person_mask')]),
+        *((merged[f], nodes['domain'], [('out', f'{f}s')]) for f in ('fa', 'dwi_mask')),
+        *((merged[f], nodes['orient'], [('out', f)]) for f in oriented),
+        *((merged[f], nodes['measure'], [('out', f)]) for f in ('fa', 'md', 'ad', 'rd')),
+        *((nodes['domain'], nodes[n], [('domain', 'domain')]) for n in ('orient', 'track', 'measure')),
+        (nodes['orient'], nodes['track'], [('fod', 'fods')]),
+        (nodes['track'], nodes['measure'], [(f, f) for f in ('streamlines', 'counts')]),
+        (merged['metadata'], about, [('out', 'in1')]),
+        (nodes['orient'], about, [('facts', 'in2')]),
+        (nodes['domain'], about, [('facts', 'in3')]),
+        (about, nodes['measure'], [('out', 'about')]),
+        (nodes['domain'], outputnode, [(f, f) for f in ('regions_dseg', 'regions_table')]),
+        (nodes['measure'], outputnode, [(f, f) for f in _OUTPUTS[:7]]),
+    ])  # fmt: skip
+    return workflow
+
+
+def _nodes(
+    params: DiffusionParams, regions: tuple[str, str], region_files: list[str], space: str, sessions: list[str],
+    random_seed: int,
+) -> dict[str, pe.Node]:  # fmt: skip
+    track = pe.MapNode(
+        TrackTract(
+            n_streamlines=params.n_streamlines,
+            max_seeds=params.max_seeds,
+            step_size=params.step_size,
+            max_angle=params.max_angle,
+            max_length=params.max_length,
+            random_seed=random_seed,
+        ),
+        ['side', 'start'],
+        name='track',
+        mem_gb=1.5,
+    )
+    track.inputs.side, track.inputs.start = [list(column) for column in zip(*_FROM)]
+    return {
+        'domain': pe.Node(
+            MapDomain(space=space, nac=regions[0], mpfc=regions[1], files=region_files),
+            name='domain',
+            mem_gb=2.0,
+        ),
+        'orient': pe.MapNode(
+            FitOrientations(), ['dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec'], name='orient', mem_gb=2.0
+        ),
+        'track': track,
+        'measure': pe.Node(
+            MeasureTract(sessions=sessions, n_streamlines=params.n_streamlines), name='measure', mem_gb=1.0
+        ),
+    }
+
+
+def _describe(params: DiffusionParams, has_tissue: bool, n_sessions: int) -> str:
+    tissue = (
+        'ended in grey matter, and were rejected in fluid [@smith2012]'
+        if has_tissue
+        else 'ended where the anisotropy is below 0.15'
+    )
+    together = ' of the mean over the sessions, one tract per person,' if n_sessions > 1 else ''
+    return f"""\
+Fibre orientation distributions{together} were found by constrained spherical deconvolution \
+[@tournier2007], of several tissues where there are several shells [@jeurissen2014], with the response \
+measured in the most anisotropic white matter. Probabilistic streamlines of DIPY (step {params.step_size:g} mm, \
+angle {params.max_angle:g} degrees, length up to {params.max_length:g} mm) {tissue}. They were started in the \
+nucleus accumbens and in the medial prefrontal cortex of each hemisphere until {params.n_streamlines:,} per \
+direction had reached the other region or {params.max_seeds:,} seeds were spent; outliers beyond four standard \
+deviations of the core or of length were removed in up to five rounds [@yeatman2012]. The tract's fractional \
+anisotropy is the mean over white-matter voxels outside the regions, weighted by the share of streamlines that \
+visit each, mean of both directions; profiles have 100 nodes."""
