@@ -144,12 +144,12 @@ def _raw_scan(settings: Settings, path: Path) -> DwiScan:
 
 
 def _with_table(path: Path, root: Path) -> DwiScan:
-    tables = []
-    for extension in ('.bval', '.bvec'):
-        found = inherited(path, root, extension)
-        tables.append(found[-1] if found else path.with_name(path.name.split('.')[0] + extension))
-    read_table(path, *tables)  # a table that cannot be used is reported before anything runs
-    return DwiScan(path, *tables)
+    bval, bvec = (
+        [path.with_name(path.name.split('.')[0] + extension), *inherited(path, root, extension)][-1]
+        for extension in ('.bval', '.bvec')
+    )
+    read_table(path, bval, bvec)  # a table that cannot be used is reported before anything runs
+    return DwiScan(path, bval, bvec)
 
 
 def _preprocessed(

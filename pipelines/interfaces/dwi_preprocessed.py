@@ -47,7 +47,7 @@ def adopt_grid(dwi_mask: Path, *, out_dir: Path) -> _Grid:
     mask, affine = np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float)
     if not np.allclose(affine[:3, :3], np.diag(voxel_sizes(affine)), atol=1e-4):
         shape, grid = box_around(
-            apply_linear(affine, np.argwhere(mask > 0.5)), float(voxel_sizes(affine).min())
+            apply_linear(affine, np.argwhere(mask > 0.5).astype(float)), float(voxel_sizes(affine).min())
         )
         mask, affine = resample(mask, affine, shape, grid), grid
     return _Grid(save_volume(out_dir / 'person_mask.nii', (mask > 0.5).astype(np.uint8), affine))
@@ -91,7 +91,7 @@ def read_preprocessed(
     if not mask.any():
         raise DataError(f'{dwi_mask} is empty on the grid of the first session. Run QSIPrep again.')
     chosen = np.flatnonzero(table.is_b0) if table.is_b0.any() else np.arange(data.shape[3])
-    reference = np.mean([at(number) for number in chosen], axis=0).astype(np.float32)
+    reference = np.mean([at(int(number)) for number in chosen], axis=0).astype(np.float32)
     series = (at(number) for number in range(data.shape[3]))
     return _Read(
         write_series(out_dir / 'dwi.nii', series, (*shape, data.shape[3]), grid, 1.0),

@@ -34,7 +34,7 @@ class _HalfWay(NamedTuple):
 class _Normalized(NamedTuple):
     std2anat_xfm: Path
     fa_std: Path
-    quality: dict[str, Any]
+    normalization: dict[str, Any]
 
 
 def make_grid(t1w_mask: Path, voxel: float, *, out_dir: Path) -> _Grid:
@@ -52,7 +52,7 @@ def make_grid(t1w_mask: Path, voxel: float, *, out_dir: Path) -> _Grid:
     """
     mask, affine = load(t1w_mask)
     fine = coarsen(mask, affine, voxel)
-    shape, grid = box_around(apply_linear(affine, np.argwhere(mask > 0.5)), voxel)
+    shape, grid = box_around(apply_linear(affine, np.argwhere(mask > 0.5).astype(float)), voxel)
     return _Grid(_save_mask(out_dir, resample(*fine, shape, grid), grid))
 
 
@@ -102,16 +102,14 @@ def find_half_way(
 
     """
     images, masks = [load(path) for path in references], [load(path) for path in reference_masks]
-    matrices = [np.eye(4)]
-    for image in images[1:]:
-        matrices.append(
-            register_rigid(
-                *images[0], *image, fixed_mask=masks[0][0], metric='GC', rng_seed=random_seed, sloppy=sloppy
-            )
-        )
+    options: dict[str, Any] = {'metric': 'GC', 'rng_seed': random_seed, 'sloppy': sloppy}
+    others = [register_rigid(*images[0], *image, fixed_mask=masks[0][0], **options) for image in images[1:]]
+    matrices = [np.eye(4), *others]
     to_session = half_way(matrices)
     mask, affine = masks[0]
-    points = apply_linear(np.linalg.inv(to_session[0]), apply_linear(affine, np.argwhere(mask > 0.5)))
+    points = apply_linear(
+        np.linalg.inv(to_session[0]), apply_linear(affine, np.argwhere(mask > 0.5).astype(float))
+    )
     shape, grid = box_around(points, voxel)
     xfms = [write_linear(out_dir / f'person2dwi_{n}.txt', m) for n, m in enumerate(to_session)]
     return _HalfWay(
@@ -145,7 +143,7 @@ def normalize_anisotropy(
     Returns
     -------
     _Normalized
-        Points of the person to points of the template, anisotropy on the template's 2 mm grid, quality.
+        Points of the person to points of the template, anisotropy on the template's 2 mm grid, facts.
 
     Notes
     -----
@@ -163,13 +161,18 @@ def normalize_anisotropy(
     warp = register_nonlinear(white, grid, mean, affine, rng_seed=random_seed, **effort)
     std = sample(mean, affine, apply_field(warp.forward_field, warp.forward_affine, grid_points(shape, grid)))
     std = std.reshape(shape)
-    both = 2 * np.sum((std > _WHITE_FA) & (white > 0.5))
-    dice = both / max(np.sum(std > _WHITE_FA) + np.sum(white > 0.5), 1)
-    quality = {'WhiteMatterCorrelation': round(float(np.corrcoef(std.ravel(), white.ravel())[0, 1]), 4)}
+    bright, inner = std > _WHITE_FA, white > 0.5
+    dice = 2 * (bright & inner).sum() / max(int(bright.sum() + inner.sum()), 1)
+    facts = {
+        'Normalization': 'anisotropy to the white-matter map of the template',
+        'WhiteMatterCorrelation': round(float(np.corrcoef(std.ravel(), white.ravel())[0, 1]), 4),
+        'WhiteMatterDice': round(float(dice), 4),
+        'Flags': ['no_t1w'],
+    }
     return _Normalized(
         write_field(out_dir / 'std2anat.nii.gz', warp.inverse_field, warp.inverse_affine),
         save_volume(out_dir / 'fa_std.nii.gz', std, grid),
-        {**quality, 'WhiteMatterDice': round(float(dice), 4)},
+        facts,
     )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 
 from ..errors import DataError
@@ -14,11 +15,12 @@ from ._interface import interface
 from ._series import load_image, save_volume
 from .atlas import point_map, region_pair
 from .design import save_table
-from .regions import label_image, region_table, stack_regions
+from .regions import LABELS, label_image, region_table, stack_regions
 
 WHITE_FA = 0.15
 """Without a segmentation, white matter is where the anisotropy is above this (METHODS, section 6)."""
 
+_TISSUES = ('gm', 'wm', 'csf')
 _MIN_COVERAGE = 0.7
 _MIDLINE_MM = 1.0
 
@@ -38,6 +40,7 @@ def map_domain(
     space: str,
     nac: str,
     mpfc: str,
+    normalization: dict,
     probseg_gm: Path | None = None,
     probseg_wm: Path | None = None,
     probseg_csf: Path | None = None,
@@ -59,6 +62,8 @@ def map_domain(
         Template.
     nac, mpfc
         Choice of region.
+    normalization
+        Facts of the way to the template, with its flags.
     probseg_gm, probseg_wm, probseg_csf
         Probabilities of tissue; without them white matter is told by the anisotropy.
     files
@@ -79,41 +84,60 @@ def map_domain(
     drawn = {name: region_pair(name, choice, space, positions) for name, choice in choices.items()}
     complete = stack_regions(drawn, choices, person_mask)
     stack = complete & mask
-    coverage = stack.sum(axis=(1, 2, 3)) / complete.sum(axis=(1, 2, 3))
-    table = region_table(stack, like, drawn, choices)
-    lost = table['name'][coverage == 0]
-    if len(lost):
-        raise DataError(
-            f'region {lost.iloc[0]} lies outside the field of view of the diffusion scan, or where it has no signal. '
-            'Choose another region with --nac or --mpfc, or exclude the scan.'
-        )
-    tissue = [probseg_gm, probseg_wm, probseg_csf]
-    if all(tissue):
-        grey, white, fluid = (_onto(path, mask.shape, like.affine) for path in tissue if path)
-    else:
-        mean = np.mean([load(path)[0] for path in fas], axis=0)
-        grey, white, fluid = mean < WHITE_FA, mean >= WHITE_FA, np.zeros(mask.shape)
-    free = stack.any(axis=0)
-    x = positions[..., 0]
-    opposite = [x > _MIDLINE_MM, x < -_MIDLINE_MM]
-    barred = [np.where(free, 0, np.maximum(fluid, other | ~mask)).astype(np.float32) for other in opposite]
-    np.savez(
-        out_dir / 'domain.npz', regions=stack[[0, 1, 3, 4]], barred=barred, affine=like.affine, mask=mask,
-        ends=np.where(free, 0, grey).astype(np.float32), white=(white > 0.5) & mask & ~free,
-    )  # fmt: skip
-    flags = ['region_outside'] if coverage.min() < _MIN_COVERAGE else []
+    coverage = _coverage(stack, complete, choices)
+    tissue = [path for path in (probseg_gm, probseg_wm, probseg_csf) if path]
+    has_tissue = len(tissue) == len(_TISSUES)
+    maps = _segmented(tissue, like) if has_tissue else _by_anisotropy(fas)
+    fields: dict[str, Any] = _fields(stack, maps, mask, positions[..., 0])
+    np.savez(out_dir / 'domain.npz', affine=like.affine, mask=mask, **fields)
     facts = {
-        'NAc': nac, 'mPFC': mpfc, 'Space': space, 'Flags': flags,
-        'StoppingCriterion': 'tissue segmentation' if all(tissue) else f'fractional anisotropy {WHITE_FA}',
-        'RegionCoverage': {name: round(float(c), 3) for name, c in zip(table['name'], coverage)},
+        **normalization, 'NAc': nac, 'mPFC': mpfc, 'Template': space, 'RegionCoverage': coverage,
+        'StoppingCriterion': 'tissue segmentation' if has_tissue else f'fractional anisotropy {WHITE_FA}',
+        'Flags': normalization['Flags'] + ['region_outside'] * (min(coverage.values()) < _MIN_COVERAGE),
     }  # fmt: skip
     dseg = save_volume(out_dir / 'regions_dseg.nii.gz', label_image(stack), like.affine)
-    return _Mapped(out_dir / 'domain.npz', dseg, save_table(table, out_dir / 'regions.tsv'), facts)
+    table = save_table(region_table(stack, like, drawn, choices), out_dir / 'regions.tsv')
+    return _Mapped(out_dir / 'domain.npz', dseg, table, facts)
 
 
 MapDomain = interface(map_domain)
 
 
-def _onto(path: Path, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """Return a probability map on the person's grid, blurred to its voxels first."""
-    return resample(*coarsen(*load(path), float(voxel_sizes(affine)[0])), shape, affine)
+def _coverage(stack: np.ndarray, complete: np.ndarray, choices: dict[str, str]) -> dict[str, float]:
+    """Return the share of every region that the scan shows."""
+    shares = stack.sum(axis=(1, 2, 3)) / complete.sum(axis=(1, 2, 3))
+    for name, share in zip(LABELS, shares):
+        if not share:
+            raise DataError(
+                f'region {name} ({choices[name.rstrip("LR")]}) lies outside the field of view of the diffusion '
+                'scan, or where it has no signal. Choose another region with --nac or --mpfc, or exclude the scan.'
+            )
+    return {name: round(float(share), 3) for name, share in zip(LABELS, shares)}
+
+
+def _segmented(tissue: list[Path], like: nb.Nifti1Image) -> list[np.ndarray]:
+    """Return probabilities on the person's grid, blurred to its voxels first."""
+    voxel = float(voxel_sizes(like.affine)[0])
+    return [resample(*coarsen(*load(path), voxel), like.shape, like.affine) for path in tissue]
+
+
+def _by_anisotropy(fas: list[Path]) -> list[np.ndarray]:
+    """Return grey and white matter, and no fluid, by the mean anisotropy of the sessions."""
+    mean = np.mean([load(path)[0] for path in fas], axis=0)
+    return [mean < WHITE_FA, mean >= WHITE_FA, np.zeros(mean.shape)]
+
+
+def _fields(
+    stack: np.ndarray, tissue: list[np.ndarray], mask: np.ndarray, x: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return regions (4, X, Y, Z), what ends and what bars streamlines, and the white matter that counts."""
+    grey, white, fluid = tissue
+    free = stack.any(axis=0)
+    opposite = [x > _MIDLINE_MM, x < -_MIDLINE_MM]
+    barred = [np.where(free, 0, np.maximum(fluid, other | ~mask)) for other in opposite]
+    return {
+        'regions': stack[[LABELS.index(name) for name in ('NAcL', 'NAcR', 'mPFCL', 'mPFCR')]],
+        'ends': np.where(free, 0, grey).astype(np.float32),
+        'barred': np.array(barred, np.float32),
+        'white': (white > 0.5) & mask & ~free,
+    }

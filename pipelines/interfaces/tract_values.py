@@ -1,5 +1,6 @@
 """Measure the maps of every session along a person's tract; write streamlines and tables."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ MIN_STREAMLINES = 50
 TRACT_VISITATION = 0.01
 """A voxel belongs to the tract's volume when this share of the streamlines visits it."""
 
+_DIRECTIONS = ('NAcToMPFC', 'MPFCToNAc')
+
 
 class _Measured(NamedTuple):
     streamlines: list[Path]
@@ -33,11 +36,30 @@ class _Measured(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """One hemisphere: its streamlines, visitation and whether there are enough."""
+    """One hemisphere, or both: streamlines, visitation, whether there are enough; ``kept`` per direction."""
 
+    hemi: str
     lines: list[np.ndarray]
     visits: np.ndarray
+    n_voxels: int
     is_found: bool
+    flags: list[str]
+    kept: list[int]
+
+
+class _Session(NamedTuple):
+    """Maps of one session and what limits them."""
+
+    label: str
+    maps: dict[str, np.ndarray]
+    flags: list[str]
+
+
+class _Grid(NamedTuple):
+    """White matter outside the regions, and where it lies."""
+
+    white: np.ndarray
+    affine: np.ndarray
 
 
 def measure_tract(
@@ -49,8 +71,9 @@ def measure_tract(
     ad: list[Path],
     rd: list[Path],
     sessions: list[str],
+    session_facts: list[dict],
+    tract_facts: list[dict],
     n_streamlines: int,
-    about: list[dict],
     *,
     out_dir: Path,
 ) -> _Measured:
@@ -61,175 +84,149 @@ def measure_tract(
     streamlines, counts
         Left from NAc, left from mPFC, right from NAc, right from mPFC; see :func:`.tract.track_tract`.
     domain
-        Of :func:`.tract.map_domain`.
+        Of :func:`.tract_domain.map_domain`.
     fa, md, ad, rd
         Maps of every session on the person's grid.
     sessions
         Labels, ``n/a`` without.
+    session_facts, tract_facts
+        What earlier steps say of each session, and of the tract; their ``Flags`` stand beside the values.
     n_streamlines
         Wanted per direction.
-    about
-        Facts of earlier steps, for the sidecar.
     out_dir
         Folder of the results.
 
     """
-    where = np.load(domain)
-    affine, white = where['affine'], where['white']
-    sides, tracking = [], {}
-    for number, side in enumerate(SIDES):
-        own = slice(2 * number, 2 * number + 2)
-        found, kept = _clean(streamlines[own], counts[own], white.shape, affine)
-        sides.append(found)
-        tracking[side] = {
-            name: {**count, 'Kept': k}
-            for name, count, k in zip(('NAcToMPFC', 'MPFCToNAc'), counts[own], kept)
-        }
-    maps = [[load(paths[s])[0] for paths in (fa, md, ad, rd)] for s in range(len(sessions))]
-    flags = _flags(tracking, n_streamlines)
+    with np.load(domain) as stored:
+        grid = _Grid(stored['white'], stored['affine'])
+    read = _read_sessions(dict(zip(MAP_NAMES, (fa, md, ad, rd))), sessions, session_facts, tract_facts)
+    pairs = [slice(0, 2), slice(2, 4)]
+    sides = [_side(h, streamlines[own], counts[own], n_streamlines, grid) for h, own in zip(SIDES, pairs)]
     tables = {
-        'scalarstats': _values(sides, maps, sessions, white, affine, flags),
-        'profile': _profiles(sides, maps, sessions, affine),
-        'threshold': _curves(sides, maps, sessions, white, affine),
+        'scalarstats': pd.DataFrame(_values([*sides, _both(sides)], read, grid)),
+        'profile': pd.concat(_profiles(sides, read, grid), ignore_index=True),
+        'threshold': pd.DataFrame(_curves(sides, read, grid)),
     }
-    paths = {name: save_table(table, out_dir / f'{name}.tsv') for name, table in tables.items()}
-    files = [
-        [
-            save_streamlines(out_dir / f'{side}{kind}', s.lines, white.shape, affine)
-            for side, s in zip(SIDES, sides)
-        ]
-        for kind in ('.trk', '.tck')
-    ]
-    probsegs = [
-        save_volume(out_dir / f'visits_{side}.nii.gz', s.visits, affine) for side, s in zip(SIDES, sides)
-    ]
-    return _Measured(files[0], files[1], probsegs, **paths, metadata=_metadata(tracking, flags, about))
+    written = {name: save_table(table, out_dir / f'{name}.tsv') for name, table in tables.items()}
+    files = {
+        kind: [save_streamlines(out_dir / f'{s.hemi}.{kind}', s.lines, grid.white.shape, grid.affine) for s in sides]
+        for kind in ('trk', 'tck')
+    }  # fmt: skip
+    probsegs = [save_volume(out_dir / f'visits_{s.hemi}.nii.gz', s.visits, grid.affine) for s in sides]
+    tracking = {
+        s.hemi: {name: {**count, 'Kept': kept} for name, count, kept in zip(_DIRECTIONS, counts[own], s.kept)}
+        for s, own in zip(sides, pairs)
+    }
+    facts = _metadata(tracking, sides, read, session_facts, tract_facts)
+    return _Measured(files['trk'], files['tck'], probsegs, **written, metadata=facts)
 
 
 MeasureTract = interface(measure_tract)
 
 
-def _clean(
-    streamlines: list[Path], counts: list[dict], shape: tuple[int, ...], affine: np.ndarray
-) -> tuple[_Side, list[int]]:
-    """Return a hemisphere whose two directions were cleaned as one bundle, and what each keeps."""
+def _read_sessions(
+    paths: dict[str, list[Path]], sessions: list[str], session_facts: list[dict], tract_facts: list[dict]
+) -> list[_Session]:
+    shared = [flag for facts in tract_facts for flag in facts['Flags']]
+    return [
+        _Session(
+            label,
+            {name: load(files[number])[0] for name, files in paths.items()},
+            [*session_facts[number]['Flags'], *shared],
+        )
+        for number, label in enumerate(sessions)
+    ]
+
+
+def _side(hemi: str, streamlines: list[Path], counts: list[dict], wanted: int, grid: _Grid) -> _Side:
+    """Return a hemisphere whose two directions were cleaned as one bundle."""
     both = [read_streamlines(path) for path in streamlines]
     # the direction travels with each line through the cleaning
     origin = {id(line): number for number, lines in enumerate(both) for line in lines}
     kept = bundle.clean([line for lines in both for line in lines])
     parts = [[line for line in kept if origin[id(line)] == number] for number in (0, 1)]
-    visits = np.mean([bundle.visitation(part, shape, affine) for part in parts], axis=0, dtype=np.float32)
-    enough = min(count['Accepted'] for count in counts) >= MIN_STREAMLINES and all(parts)
-    return _Side(kept, visits, enough), [len(part) for part in parts]
+    visits = [bundle.visitation(part, grid.white.shape, grid.affine) for part in parts]
+    mean = ((visits[0] + visits[1]) / 2).astype(np.float32)
+    accepted = min(count['Accepted'] for count in counts)
+    flags = ['few_streamlines'] * (accepted < MIN_STREAMLINES) + ['budget'] * (accepted < wanted)
+    found = accepted >= MIN_STREAMLINES and all(parts)
+    return _Side(
+        hemi, kept, mean, int((mean >= TRACT_VISITATION).sum()), found, flags, [len(part) for part in parts]
+    )
 
 
-def _flags(tracking: dict[str, Any], wanted: int) -> dict[str, list[str]]:
-    """Return the flags of each hemisphere, and of both together."""
-    flags: dict[str, list[str]] = {}
-    for side, directions in tracking.items():
-        accepted = min(direction['Accepted'] for direction in directions.values())
-        flags[side] = ['few_streamlines'] * (accepted < MIN_STREAMLINES) + ['budget'] * (accepted < wanted)
-    flags['B'] = sorted({flag for own in flags.values() for flag in own})
-    return flags
-
-
-def _values(
-    sides: list[_Side],
-    maps: list[list[np.ndarray]],
-    sessions: list[str],
-    white: np.ndarray,
-    affine: np.ndarray,
-    flags: dict[str, list[str]],
-) -> pd.DataFrame:
-    pooled = _Side(
-        [line for side in sides for line in side.lines], np.mean([side.visits for side in sides], axis=0),
-        all(side.is_found for side in sides),
+def _both(sides: list[_Side]) -> _Side:
+    left, right = sides
+    return _Side(
+        'B', left.lines + right.lines, (left.visits + right.visits) / 2, left.n_voxels + right.n_voxels,
+        left.is_found and right.is_found, sorted({*left.flags, *right.flags}), [],
     )  # fmt: skip
-    voxel = float(np.prod(voxel_sizes(affine)))
-    rows = []
-    for hemi, side in zip((*SIDES, 'B'), (*sides, pooled)):
-        extent = bundle.lengths_of(side.lines)
-        volume = sum(s.visits >= TRACT_VISITATION for s in (sides if hemi == 'B' else [side])).sum() * voxel
-        shared = (
-            len(side.lines),
-            extent.mean() if len(extent) else np.nan,
-            volume,
-            ','.join(flags[hemi]) or np.nan,
-        )
-        for session, own in zip(sessions, maps):
-            for name, values in zip(MAP_NAMES, own):
-                found = (np.nan, np.nan)
+
+
+def _values(sides: list[_Side], sessions: list[_Session], grid: _Grid) -> Iterator[dict[str, Any]]:
+    voxel = float(np.prod(voxel_sizes(grid.affine)))
+    for session in sessions:
+        for side in sides:
+            extent = bundle.lengths_of(side.lines)
+            about = {
+                'n_streamlines': len(side.lines),
+                'mean_length': extent.mean() if len(extent) else np.nan,
+                'volume': side.n_voxels * voxel,
+                'flags': ','.join(dict.fromkeys([*side.flags, *session.flags])) or np.nan,
+            }
+            for name, values in session.maps.items():
+                found = {'weighted': np.nan, 'streamline': np.nan}
                 if side.is_found:
-                    mean = bundle.weighted_mean(side.visits, values, white)
-                    found = (mean, bundle.streamline_mean(side.lines, values, affine, white))
-                rows += [
-                    (session, hemi, m, name, v, *shared) for m, v in zip(('weighted', 'streamline'), found)
-                ]
-    columns = [
-        'session_id',
-        'hemi',
-        'method',
-        'param',
-        'value',
-        'n_streamlines',
-        'mean_length',
-        'volume',
-        'flags',
-    ]
-    return pd.DataFrame(rows, columns=columns)
+                    found['weighted'] = bundle.weighted_mean(side.visits, values, grid.white)
+                    found['streamline'] = bundle.streamline_mean(side.lines, values, grid.affine, grid.white)
+                for method, value in found.items():
+                    key = {'session_id': session.label, 'hemi': side.hemi, 'method': method, 'param': name}
+                    yield {**key, 'value': value, **about}
 
 
-def _profiles(
-    sides: list[_Side], maps: list[list[np.ndarray]], sessions: list[str], affine: np.ndarray
-) -> pd.DataFrame:
-    tables = []
-    for session, own in zip(sessions, maps):
-        for hemi, side in zip(SIDES, sides):
-            for name, values in zip(MAP_NAMES, own):
-                missing = np.full(bundle.N_NODES, np.nan)
-                found = bundle.profile(side.lines, values, affine) if side.is_found else (missing, missing)
-                nodes = {
-                    'session_id': session,
-                    'hemi': hemi,
-                    'node': np.arange(1, bundle.N_NODES + 1),
-                    'param': name,
-                }
-                tables.append(pd.DataFrame({**nodes, 'mean': found[0], 'sd': found[1]}))
-    return pd.concat(tables, ignore_index=True)
+def _profiles(sides: list[_Side], sessions: list[_Session], grid: _Grid) -> Iterator[pd.DataFrame]:
+    missing = bundle.Profile(*np.full((2, bundle.N_NODES), np.nan))
+    for session in sessions:
+        for side in sides:
+            for name, values in session.maps.items():
+                found = bundle.profile(side.lines, values, grid.affine) if side.is_found else missing
+                key = {'session_id': session.label, 'hemi': side.hemi}
+                nodes = np.arange(1, bundle.N_NODES + 1)
+                yield pd.DataFrame({**key, 'node': nodes, 'param': name, **found._asdict()})
 
 
-def _curves(
-    sides: list[_Side],
-    maps: list[list[np.ndarray]],
-    sessions: list[str],
-    white: np.ndarray,
-    affine: np.ndarray,
-) -> pd.DataFrame:
-    voxel = float(np.prod(voxel_sizes(affine)))
-    rows = []
-    for session, own in zip(sessions, maps):
-        for hemi, side in zip(SIDES, sides):
-            curve = bundle.threshold_curve(side.visits, own[0], white)
+def _curves(sides: list[_Side], sessions: list[_Session], grid: _Grid) -> Iterator[dict[str, Any]]:
+    voxel = float(np.prod(voxel_sizes(grid.affine)))
+    for session in sessions:
+        for side in sides:
+            curve = bundle.threshold_curve(side.visits, session.maps['fa'], grid.white)
             for threshold, (value, count) in zip(bundle.THRESHOLDS, curve):
-                rows.append(
-                    (session, hemi, threshold, 'fa', value if side.is_found else np.nan, count * voxel)
-                )
-    return pd.DataFrame(rows, columns=['session_id', 'hemi', 'threshold', 'param', 'value', 'volume'])
+                yield {
+                    'session_id': session.label, 'hemi': side.hemi, 'threshold': threshold, 'param': 'fa',
+                    'value': value if side.is_found else np.nan, 'volume': count * voxel,
+                }  # fmt: skip
 
 
-def _metadata(tracking: dict[str, Any], flags: dict[str, list[str]], about: list[dict]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    found = list(flags['B'])
-    for facts in about:
-        found += [flag for flag in facts.get('Flags', []) if flag not in found]
+def _metadata(
+    tracking: dict[str, Any],
+    sides: list[_Side],
+    sessions: list[_Session],
+    session_facts: list[dict],
+    tract_facts: list[dict],
+) -> dict[str, Any]:
+    """Return the facts of the first session and of the tract; all sessions stand under their labels."""
+    flags = [flag for side in sides for flag in side.flags] + [f for s in sessions for f in s.flags]
+    merged: dict[str, Any] = {**session_facts[0]}
+    for facts in tract_facts:
         merged |= facts
+    if len(sessions) > 1:
+        merged['Sessions'] = {s.label: facts for s, facts in zip(sessions, session_facts)}
     cleaning = {
-        'Distance': bundle.CLEAN_DISTANCE, 'Length': bundle.CLEAN_LENGTH, 'Rounds': bundle.CLEAN_ROUNDS,
-    }  # fmt: skip
-    return {
-        **merged,
-        'Tracking': tracking,
-        'CleaningSD': cleaning,
-        'TractVisitation': TRACT_VISITATION,
-        'Flags': found,
+        'Distance': bundle.CLEAN_DISTANCE,
+        'Length': bundle.CLEAN_LENGTH,
+        'Rounds': bundle.CLEAN_ROUNDS,
     }
+    return {
+        **merged, 'Tracking': tracking, 'CleaningSD': cleaning, 'TractVisitation': TRACT_VISITATION,
+        'Flags': list(dict.fromkeys(flags)),
+    }  # fmt: skip

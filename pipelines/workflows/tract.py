@@ -105,11 +105,14 @@ def init_tract_wf(
             (inputnode, source, [('person_mask', 'person_mask')]),
             (merged['fa'], source, [('out', 'fas')]),
             (source, outputnode, [('fa_std', 'fa_std')]),
+            (source, nodes['domain'], [('normalization', 'normalization')]),
         ])  # fmt: skip
+    else:
+        nodes['domain'].inputs.normalization = {'Normalization': 'T1w image', 'Flags': []}
     if has_tissue:
         workflow.connect([(inputnode, nodes['domain'], [(f, f) for f in TISSUE])])
     oriented = ('dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec')
-    about = pe.Node(Merge(3), name='about', run_without_submitting=True)
+    about = pe.Node(Merge(2), name='about', run_without_submitting=True)
     workflow.connect([
         (source, nodes['domain'], [('std2anat_xfm', 'std2anat_xfm')]),
         (inputnode, nodes['domain'], [('person_mask', 'person_mask')]),
@@ -119,10 +122,10 @@ def init_tract_wf(
         *((nodes['domain'], nodes[n], [('domain', 'domain')]) for n in ('orient', 'track', 'measure')),
         (nodes['orient'], nodes['track'], [('fod', 'fods')]),
         (nodes['track'], nodes['measure'], [(f, f) for f in ('streamlines', 'counts')]),
-        (merged['metadata'], about, [('out', 'in1')]),
-        (nodes['orient'], about, [('facts', 'in2')]),
-        (nodes['domain'], about, [('facts', 'in3')]),
-        (about, nodes['measure'], [('out', 'about')]),
+        (merged['metadata'], nodes['measure'], [('out', 'session_facts')]),
+        (nodes['orient'], about, [('facts', 'in1')]),
+        (nodes['domain'], about, [('facts', 'in2')]),
+        (about, nodes['measure'], [('out', 'tract_facts')]),
         (nodes['domain'], outputnode, [(f, f) for f in ('regions_dseg', 'regions_table')]),
         (nodes['measure'], outputnode, [(f, f) for f in _OUTPUTS[:7]]),
     ])  # fmt: skip
