@@ -41,76 +41,132 @@ def add_diffusion(
     anatomy
         Workflow of the T1w images; None without, or when QSIPrep made the anatomy.
 
+    Notes
+    -----
+    Scans, maps, tracts and figures of sessions are workflows of their own, for without T1w each needs
+    the one before of all sessions.
+
     """
     found = person.diffusion
     assert found
-    sessions = [session_workflow(settings, person, session) for session in found.sessions]
-    workflow.add_nodes(sessions)
-    grid = _grid(workflow, settings, person, anatomy, sessions)
-    for session, own in zip(found.sessions, sessions):
-        inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
-        workflow.connect([(grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')])])
+    maps = [session_workflow(settings, person, session) for session in found.sessions]
+    shown = [figures_workflow(settings, person, session) for session in found.sessions]
+    workflow.add_nodes([*maps, *shown])
+    scans = [] if found.is_preprocessed else [_scans(settings, session) for session in found.sessions]
+    for prepared, own in zip(scans, maps):
+        fields = [*SCANS, *(['reference'] if anatomy else [])]
+        workflow.connect(
+            [(prepared, own, [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in fields])]
+        )
+    inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
+    grid = _grid(workflow, settings, person, anatomy, scans, maps)
+    drawn = [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])]
+    for session, own, figures in zip(found.sessions, maps, shown):
+        workflow.connect([
+            (grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')]),
+            (own, figures, [(f'{inner}.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in drawn]),
+        ])  # fmt: skip
         if anatomy:
-            number = person.t1w_of(session.entities)
-            workflow.connect([(anatomy, own, [
-                *((f'anatomical_wf.outputnode.{f}', f'{inner}.inputnode.{f}') for f in _ON_ANATOMY[:2]),
-                (('anatomical_wf.outputnode.t1w2ref_xfms', pick, number), f'{inner}.inputnode.session_xfm'),
-                *((f'anatomical_wf.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in _ON_ANATOMY),
-            ])])  # fmt: skip
+            _connect_anatomy(workflow, anatomy, own, figures, person.t1w_of(session.entities))
     for number, (entities, members) in enumerate(tracts_of(settings, person.label, found)):
         tract = tract_workflow(settings, person, entities, members, number)
-        chosen = [sessions[found.sessions.index(member)] for member in members]
-        _connect_tract(workflow, tract, chosen, is_preprocessed=found.is_preprocessed)
+        chosen = [found.sessions.index(member) for member in members]
         workflow.connect([(grid[0], tract, [(grid[1], 'tract_wf.inputnode.person_mask')])])
+        for order, index in enumerate(chosen):
+            fields = [(f'{inner}.outputnode.{f}', f'tract_wf.session_{order}.{f}') for f in SESSION]
+            workflow.connect([(maps[index], tract, fields)])
         if anatomy:
-            tissue = (f't1w_{name}' for name in TISSUE)
-            workflow.connect([(anatomy, tract, [
-                ('anatomical_wf.outputnode.std2anat_xfm', 'tract_wf.inputnode.std2anat_xfm'),
-                ('anatomical_wf.outputnode.t1w_preproc', 'tract_figures_wf.inputnode.background'),
-                *((f'anatomical_wf.outputnode.{f}', f'tract_wf.inputnode.{t}') for f, t in zip(tissue, TISSUE)),
-            ])])  # fmt: skip
+            _give_anatomy(workflow, anatomy, tract)
+        elif not found.anatomy:
+            _show_normalization(workflow, tract, maps[chosen[0]], [shown[index] for index in chosen])
+
+
+def _connect_anatomy(workflow: Any, anatomy: Any, maps: Any, figures: Any, number: int) -> None:
+    """Give the anatomy to a session; ``number`` is the T1-weighted image of that session."""
+    xfm = ('anatomical_wf.outputnode.t1w2ref_xfms', pick, number)
+    workflow.connect([
+        (anatomy, maps, [
+            *((f'anatomical_wf.outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in _ON_ANATOMY[:2]),
+            (xfm, 'dwi_session_wf.inputnode.session_xfm'),
+        ]),
+        (anatomy, figures, [
+            (f'anatomical_wf.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in _ON_ANATOMY
+        ]),
+    ])  # fmt: skip
+
+
+def _give_anatomy(workflow: Any, anatomy: Any, tract: Any) -> None:
+    workflow.connect([
+        (anatomy, tract, [
+            ('anatomical_wf.outputnode.std2anat_xfm', 'tract_wf.inputnode.std2anat_xfm'),
+            ('anatomical_wf.outputnode.t1w_preproc', 'tract_figures_wf.inputnode.background'),
+            *((f'anatomical_wf.outputnode.t1w_{f}', f'tract_wf.inputnode.{f}') for f in TISSUE),
+        ]),
+    ])  # fmt: skip
+
+
+def _show_normalization(workflow: Any, tract: Any, maps: Any, shown: list[Any]) -> None:
+    """Without T1w: the tract lies on the anisotropy, and each session shows the tract's normalisation."""
+    workflow.connect(
+        [
+            (maps, tract, [('dwi_session_wf.outputnode.fa', 'tract_figures_wf.inputnode.background')]),
+            *(
+                (tract, figures, [('tract_wf.outputnode.fa_std', 'diffusion_figures_wf.inputnode.fa_std')])
+                for figures in shown
+            ),
+        ]
+    )
+
+
+def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
+    is_corrected = not {'sdc', 'fieldmaps'} & set(settings.functional.ignore)
+    return init_dwi_scans_wf(
+        has_correction=is_corrected,
+        name=f'dwi_{_word(session.entities)}_scans_wf',
+        **_options(settings, session),
+    )
+
+
+def _options(settings: Settings, session: DwiSession) -> dict[str, Any]:
+    scans = [
+        ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction, s.readout_time) for s in session.scans
+    ]
+    return {
+        'scans': scans, 'params': settings.diffusion, 'sloppy': settings.sloppy,
+        'random_seed': settings.seed_of(session.scans[0].dwi.name),
+    }  # fmt: skip
 
 
 def session_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
-    """Return the workflow of the diffusion scans of one session, to derivatives and figures."""
+    """Return the workflow of the maps of one session, to derivatives."""
     found = person.diffusion
     assert found
     workflow = LiterateWorkflow(name=f'dwi_{_word(session.entities)}_wf')
-    has_t1w = found.space != 'individual'
-    figures = init_diffusion_figures_wf(
-        has_t1w=has_t1w, space=found.template, has_motion=not found.is_preprocessed
-    )
     if found.is_preprocessed:
         scan = session.scans[0]
         maps = init_dwi_preprocessed_wf(
             dwi=str(scan.dwi), bval=str(scan.bval), bvec=str(scan.bvec), dwi_mask=str(scan.mask)
         )
-        for field in _ON_ANATOMY:
-            setattr(figures.inputs.inputnode, field, str(getattr(found.anatomy, field)))
     else:
-        maps = _raw_session(workflow, settings, session, has_t1w=has_t1w)
-    pass_on(workflow, maps, figures, [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])])
-    planned = of_session(settings, found, session)
-    stages = {'dwi': maps, 'dwi_figures': figures}
-    save_all(workflow, stages, planned, {'Sources': session.uris()}, _space(person))
+        maps = init_dwi_session_wf(has_t1w=found.space != 'individual', **_options(settings, session))
+    planned = [plan for plan in of_session(settings, found, session) if plan.stage == 'dwi']
+    save_all(workflow, {'dwi': maps}, planned, {'Sources': session.uris()}, _space(person))
     return workflow
 
 
-def _raw_session(
-    workflow: LiterateWorkflow, settings: Settings, session: DwiSession, *, has_t1w: bool
-) -> LiterateWorkflow:
-    scans = [
-        ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction, s.readout_time) for s in session.scans
-    ]
-    options: dict[str, Any] = {
-        'scans': scans, 'params': settings.diffusion, 'sloppy': settings.sloppy,
-        'random_seed': settings.seed_of(session.scans[0].dwi.name),
-    }  # fmt: skip
-    is_corrected = not {'sdc', 'fieldmaps'} & set(settings.functional.ignore)
-    prepared = init_dwi_scans_wf(has_correction=is_corrected, **options)
-    maps = init_dwi_session_wf(has_t1w=has_t1w, **options)
-    pass_on(workflow, prepared, maps, [*SCANS, *(['reference'] if has_t1w else [])])
-    return maps
+def figures_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
+    """Return the workflow of the figures of one session."""
+    found = person.diffusion
+    assert found
+    workflow = LiterateWorkflow(name=f'dwi_{_word(session.entities)}_figures_wf')
+    figures = init_diffusion_figures_wf(
+        has_t1w=found.space != 'individual', space=found.template, has_motion=not found.is_preprocessed
+    )
+    for field in _ON_ANATOMY if found.anatomy else ():
+        setattr(figures.inputs.inputnode, field, str(getattr(found.anatomy, field)))
+    planned = [plan for plan in of_session(settings, found, session) if plan.stage == 'dwi_figures']
+    save_all(workflow, {'dwi_figures': figures}, planned, {}, {})
+    return workflow
 
 
 def tract_workflow(
@@ -148,31 +204,9 @@ def tract_workflow(
     return workflow
 
 
-def _connect_tract(
-    workflow: LiterateWorkflow,
-    tract: LiterateWorkflow,
-    sessions: list[LiterateWorkflow],
-    *,
-    is_preprocessed: bool,
-) -> None:
-    """Give the maps of its sessions to a tract; without T1w each shows the tract's normalisation."""
-    inner = 'dwi_preprocessed_wf' if is_preprocessed else 'dwi_session_wf'
-    for number, own in enumerate(sessions):
-        fields = [(f'{inner}.outputnode.{f}', f'tract_wf.session_{number}.{f}') for f in SESSION]
-        workflow.connect([(own, tract, fields)])
-    if tract.get_node('tract_wf').get_node('normalize'):
-        workflow.connect(
-            [(sessions[0], tract, [(f'{inner}.outputnode.fa', 'tract_figures_wf.inputnode.background')])]
-        )
-        for own in sessions:
-            workflow.connect(
-                [(tract, own, [('tract_wf.outputnode.fa_std', 'diffusion_figures_wf.inputnode.fa_std')])]
-            )
-
-
 def _grid(
     workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any,
-    sessions: list[LiterateWorkflow],
+    scans: list[LiterateWorkflow], maps: list[LiterateWorkflow],
 ) -> tuple[Any, str]:  # fmt: skip
     """Return what gives the person's grid: a node or workflow, and the name of the output."""
     found = person.diffusion
@@ -186,16 +220,16 @@ def _grid(
         workflow.connect([(anatomy, node, [('anatomical_wf.outputnode.t1w_mask', 't1w_mask')])])
         return node, 'person_mask'
     half_way = init_half_way_wf(
-        n_sessions=len(sessions), voxel=max(voxels), sloppy=settings.sloppy,
+        n_sessions=len(scans), voxel=max(voxels), sloppy=settings.sloppy,
         random_seed=settings.seed_of(f'sub-{person.label}_dwi'),
     )  # fmt: skip
     for output, field in (('reference', 'references'), ('reference_mask', 'reference_masks')):
-        merge = pe.Node(Merge(len(sessions)), name=f'dwi_{field}', run_without_submitting=True)
+        merge = pe.Node(Merge(len(scans)), name=f'dwi_{field}', run_without_submitting=True)
         workflow.connect([
-            *((own, merge, [(f'dwi_scans_wf.outputnode.{output}', f'in{n}')]) for n, own in enumerate(sessions, 1)),
+            *((own, merge, [(f'outputnode.{output}', f'in{n}')]) for n, own in enumerate(scans, 1)),
             (merge, half_way, [('out', f'inputnode.{field}')]),
         ])  # fmt: skip
-    for number, own in enumerate(sessions):
+    for number, own in enumerate(maps):
         xfm = ('outputnode.person2dwi_xfms', pick, number)
         workflow.connect([(half_way, own, [(xfm, 'dwi_session_wf.inputnode.person2dwi_xfm')])])
     return half_way, 'outputnode.person_mask'
