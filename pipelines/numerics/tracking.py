@@ -113,38 +113,39 @@ def track(
         raise ValueError('a region has no voxel on the grid of the diffusion image')
     if not np.allclose(affine[:3, :3], np.diag(voxel_sizes(affine)), atol=1e-4):
         raise ValueError('tracking needs a grid along RAS')
-    coefficients = np.ascontiguousarray(fod, dtype=float)
-    voxels = np.argwhere(domain.start)
-    stop = ActStoppingCriterion(
-        np.ascontiguousarray(domain.ends, float), np.ascontiguousarray(domain.barred, float)
-    )
     options: dict[str, Any] = {
-        'sh': coefficients, 'step_size': step_size, 'max_angle': max_angle, 'nbr_threads': n_threads,
+        'sh': np.ascontiguousarray(fod, dtype=float), 'step_size': step_size, 'max_angle': max_angle,
         'max_len': max_length, 'min_len': step_size, 'pmf_threshold': _PMF_THRESHOLD,
         'basis_type': 'descoteaux07', 'legacy': True, 'save_seeds': True, 'return_all': False,
+        'nbr_threads': n_threads,
     }  # fmt: skip
     kept: list[Array] = []
     spent = 0
     while len(kept) < n_streamlines and spent < max_seeds:
         count = min(_BATCH, max_seeds - spent)
-        inside = voxels[rng.integers(len(voxels), size=count)] + rng.uniform(-0.5, 0.5, (count, 3))
-        seeds = apply_linear(affine, inside)
-        first = draw_directions(sample(coefficients, affine, seeds), rng)
-        seed = int(rng.integers(1, 2**31 - 1))
-        alive = np.flatnonzero(np.any(first != 0, axis=1))
-        tracts = probabilistic_tracking(
-            seeds[alive], stop, affine, seed_directions=first[alive], random_seed=seed, **options
-        )
-        found = _in_order(tracts, seeds)
-        joined = join(found, affine, domain.start, domain.goal)
-        missing = n_streamlines - len(kept)
-        if len(joined) >= missing:
-            spent += joined[missing - 1][0] + 1
-            kept += [line for _, line in joined[:missing]]
-            break
+        joined = _track_batch(domain, affine, options, count, rng)[: n_streamlines - len(kept)]
         kept += [line for _, line in joined]
-        spent += count
+        spent += joined[-1][0] + 1 if len(kept) == n_streamlines else count
     return Tracked(kept, spent)
+
+
+def _track_batch(
+    domain: Domain, affine: Array, options: dict[str, Any], count: int, rng: np.random.Generator
+) -> list[tuple[int, Array]]:
+    """Return what joins the regions from some seeds, with the number of its seed, in its order."""
+    voxels = np.argwhere(domain.start)
+    inside = voxels[rng.integers(len(voxels), size=count)] + rng.uniform(-0.5, 0.5, (count, 3))
+    seeds = apply_linear(affine, inside)
+    first = draw_directions(sample(options['sh'], affine, seeds), rng)
+    seed = int(rng.integers(1, 2**31 - 1))
+    alive = np.flatnonzero(np.any(first != 0, axis=1))
+    stop = ActStoppingCriterion(
+        np.ascontiguousarray(domain.ends, float), np.ascontiguousarray(domain.barred, float)
+    )
+    tracts = probabilistic_tracking(
+        seeds[alive], stop, affine, seed_directions=first[alive], random_seed=seed, **options
+    )
+    return join(_in_order(tracts, seeds), affine, domain.start, domain.goal)
 
 
 def draw_directions(fod: Array, rng: np.random.Generator) -> Array:
