@@ -9,6 +9,7 @@ from ..numerics.coregister import coregister as find_rigid
 from ..numerics.register import bias_correct, register_rigid
 from ..numerics.resample import resample
 from ..numerics.susceptibility import displacement_mm, estimate_pair_field, unwarp
+from ..numerics.susceptibility_t1w import register_along_axis
 from ._anatomy import load
 from ._diffusion import inside
 from ._interface import interface
