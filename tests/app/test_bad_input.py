@@ -154,7 +154,7 @@ def test_a_bad_file_is_named_with_its_value_and_a_remedy(copy, tmp_path, capsys,
 
 
 OPTIONS = {
-    'everything skipped': (['--skip', 'functional'], 66, ['--skip functional', 'nothing else']),
+    'everything skipped': (['--skip', 'functional'], 66, ['--skip functional', 'no diffusion series in']),
     'absent task': (['--task-id', 'nback'], 66, ['no BOLD of task nback', 'It has task rest', '--task-id']),
     'unknown participant': (['--participant-label', '07'], 18, ['--participant-label 07', 'which has 01']),
     'unknown session': (['--session-label', 'post'], 18, ['--session-label post', 'which have pre']),

@@ -154,7 +154,7 @@ def test_another_participant_whose_label_begins_alike_is_left_out(tmp_path):
 def test_t1w_of_the_run_is_that_of_its_session(raw):
     found = collect(settings_of(raw), '01')
     for run in found.runs:
-        assert f'ses-{run.entities["ses"]}_' in found.t1w[found.t1w_of(run)].name
+        assert f'ses-{run.entities["ses"]}_' in found.t1w[found.t1w_of(run.entities)].name
 
 
 def test_t1w_of_another_session_is_used_and_said(raw, caplog):
@@ -173,7 +173,7 @@ def test_t1w_at_the_level_of_the_participant_serves_every_session(raw):
     (raw / 'sub-01' / 'anat' / 'sub-01_T1w.nii.gz').touch()
     found = collect(settings_of(raw, '--session-label', 'post'), '01')
     assert [path.name for path in found.t1w] == ['sub-01_T1w.nii.gz']
-    assert found.t1w_of(found.runs[0]) == 0
+    assert found.t1w_of(found.runs[0].entities) == 0
 
 
 def test_phase_images_are_no_runs(tmp_path):
