@@ -102,9 +102,15 @@ def collect_diffusion(
             return _preprocessed(settings, dataset, label, found)
     scans = _find(settings, settings.bids_dir, label, desc=None)
     if not scans:
-        where = ', '.join(str(path) for path in (settings.bids_dir, *dict(settings.derivatives).values()))
-        return None, [Absence('dwi', f'sub-{label}: no diffusion series in {where}.')]
+        return None, [Absence('dwi', _nothing_found(settings, label))]
     return _raw(settings, scans, has_t1w=bool(t1w))
+
+
+def _nothing_found(settings: Settings, label: str) -> str:
+    roots = [settings.bids_dir, *dict(settings.derivatives).values()]
+    there = any(path for root in roots for path in (root / f'sub-{label}').rglob('*_dwi.nii*'))
+    remedy = ' It has some, but labels or filters leave none: change them.' if there else ''
+    return f'sub-{label}: no diffusion series in {", ".join(map(str, roots))}.{remedy}'
 
 
 def _find(settings: Settings, root: Path, label: str, *, desc: str | None) -> list[Path]:
@@ -168,16 +174,23 @@ def _preprocessed(
         anatomy, template = _find_anatomy(dataset.root, label, space, wanted)
     except ClbpeError as error:
         return None, [Absence('dwi', str(error), error.exit_code)]
-    for path in files:
-        if entities_of(path).get('space') != space:
-            continue
+    for group in _by_session([path for path in files if entities_of(path).get('space') == space]):
         try:
-            scan = _with_table(path, dataset.root)._replace(mask=_mask_of(path))
-            sessions.append(DwiSession([scan], dataset, _shared([path])))
+            scan = _with_table(_only_one(group), dataset.root)._replace(mask=_mask_of(group[0]))
+            sessions.append(DwiSession([scan], dataset, _shared(group)))
         except (DataError, MissingInputError) as error:
             absent.append(Absence('dwi', str(error), error.exit_code))
     found = Diffusion(sessions, space, True, anatomy, template) if sessions else None
     return found, absent
+
+
+def _only_one(files: Sequence[Path]) -> Path:
+    if len(files) > 1:
+        raise MissingInputError(
+            f'{", ".join(path.name for path in files)}: several preprocessed series of one session, which are not '
+            'combined here. Let QSIPrep combine them, or choose one by --bids-filter-file with {"dwi": {"run": 1}}.'
+        )
+    return files[0]
 
 
 def _mask_of(dwi: Path) -> Path:

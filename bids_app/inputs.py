@@ -132,14 +132,16 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     Raises
     ------
     SelectionError
-        Run numbers or a filter file leave no BOLD of anybody.
+        Run numbers or a filter file leave nothing of anybody.
 
     """
     found = [collect(settings, label) for label in participants(settings)]
-    bold = [absence for person in found for absence in person.absent if absence.modality == 'bold']
-    nothing = all(p.is_empty for p in found) and not any(absence.exit_code for absence in bold)
-    if nothing and (settings.run or settings.bids_filters.get('bold')):
-        raise SelectionError(bold[0].reason)
+    nothing = all(person.is_empty for person in found)
+    filters = settings.bids_filters
+    for modality, is_chosen in (('bold', settings.run or filters.get('bold')), ('dwi', filters.get('dwi'))):
+        absent = [absence for person in found for absence in person.absent if absence.modality == modality]
+        if nothing and is_chosen and not any(absence.exit_code for absence in absent):
+            raise SelectionError(absent[0].reason)
     return found
 
 
