@@ -12,7 +12,7 @@ from scipy import ndimage
 from .gradients import Gradients, find_shells, rotate
 from .motion import realign
 from .register import register_rigid
-from .resample import apply_linear, grid_points, resample, sample
+from .resample import apply_linear, grid_points, resample, sample, voxel_sizes
 from .tensor import predict_signals
 
 Array = NDArray[Any]
@@ -20,6 +20,7 @@ Array = NDArray[Any]
 _PATCH_RADIUS = 2
 _ROUNDS = 2
 _MARGIN_VOXELS = 2
+_BLUR_MM = 12.0
 _SIGNAL_SHARE = 0.1  # of the median in the brain: below, the signal is lost
 
 
@@ -127,7 +128,9 @@ def estimate_motion(
 
     """
     near = ndimage.binary_dilation(mask, iterations=_MARGIN_VOXELS)
-    points = grid_points(mask.shape, affine)[near.ravel()]
+    # further than the brain, for the images are blurred when they are compared
+    around = ndimage.distance_transform_edt(~near, sampling=voxel_sizes(affine)) <= _BLUR_MM
+    points = grid_points(mask.shape, affine)[around.ravel()]
     matrices = _onto_b0(data, table, affine, near, rng_seed)
     for _ in range(1 if sloppy else _ROUNDS):
         moved = [sample(data[..., t], affine, apply_linear(m, points)) for t, m in enumerate(matrices)]
@@ -135,7 +138,7 @@ def estimate_motion(
         predicted = predict_signals(np.stack(moved, axis=1), turned)
         for t in range(data.shape[3]):
             target = np.zeros(mask.shape, np.float32)
-            target[near] = predicted[:, t]
+            target[around] = predicted[:, t]
             matrices[t] = realign([data[..., t]], target, affine, near, start=matrices[t], sloppy=sloppy)[0]
     return matrices
 
