@@ -252,8 +252,8 @@ def best_convention(evec: Array, fa: Array, threshold: float = 0.3) -> tuple[str
 
     Notes
     -----
-    Coherence is the mean of |e(x) . e(x + e(x))| over voxels whose neighbour along e is anisotropic
-    as well: with wrong signs, neighbours along a fibre lie beside it [1]_.
+    Coherence is the mean of |e(x) . e(x + e(x))|, 0 where the neighbour along e is not anisotropic:
+    with wrong signs, neighbours along a fibre lie beside it, or outside its bundle [1]_.
 
     References
     ----------
@@ -270,7 +270,7 @@ def best_convention(evec: Array, fa: Array, threshold: float = 0.3) -> tuple[str
         step = np.rint(own / np.maximum(np.abs(own).max(axis=1, keepdims=True), 1e-6)).astype(int)
         ahead = tuple((found + step).T)
         both = fa[ahead] > threshold
-        agreement = np.abs(np.sum(own * evec[ahead] * np.array(flip), axis=1))[both]
+        agreement = np.abs(np.sum(own * evec[ahead] * np.array(flip), axis=1)) * both
         scores[name] = float(agreement.mean()) if len(agreement) else 0.0
     best = max(scores, key=lambda name: scores[name])
     return best, scores[best] / max(scores['none'], 1e-6)
