@@ -134,13 +134,9 @@ def tensor_maps(out):
 MAPS = [f'{name}_dwimap.nii.gz' for name in ('ad', 'fa', 'md', 'rd')]
 
 
-def low_b(folder):
-    scale(0.3)(folder)
-
-
 LATE = {
     'fourteen directions': (with_directions(14), [], ['14 different directions', 'need 15']),
-    'low b-value': (low_b, [], ['300']),
+    'low b-value': (scale(0.3), [], ['largest b-value is 300 s/mm^2']),
     'region outside': (None, ['--mpfc', 'sphere:0,200,0,5'], ['mPFC', 'sphere:0,200,0,5']),
 }
 

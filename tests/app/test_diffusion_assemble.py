@@ -1,0 +1,53 @@
+"""The workflow of a participant with diffusion: no cycle, no loose end, every planned file has its sink."""
+
+import networkx as nx
+import nibabel as nb
+import numpy as np
+import pytest
+
+from bids_app.assemble import build_workflow
+from bids_app.inputs import collect
+from bids_app.plan import of_participant
+
+from ..wiring import check_wiring
+from .test_diffusion_inputs import T1W, anatomy, build, dwi, series, settings_of
+
+SESSIONS = ('pre', 'post')
+
+
+def dataset(tmp_path, kind):
+    """Return root and derivatives of a two-session person."""
+    if kind.startswith('qsiprep'):
+        person = {'session': None, 'anat': anatomy(tissues=kind == 'qsiprep')}
+        sessions = [{'session': s, 'dwi': series()} for s in SESSIONS]
+        root = build(tmp_path / 'qsiprep', {'01': [person, *sessions]})
+        return root, root
+    pair = [dwi(dir='AP'), dwi(dir='PA')]
+    t1w = [T1W] if kind == 'raw' else []
+    root = build(tmp_path / 'raw', {'01': [{'session': s, 'anat': t1w, 'dwi': pair} for s in SESSIONS]})
+    for path in root.rglob('*_T1w.nii.gz'):
+        path.unlink()
+        nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.eye(4)), path)
+    return root, None
+
+
+@pytest.mark.parametrize('words', [[], ['--tract', 'independent', '--write-tck']], ids=['person', 'each'])
+@pytest.mark.parametrize('kind', ['raw', 'raw without T1w', 'qsiprep', 'qsiprep without tissue'])
+def test_the_whole_is_connected(tmp_path, kind, words):
+    root, derivatives = dataset(tmp_path, kind)
+    settings = settings_of(root, *words, derivatives=derivatives)
+    person = collect(settings, '01')
+    assert person.diffusion
+    workflow = build_workflow(settings, [person])
+    check_wiring(workflow)
+    graph = workflow._create_flat_graph()
+    assert nx.is_directed_acyclic_graph(graph)
+    sinks = {
+        node.inputs.out_file
+        for node in graph
+        if 'out_file' in node.inputs.copyable_trait_names() and node.name.startswith('save_')
+    }
+    assert sinks == {str(plan.path) for plan in of_participant(settings, person)}
+    for node in graph:
+        if node.name.startswith('save_'):
+            assert graph.in_degree(node) == 1

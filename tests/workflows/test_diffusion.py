@@ -1,0 +1,92 @@
+"""The workflows of diffusion scans: every field connected in every configuration, methods text by choice."""
+
+import nibabel as nb
+import numpy as np
+import pytest
+
+from pipelines.params import DiffusionParams
+from pipelines.workflows.diffusion import MAPS, init_dwi_preprocessed_wf, init_dwi_session_wf
+from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
+
+from ..wiring import check_wiring
+
+WITH_T1W = {'reference', 't1w_preproc', 't1w_mask', 'session_xfm'}
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """Return two scans of opposite phase encoding; the workflows read their headers alone."""
+    found = []
+    for name, direction in (('ap', 'j-'), ('pa', 'j')):
+        files = [tmp_path / f'{name}.{end}' for end in ('nii.gz', 'bval', 'bvec')]
+        nb.save(nb.Nifti1Image(np.ones((2, 2, 2, 7), np.int16), np.eye(4)), files[0])
+        for path in files[1:]:
+            path.touch()
+        found.append(ScanFiles(*map(str, files), direction, 0.05))
+    return found
+
+
+def options(scans, **params):
+    return {'scans': scans, 'params': DiffusionParams(**params), 'random_seed': 1}
+
+
+@pytest.mark.parametrize('number', [1, 2])
+@pytest.mark.parametrize('has_correction', [True, False])
+def test_every_field_of_the_scans_is_connected(scans, number, has_correction):
+    workflow = init_dwi_scans_wf(has_correction=has_correction, **options(scans[:number]))
+    check_wiring(workflow)
+    assert set(SCANS) < set(workflow.get_node('outputnode').interface._fields)
+
+
+def test_a_correction_that_is_not_wanted_is_not_made(scans):
+    """Without directions no pair is seen."""
+    made, left = (
+        init_dwi_scans_wf(has_correction=wanted, **options(scans)).get_node('combine').inputs.directions
+        for wanted in (True, False)
+    )
+    assert made == ['j-', 'j']
+    assert left == ['', '']
+
+
+@pytest.mark.parametrize('has_t1w', [True, False])
+@pytest.mark.parametrize('use_syn_sdc', [True, False])
+def test_every_field_of_a_session_is_connected(scans, has_t1w, use_syn_sdc):
+    workflow = init_dwi_session_wf(has_t1w=has_t1w, **options(scans, use_syn_sdc=use_syn_sdc))
+    check_wiring(workflow)
+    assert (set(workflow.get_node('inputnode').interface._fields) >= WITH_T1W) == has_t1w
+    assert ('coregister' in workflow.list_node_names()) == has_t1w
+    if has_t1w:
+        assert workflow.get_node('coregister').inputs.use_syn == use_syn_sdc
+
+
+def test_every_field_of_a_preprocessed_session_is_connected(scans):
+    dwi, bval, bvec = scans[0][:3]
+    workflow = init_dwi_preprocessed_wf(dwi=dwi, bval=bval, bvec=bvec, dwi_mask=dwi)
+    check_wiring(workflow)
+    assert set(workflow.get_node('outputnode').interface._fields) == set(MAPS)
+    assert workflow.get_node('summarize').inputs.correction == 'as QSIPrep did'
+
+
+@pytest.mark.parametrize('n_sessions', [1, 2])
+def test_half_way_space(n_sessions):
+    workflow = init_half_way_wf(n_sessions=n_sessions, voxel=2.0, random_seed=1)
+    check_wiring(workflow)
+    assert ('half-way' in workflow.__desc__) == (n_sessions > 1)
+
+
+def test_memory_grows_with_the_scan(scans, tmp_path):
+    big = tmp_path / 'big.nii.gz'
+    nb.save(nb.Nifti1Image(np.zeros((100, 100, 40, 30), np.int16), np.eye(4)), big)
+    small, large = (
+        init_dwi_scans_wf(**options([scans[0]._replace(dwi=path)])).get_node('prepare').mem_gb
+        for path in (scans[0].dwi, str(big))
+    )
+    assert large > small + 0.2
+
+
+def test_methods_text_follows_the_choice(scans):
+    assert 'Gibbs' not in init_dwi_scans_wf(**options(scans)).__desc__
+    assert 'Gibbs' in init_dwi_scans_wf(**options(scans, unringing=True)).__desc__
+    with_t1w, without = (init_dwi_session_wf(has_t1w=t, **options(scans)).__desc__ for t in (True, False))
+    assert 'registered to the T1w image' in with_t1w
+    assert 'T1w' not in without

@@ -1,0 +1,76 @@
+"""The workflow of the tract: every field connected in every configuration, methods text by choice."""
+
+import pytest
+
+from pipelines.params import DiffusionParams
+from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
+
+from ..wiring import check_wiring
+
+SPACE = 'MNI152NLin6Asym'
+
+
+def make(sessions=('pre', 'post'), has_t1w=True, has_tissue=True, files=(), **params):
+    return init_tract_wf(
+        params=DiffusionParams(**params), regions=('harvard-oxford', 'frontal-medial'),
+        region_files=list(files), space=SPACE, sessions=list(sessions), has_t1w=has_t1w,
+        has_tissue=has_tissue, random_seed=1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize('sessions', [('n/a',), ('pre', 'post'), ('a', 'b', 'c')])
+@pytest.mark.parametrize(('has_t1w', 'has_tissue'), [(True, True), (True, False), (False, False)])
+def test_every_field_is_connected(sessions, has_t1w, has_tissue):
+    workflow = make(sessions, has_t1w, has_tissue)
+    check_wiring(workflow, empty=frozenset({'fa_std'}) if has_t1w else frozenset())
+    for number in range(len(sessions)):
+        assert set(workflow.get_node(f'session_{number}').interface._fields) == set(SESSION)
+    assert workflow.get_node('measure').inputs.sessions == list(sessions)
+    inputs = set(workflow.get_node('inputnode').interface._fields)
+    assert (set(TISSUE) <= inputs) == has_tissue
+    assert ('normalize' in workflow.list_node_names()) == (not has_t1w)
+
+
+def test_sessions_keep_their_order():
+    """Item n of what is measured comes from ``session_<n>``, whose label is the n-th."""
+    workflow = make(('pre', 'post', 'late'))
+    for number in range(3):
+        node = workflow.get_node(f'session_{number}')
+        joined = {
+            (target.name, pair)
+            for _, target, data in workflow._graph.out_edges(node, data=True)
+            for pair in data['connect']
+        }
+        assert joined == {(f'all_{field}', (field, f'in{number + 1}')) for field in SESSION}
+
+
+def test_both_sides_are_tracked_in_both_directions():
+    track = make().get_node('track').inputs
+    assert list(zip(track.side, track.start)) == [('L', 'NAc'), ('L', 'mPFC'), ('R', 'NAc'), ('R', 'mPFC')]
+
+
+def test_parameters_reach_the_tracking():
+    chosen = {
+        'n_streamlines': 200, 'max_seeds': 5000, 'step_size': 1.0, 'max_angle': 20.0, 'max_length': 60.0
+    }  # fmt: skip
+    workflow = make(**chosen)
+    inputs = workflow.get_node('track').inputs
+    assert {name: getattr(inputs, name) for name in chosen} == chosen
+    assert workflow.get_node('measure').inputs.n_streamlines == 200
+    for word in ('step 1 mm', 'angle 20 degrees', 'up to 60 mm', '200 per', '5,000 seeds'):
+        assert word in workflow.__desc__
+
+
+def test_methods_text_follows_the_choice():
+    assert 'one tract per person' in make().__desc__
+    assert 'one tract per person' not in make(('pre',)).__desc__
+    assert 'ended in grey matter' in make().__desc__
+    assert 'anisotropy is below 0.15' in make(has_tissue=False).__desc__
+
+
+def test_a_region_file_is_an_input_of_its_node(tmp_path):
+    """A changed file must repeat the step."""
+    (tmp_path / 'mine.nii.gz').touch()
+    assert make(files=[str(tmp_path / 'mine.nii.gz')]).get_node('domain').inputs.files == [
+        str(tmp_path / 'mine.nii.gz')
+    ]
