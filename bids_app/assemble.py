@@ -18,10 +18,11 @@ from pipelines.workflows.figures import (
     init_connectivity_figures_wf,
     init_functional_figures_wf,
 )
-from pipelines.workflows.functional import ANATOMY_INPUTS, init_functional_wf
+from pipelines.workflows.functional import ANATOMY_INPUTS, ReversePair, init_functional_wf
 
 from .assemble_diffusion import add_diffusion
 from .dataset import Dataset
+from .fieldmaps import EpiPair, is_corrected
 from .inputs import Anatomy, BoldRun, ParticipantInputs
 from .plan import of_anatomy, of_run, of_shown_anatomy
 from .query import entities_of
@@ -149,12 +150,24 @@ def _preprocessing(settings: Settings, run: BoldRun) -> dict[str, LiterateWorkfl
         t_r=run.t_r,
         slice_timing=run.slice_timing,
         slice_encoding_direction=run.slice_direction,
+        pair=_reverse_pair(run.pair) if run.pair else None,
+        t1w_direction=run.phase_encoding if settings.diffusion.use_syn_sdc and is_corrected(settings) else '',
         params=settings.functional,
         space=run.space,
         sloppy=settings.sloppy,
         random_seed=settings.seed_of(run.bold.name),
     )
     return {'functional': functional, 'functional_figures': init_functional_figures_wf()}
+
+
+def _reverse_pair(pair: EpiPair) -> ReversePair:
+    return ReversePair(
+        pair.run.direction,
+        pair.run.readout_time,
+        [str(epi.path) for epi in pair.epi],
+        [epi.direction for epi in pair.epi],
+        [epi.readout_time for epi in pair.epi],
+    )
 
 
 def _connect_anatomy(workflow: Any, anatomy: Any, own: Any, number: int) -> None:

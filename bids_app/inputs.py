@@ -13,6 +13,7 @@ from pipelines.params import SPACES
 
 from .dataset import Absence, Dataset
 from .diffusion_inputs import Diffusion, collect_diffusion
+from .fieldmaps import EpiPair, direction_of, find_pair
 from .fmriprep import (
     Anatomy,
     Preprocessed,
@@ -46,11 +47,13 @@ class BoldRun(NamedTuple):
     anatomy: Anatomy | None = None
     slice_timing: list[float] | None = None
     slice_direction: str = 'k'
+    phase_encoding: str = ''
+    pair: EpiPair | None = None
 
     def files(self) -> list[Path]:
         """Return every file that was found for the run."""
         found = (self.bold, *(self.preprocessed or ()), *self.segmentation, *(self.anatomy or ()))
-        return [path for path in found if path]
+        return [path for path in found if path] + (self.pair.files() if self.pair else [])
 
     def uris(self) -> list[str]:
         """Return the ``bids:`` URIs of those that results come from; the anatomy is only shown."""
@@ -281,4 +284,5 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
         settings.functional.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
         slice_timing=metadata.get('SliceTiming'),
         slice_direction=metadata.get('SliceEncodingDirection', 'k'),
+        phase_encoding=direction_of(metadata), pair=find_pair(settings, bold, metadata),
     )  # fmt: skip

@@ -137,6 +137,11 @@ def susceptibility(scan: Scan) -> str:
             'the ventral medial prefrontal cortex among them, the functional image may be displaced by some '
             'millimetres.'
         )
+    if 'T1w' in str(method):
+        return (
+            f'Distortion by magnetic susceptibility was corrected in part only ({method}): a scan of opposite '
+            'phase encoding would show all of it.'
+        )
     return f'Distortion by magnetic susceptibility was corrected ({method}).'
 
 

@@ -1,4 +1,4 @@
-"""Find where susceptibility displaced the signal of a BOLD run, from two EPI of opposite phase encoding."""
+"""Find where susceptibility displaced the signal of a BOLD run, from two EPI or from the T1w image."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from ..numerics.register import register_rigid
+from ..numerics.coregister import coregister as find_rigid
+from ..numerics.register import bias_correct, register_rigid
 from ..numerics.resample import resample
 from ..numerics.susceptibility import (
     displacement_mm,
@@ -15,9 +16,11 @@ from ..numerics.susceptibility import (
     shift_in_voxels,
     unwarp,
 )
+from ..numerics.susceptibility_t1w import register_along_axis
+from ._anatomy import load
 from ._interface import interface
 from ._series import load_image, save_volume
-from .transforms import write_field
+from .transforms import read_linear, write_field
 
 Direction = Literal['i', 'i-', 'j', 'j-', 'k', 'k-']
 
@@ -96,6 +99,59 @@ def estimate_distortion(
 
 
 EstimateDistortion = interface(estimate_distortion)
+
+
+def register_distortion(
+    boldref: Path,
+    t1w_preproc: Path,
+    t1w_mask: Path,
+    session_xfm: Path,
+    phase_encoding: Direction,
+    random_seed: int,
+    sloppy: bool = False,
+    *,
+    out_dir: Path,
+) -> _Distortion:
+    """Estimate the displacement of a BOLD reference from the T1w image, and correct the reference.
+
+    Parameters
+    ----------
+    boldref
+        Reference of the run.
+    t1w_preproc, t1w_mask
+        T1w image and its brain mask.
+    session_xfm
+        Points of that image to points of the scanner during the run's session.
+    phase_encoding
+        Of the run; only the axis counts.
+    random_seed
+        Of the rigid registration that comes before, not 0.
+    sloppy
+        Coarse estimates.
+    out_dir
+        Folder of the results.
+
+    Returns
+    -------
+    _Distortion
+        As :func:`estimate_distortion`.
+
+    """
+    (values, grid), head = load(boldref), load(t1w_preproc)
+    brain, axis = load(t1w_mask)[0] > 0.5, 'ijk'.index(phase_encoding[0])
+    even, _ = bias_correct(values, grid, iterations=(20, 20))
+    starts = [read_linear(session_xfm), None]
+    matrix = find_rigid(head, brain, (even, grid), starts=starts, rng_seed=random_seed, sloppy=sloppy)
+    back = np.linalg.inv(matrix)
+    anatomy = resample(*head, values.shape, grid, linear=back)
+    inside = resample(brain.astype(np.float32), head[1], values.shape, grid, linear=back) > 0.5
+    u = register_along_axis(anatomy, inside, values, grid, axis=axis, rng_seed=random_seed, sloppy=sloppy)
+    corrected = np.clip(unwarp(values, u, axis, 1, modulate=False), 0, None)
+    path = save_volume(out_dir / 'boldref_corrected.nii', corrected, grid)
+    return _Distortion(write_field(out_dir / 'displacement.nii', displacement_mm(u, grid, axis), grid), path)
+
+
+RegisterDistortion = interface(register_distortion)
 
 
 def _check_pair(epi: list[Path], directions: list[str], times: list[float]) -> list[int]:

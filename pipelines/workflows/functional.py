@@ -11,7 +11,7 @@ from ..interfaces.confounds import CollectConfounds, MakeNoiseMasks
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
 from ..interfaces.images import open_series, series_gb
 from ..interfaces.normalize import MergeChunks, ResampleReferences, ResampleSeries, SummarizeRun
-from ..interfaces.susceptibility import EstimateDistortion
+from ..interfaces.susceptibility import EstimateDistortion, RegisterDistortion
 from ..params import FunctionalParams
 
 ANATOMY_INPUTS = (
@@ -23,6 +23,9 @@ _OUTPUTS = (
     *('confounds', 'confounds_metadata', 'metadata'),
 )
 _CHUNK = 40  # volumes per process
+NO_CORRECTION = 'none'
+_PAIR = 'reverse phase encoding pair'
+_T1W = 'registration to the T1w image along the phase-encoding axis, in part'
 
 
 class ReversePair(NamedTuple):
@@ -53,6 +56,7 @@ def init_functional_wf(
     slice_timing: list[float] | None,
     slice_encoding_direction: str = 'k',
     pair: ReversePair | None = None,
+    t1w_direction: str = '',
     params: FunctionalParams,
     space: str,
     sloppy: bool = False,
@@ -73,6 +77,9 @@ def init_functional_wf(
         Axis of the slices, as BIDS writes it.
     pair
         Images that show the distortion by susceptibility; none leaves it as it is.
+    t1w_direction
+        ``PhaseEncodingDirection`` of the run, if without a pair its distortion is to be found by
+        registration to the T1w image; empty if not.
     params
         ``dummy_scans`` and ``ignore`` are used.
     space
@@ -110,7 +117,7 @@ def init_functional_wf(
     """
     workflow = LiterateWorkflow(name=name)
     times = None if 'slicetiming' in params.ignore else slice_timing
-    workflow.__desc__ = _describe(space, corrected=times is not None, pair=pair is not None)
+    workflow.__desc__ = _describe(space, _distortion_of(pair, t1w_direction), corrected=times is not None)
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
     size = series_gb(Path(bold))
@@ -118,8 +125,9 @@ def init_functional_wf(
     if params.dummy_scans is not None:
         nodes['prepare'].inputs.dummy_scans = params.dummy_scans
     reference = nodes['prepare']
-    if pair is not None:
-        reference = _correct(workflow, nodes, pair, sloppy=sloppy, random_seed=random_seed)
+    if pair is not None or t1w_direction:
+        options = {'sloppy': sloppy, 'random_seed': random_seed}
+        reference = _correct(workflow, nodes, (pair, t1w_direction), inputnode, options)
     workflow.connect([
         (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
         (inputnode, nodes['noise_masks'], [(f, f) for f in _INPUTS if 'probseg' in f]),
@@ -191,38 +199,56 @@ def _nodes(
     return nodes
 
 
+def _distortion_of(pair: ReversePair | None, t1w_direction: str) -> str:
+    return _PAIR if pair is not None else _T1W if t1w_direction else NO_CORRECTION
+
+
 def _correct(
-    workflow: LiterateWorkflow, nodes: dict[str, Any], pair: ReversePair, *, sloppy: bool, random_seed: int
+    workflow: LiterateWorkflow,
+    nodes: dict[str, Any],
+    source: tuple[ReversePair | None, str],
+    inputnode: pe.Node,
+    options: dict[str, Any],
 ) -> pe.Node:
     """Add the node that estimates the distortion; its reference replaces that of the run."""
-    estimate = EstimateDistortion(**pair._asdict(), random_seed=random_seed, sloppy=sloppy)
-    distortion = pe.Node(estimate, name='distortion', mem_gb=1.5)
-    nodes['summarize'].inputs.distortion = 'reverse phase encoding pair'
+    pair, direction = source
+    if pair is not None:
+        distortion = pe.Node(EstimateDistortion(**pair._asdict(), **options), name='distortion', mem_gb=1.5)
+    else:
+        registered = RegisterDistortion(phase_encoding=direction, **options)
+        distortion = pe.Node(registered, name='distortion', mem_gb=2.0)
+        anatomy = ('t1w_preproc', 't1w_mask', 'session_xfm')
+        workflow.connect([(inputnode, distortion, [(f, f) for f in anatomy])])
+    nodes['summarize'].inputs.distortion = _distortion_of(pair, direction)
     workflow.connect(nodes['prepare'], 'boldref', distortion, 'boldref')
     workflow.connect(distortion, 'displacement', nodes['resample'], 'displacement')
     return distortion
 
 
-def _describe(space: str, *, corrected: bool, pair: bool) -> str:
+_DISTORTION = {
+    _PAIR: 'Distortion by magnetic susceptibility was estimated from two EPI of opposite phase encoding '
+    '[@andersson2003] with the discretisation of [@ruthotto2012], carried to the reference in Hz after a '
+    'rigid registration, and taken back without modulation of the intensities. ',
+    _T1W: 'Distortion by magnetic susceptibility was estimated by registration to the T1w image along the '
+    'phase-encoding axis with a stiff penalty, which corrects it in part, and taken back without '
+    'modulation of the intensities. ',
+    NO_CORRECTION: 'No correction for susceptibility distortion was applied. ',
+}
+
+
+def _describe(space: str, distortion: str, *, corrected: bool) -> str:
     timing = (
         'All slices were shifted in time to the middle of the acquisition of a volume by spline '
         'interpolation [@sladky2011]. '
         if corrected
         else ''
     )
-    distortion = (
-        'Distortion by magnetic susceptibility was estimated from two EPI of opposite phase encoding '
-        '[@andersson2003] with the discretisation of [@ruthotto2012], carried to the reference in Hz after a '
-        'rigid registration, and taken back without modulation of the intensities. '
-        if pair
-        else 'No correction for susceptibility distortion was applied. '
-    )
-    steps = 'motion, distortion, coregistration' if pair else 'motion, coregistration'
+    steps = 'motion, coregistration' if distortion == NO_CORRECTION else 'motion, distortion, coregistration'
     return f"""\
 Leading volumes before the steady state were found by their global signal. A reference volume was averaged \
 from realigned volumes of the run. Head motion was estimated by rigid Gauss-Newton realignment to the \
 reference with the inverse compositional update [@baker2004]. {timing}The reference was registered to the \
-T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. {distortion}\
+T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. {_DISTORTION[distortion]}\
 The series was resampled to {space} at 2 mm in one interpolation (cubic B-spline) of {steps} and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
 were computed on the realigned series: framewise displacement [@power2012], DVARS [@nichols2013], mean \
 signals of white matter, cerebrospinal fluid and brain, aCompCor components that explain 50 % of the variance \

@@ -13,6 +13,7 @@ from pipelines.errors import DataError
 from pipelines.interfaces import normalize
 from pipelines.interfaces.functional import prepare_series, shift_slices
 from pipelines.interfaces.normalize import standard_grid
+from pipelines.interfaces.susceptibility import EstimateDistortion, RegisterDistortion
 from pipelines.interfaces.transforms import read_linear, write_field, write_linear
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import covering_grid, grid_points, resample, sample
@@ -157,6 +158,17 @@ def test_pair_is_connected_and_named(head):
     corrected = {node.name for node in graph.successors(workflow.get_node('distortion'))}
     assert 'coregister' not in prepared
     assert corrected == {'coregister', 'references', 'resample', 'outputnode'}
+
+
+def test_registration_to_the_t1w_image_is_connected_and_named(head):
+    """It needs the anatomy; a pair goes before it."""
+    workflow = _workflow(head[0], t1w_direction='j-')
+    check_wiring(workflow)
+    assert isinstance(workflow.get_node('distortion').interface, RegisterDistortion)
+    assert 'in part' in workflow.get_node('summarize').inputs.distortion
+    assert 'registration to the T1w image along' in workflow.__desc__
+    both = _workflow(head[0], t1w_direction='j-', pair=_pair(head[0]))
+    assert isinstance(both.get_node('distortion').interface, EstimateDistortion)
 
 
 def test_slice_timing_can_be_left_out(head):
