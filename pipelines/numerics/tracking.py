@@ -114,7 +114,7 @@ def track(
     if not np.allclose(affine[:3, :3], np.diag(voxel_sizes(affine)), atol=1e-4):
         raise ValueError('tracking needs a grid along RAS')
     options: dict[str, Any] = {
-        'sh': np.ascontiguousarray(fod, dtype=float), 'step_size': step_size, 'max_angle': max_angle,
+        'sh': np.array(fod, dtype=float, order='C'), 'step_size': step_size, 'max_angle': max_angle,
         'max_len': max_length, 'min_len': step_size, 'pmf_threshold': _PMF_THRESHOLD,
         'basis_type': 'descoteaux07', 'legacy': True, 'save_seeds': True, 'return_all': False,
         'nbr_threads': n_threads,
@@ -139,9 +139,8 @@ def _track_batch(
     first = draw_directions(sample(options['sh'], affine, seeds), rng)
     seed = int(rng.integers(1, 2**31 - 1))
     alive = np.flatnonzero(np.any(first != 0, axis=1))
-    stop = ActStoppingCriterion(
-        np.ascontiguousarray(domain.ends, float), np.ascontiguousarray(domain.barred, float)
-    )
+    # DIPY takes no array that is read-only
+    stop = ActStoppingCriterion(*(np.array(part, float, order='C') for part in domain[2:]))
     tracts = probabilistic_tracking(
         seeds[alive], stop, affine, seed_directions=first[alive], random_seed=seed, **options
     )
