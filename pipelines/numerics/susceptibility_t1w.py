@@ -12,9 +12,10 @@ from .susceptibility_pair import solve_levels
 Array = NDArray[Any]
 
 _AROUND = 6.0  # mm around the brain: its edge shows most of the distortion
-_SMOOTH = 3.0  # of the squared slope: softer fields made real images worse
+_SMOOTH = 3.0  # of the squared slope: 0.3 made a real scan worse
 _LEVELS = (8.0, 4.0)  # mm; finer ones follow anatomy that only one contrast shows
 _POWERS = 3
+_BRIGHTEST = 1.5  # of the median of the brain: signal that is piled up has no match in the T1w image
 
 
 def register_along_axis(
@@ -57,6 +58,19 @@ def register_along_axis(
     ValueError
         If the shapes differ, the axis is none, or the brain is empty.
 
+    Notes
+    -----
+    The T1w image is given the contrast of the EPI: cubic polynomials of its intensity in the brain,
+    quadratic ones in 6 mm around it, and a slope in space, fitted by least squares to the EPI as it is.
+    To that image the EPI is moved by the solver of :mod:`.susceptibility_pair`, one displacement, not
+    two.  Intensities above 1.5 times the median are cut, for piled-up signal drew the field astray.
+
+    The penalty is so stiff that it undercorrects: a sixth of the RMS error goes on simulated heads
+    (0.51 to 0.42 and 0.43 voxel).  On one real scan of 3 mm, judged by its reversed pair, 0.75 became 0.69
+    and 1.03 became 0.94 voxel; in the frontal lobe 1.41 stayed and 1.44 became 1.35.  Softer penalties
+    gain more on simulations and lost on the scan, although the images shared more information: that
+    is no proof of a better field.  What is corrected so is to be called corrected in part.
+
     """
     if not t1w.shape == brain.shape == epi.shape or epi.ndim != 3 or axis not in (0, 1, 2):
         raise ValueError(
@@ -67,7 +81,7 @@ def register_along_axis(
         raise ValueError('the brain mask is empty')
     near = ndimage.distance_transform_edt(~inside, sampling=voxel_sizes(affine)) <= _AROUND
     seen = np.clip(np.asarray(epi, np.float32), 0, None)
-    seen = seen / np.float32(np.median(seen[inside]))
+    seen = np.minimum(seen / np.float32(np.median(seen[inside])), np.float32(_BRIGHTEST))
     expected = _like_epi(np.asarray(t1w, np.float32), inside, near, seen)
     images = seen, expected, near.astype(np.float32)
     return solve_levels(
