@@ -88,7 +88,9 @@ def half_way(matrices: Sequence[Array]) -> list[Array]:
         centre = centre @ expm(-step)
         if np.abs(step).max() < 1e-10:
             break
-    return [matrix @ centre for matrix in matrices]
+    halves = np.array([matrix @ centre for matrix in matrices])
+    halves[:, 3] = 0, 0, 0, 1  # the exponential rounds it, and images refuse such a matrix
+    return list(halves)
 
 
 def align_heads(heads: Sequence[Image], template: Image, *, voxel: float = 2.0, rng_seed: int) -> Aligned:
@@ -185,8 +187,10 @@ def average_heads(heads: Sequence[Image], aligned: Aligned) -> Image:
     for (volume, grid), matrix, field in zip(heads, aligned.matrices, aligned.fields):
         even = np.clip(volume, 0, None) / at_nearest(*field, volume.shape, grid)
         to_voxel = np.linalg.inv(grid) @ matrix @ affine
-        total += np.clip(ndimage.affine_transform(even, to_voxel, output_shape=shape, order=3), 0, None)
-        count += ndimage.affine_transform(np.ones_like(even), to_voxel, output_shape=shape, order=0)
+        # as two parts: a last row that rounding has touched would be refused
+        place: dict[str, Any] = {'matrix': to_voxel[:3, :3], 'offset': to_voxel[:3, 3], 'output_shape': shape}
+        total += np.clip(ndimage.affine_transform(even, order=3, **place), 0, None)
+        count += ndimage.affine_transform(np.ones_like(even), order=0, **place)
     return total / np.maximum(count, 1), affine
 
 
