@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from bids_app import derivatives as table
+from bids_app import diffusion_derivatives as diffusion
 from bids_app.cli import GROUPS
 from bids_app.derivatives import Derivative, derivative_name
 from pipelines.params import option_name
@@ -19,15 +20,16 @@ SECTIONS = (
     ('BOLD preprocessing (raw input only)', table.FUNCTIONAL, ('sub', 'ses', 'task', 'run')),
     ('Connectivity', table.CONNECTIVITY, ('sub', 'ses', 'task', 'run')),
     ('With `--write-denoised`', table.DENOISED, ('sub', 'ses', 'task', 'run')),
+    ('Diffusion', diffusion.DIFFUSION, ('sub', 'ses')),
+    ('Diffusion (raw input only)', (*diffusion.DIFFUSION_RAW, *diffusion.DIFFUSION_T1W), ('sub', 'ses')),
+    ('Tract (with `ses` for `--tract independent` only)', (*diffusion.TRACT, *diffusion.TCK), ('sub',)),
 )
 
 
 def outputs() -> str:
     """Return the page of output files."""
     lines = [NOTE, '# Outputs', '']
-    lines.append(
-        '`<S>` is the template space, `<A>` a label made from the choice of regions. Entities that the'
-    )
+    lines.append('`<S>` is the space, `<A>` a label made from the choice of regions. Entities that the')
     lines.append(
         'source file lacks (`ses`, `run`) are left out, others that it has (`acq`, `dir`) are kept. Every'
     )
@@ -59,13 +61,13 @@ _OTHERS = (
 
 def _prefix(row: Derivative, entities: tuple[str, ...]) -> tuple[str, str]:
     """Return folder and start of the names of a section."""
-    folder = '/'.join([f'{key}-<{key}>' for key in entities[:2]] + [row.datatype])
+    folder = '/'.join([f'{key}-<{key}>' for key in entities if key in ('sub', 'ses')] + [row.datatype])
     return folder, '_'.join(f'{key}-<{key}>' for key in entities)
 
 
 def _line(row: Derivative, entities: tuple[str, ...]) -> str:
     source = {key: f'<{key}>' for key in entities}
-    res = '2' if row.datatype == 'func' else '1'
+    res = {'func': '2', 'anat': '1'}.get(row.datatype)
     name = derivative_name(source, row, space='<S>', res=res, atlas='<A>')
     name = name.removeprefix('/'.join(_prefix(row, entities)))
     described = row.description or _UNDESCRIBED.get(f'{row.suffix}{row.extension}', '')
