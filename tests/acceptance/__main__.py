@@ -6,13 +6,17 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import functional
+from . import diffusion, functional
 from .checks import Check, Collector, Context, data_folder, show
 
 RUNS: dict[str, Callable[[Context], Collector]] = {
     'xa30_lowres': functional.xa30_lowres,
     'simulated_raw': functional.simulated_raw,
     'studyforrest': functional.studyforrest,
+    'philips_dwi32': diffusion.philips_dwi32,
+    'xa30_dwi': diffusion.xa30_dwi,
+    'simulated_qsiprep': diffusion.simulated_qsiprep,
+    'simulated_dwi': diffusion.simulated_dwi,
 }
 
 

@@ -1,0 +1,97 @@
+"""The diffusion chain: two real scans, and planted tracts as QSIPrep's output and as raw scans."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bids_app.simulate import main as simulate
+
+from .checks import Collector, Context, Finished, met, read_json, read_one, run_clbpe, validator_errors
+
+ONLY = ('--skip', 'functional')
+TRACT = '*_bundle-NAcMPFC_scalarstats'
+
+
+def philips_dwi32(context: Context) -> Collector:
+    """sub-03: 32 directions at b = 1000 s/mm^2, no T1w, phase encoding unknown."""
+    checks, data = met('philips_dwi32'), context.data / 'bids' / 'philips_dwi32'
+    return _tract(context, checks, data, context.out / 'philips_dwi32', *ONLY, minutes=30)
+
+
+def xa30_dwi(context: Context) -> Collector:
+    """sub-05: a pair of opposite phase encoding at b = 2500 s/mm^2, with T1w."""
+    checks, data, out = met('xa30_dwi'), context.data / 'bids' / 'xa30_lowres', context.out / 'xa30_dwi'
+    _tract(context, checks, data, out, *ONLY, minutes=30)
+    if list(out.rglob(f'{TRACT}.json')):
+        done = read_json(out, f'{TRACT}.json')['SusceptibilityDistortionCorrection']
+        checks.note('distortion is corrected with the pair', done, 'opposite phase encoding' in done)
+    return checks
+
+
+def simulated_qsiprep(context: Context) -> Collector:
+    """Two sessions of a planted tract in QSIPrep's layout."""
+    return _simulated(context, 'qsiprep', '--layout', 'qsiprep')
+
+
+def simulated_dwi(context: Context) -> Collector:
+    """Two raw sessions of a planted tract, with T1w."""
+    return _simulated(context, 'dwi', '--layout', 'raw', '--modalities', 'dwi', '--voxel-size', '6')
+
+
+def _simulated(context: Context, name: str, *words: str) -> Collector:
+    checks, data = met(f'simulated_{name}'), context.out / f'simulated_{name}_input'
+    size = '3' if context.sloppy else '2.5'
+    options = ['--participants', '1', '--dwi-voxel-size', size, '--dwi-directions', '32', *words]
+    if simulate([str(data), *options]):
+        checks.note('dataset is written', 'no', False)
+        return checks
+    given = ['-d', f'qsiprep={data}'] if name == 'qsiprep' else []
+    out = context.out / f'simulated_{name}'
+    _tract(context, checks, data, out, *ONLY, *given, minutes=15)
+    if not list(out.rglob(f'{TRACT}.tsv')):
+        return checks
+    planted = json.loads((data / 'sourcedata' / 'truth.json').read_text())['Tract']
+    for row in _fa(out).itertuples():
+        truth = planted[f'sub-01_ses-{row.session_id}']['FA'][row.hemi]
+        checks.note(
+            f'{row.session_id} {row.hemi}: planted FA within 0.05',
+            f'{row.value:.3f}, planted {truth:.3f}',
+            abs(row.value - truth) < 0.05,
+        )
+    return checks
+
+
+def _tract(
+    context: Context, checks: Collector, data: Path, out: Path, *words: str, minutes: int
+) -> Collector:
+    """Run, and note what every tract promises."""
+    done = run_clbpe(context, data, out, *words)
+    checks.note('exit status 0', done.status, done.status == 0)
+    checks.note(f'under {minutes} minutes', f'{done.seconds / 60:.1f} min', done.seconds < 60 * minutes)
+    if done.status:
+        return checks
+    for row in _fa(out).itertuples():
+        checks.note(f'{row.session_id} {row.hemi}: FA is finite', f'{row.value:.3f}', np.isfinite(row.value))
+    for side, directions in read_json(out, f'{TRACT}.json')['Tracking'].items():
+        counts = {name: (count['Accepted'], count['Seeds']) for name, count in directions.items()}
+        checks.note(f'{side}: 50 streamlines per direction', counts, min(counts.values())[0] >= 50)
+    _files(checks, out)
+    checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
+    again: Finished = run_clbpe(context, data, out, *words)
+    checks.note('a second run does nothing', f'{again.seconds:.1f} s', '0 processed' in again.text)
+    return checks
+
+
+def _fa(out: Path) -> pd.DataFrame:
+    table = read_one(out, f'{TRACT}.tsv').fillna({'session_id': 'n/a'})
+    return table.query('param == "fa" and method == "weighted" and hemi != "B"')
+
+
+def _files(checks: Collector, out: Path) -> None:
+    kinds = [f'bundle-NAcMPFC{s}_streamlines.trk' for s in 'LR']
+    kinds += [f'label-NAcMPFC{s}_probseg.nii.gz' for s in 'LR']
+    kinds += ['param-fa_dwimap.nii.gz', 'desc-profile_scalarstats.tsv', 'desc-threshold_scalarstats.tsv']
+    missing = [kind for kind in kinds if not list(out.rglob(f'*_{kind}'))]
+    checks.note('all files are there', missing or 'yes', not missing)
