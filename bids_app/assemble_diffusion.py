@@ -54,9 +54,9 @@ def add_diffusion(
     workflow.add_nodes([*maps, *shown])
     scans = [] if found.is_preprocessed else [_scans(settings, session) for session in found.sessions]
     for prepared, own in zip(scans, maps):
-        fields = [*SCANS, *(['reference'] if anatomy else [])]
+        given = [*SCANS, *(['reference'] if anatomy else [])]
         workflow.connect(
-            [(prepared, own, [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in fields])]
+            [(prepared, own, [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in given])]
         )
     inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
     grid = _grid(workflow, settings, person, anatomy, scans, maps)

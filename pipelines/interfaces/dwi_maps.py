@@ -13,7 +13,7 @@ from ._interface import interface
 from ._series import load_image, save_volume
 
 _HIGH_MOTION = 2.0  # mm from volume to volume: eddy currents alone shift volumes by about one
-_FLIPPED = 1.1  # the coherence of another convention exceeds that of the table by this factor
+_FLIPPED = 1.05  # the coherence of another convention exceeds that of the table by this factor
 
 
 class _Session(NamedTuple):

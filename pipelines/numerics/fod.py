@@ -23,6 +23,7 @@ MIN_B_VALUE = 500.0
 _RESPONSE_VOXELS = 300
 _NOISE_FA = 0.95  # above, the anisotropy is that of noise at the edge of the brain
 _FLUID_MD, _FLUID_FA, _GREY_FA, _GREY_MD = 2.0e-3, 0.15, 0.2, 1.1e-3
+_SHOWN = {'white': 'white matter', 'grey': 'grey matter', 'fluid': 'fluid'}
 _CHUNK = 512  # voxels at a time: what the solver works on stays in the cache
 
 
@@ -139,7 +140,7 @@ def estimate_response(
     values = np.array([0.0] * several + [b for b, _ in shells])
     for tissue in ('white', 'grey', 'fluid')[: 3 if several else 1]:
         if not len(voxels[tissue]):
-            raise ValueError(f'no voxel shows {tissue} matter alone: the response cannot be measured')
+            raise ValueError(f'no voxel shows {_SHOWN[tissue]} alone: the response cannot be measured')
     single = voxels['white']
     zonal = np.zeros((len(values), order // 2 + 1))
     for number, row in enumerate(rows):

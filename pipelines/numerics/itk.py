@@ -130,7 +130,9 @@ def run_registration(
     # the library takes images by address: they must stay alive until it returns
     addresses = [get_pointer_string(image) for image in (fixed, moving)]
     pair = ','.join(addresses)
-    mask_pair = ','.join('NA' if mask is None else get_pointer_string(mask) for mask in masks)
+    # it takes a mask for bytes whatever it holds: of floats it would read the lowest quarter only
+    bytes_of = [None if mask is None else mask.clone('unsigned char') for mask in masks]
+    mask_pair = ','.join('NA' if mask is None else get_pointer_string(mask) for mask in bytes_of)
     start = f'[{pair},1]'
     if initial is not None:
         start = f'{prefix}start.mat'

@@ -15,7 +15,7 @@ from .resample import apply_linear, sample, voxel_sizes
 
 Array = NDArray[Any]
 
-_BATCH = 20_000  # seeds at a time
+_FIRST_BATCH, _BATCH = 2_000, 20_000  # seeds at a time: each batch is twice the one before
 _PMF_THRESHOLD = 0.1  # of the largest amplitude of a voxel
 
 
@@ -120,9 +120,9 @@ def track(
         'nbr_threads': n_threads,
     }  # fmt: skip
     kept: list[Array] = []
-    spent = 0
+    spent, batch = 0, _FIRST_BATCH
     while len(kept) < n_streamlines and spent < max_seeds:
-        count = min(_BATCH, max_seeds - spent)
+        count, batch = min(batch, max_seeds - spent), min(2 * batch, _BATCH)
         joined = _track_batch(domain, affine, options, count, rng)[: n_streamlines - len(kept)]
         kept += [line for _, line in joined]
         spent += joined[-1][0] + 1 if len(kept) == n_streamlines else count

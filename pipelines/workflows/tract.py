@@ -1,5 +1,7 @@
 """The NAc-mPFC tract of one person, tracked in the sessions together, measured in each."""
 
+from dataclasses import replace
+
 from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
@@ -82,6 +84,10 @@ def init_tract_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
+    if sloppy:
+        params = replace(
+            params, n_streamlines=min(params.n_streamlines, 100), max_seeds=min(params.max_seeds, 100_000)
+        )
     workflow.__desc__ = _describe(params, has_tissue, len(sessions))
     anatomy = [*(['std2anat_xfm'] if has_t1w else []), *(TISSUE if has_tissue else [])]
     inputnode = pe.Node(IdentityInterface(fields=['person_mask', *anatomy]), name='inputnode')
