@@ -12,7 +12,7 @@ from .resample import apply_linear, sample
 Array = NDArray[Any]
 
 N_NODES = 100
-CLEAN_DISTANCE, CLEAN_LENGTH, CLEAN_ROUNDS = 4.0, 4.0, 5
+CLEAN_DISTANCE, CLEAN_LENGTH, CLEAN_ROUNDS = 5.0, 4.0, 5
 """Outliers lie further from the core, or are longer, than this many SD; at most this many rounds."""
 
 _MIN_TO_CLEAN = 20
@@ -87,7 +87,7 @@ def clean(streamlines: Sequence[Array]) -> list[Array]:
 
     Notes
     -----
-    A round removes what is further than 4 SD from the core at any node, or longer than the mean by 4
+    A round removes what is further than 5 SD from the core at any node, or longer than the mean by 4
     SD; rounds end when nothing is removed, after five, or at 20 streamlines (Yeatman 2012).
 
     """

@@ -185,7 +185,7 @@ Fibre orientation distributions{together} were found by constrained spherical de
 measured in the most anisotropic white matter. Probabilistic streamlines of DIPY (step {params.step_size:g} mm, \
 angle {params.max_angle:g} degrees, length up to {params.max_length:g} mm) {tissue}. They were started in the \
 nucleus accumbens and in the medial prefrontal cortex of each hemisphere until {params.n_streamlines:,} per \
-direction had reached the other region or {params.max_seeds:,} seeds were spent; outliers beyond four standard \
-deviations of the core or of length were removed in up to five rounds [@yeatman2012]. The tract's fractional \
+direction had reached the other region or {params.max_seeds:,} seeds were spent; outliers beyond five standard \
+deviations of the core, or four of length, were removed in up to five rounds [@yeatman2012]. The tract's fractional \
 anisotropy is the mean over white-matter voxels outside the regions, weighted by the share of streamlines that \
 visit each, mean of both directions; profiles have 100 nodes."""
