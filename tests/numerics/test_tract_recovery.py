@@ -156,3 +156,9 @@ def test_without_a_tract_too_few_streamlines_join():
     accepted = follow(empty, fod, 0, seed=1)[1]
     print(f'no tract: {accepted} accepted of 20,000 seeds')
     assert min(accepted) < 50
+
+
+def test_two_acquisitions_agree(person):
+    values = [measure(person, acquire(person, 25, seed)[1], 0, seed).fa for seed in (11, 12)]
+    print(f'two acquisitions at SNR 25: {values[0]:.4f}, {values[1]:.4f}')
+    assert abs(values[0] - values[1]) < 0.02
