@@ -86,7 +86,7 @@ def init_tract_wf(
     workflow = LiterateWorkflow(name=name)
     if sloppy:
         params = replace(
-            params, n_streamlines=min(params.n_streamlines, 100), max_seeds=min(params.max_seeds, 100_000)
+            params, n_streamlines=min(params.n_streamlines, 100), max_seeds=min(params.max_seeds, 400_000)
         )
     workflow.__desc__ = _describe(params, has_tissue, len(sessions))
     anatomy = [*(['std2anat_xfm'] if has_t1w else []), *(TISSUE if has_tissue else [])]
