@@ -31,7 +31,9 @@ def studyforrest(context: Context) -> Collector:
         f'{np.tanh(z):.2f} ({low:.2f} to {high:.2f})',
         np.isfinite(z),
     )
-    checks.note('frontal-medial is flagged for dropout', qc['Flags'], 'dropout_mPFC' in qc['Flags'])
+    ratio = read_one(out, '*_coverage.tsv').set_index('region')['signal_ratio']
+    lost = f'{ratio["mPFC"]:.2f} of the brain, NAc {ratio["NAc"]:.2f}'
+    checks.note('frontal-medial has lost signal, NAc has not', lost, ratio['mPFC'] < 0.7 < ratio['NAc'])
     anatomy = read_json(out, f'*_space-{SPACE}_*desc-preproc_T1w.json')
     dice, fit, before = (anatomy[k] for k in ('MaskDice', 'TemplateCorrelation', 'TemplateCorrelationAffine'))
     checks.note('T1w mask fits the template (Dice > 0.97)', f'{dice:.3f}', dice > 0.97)
