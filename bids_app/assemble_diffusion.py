@@ -17,6 +17,7 @@ from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
 from .derivatives import ANATOMY, derivative_name
 from .diffusion_derivatives import DIFFUSION
 from .diffusion_inputs import DwiSession
+from .fieldmaps import is_corrected
 from .inputs import ParticipantInputs
 from .plan import of_session, of_tract, region_files, tracts_of
 from .settings import Settings
@@ -119,9 +120,8 @@ def _show_normalization(workflow: Any, tract: Any, maps: Any, shown: list[Any]) 
 
 
 def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
-    is_corrected = not {'sdc', 'fieldmaps'} & set(settings.functional.ignore)
     return init_dwi_scans_wf(
-        has_correction=is_corrected,
+        has_correction=is_corrected(settings),
         name=f'dwi_{_word(session.entities)}_scans_wf',
         **_options(settings, session),
     )

@@ -10,6 +10,7 @@ from pipelines.interfaces._diffusion import read_table
 from pipelines.params import SPACES
 
 from .dataset import Absence, Dataset
+from .fieldmaps import direction_of
 from .query import entities_of, find_images, inherited, sidecar
 from .settings import Settings
 
@@ -142,10 +143,9 @@ def _raw_scan(settings: Settings, path: Path) -> DwiScan:
     scan = _with_table(path, settings.bids_dir)
     metadata = sidecar(path, settings.bids_dir)
     readout = metadata.get('TotalReadoutTime') or settings.diffusion.fallback_total_readout_time or 0.0
-    direction = str(metadata.get('PhaseEncodingDirection', ''))
-    if direction not in ('i', 'i-', 'j', 'j-', 'k', 'k-'):
+    direction = direction_of(metadata)
+    if not direction:
         LOGGER.warning('%s: PhaseEncodingDirection is absent or unknown: its distortion stays', path.name)
-        direction = ''
     return scan._replace(direction=direction, readout_time=float(readout))
 
 
