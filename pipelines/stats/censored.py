@@ -1,0 +1,148 @@
+"""Maximum likelihood of a mixed model of censored samples."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from pipelines.errors import DataError
+
+from .censored_likelihood import Samples, Variances, log_likelihood
+
+Array = NDArray[Any]
+
+_LEAST_ERROR = 1e-5  # variance of single samples, share of all variance
+_GRADIENT = 1e-5  # of the log-likelihood at its maximum, in standard deviations of the samples
+_POLISH = 5
+
+
+class CensoredFit(NamedTuple):
+    """Maximum likelihood estimates of a censored mixed model.
+
+    Attributes
+    ----------
+    coefficients, covariance
+        (p,) fixed effects and (p, p) their covariance matrix, from the observed information.
+    variances
+        Of person, session and sample; 0 when at that bound.
+    log_likelihood
+        At the maximum.
+
+    """
+
+    coefficients: Array
+    covariance: Array
+    variances: Variances
+    log_likelihood: float
+
+
+class _Problem:
+    """The likelihood in units of its own: samples of unit spread, columns of the design orthogonal."""
+
+    def __init__(self, samples: Samples, nested: bool) -> None:
+        """Scale and start from least squares with the limits as values."""
+        present = np.isfinite(samples.value)
+        rows, y = samples.design[present], samples.value[present]
+        q, r = np.linalg.qr(rows)
+        self.p = rows.shape[1]
+        if len(y) <= self.p or np.abs(np.diag(r)).min() < 1e-9 * np.abs(r).max():
+            raise DataError(f'{len(y)} samples do not determine {self.p} fixed effects')
+        effect = q.T @ y
+        self.scale = float(np.sqrt(np.mean((y - q @ effect) ** 2)))
+        if self.scale <= 1e-12 * np.abs(y).max():
+            raise DataError('the samples do not vary about their fixed effects; check the table')
+        self.turn = np.linalg.inv(r) * np.sqrt(len(y))
+        self.samples = Samples(samples.value / self.scale, samples.side, samples.design @ self.turn)
+        self.start = np.append(
+            effect / (self.scale * np.sqrt(len(y))), [0.4, 0.2, 0.4] if nested else [0, 0, 1]
+        )
+        free = (0, None) if nested else (0, 0)
+        self.bounds = [(None, None)] * self.p + [free, free, (_LEAST_ERROR, None)]
+        self.lowest = np.array([-np.inf if low is None else low for low, _ in self.bounds])
+        self.fixed = np.array([high == 0 for _, high in self.bounds])
+
+    def cost(self, theta: Array) -> tuple[float, Array]:
+        """Return minus the log-likelihood and its gradient."""
+        value, score = log_likelihood(self.samples, theta[: self.p], Variances(*theta[self.p :]))
+        return -float(value.sum()), -score.sum(axis=0)
+
+    def information(self, theta: Array, free: Array) -> Array:
+        """Return second derivatives by the free parameters, central differences of the gradient."""
+        rows = []
+        for j in np.flatnonzero(free):
+            step = np.zeros_like(theta)
+            step[j] = 1e-4 * (theta[j] if j >= self.p else 1)
+            rows.append((self.cost(theta + step)[1] - self.cost(theta - step)[1])[free] / (2 * step[j]))
+        matrix = np.array(rows)
+        return (matrix + matrix.T) / 2
+
+    def solve(self) -> tuple[Array, Array]:
+        """Return the maximum and the information of the parameters that are free there."""
+        options = {'maxiter': 500, 'ftol': 1e-12, 'gtol': 1e-4}
+        found = optimize.minimize(
+            self.cost, self.start, jac=True, bounds=self.bounds, method='L-BFGS-B', options=options
+        )
+        theta = np.where((found.x < self.lowest + 1e-6) & ~np.isinf(self.lowest), self.lowest, found.x)
+        for _ in range(_POLISH):
+            free = ~self.fixed & (theta > self.lowest)
+            information = self.information(theta, free)
+            if np.linalg.eigvalsh(information)[0] <= 1e-6:
+                break
+            gradient = self.cost(theta)[1][free]
+            if np.abs(gradient).max() < _GRADIENT:
+                return theta, information
+            theta[free] = np.maximum(theta[free] - np.linalg.solve(information, gradient), self.lowest[free])
+        raise DataError(
+            'the likelihood of the censored model has no maximum inside its range; too many samples are '
+            'beyond their limits, or a group of samples is censored entirely'
+        )
+
+
+def fit_censored(samples: Samples, *, nested: bool = True) -> CensoredFit:
+    r"""Fit the censored mixed model by maximum likelihood.
+
+    Parameters
+    ----------
+    samples
+        Of :func:`arrange`.
+    nested
+        False: no effects of people and sessions, a Tobit model.
+
+    Raises
+    ------
+    DataError
+        Fixed effects are not determined, samples do not vary, or the likelihood has no maximum.
+
+    Notes
+    -----
+    :func:`log_likelihood` summed over people.  A variance whose maximum is at 0 stays there, and the
+    information is that of the parameters left.
+
+    References
+    ----------
+    .. [1] Tobin J. Estimation of relationships for limited dependent variables. Econometrica
+       1958;26:24-36.
+
+    Examples
+    --------
+    With nothing censored a constant is the mean:
+
+    >>> from pipelines.stats.censored_likelihood import arrange
+    >>> block = arrange([1.0, 2, 6], -np.inf, np.inf, np.ones((3, 1)), [1, 2, 3], [1, 1, 1])
+    >>> float(fit_censored(block, nested=False).coefficients[0].round(9))
+    3.0
+
+    """
+    problem = _Problem(samples, nested)
+    theta, information = problem.solve()
+    p, scale = problem.p, problem.scale
+    turn = problem.turn * scale
+    covariance = np.linalg.inv(information)[:p, :p]
+    n_measured = int((samples.side == 0).sum())
+    return CensoredFit(
+        turn @ theta[:p],
+        turn @ covariance @ turn.T,
+        Variances(*(theta[p:] * scale**2)),
+        -problem.cost(theta)[0] - n_measured * np.log(scale),
+    )
