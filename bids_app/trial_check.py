@@ -36,7 +36,8 @@ def nearest(word: str, offered: Sequence[str]) -> str:
     folded: dict[str, str] = {}
     for name in offered:
         folded.setdefault(name.casefold(), name)
-    near = difflib.get_close_matches(word.casefold(), list(folded), n=3, cutoff=0.6)
+    exact = [word.casefold()] if word.casefold() in folded else []
+    near = exact or difflib.get_close_matches(word.casefold(), list(folded), n=3, cutoff=0.6)
     if near:
         return f'Did you mean {" or ".join(folded[name] for name in near)}?'
     some = ', '.join(offered[:12]) + (' ...' if len(offered) > 12 else '')
