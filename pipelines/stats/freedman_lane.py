@@ -155,10 +155,11 @@ def _permuted_product(own: Array, left: Array, drawn: Array) -> Array:
     n, n_voxels = own.shape
     product = np.zeros((len(drawn), n_voxels))
     for start in range(0, n_voxels, _TILE):
-        stop = min(start + _TILE, n_voxels)
+        tile = slice(start, min(start + _TILE, n_voxels))
         for row in range(len(drawn)):
+            total = product[row, tile]
             for person in range(n):
-                other = drawn[row, person]
-                for voxel in range(start, stop):
-                    product[row, voxel] += own[person, voxel] * left[other, voxel]
+                mine, other = own[person, tile], left[drawn[row, person], tile]
+                for voxel in range(len(total)):
+                    total[voxel] += mine[voxel] * other[voxel]
     return product
