@@ -80,7 +80,7 @@ def _check_times(reader: Reader, sources: Sequence[Source], keys: Sequence[Key],
             if times and record.time.casefold() not in map(str.casefold, times):
                 reader.problems.stop(
                     source.table.name, 'no time of a sample in the trial file',
-                    nearest(record.time, sorted(set(times))).rstrip('.'), column=wanted.time_column,
+                    nearest(record.time, sorted(set(times))), column=wanted.time_column,
                     session_id=record.session_id, participant_id=record.participant_id,
                     row=record.row.number, value=record.time,
                 )  # fmt: skip

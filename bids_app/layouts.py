@@ -1,5 +1,6 @@
 """Find the values of a column in whichever layout a table has: long, wide, or one file per session."""
 
+import glob
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -116,7 +117,9 @@ class Reader:
         """Return the file itself, dangling links too, and those of one session each."""
         stem = name.removesuffix('.tsv')
         own = [name] if (self.root / name).exists() or (self.root / name).is_symlink() else []
-        return own + sorted(p.relative_to(self.root).as_posix() for p in self.root.glob(f'{stem}_ses-*.tsv'))
+        return own + sorted(
+            p.relative_to(self.root).as_posix() for p in self.root.glob(f'{glob.escape(stem)}_ses-*.tsv')
+        )
 
     def session_files(self) -> list[Source]:
         """Return the ``sub-*/sub-*_sessions.tsv``."""
@@ -165,10 +168,9 @@ class Reader:
         if is_default:
             self.problems.warn(name, 'is absent', 'left out', outcome=outcome)
             return
-        others = sorted(p.relative_to(self.root).as_posix() for p in self.root.glob('phenotype/*.tsv'))
-        self.problems.absent(
-            name, 'is absent', nearest(name, [*others, 'participants.tsv']).rstrip('.'), outcome=outcome
-        )
+        tables = [*self.root.glob('*.tsv'), *self.root.glob('phenotype/*.tsv')]
+        others = sorted(p.relative_to(self.root).as_posix() for p in tables)
+        self.problems.absent(name, 'is absent', nearest(name, others), outcome=outcome)
 
     @staticmethod
     def has_column(
@@ -192,7 +194,7 @@ class Reader:
         if column not in wanted:
             rows = 'one row per participant and session' if source.has_session else 'one row per participant'
             hint = f'A table of {rows} calls it {" or ".join(wanted)}. {hint}'
-        self.problems.stop(name, f'has no column {column}', hint.rstrip('.'), column=column)
+        self.problems.stop(name, f'has no column {column}', hint, column=column)
 
     def cells(
         self, sources: Iterable[Source], column: str, keys: Sequence[Key], *, plain: bool = False

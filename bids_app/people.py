@@ -120,7 +120,7 @@ def read_column(
     if is_default:
         reader.problems.warn(table, f'has no column {column}', 'covariate left out', column=column)
     else:
-        reader.explain_absence(table, column, sources, keys)
+        reader.explain_absence(table, column, sources, keys, plain=True)
     return None
 
 

@@ -80,18 +80,20 @@ def read_tables(bids_dir: Path, trial: Trial) -> Tables:
     participants = known_participants(bids_dir, trial, problems)
     reader = Reader(bids_dir, participants, Labels('ses-', _sessions(trial)), problems)
     people = read_arms(reader, trial)
+    if not participants.known:
+        problems.raise_if_any()  # every row of every table would be a stranger's
     arms = {} if people is None else dict(zip(people['participant_id'], people['arm']))
     rows = [row for outcome in trial.table_outcomes for row in _outcome_rows(reader, trial, outcome, arms)]
     bdnf = read_bdnf(reader, trial, arms)
     expression = read_expression(reader, trial, arms)
     attendance = read_attendance(reader, trial, arms)
     events = read_events(reader, trial, arms)
-    problems.raise_if_any()
-    if people is None:
-        raise AssertionError('a table of arms that cannot be read is a problem that stops')
     messages = problems.messages(Severity.WARNING)
     for message in messages:
         LOGGER.warning(message)
+    problems.raise_if_any()
+    if people is None:
+        raise AssertionError('a table of arms that cannot be read is a problem that stops')
     outcomes = pd.DataFrame(rows, columns=list(OUTCOME_COLUMNS)).astype({'value': float, 'row': 'Int64'})
     return Tables(outcomes, people, bdnf, expression, attendance, events, problems.report(), messages)
 

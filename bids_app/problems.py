@@ -126,7 +126,8 @@ def _line(members: Iterable[Problem]) -> str:
     places = [place for place in dict.fromkeys(p.place for p in members) if place]
     more = f' and {len(places) - _SHOWN} more' if len(places) > _SHOWN else ''
     at = f', {", ".join(places[:_SHOWN])}{more}' if places else ''
-    return f'{where}{at}: {first.problem}. {first.action[:1].upper()}{first.action[1:]}.'
+    action = first.action[:1].upper() + first.action[1:]
+    return f'{where}{at}: {first.problem}. {action}' + ('' if action.endswith(('?', '.')) else '.')
 
 
 def _cell(value: Any) -> str:

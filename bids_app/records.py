@@ -55,10 +55,16 @@ class Resolver:
         needed = 'session_id' if owner else 'participant_id'
         if needed not in table.columns:
             hint = nearest(needed, table.columns)
-            self._problems.stop(table.name, f'has no column {needed}', f'Add it. {hint}'.rstrip('.'))
+            self._problems.stop(table.name, f'has no column {needed}', f'Add it. {hint}')
             return None
         has_session = bool(session) or 'session_id' in table.columns or not unique
         has_time = bool(time_column) and time_column in table.columns
+        if session and not self._sessions.find(session):
+            known = ', '.join(self._sessions.known)
+            self._problems.warn(
+                table.name, f'of no session of the trial, which has {known}', 'file not used',
+                session_id=f'ses-{session}',
+            )  # fmt: skip
         records = []
         for row in table.rows:
             participant_id = f'sub-{owner}' if owner else self._participant(table.name, row)
@@ -69,7 +75,7 @@ class Resolver:
         if not owner:
             self._count_bare(table)
         if unique:
-            self._refuse_twins(table.name, records)
+            records = self._without_twins(table.name, records)
         return Source(table, records, has_session, has_time)
 
     def _participant(self, name: str, row: Row) -> str:
@@ -134,7 +140,8 @@ class Resolver:
                 column='participant_id', row=bare[0], value=f'{len(bare)} of {len(texts)} rows',
             )  # fmt: skip
 
-    def _refuse_twins(self, name: str, records: Iterable[Record]) -> None:
+    def _without_twins(self, name: str, records: Iterable[Record]) -> list[Record]:
+        """Return the first record of each participant, session and time; a second one stops."""
         first: dict[tuple[str, str, str], Record] = {}
         for record in records:
             key = (record.participant_id, record.session_id, record.time.casefold())
@@ -144,6 +151,7 @@ class Resolver:
                 of = f' of {about}' if about else ''
                 self._problems.stop(
                     name, f'a second row{of} of this participant, whose first is row {twin.row.number}',
-                    'Keep one of them', participant_id=record.participant_id, row=record.row.number,
+                    'Keep one of them; rows of several visits need a column session_id', participant_id=record.participant_id, row=record.row.number,
                     value=record.row.cells.get('participant_id', ''),
                 )  # fmt: skip
+        return list(first.values())

@@ -55,7 +55,7 @@ class Labels:
     def __init__(self, prefix: str, known: Iterable[str]) -> None:
         self.prefix = prefix
         self.known = sorted({self.full(label) for label in known})
-        self._loose: dict[str, list[str]] = {}
+        self._known, self._loose = frozenset(self.known), dict[str, list[str]]()
         for label in self.known:
             self._loose.setdefault(self._key(label), []).append(label)
 
@@ -67,7 +67,7 @@ class Labels:
     def find(self, text: str) -> list[str]:
         """Return the label itself where it is known, else those that differ in case or padding."""
         full = self.full(text)
-        return [full] if full in self.known else self._loose.get(self._key(full), [])
+        return [full] if full in self._known else self._loose.get(self._key(full), [])
 
     def lookalikes(self) -> list[list[str]]:
         """Return the labels that differ from each other in case or padding only."""

@@ -12,6 +12,7 @@ from bids_app.phenotype import OUTCOME_COLUMNS, read_tables
 from bids_app.problems import REPORT_COLUMNS
 from bids_app.tables import Labels
 from bids_app.trial import DATA, read_trial
+from pipelines.errors import DataError
 
 PEOPLE = [f'sub-{n:02d}' for n in range(1, 9)]
 ARMS = {pid: 'exercise' if n % 2 else 'waitlist' for n, pid in enumerate(PEOPLE)}
@@ -251,6 +252,35 @@ def test_rows_of_other_sessions_are_listed(root, tmp_path):
     tables = read_tables(root, trial_of(tmp_path))
     assert values(tables) == NRS
     assert list(rows_of(tables, value='ses-mid')['action']) == ['row not used']
+
+
+def test_files_of_other_sessions_are_listed(root, tmp_path):
+    per_session(root)
+    tsv(root / 'phenotype' / 'nrs_ses-mid.tsv', [('participant_id', 'nrs'), *((p, 1) for p in PEOPLE)])
+    tables = read_tables(root, trial_of(tmp_path))
+    assert values(tables) == NRS
+    assert list(rows_of(tables, session_id='ses-mid')['action']) == ['file not used']
+
+
+def test_known_sessions_that_an_outcome_does_not_use_are_counted(root, tmp_path):
+    long(root)
+    with (root / 'phenotype' / 'nrs.tsv').open('a') as table:
+        table.write('sub-01\tses-wk3\t1\nsub-02\tses-wk3\t1\n')
+    blood(root)
+    tables = read_tables(root, bdnf_trial(tmp_path))
+    assert values(tables) == NRS
+    assert list(rows_of(tables, session_id='ses-wk3', outcome='nrs')['action']) == [
+        '2 rows not used: no visit of it'
+    ]
+
+
+def test_warnings_are_logged_even_when_the_tables_are_refused(root, tmp_path, caplog):
+    rows = [(p, 'ses-baseline', NRS[p, 'pre']) for p in PEOPLE]
+    tsv(root / 'phenotype' / 'nrs.tsv', [('participant_id', 'session_id', 'nrs'), *rows])
+    with pytest.raises(DataError, match=r'nobody has a value at baseline \(ses-pre\)'):
+        read_tables(root, trial_of(tmp_path))
+    assert '"ses-baseline"' in caplog.text
+    assert 'which has ses-post, ses-pre' in caplog.text
 
 
 FILES = {

@@ -1,0 +1,304 @@
+"""Tables that cannot be right: file, row, column, value and remedy are named, and all at once."""
+
+import json
+
+import pytest
+
+from bids_app.phenotype import read_tables
+from bids_app.trial import read_trial
+from pipelines.errors import DataError, MissingInputError
+
+from .test_phenotype import (
+    NRS,
+    PEOPLE,
+    TRIAL,
+    bdnf_trial,
+    blood,
+    long,
+    odi,
+    odi_trial,
+    per_person,
+    trial_of,
+    tsv,
+    wide,
+)
+from .test_phenotype import root as root  # a fixture
+
+TABLE = 'phenotype/nrs.tsv'
+
+
+def text(change):
+    """Return a harm that changes the text of the wide table."""
+
+    def harm(root):
+        path = root / TABLE
+        path.write_text(change(path.read_text()))
+
+    return harm
+
+
+def content(data):
+    return lambda root: (root / TABLE).write_bytes(data)
+
+
+def sidecar(entry):
+    return lambda root: (root / 'phenotype' / 'nrs.json').write_text(
+        entry if isinstance(entry, str) else json.dumps(entry)
+    )
+
+
+def arms(change):
+    def harm(root):
+        path = root / 'participants.tsv'
+        path.write_text(change(path.read_text()))
+
+    return harm
+
+
+def dangling(root):
+    (root / TABLE).unlink()
+    (root / TABLE).symlink_to('../.git/annex/objects/none')
+
+
+def scaled(factor):
+    def harm(root):
+        rows = [(p, factor * NRS[p, 'pre'], factor * NRS[p, 'post']) for p in PEOPLE]
+        tsv(root / TABLE, [('participant_id', 'nrs_pre', 'nrs_post'), *rows])
+
+    return harm
+
+
+HARMS = {
+    'word for a number': (text(lambda t: t.replace('\t4.0\t', '\trefused\t', 1)), [TABLE, 'column nrs_pre', 'row 2', 'sub-01', '"refused"', 'is no number', 'n/a']),
+    'null': (text(lambda t: t.replace('\t4.0\t', '\tnull\t', 1)), ['"null"', 'is no number']),
+    'N/A in capitals': (text(lambda t: t.replace('\t4.0\t', '\tN/A\t', 1)), ['"N/A"', 'is no number']),
+    'infinite': (text(lambda t: t.replace('\t4.0\t', '\tinf\t', 1)), ['"inf"', 'is no number']),
+    'too large for a number': (text(lambda t: t.replace('\t4.0\t', '\t1e999\t', 1)), ['"1e999"', 'is no number']),
+    'underscore': (text(lambda t: t.replace('\t4.0\t', '\t1_0\t', 1)), ['"1_0"', 'is no number']),
+    'with its unit': (text(lambda t: t.replace('\t4.0\t', '\t4 points\t', 1)), ['"4 points"', 'is no number']),
+    'comma or thousands': (text(lambda t: t.replace('\t4.0\t', '\t1,234\t', 1)), ['"1,234"', 'decimal comma or thousands', 'decimal point']),
+    'thousands and point': (text(lambda t: t.replace('\t4.0\t', '\t1,234.5\t', 1)), ['"1,234.5"', 'is no number']),
+    'row too short': (text(lambda t: t.replace('sub-03\t', 'sub-03 ', 1)), [TABLE, 'row 4', '2 cells where the header has 3']),
+    'row too long': (text(lambda t: t.replace('sub-03\t', 'sub-03\t1\t', 1)), ['row 4', '4 cells where the header has 3']),
+    'header without names of rows': (text(lambda t: t.replace('participant_id\t', '', 1)), ['row 2', '3 cells where the header has 2']),
+    'id twice': (text(lambda t: t.replace('sub-04', 'sub-03', 1)), [TABLE, 'row 5', 'first is row 4', 'sub-03']),
+    'id twice in two spellings': (text(lambda t: t.replace('sub-04', '3', 1)), ['row 5', 'first is row 4', 'sub-03', '"3"']),
+    'no id': (text(lambda t: t.replace('sub-04', 'n/a', 1)), ['row 5', 'no participant_id']),
+    'no column of ids': (text(lambda t: t.replace('participant_id', 'participants', 1)), ['no column participant_id', 'Did you mean participants?']),
+    'column twice': (text(lambda t: t.replace('nrs_post', 'nrs_pre', 1)), ['column nrs_pre', 'two columns']),
+    'two spellings of one column': (text(lambda t: t.replace('nrs_post', 'pre_nrs', 1)), ['nrs_pre and pre_nrs both mean nrs of ses-pre']),
+    'other name': (text(lambda t: t.replace('nrs', 'pain')), ['has no column nrs', 'nrs_pre', 'pain_pre']),
+    'near name': (text(lambda t: t.replace('nrs_p', 'NRS_avg_p')), ['has no column nrs', 'NRS_avg_pre']),
+    'no session': (text(lambda t: t.replace('nrs_pre', 'nrs')), ['nobody has a value at baseline (ses-pre)']),
+    'nobody at a visit': (text(lambda t: t.replace('nrs_post', 'nrs_fu')), ['nobody has a value at followup (ses-post)', 'Correct the session']),
+    'commas': (text(lambda t: t.replace('\t', ',')), ['separated by ","', 'tabs']),
+    'semicolons': (text(lambda t: t.replace('\t', ';')), ['separated by ";"', 'tabs']),
+    'quote not closed': (text(lambda t: t.replace('sub-02', '"sub-02', 1)), ['row 3', 'quotation mark is never closed']),
+    'Excel': (content(b'PK\x03\x04rest'), ['Excel workbook', 'tabs']),
+    'zero bytes': (content(b'participant_id\0'), ['no text']),
+    'empty': (content(b''), [TABLE, 'is empty']),
+    'blank': (content(b' \n\n'), ['is empty']),
+    'header only': (content(b'participant_id\tnrs_pre\tnrs_post\n'), ['nobody has a value at baseline']),
+    'another unit': (sidecar({'nrs': {'Units': 'W'}}), ['"W"', 'in its JSON file where the trial has points']),
+    'another scale': (scaled(10), ['column nrs_pre', '16 of 16 values are out of range', 'Units', 'n/a']),
+    'dictionary': (sidecar('{"nrs": '), ['phenotype/nrs.json', 'no valid JSON']),
+    'dictionary of another kind': (sidecar([]), ['phenotype/nrs.json', 'no JSON object']),
+    'unknown arm': (arms(lambda t: t.replace('exercise', 'exercize', 1)), ['participants.tsv', 'column group', 'row 3', 'sub-02', '"exercize"', 'exercise and waitlist', 'Arms.Others']),
+    'one arm empty': (arms(lambda t: t.replace('exercise', 'waitlist')), ['nobody is in the arm exercise']),
+    'no column of arms': (arms(lambda t: t.replace('group', 'Group', 1)), ['participants.tsv', 'no column group', 'Did you mean Group?']),
+    'participant twice': (arms(lambda t: t.replace('sub-02', 'sub-01', 1)), ['participants.tsv', 'row 3', 'first is row 2']),
+    'nearly the same ids': (arms(lambda t: t + 'sub-1\texercise\n'), None),
+    'id that may be two': (
+        lambda root: (arms(lambda t: t + 'sub-1\texercise\n')(root), text(lambda t: t.replace('sub-01', '001', 1))(root)),
+        [TABLE, 'row 2', '"001"', 'could be', 'sub-1', 'sub-01'],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('harm', 'words'), HARMS.values(), ids=HARMS)
+def test_a_table_that_cannot_be_right_is_refused(root, tmp_path, harm, words):
+    wide(root)
+    harm(root)
+    if words is None:
+        tables = read_tables(root, trial_of(tmp_path))
+        assert any(
+            'sub-1' in message and 'look like one participant' in message for message in tables.messages
+        )
+        return
+    with pytest.raises(DataError) as caught:
+        read_tables(root, trial_of(tmp_path))
+    message = str(caught.value)
+    assert caught.value.exit_code == 65
+    assert all(word in message for word in words), message
+
+
+ABSENT = {
+    'table': (lambda root: (root / TABLE).rename(root / 'phenotype/nrs_total.tsv'), [TABLE, 'is absent', 'phenotype/nrs_total.tsv']),
+    'content of a link': (dangling, [TABLE, 'content that is not here', 'datalad get']),
+    'participants': (lambda root: (root / 'participants.tsv').unlink(), ['participants.tsv', 'is absent']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('harm', 'words'), ABSENT.values(), ids=ABSENT)
+def test_what_the_trial_file_names_must_be_there(root, tmp_path, harm, words):
+    wide(root)
+    harm(root)
+    with pytest.raises(MissingInputError) as caught:
+        read_tables(root, trial_of(tmp_path))
+    assert caught.value.exit_code == 66
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_all_problems_of_all_tables_are_told_together(root, tmp_path):
+    wide(root)
+    arms(lambda t: t.replace('exercise', 'exercize', 1))(root)
+    text(lambda t: t.replace('\t4.0\t', '\tbad\t', 1).replace('sub-05', 'sub-06', 1))(root)
+    trial = {
+        **TRIAL,
+        'Covariates': ['agee'],
+        'Outcomes': {
+            **TRIAL['Outcomes'],
+            'walk': {'Table': 'phenotype/walk.tsv', 'Column': 'walk', 'Units': 'm'},
+        },
+    }
+    with pytest.raises(DataError) as caught:
+        read_tables(root, trial_of(tmp_path, trial))
+    message = str(caught.value)
+    for word in (
+        '"exercize"',
+        '"bad"',
+        'a second row',
+        'no column agee',
+        'phenotype/walk.tsv: is absent',
+        '5 problems',
+    ):
+        assert word in message, message
+    assert len(message.splitlines()) == 6
+
+
+def test_equal_problems_are_one_line(root, tmp_path):
+    rows = [(p, 'ill', NRS[p, 'post']) for p in PEOPLE]
+    tsv(root / TABLE, [('participant_id', 'nrs_pre', 'nrs_post'), *rows])
+    with pytest.raises(DataError) as caught:
+        read_tables(root, trial_of(tmp_path))
+    (line,) = str(caught.value).splitlines()[1:]
+    assert 'row 2 sub-01' in line
+    assert 'and 3 more' in line
+
+
+def test_two_tables_that_disagree(root, tmp_path):
+    wide(root)
+    rows = [(p, 9 if p == 'sub-02' else NRS[p, 'post']) for p in PEOPLE]
+    tsv(root / 'phenotype' / 'nrs_ses-post.tsv', [('participant_id', 'nrs'), *rows])
+    with pytest.raises(DataError) as caught:
+        read_tables(root, trial_of(tmp_path))
+    for word in ('nrs_ses-post.tsv', 'row 3', '"9"', f'differs from "{NRS["sub-02", "post"]}"', TABLE):
+        assert word in str(caught.value), caught.value
+
+
+def test_a_file_of_one_session_with_rows_of_another(root, tmp_path):
+    wide(root)
+    rows = [(p, 'ses-pre', NRS[p, 'post']) for p in PEOPLE]
+    tsv(root / 'phenotype' / 'nrs_ses-post.tsv', [('participant_id', 'session_id', 'nrs'), *rows])
+    with pytest.raises(DataError, match='another session than the name of the file, ses-post'):
+        read_tables(root, trial_of(tmp_path))
+
+
+def test_a_session_twice(root, tmp_path):
+    long(root)
+    with (root / TABLE).open('a') as table:
+        table.write('sub-01\tpre\t3\n')
+    with pytest.raises(DataError, match=r'row 18 sub-01.*second row of ses-pre .* first is row 2'):
+        read_tables(root, trial_of(tmp_path))
+    per_person(root)
+    (root / TABLE).unlink()
+    with (root / 'sub-04' / 'sub-04_sessions.tsv').open('a') as table:
+        table.write('ses-post\t3\n')
+    with pytest.raises(DataError, match=r'sub-04_sessions\.tsv.*second row of ses-post'):
+        read_tables(root, trial_of(tmp_path))
+
+
+def test_sessions_files_without_the_column(root, tmp_path):
+    per_person(root)
+    spec = {**TRIAL, 'Outcomes': {'nrs': {'Table': 'sessions.tsv', 'Column': 'nrs_avg', 'Units': 'points'}}}
+    with pytest.raises(DataError, match=r'sessions\.tsv.*no column nrs_avg\. Did you mean nrs'):
+        read_tables(root, trial_of(tmp_path, spec))
+    for pid in PEOPLE:
+        (root / pid / f'{pid}_sessions.tsv').unlink()
+    with pytest.raises(MissingInputError, match=r'sessions\.tsv: is absent'):
+        read_tables(root, trial_of(tmp_path, spec))
+
+
+def test_items_must_all_be_there_without_a_total(root, tmp_path):
+    odi(root, {p: [2] * 10 for p in PEOPLE})
+    path = root / 'phenotype' / 'odi.tsv'
+    path.write_text(path.read_text().replace('odi_7', 'odi7'))
+    with pytest.raises(DataError, match=r'odi\.tsv, column odi_7: has no column odi_7\. Did you mean odi7'):
+        read_tables(root, odi_trial(tmp_path))
+
+
+def test_an_item_out_of_range_is_missing(root, tmp_path):
+    odi(root, {p: [2] * 9 + [6 if p == 'sub-01' else 2] for p in PEOPLE})
+    tables = read_tables(root, odi_trial(tmp_path))
+    first = tables.outcomes[tables.outcomes['participant_id'] == 'sub-01']
+    assert list(first['value']) == [20, 20]
+    assert set(first['flags']) == {'out_of_range prorated'}
+
+
+BLOOD = {
+    'unknown time': ('time', lambda t: t.replace('\tpost\t', '\tafter\t', 1), ['column time', 'row 3', '"after"', 'There is post, pre']),
+    'limit not known': (None, lambda t: t.replace('\t20\t5\t', '\t<LOD\tn/a\t', 1), ['row 2', '"<LOD"', 'a limit that is not known', '<2.5']),
+    'zero without a limit': (None, lambda t: t.replace('\t20\t5\t', '\t0\tn/a\t', 1), ['row 2', '"0"', 'a limit that is not known']),
+    'no column of limits': (None, lambda t: t.replace('uloq', 'upper', 1), ['has no column uloq', 'upper']),
+    'no column of times': (None, lambda t: t.replace('time', 'timepoint', 1), ['second row of ses-wk3']),
+    'extrapolated': (None, lambda t: t.replace('\t20\t', '\t*20\t', 1), ['"*20"', 'is no number']),
+    'nobody in a session': (None, lambda t: t.replace('wk14', 'wk15'), ['nobody has a value at s42_pre (ses-wk14)']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('_', 'change', 'words'), BLOOD.values(), ids=BLOOD)
+def test_blood_samples(root, tmp_path, _, change, words):
+    wide(root)
+    blood(root)
+    path = root / 'phenotype' / 'bdnf.tsv'
+    path.write_text(change(path.read_text()))
+    with pytest.raises(DataError) as caught:
+        read_tables(root, bdnf_trial(tmp_path))
+    assert all(word in str(caught.value) for word in ['phenotype/bdnf.tsv', *words]), caught.value
+
+
+def test_a_sample_of_two_people(root, tmp_path):
+    wide(root)
+    (root / 'counts.tsv').write_text('gene\n')
+    rows = [
+        (p, f'ses-{s}', 'lane1' if n < 2 and s == 'wk3' else f'{p}{s}')
+        for n, p in enumerate(PEOPLE)
+        for s in ('wk3', 'wk14')
+    ]
+    tsv(root / 'phenotype' / 'rna.tsv', [('participant_id', 'session_id', 'sample_id'), *rows])
+    part = {
+        'Counts': 'counts.tsv',
+        'Samples': 'phenotype/rna.tsv',
+        'Visits': {'first': {'Session': 'wk3'}, 'last': {'Session': 'wk14'}},
+    }
+    with pytest.raises(
+        DataError, match=r'row 4 sub-02 ses-wk3 "lane1".*same sample as of sub-01 at ses-wk3, row 2'
+    ):
+        read_tables(root, trial_of(tmp_path, {**TRIAL, 'Expression': part}))
+    (root / 'counts.tsv').unlink()
+    with pytest.raises(MissingInputError, match=r'counts\.tsv: is absent'):
+        read_tables(root, trial_of(tmp_path, {**TRIAL, 'Expression': part}))
+
+
+def test_a_column_of_a_table_that_is_there_must_be_there_in_the_default_trial_too(root):
+    wide(root)
+    with pytest.raises(DataError, match=r'has no column nrs_average'):
+        read_tables(root, read_trial())
+
+
+def test_messages_say_no_path_of_the_machine(root, tmp_path):
+    wide(root)
+    text(lambda t: t.replace('\t4.0\t', '\tbad\t', 1))(root)
+    with pytest.raises(DataError) as caught:
+        read_tables(root, trial_of(tmp_path))
+    assert str(tmp_path) not in str(caught.value)
