@@ -104,6 +104,11 @@ def _check(people: _People, pairs: Array, n_coefficients: int) -> None:
             raise DataError(
                 f'the outcome at {name} is {visit[0]:g} for everyone: there is nothing to explain'
             )
+    constant = np.flatnonzero(np.ptp(people.covariates[pairs], axis=0) == 0)
+    if len(constant):
+        raise DataError(
+            f'covariate {constant[0] + 1} has one value for everyone with both visits; leave it out'
+        )
 
 
 def _refuse_collinear(design: Array) -> None:
