@@ -92,8 +92,7 @@ def read_tables(bids_dir: Path, trial: Trial) -> Tables:
     for message in messages:
         LOGGER.warning(message)
     problems.raise_if_any()
-    if people is None:
-        raise AssertionError('a table of arms that cannot be read is a problem that stops')
+    assert people is not None  # else the table of arms has stopped it
     outcomes = pd.DataFrame(rows, columns=list(OUTCOME_COLUMNS)).astype({'value': float, 'row': 'Int64'})
     return Tables(outcomes, people, bdnf, expression, attendance, events, problems.report(), messages)
 

@@ -103,7 +103,7 @@ HARMS = {
     'another scale': (scaled(10), ['column nrs_pre', '16 of 16 values are out of range', 'Units', 'n/a']),
     'dictionary': (sidecar('{"nrs": '), ['phenotype/nrs.json', 'no valid JSON']),
     'dictionary of another kind': (sidecar([]), ['phenotype/nrs.json', 'no JSON object']),
-    'unknown arm': (arms(lambda t: t.replace('exercise', 'exercize', 1)), ['participants.tsv', 'column group', 'row 3', 'sub-02', '"exercize"', 'exercise and waitlist', 'Arms.Others']),
+    'unknown arm': (arms(lambda t: t.replace('exercise', 'placebo', 1)), ['participants.tsv', 'column group', 'row 3', 'sub-02', '"placebo"', 'exercise and waitlist', 'Arms.Others']),
     'one arm empty': (arms(lambda t: t.replace('exercise', 'waitlist')), ['nobody is in the arm exercise']),
     'no column of arms': (arms(lambda t: t.replace('group', 'Group', 1)), ['participants.tsv', 'no column group', 'Did you mean Group?']),
     'participant twice': (arms(lambda t: t.replace('sub-02', 'sub-01', 1)), ['participants.tsv', 'row 3', 'first is row 2']),
@@ -151,7 +151,7 @@ def test_what_the_trial_file_names_must_be_there(root, tmp_path, harm, words):
 
 def test_all_problems_of_all_tables_are_told_together(root, tmp_path):
     wide(root)
-    arms(lambda t: t.replace('exercise', 'exercize', 1))(root)
+    arms(lambda t: t.replace('exercise', 'placebo', 1))(root)
     text(lambda t: t.replace('\t4.0\t', '\tbad\t', 1).replace('sub-05', 'sub-06', 1))(root)
     trial = {
         **TRIAL,
@@ -165,7 +165,7 @@ def test_all_problems_of_all_tables_are_told_together(root, tmp_path):
         read_tables(root, trial_of(tmp_path, trial))
     message = str(caught.value)
     for word in (
-        '"exercize"',
+        '"placebo"',
         '"bad"',
         'a second row',
         'no column agee',

@@ -1,9 +1,12 @@
 import copy
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from bids_app.phenotype import read_tables
 from bids_app.trial import DATA, DerivativeOutcome, TableOutcome, read_trial
 from pipelines.errors import DataError, MissingInputError
 
@@ -12,6 +15,7 @@ SMALL = {
     'Visits': {'baseline': {'Session': 'pre'}, 'followup': {'Session': 'ses-post'}},
     'Outcomes': {'nrs': {'Table': 'phenotype/nrs.tsv', 'Column': 'nrs', 'Units': 'points', 'Range': [0, 10]}},
 }
+PAGE = (Path(__file__).resolve().parents[2] / 'docs' / 'trial.md').read_text()
 DEFAULT = json.loads((DATA / 'trial.json').read_text())
 
 
@@ -227,3 +231,35 @@ def test_every_part_may_be_absent(tmp_path, part):
     trial = read_trial(write(tmp_path, content))
     field = {'BDNF': 'bdnf', 'AdverseEvents': 'adverse_events'}.get(part, part.lower())
     assert not getattr(trial, field)
+
+
+def test_trial_files_of_the_documentation_are_sound(tmp_path):
+    blocks = re.findall(r'```json\n(.*?)```', PAGE, re.DOTALL)
+    names = [sorted(read_trial(write(tmp_path, block)).outcomes) for block in blocks]
+    assert names == [['nrs'], ['fa_left', 'fc_nac_mpfc', 'icc_nac', 'nrs', 'rmdq']]
+
+
+def test_example_of_the_documentation_can_be_run(tmp_path):
+    files = re.findall(r'^`([^`\n]+)`[^`\n]*:\n\n```\w+\n(.*?)```', PAGE, re.DOTALL | re.MULTILINE)
+    for name, content in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    tables = read_tables(tmp_path, read_trial(tmp_path / 'trial.json'))
+    table = tables.outcomes.pivot(index='participant_id', columns='visit', values='value')
+    assert table['baseline'].tolist() == [6, 5, 7, 6]
+    assert table['followup'].isna().tolist() == [False, False, True, False]
+    assert not tables.messages
+
+
+def test_every_key_is_in_the_documentation():
+    """What the schema allows, the page explains by name or by example."""
+    schema = json.loads((DATA / 'trial.schema.json').read_text())
+    keys, waiting = set(), [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            keys |= set(part.get('properties', {}))
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    assert {key for key in keys if key not in PAGE} <= {'Description'}
