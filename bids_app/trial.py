@@ -206,7 +206,8 @@ def _schema() -> dict[str, Any]:
 
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes().decode('utf-8-sig'), object_pairs_hook=_no_key_twice)
+        text = path.read_bytes().decode('utf-8-sig')
+        return json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
     except FileNotFoundError:
         raise MissingInputError(f'{path} (trial file) does not exist. Correct the path.') from None
     except (OSError, ValueError) as error:
@@ -222,6 +223,10 @@ def _no_key_twice(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f'the key "{key}" stands twice in one object')
         found[key] = value
     return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f'{word} is no number of JSON; for no limit write null')
 
 
 def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Trial:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bids_app.phenotype import read_tables
-from bids_app.trial import read_trial
+from bids_app.trial import DATA, read_trial
 from pipelines.errors import DataError, MissingInputError
 
 from .test_phenotype import (
@@ -302,3 +302,99 @@ def test_messages_say_no_path_of_the_machine(root, tmp_path):
     with pytest.raises(DataError) as caught:
         read_tables(root, trial_of(tmp_path))
     assert str(tmp_path) not in str(caught.value)
+
+
+def damage(content, rng):
+    """Return bytes with a few of them removed, doubled or replaced by what tables trip over."""
+    content = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        place = int(rng.integers(len(content)))
+        marks = [b'\t', b'\n', b'\r', b'"', b',', b'.', b'-', b'n/a', b'\xe9', b'\x00', b'9', b' ']
+        change = marks[int(rng.integers(len(marks)))]
+        content[place : place + int(rng.integers(3))] = change
+    return bytes(content)
+
+
+def test_a_damaged_table_is_refused_or_read_as_it_stands(root, tmp_path, rng):
+    """Nothing but our own errors, and every value that is returned stands at the place that is named."""
+    wide(root)
+    trial, path = trial_of(tmp_path), root / TABLE
+    sound = path.read_bytes()
+    refused = 0
+    for _ in range(300):
+        path.write_bytes(damage(sound, rng))
+        try:
+            tables = read_tables(root, trial)
+        except (DataError, MissingInputError):
+            refused += 1
+            continue
+        lines = (
+            path.read_bytes()
+            .decode('cp1252', 'replace')
+            .replace('\r\n', '\n')
+            .replace('\r', '\n')
+            .split('\n')
+        )
+        for found in tables.outcomes.dropna(subset=['value']).itertuples():
+            # a quoted cell may hold line breaks: the value is then in a later line of its row
+            texts = [
+                t
+                for line in lines[found.row - 1 :]
+                for t in line.replace('"', '').replace(',', '.').split('\t')
+            ]
+            assert any(found.value == float(t) for t in texts[:12] if is_number(t)), found
+    # both happen often: a damaged letter stops, a damaged digit does not
+    assert 50 < refused < 290
+
+
+def is_number(word):
+    try:
+        return bool(float(word.strip()) + 1)
+    except ValueError:
+        return False
+
+
+def test_a_damaged_trial_file_is_refused_or_read(tmp_path, rng):
+    sound = (DATA / 'trial.json').read_bytes()
+    path, messages = tmp_path / 'trial.json', []
+    for _ in range(100):
+        path.write_bytes(damage(sound, rng))
+        try:
+            read_trial(path)
+        except DataError as error:
+            messages.append(str(error))
+    assert len(messages) > 50
+    assert all('trial.json' in message for message in messages)
+
+
+VALUES = [None, 0, -1, 1.5, True, '', 'x', [], [None], ['x', 'x'], {}, {'x': 1}]
+
+
+def test_any_value_at_any_key_of_a_trial_file(tmp_path):
+    """Every part of the default trial is replaced by values of every kind, in turn."""
+    content = json.loads((DATA / 'trial.json').read_text())
+
+    def places(part, at=()):
+        for key in part if isinstance(part, dict) else range(len(part)):
+            yield (*at, key)
+            if isinstance(part[key], dict | list):
+                yield from places(part[key], (*at, key))
+
+    path, messages, tried = tmp_path / 'trial.json', [], 0
+    for number, (*parents, last) in enumerate(list(places(content))):
+        part = content
+        for key in parents:
+            part = part[key]
+        for value in VALUES[number % 6 :: 6]:
+            kept, part[last] = part[last], value
+            path.write_text(json.dumps(content))
+            part[last] = kept
+            tried += 1
+            try:
+                read_trial(path)
+            except DataError as error:
+                messages.append(str(error))
+    assert tried > 200
+    # the few values that are allowed somewhere are numbers and names
+    assert len(messages) > 0.8 * tried
+    assert all('trial.json' in message for message in messages)

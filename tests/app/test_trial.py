@@ -203,6 +203,7 @@ def test_all_faults_are_told_at_once(tmp_path):
     [
         ('{"Arms": 1,}', ['no valid JSON', 'line 1']),
         ('', ['no valid JSON']),
+        ('{"Range": [0, Infinity]}', ['no valid JSON', 'Infinity', 'null']),
         ('[1]', ['the file: [1] is not an object']),
         ('{"Arms": {}, "Arms": {}}', ['"Arms" stands twice']),
     ],
