@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import combinations, permutations, product
 
 import numpy as np
@@ -8,6 +9,8 @@ from pipelines.errors import DataError, ParameterError
 from pipelines.stats.freedman_lane import fit_design, permuted_t
 from pipelines.stats.permute import flip_signs, permute
 from pipelines.stats.tfce import neighbour_table, tfce
+
+from ..conftest import REPOSITORY
 
 
 def generator(seed=0):
@@ -93,7 +96,7 @@ def test_two_groups_are_enumerated(rng):
     null = []
     for chosen in combinations(range(n), 4):
         moved = np.isin(np.arange(n), chosen)
-        null.append([stats.ttest_ind(y[moved], y[~moved]).statistic for y in outcome])
+        null.append(stats.ttest_ind(outcome[:, moved], outcome[:, ~moved], axis=1).statistic)
     magnitude = np.abs(null)
     observed = magnitude[list(combinations(range(n), 4)).index(tuple(first))]
     np.testing.assert_allclose(np.abs(found.t), observed, rtol=1e-10)
@@ -341,3 +344,47 @@ def test_numbers_below_one_are_refused(rng, name):
         permute(outcome, tested, nuisance, rng=generator(), **{name: 0})
     with pytest.raises(ParameterError, match=f'{name} 0 is below 1'):
         flip_signs(outcome, rng=generator(), **{name: 0})
+
+
+def test_memory_grows_with_a_block_and_not_with_permutations(rng, tmp_path):
+    """Eight times the people add less than the maps on disk would; ten times the permutations add nothing."""
+
+    def peak(n, n_permutations):
+        maps = np.lib.format.open_memmap(tmp_path / 'maps.npy', 'w+', np.float32, (6000, n))
+        maps[:] = rng.standard_normal(maps.shape)
+        tracemalloc.start()
+        permute(
+            maps, np.arange(n) % 2, np.ones((n, 1)), covariate=maps[::-1], n_permutations=n_permutations,
+            rng=generator(), block=32, max_bytes=16 * 6000 * 4,
+        )  # fmt: skip
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    few, many = peak(40, 16), peak(320, 16)
+    # blocks of 32 voxels, a dozen at a time in double precision, and 16 permutations
+    assert many - few < 280 * (12 * 32 + 5 * 16) * 8 < 2 * 6000 * 280 * 4 / 10
+    assert peak(40, 160) - few < 20_000  # the null, 160 numbers thrice, and what Python keeps
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """Make the folder importable whatever the way pytest was started."""
+    monkeypatch.syspath_prepend(REPOSITORY)
+    from benchmarks import voxelwise
+
+    monkeypatch.setattr(voxelwise, '_GRID', (21, 25, 21))
+    return voxelwise
+
+
+def test_benchmark_compares_equal_things(benchmark, tmp_path):
+    benchmark.write_maps(str(tmp_path), 0.2, 14, smooth=True)
+    found = benchmark.compare(str(tmp_path), 0.2, n_tfce=4, n_theirs=2, n_max_t=4)
+    assert found['t_error'] < 1e-5
+    assert found['tfce_error'] < 0.01  # 400 steps
+    assert all(found[name] > 0 for name in ('ours', 'theirs', 'ours_covariate', 'ours_max_t', 'theirs_max_t'))
+
+
+def test_benchmark_of_memory(benchmark, tmp_path):
+    benchmark.write_maps(str(tmp_path), 0.2, 14, smooth=False)
+    assert benchmark.memory(str(tmp_path), 0.2, 3)['peak'] > 0.05
