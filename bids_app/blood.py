@@ -100,6 +100,8 @@ def _beside(
         fixed = math.nan if column is None else float(column)
         return {(cell.participant_id, cell.key.name): fixed for cell in values}
     cells = reader.cells(sources, column, keys, plain=True)
+    if not values:
+        return {}
     if not cells and is_default:
         reader.problems.warn(values[0].table, f'has no column {column}', 'none is assumed', column=column)
     elif not cells:

@@ -114,9 +114,10 @@ def read_column(
     The column must be there when the trial file is the user's.
     """
     sources = reader.sources(table)
-    cells = reader.cells(sources, column, keys, plain=True)
-    if cells or not sources:
-        return cells or None
+    if not sources:
+        return None
+    if reader.has_column(sources, column, keys, plain=True):
+        return reader.cells(sources, column, keys, plain=True)
     if is_default:
         reader.problems.warn(table, f'has no column {column}', 'covariate left out', column=column)
     else:
@@ -129,7 +130,8 @@ def _covariate(cells: Sequence[Cell], order: Sequence[str], problems: Problems) 
     for cell in cells:
         if cell.is_missing and cell.participant_id in order:
             problems.missing(cell.table, 'no value', value=cell.text, **cell.where())
-    return [by_person.get((pid, cells[0].key.name)) for pid in order]
+    of_person = {pid: value for (pid, _), value in by_person.items()}
+    return [of_person.get(pid) for pid in order]
 
 
 def covariate_values(cells: Sequence[Cell], problems: Problems) -> dict[tuple[str, str], float | str | None]:

@@ -646,6 +646,79 @@ def test_report_begins_with_problems_and_ends_with_what_was_read(root, tmp_path)
     assert not (report == '').any().any()
 
 
+def test_dictionaries_with_faults_are_told_and_used_as_far_as_they_go(root, tmp_path):
+    wide(root)
+    entry = {'Units': 'score', 'Minimum': 'none', 'Maximum': 6.9}
+    (root / 'phenotype' / 'nrs.json').write_text(
+        json.dumps({'nrs': entry, 'MeasurementToolMetadata': 'text'})
+    )
+    tables = read_tables(root, trial_of(tmp_path))
+    assert [place for place, number in values(tables).items() if math.isnan(number)] == [
+        ('sub-07', 'pre'),
+        ('sub-08', 'pre'),
+    ]
+    assert list(rows_of(tables, problem='Minimum is of the wrong kind')['value']) == ['none']
+    same = rows_of(tables, problem='score in its JSON file where the trial has points')
+    assert set(same['action']) == {'taken for the same unit; check that it is'}
+
+
+def test_names_of_the_columns_of_ids_in_another_case(root, tmp_path):
+    long(root)
+    path = root / 'phenotype' / 'nrs.tsv'
+    path.write_text(
+        path.read_text().replace('participant_id', 'Participant ID').replace('session_id', 'SESSION_ID')
+    )
+    tables = read_tables(root, trial_of(tmp_path))
+    assert values(tables) == NRS
+    assert list(rows_of(tables, action='read as such')['column']) == ['Participant ID', 'SESSION_ID']
+
+
+def test_some_items_only_leave_the_total(root, tmp_path):
+    odi(root, {p: [2] * 10 for p in PEOPLE}, dict.fromkeys(PEOPLE, 21))
+    path = root / 'phenotype' / 'odi.tsv'
+    path.write_text(path.read_text().replace('odi_7', 'odi7'))
+    tables = read_tables(root, odi_trial(tmp_path))
+    assert set(values(tables, 'odi').values()) == {21}
+    assert list(rows_of(tables, outcome='odi', problem='has some items but not odi_7')['action']) == [
+        'items not used, only the total'
+    ]
+
+
+@pytest.mark.parametrize(
+    ('entry', 'expected'), [({'Format': 'label'}, '1'), ({'Units': 'kg'}, 1.0), ({}, 1.0)]
+)
+def test_the_dictionary_says_whether_a_covariate_is_a_number(root, tmp_path, entry, expected):
+    participants(root, ['1'] * 8, head=('x',))
+    (root / 'participants.json').write_text(json.dumps({'x': entry}))
+    wide(root)
+    tables = read_tables(root, trial_of(tmp_path, {**TRIAL, 'Covariates': ['x']}))
+    assert list(tables.participants['x']) == [expected] * 8
+
+
+def test_default_trial_without_columns_of_limits(root):
+    """The default names lod and uloq; a table that has neither is read without limits."""
+    tsv(
+        root / 'phenotype' / 'nrs.tsv',
+        [('participant_id', 'nrs_average_pre', 'nrs_average_post'), *((p, 5, 4) for p in PEOPLE)],
+    )
+    blood(root, columns=('bdnf', 'a', 'b'))
+    tables = read_tables(root, read_trial())
+    assert tables.bdnf['lower'].isna().all()
+    assert set(tables.bdnf['censored']) == {''}
+    assert list(rows_of(tables, action='none is assumed')['column']) == ['lod', 'uloq']
+
+
+def test_tables_of_the_default_trial_without_rows(root):
+    tsv(root / 'phenotype' / 'nrs.tsv', [('participant_id', 'nrs_average_pre', 'nrs_average_post')])
+    blood(root)
+    path = root / 'phenotype' / 'bdnf.tsv'
+    path.write_text(path.read_text().splitlines()[0] + '\n')
+    tables = read_tables(root, read_trial())
+    assert tables.outcomes['value'].isna().all()
+    assert tables.bdnf.empty
+    assert len(rows_of(tables, problem='has a header but no rows')) == 2
+
+
 def test_order_of_rows_and_columns_does_not_matter(root, tmp_path, rng):
     long(root)
     trial = trial_of(tmp_path)

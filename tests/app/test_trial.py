@@ -131,6 +131,7 @@ FAULTS = {
     'name of an outcome': ('Outcomes.6mwd', {'Table': 'a.tsv', 'Column': 'a', 'Units': 'm'}, ['"6mwd" is no name']),
     'unknown derivative': ('Outcomes.x', {'Derivative': 'fa'}, ['Outcomes.x.Derivative: "fa"', 'tract_fa']),
     'one region': ('Outcomes.x', {'Derivative': 'roi_connectivity', 'Regions': ['NAc']}, ['1 regions where', 'has 2']),
+    'items without an end': ('Outcomes.x', {'Derivative': 'tract_fa', 'Regions': ['NAc', 'mPFC', 'NAcL']}, ['Outcomes.x.Regions: 3 values; at most 2']),
     'unknown region': ('Outcomes.x', {'Derivative': 'intrinsic_connectivity', 'Regions': ['mpfc']}, ['mPFC']),
     'side of a region': (
         'Outcomes.x', {'Derivative': 'intrinsic_connectivity', 'Regions': ['NAc'], 'Hemisphere': 'L'},
