@@ -107,7 +107,7 @@ def fit_censored(samples: Samples, *, nested: bool = True) -> CensoredFit:
     samples
         Of :func:`arrange`.
     nested
-        False: no effects of people and sessions, a Tobit model.
+        False: no effects of people and sessions, which is the model of Tobin [1]_.
 
     Raises
     ------

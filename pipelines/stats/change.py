@@ -91,14 +91,14 @@ def _people(
 
 def _check(people: _People, pairs: Array, n_coefficients: int) -> None:
     """Refuse what no model of change can be fitted to."""
-    for code, name in enumerate(('control', 'treated')):
-        if not (people.treatment[~np.isnan(people.outcome[:, 1])] == code).any():
-            raise DataError(f'nobody in the {name} arm has an outcome at follow-up')
     if pairs.sum() <= n_coefficients:
         raise DataError(
             f'{pairs.sum()} people have both visits, more than {n_coefficients} are needed; '
             'use fewer covariates or leave this outcome out'
         )
+    for code, name in enumerate(('control', 'treated')):
+        if not (people.treatment[pairs] == code).any():
+            raise DataError(f'nobody in the {name} arm has both visits')
     for visit, name in zip(people.outcome[pairs].T, ('baseline', 'follow-up')):
         if np.ptp(visit) == 0:
             raise DataError(
@@ -229,13 +229,13 @@ def constrained_lda(
     Raises
     ------
     DataError
-        An arm has no follow-up, there are too few people with both visits, the outcome is constant,
+        An arm has nobody with both visits, there are too few of them, the outcome is constant,
         one visit tells the other exactly, a covariate repeats what others say, or the likelihood has
         no maximum.
 
     Notes
     -----
-    :math:`E Y_{0i} = \mu_0 + c_0' (x_i - ar x)`, :math:`E Y_{1i} = \mu_1 + 	au a_i + c_1' (x_i - ar x)`:
+    :math:`E Y_{0i} = \mu_0 + c_0' (x_i - \bar x)`, :math:`E Y_{1i} = \mu_1 + \tau a_i + c_1' (x_i - \bar x)`:
     arms share the mean at baseline, as randomisation makes it, and covariates have a slope of their own
     at each visit [1]_.  The covariance is free, estimated by REML; on complete data the effect is that
     of :func:`ancova` [2]_.
@@ -268,7 +268,7 @@ def constrained_lda(
     centre, scale = float(np.nanmean(people.outcome)), float(np.nanstd(people.outcome))
     outcome, arm = (people.outcome - centre) / scale, people.treatment
     spread = np.ptp(people.covariates, axis=0)
-    table = (people.covariates - people.covariates.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    table = (people.covariates - people.covariates.mean(axis=0)) / spread
     _refuse_collinear(np.column_stack([np.ones(pairs.sum()), arm[pairs], table[pairs]]))
     model = Restricted(outcome, _longitudinal_design(arm, table))
     start = start_from(outcome[pairs], arm[pairs], table[pairs])

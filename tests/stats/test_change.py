@@ -218,8 +218,9 @@ def test_missing_covariates_are_told(rng, model):
     [
         (lambda b, a, t, c: (b, a, 0 * t, c), 'nobody in the treated arm'),
         (lambda b, a, t, c: (b, np.where(t == 0, np.nan, a), t, c), 'nobody in the control arm'),
-        (lambda b, a, t, c: (b, np.nan * a, t, c), 'follow-up'),
+        (lambda b, a, t, c: (b, np.nan * a, t, c), '0 people have both visits'),
         (lambda b, a, t, c: (np.nan * b, a, t, c), '0 people have both visits'),
+        (lambda b, a, t, c: (np.where(t == 1, np.nan, b), a, t, c), 'nobody in the treated arm'),
         (lambda b, a, t, c: (b[:4], a[:4], t[:4], c[:4]), 'are needed'),
         (lambda b, a, t, c: (0 * b + 3, a, t, c), 'baseline is 3 for everyone'),
         (lambda b, a, t, c: (b, 0 * a + 2, t, c), 'follow-up is 2 for everyone'),
