@@ -84,8 +84,8 @@ def plant_tracts(
     -----
     Curve i is c(t) + w_0(t) (a_i - A) + w_1(t) (b_i - B) + (1 - w_0 - w_1) u_i with t in 0-1: A, B are
     the centroids, a_i, b_i points of the regions, c the parabola from A to B that bulges to the side,
-    u_i a point of a disk of 3.4 mm, w_0 and w_1 smooth steps (linear for the part along A to B).  Starts,
-    disk and ends are matched so that the sum of squared shifts is least: fibres keep their neighbours,
+    u_i a point of a disk of R = 4.5 mm where curves are dense as 1 - (r / R)^2, for bundles thin out towards
+    their surface, w_0 and w_1 smooth steps (linear for the part along A to B).  Starts, disk and ends are matched so that the sum of squared shifts is least: fibres keep their neighbours,
     as they do in a real bundle.  The crossing bundle is straight and perpendicular to the core at
     t = 0.5.
 
@@ -119,11 +119,13 @@ def _core(start: np.ndarray, end: np.ndarray, side: int) -> np.ndarray:
     return (1 - t) * start + t * end + 4 * t * (1 - t) * bulge
 
 
-def _disk(n_points: int, radius: float = 3.4) -> np.ndarray:
-    """Return points (N, 2) spread evenly over a disk, a sunflower's seeds."""
+def _disk(n_points: int, radius: float = 4.5) -> np.ndarray:
+    """Return points (N, 2) of a disk, laid as a sunflower lays its seeds, with density 1 - (r / radius)^2."""
     index = np.arange(n_points) + 0.5
     angle = np.pi * (1 + np.sqrt(5)) * index
-    return radius * np.sqrt(index / n_points)[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    # share of the points within r: 1 - (1 - (r / radius)^2)^2
+    r = radius * np.sqrt(1 - np.sqrt(1 - index / n_points))
+    return r[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
 
 
 def _match(disk: np.ndarray, points: np.ndarray) -> np.ndarray:

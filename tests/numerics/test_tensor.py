@@ -38,27 +38,29 @@ def test_eigenvalues_and_anisotropy_come_back_as_their_definitions_say(rng):
 
 
 def test_noisy_voxels_agree_with_dipy(rng):
+    """DIPY weights once, by an unweighted fit; at SNR 25 the second time moves FA by less than 0.01."""
     table = table_of()
     signals = add_rician(signals_of(table, frames(200, rng)).astype(np.float32), 40, rng)
     found = tensor.fit_tensor(signals, table)
     gtab = dipy_gradients(table.bvals, bvecs=table.bvecs)
     theirs = TensorModel(gtab, fit_method='WLS').fit(signals)
-    np.testing.assert_allclose(found.fa, theirs.fa, atol=1e-4)
-    np.testing.assert_allclose(found.md, theirs.md, rtol=1e-4)
+    np.testing.assert_allclose(found.fa, theirs.fa, atol=0.01)
+    np.testing.assert_allclose(found.md, theirs.md, rtol=0.01)
 
 
 def test_weighted_least_squares_is_that_of_the_normal_equations(rng):
-    """The same in a dozen lines: weights are the squared signal of an unweighted fit."""
+    """The same in a dozen lines: weights are the squared signal of the fit before, at first of an unweighted one."""
     table = table_of()
     signals = add_rician(signals_of(table, frames(5, rng)).astype(np.float32), 30, rng)
     x, y, z = table.bvecs.T
     b = table.bvals[:, None]
     design = np.hstack([-b * np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z], 1), b * 0 + 1])
     for row, md in zip(signals.astype(float), tensor.fit_tensor(signals, table).md):
-        first = np.linalg.lstsq(design, np.log(row), rcond=None)[0]
-        weight = np.exp(design @ first)[:, None]
-        second = np.linalg.lstsq(design * weight, np.log(row) * weight[:, 0], rcond=None)[0]
-        assert md == pytest.approx(second[:3].mean(), rel=1e-4)
+        found = np.linalg.lstsq(design, np.log(row), rcond=None)[0]
+        for _ in range(2):
+            weight = np.exp(design @ found)[:, None]
+            found = np.linalg.lstsq(design * weight, np.log(row) * weight[:, 0], rcond=None)[0]
+        assert md == pytest.approx(found[:3].mean(), rel=1e-5)  # float32
 
 
 def test_values_stay_in_their_limits_whatever_the_signal(rng):
