@@ -188,7 +188,7 @@ def voxelwise(work_dir: Path) -> list[Row]:
     rows = []
     for ours, theirs, what, wanted in (
         ('ours', 'theirs', 'with TFCE, 57 people, 235,000 voxels', 15),
-        ('ours_covariate', 'theirs', 'the same, ours with the baseline of each voxel as covariate', 15),
+        ('ours_covariate', 'theirs', 'with TFCE, ours with the baseline of each voxel as covariate', 15),
         ('ours_max_t', 'theirs_max_t', 'of the largest t alone', 1),
     ):
         times = {'ours': found[ours], 'theirs': found[theirs], 'ratio': found[theirs] / found[ours]}
