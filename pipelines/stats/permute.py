@@ -188,13 +188,15 @@ def flip_signs(
     """
     n = outcome.shape[-1]
     _check_maps(outcome, n)
+    if n < 2:
+        raise DataError('a mean needs at least 2 people to be tested, got 1')
     settings = _Settings(neighbours, block, max_bytes, n_threads, progress)
     _check_settings(settings, len(outcome), n_permutations)
     return _infer(outcome, partial(flipped_t, outcome), flips(n, n_permutations, rng), n - 1, settings)
 
 
 def _check_maps(maps: Array, n: int, n_voxels: int | None = None) -> None:
-    if maps.ndim != 2 or not np.issubdtype(maps.dtype, np.floating):
+    if maps.ndim != 2 or not maps.size or not np.issubdtype(maps.dtype, np.floating):
         raise DataError(f'maps must be floating, voxels by people, got {maps.dtype} of shape {maps.shape}')
     if maps.shape != (n_voxels or len(maps), n):
         raise DataError(
@@ -208,7 +210,9 @@ def _check_settings(settings: _Settings, n_voxels: int, n_permutations: int) -> 
         if value < 1:
             raise ParameterError(f'{name} {value} is below 1')
     if settings.neighbours is not None and len(settings.neighbours) != n_voxels:
-        raise DataError(f'maps of {n_voxels} voxels with neighbours of {len(settings.neighbours)}')
+        raise DataError(
+            f'maps of {n_voxels} voxels with neighbours of {len(settings.neighbours)}; take both from one mask'
+        )
 
 
 def _infer(
@@ -271,10 +275,13 @@ def _enhance(statistic: Array, neighbours: Array | None) -> Array:
 
 
 def _largest_tfce(maps: Array, settings: _Settings) -> list[float]:
+    if settings.neighbours is None:
+        return [0.0] * len(maps)
     with ThreadPoolExecutor(settings.n_threads) as pool:
         return list(pool.map(lambda one: np.abs(_enhance(one, settings.neighbours)).max(), maps))
 
 
 def _share_as_large(null: Array, observed: Array) -> Array:
     """Return the share of ``null`` that is at least as large as each value of ``observed``, either sign."""
-    return 1 - np.searchsorted(np.sort(null), np.abs(observed) * (1 - _TIE)) / len(null)
+    smaller = np.searchsorted(np.sort(null), np.abs(observed) * (1 - _TIE))
+    return (len(null) - smaller) / len(null)
