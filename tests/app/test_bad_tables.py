@@ -247,6 +247,17 @@ def test_an_item_out_of_range_is_missing(root, tmp_path):
     assert set(first['flags']) == {'out_of_range prorated'}
 
 
+@pytest.mark.parametrize(('number', 'stops'), [(2, False), (3, True)])
+def test_three_values_out_of_range_are_another_scale(root, tmp_path, number, stops):
+    rows = [(p, 40 if n < number else 4, 5) for n, p in enumerate(PEOPLE)]
+    tsv(root / TABLE, [('participant_id', 'nrs_pre', 'nrs_post'), *rows])
+    if stops:
+        with pytest.raises(DataError, match='3 of 16 values are out of range'):
+            read_tables(root, trial_of(tmp_path))
+    else:
+        assert read_tables(root, trial_of(tmp_path)).outcomes['value'].isna().sum() == number
+
+
 BLOOD = {
     'unknown time': ('time', lambda t: t.replace('\tpost\t', '\tafter\t', 1), ['column time', 'row 3', '"after"', 'There is post, pre']),
     'limit not known': (None, lambda t: t.replace('\t20\t5\t', '\t<LOD\tn/a\t', 1), ['row 2', '"<LOD"', 'a limit that is not known', '<2.5']),

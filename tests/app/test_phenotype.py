@@ -326,6 +326,21 @@ def test_decimal_commas_are_converted_loudly(root, tmp_path):
     assert set(tables.outcomes['flags']) == {'decimal_comma'}
 
 
+def test_one_certain_comma_decides_for_the_column(root, tmp_path):
+    """1,234 is a decimal beside 1,5, but not where 2.5 is written too."""
+    pre = ['1,5', '1,234', '0,125', '2', *['n/a'] * 4]
+    tsv(
+        root / 'phenotype' / 'nrs.tsv',
+        [('participant_id', 'nrs_pre', 'nrs_post'), *zip(PEOPLE, pre, '12345678')],
+    )
+    found = values(read_tables(root, trial_of(tmp_path)))
+    assert [found[p, 'pre'] for p in PEOPLE[:4]] == [1.5, 1.234, 0.125, 2]
+    path = root / 'phenotype' / 'nrs.tsv'
+    path.write_text(path.read_text().replace('\t2\t', '\t2.5\t'))
+    with pytest.raises(DataError, match='could be a decimal comma or thousands'):
+        read_tables(root, trial_of(tmp_path))
+
+
 def test_scientific_notation_and_signs(root, tmp_path):
     texts = ['1e1', '+2', '.5', '3.', '1E-1', '0', '7', '08']
     tsv(
@@ -532,6 +547,14 @@ def test_bdnf_is_long_with_a_row_per_sample(root, tmp_path):
     assert math.isnan(negative.value)
     assert negative.flags == 'out_of_range'
     assert sample(tables, 'sub-01', 's7_pre').arm == 'waitlist'
+
+
+def test_times_in_another_case_are_the_same(root, tmp_path):
+    wide(root)
+    blood(root)
+    path = root / 'phenotype' / 'bdnf.tsv'
+    path.write_text(path.read_text().replace('\tpre\t', '\tPre\t'))
+    assert sample(read_tables(root, bdnf_trial(tmp_path)), 'sub-01', 's7_pre').value == 20
 
 
 def test_bdnf_in_wide_columns_and_per_session(root, tmp_path):
