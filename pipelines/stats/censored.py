@@ -13,8 +13,10 @@ from .censored_likelihood import Samples, Variances, log_likelihood
 Array = NDArray[Any]
 
 _LEAST_ERROR = 1e-5  # variance of single samples, share of all variance
-_GRADIENT = 1e-5  # of the log-likelihood at its maximum, in standard deviations of the samples
-_POLISH = 5
+_GRADIENT = 1e-6  # of the log-likelihood at its maximum, in standard deviations of the samples
+_LEAST_INFORMATION = 1e-2  # where the data say nothing of a coefficient of ten standard deviations
+_NEAR = 0.01  # near enough for Newton steps
+_RESTARTS, _POLISH, _STEPS = 5, 5, 3
 
 
 class CensoredFit(NamedTuple):
@@ -79,20 +81,30 @@ class _Problem:
 
     def solve(self) -> tuple[Array, Array]:
         """Return the maximum and the information of the parameters that are free there."""
-        options = {'maxiter': 500, 'ftol': 1e-12, 'gtol': 1e-4}
-        found = optimize.minimize(
-            self.cost, self.start, jac=True, bounds=self.bounds, method='L-BFGS-B', options=options
-        )
-        theta = np.where((found.x < self.lowest + 1e-6) & ~np.isinf(self.lowest), self.lowest, found.x)
+        theta, options = self.start, {'maxiter': 200, 'ftol': 0, 'gtol': 1e-4}
+        for _ in range(_RESTARTS):
+            found = optimize.minimize(
+                self.cost, theta, jac=True, bounds=self.bounds, method='L-BFGS-B', options=options
+            )
+            theta = found.x
+            # a search may end far from the maximum, on a step that gains nothing
+            inward = ~self.fixed & ((theta > self.lowest) | (found.jac < 0))
+            if np.abs(found.jac[inward]).max() < _NEAR:
+                break
+        theta = np.where((theta < self.lowest + 1e-6) & ~np.isinf(self.lowest), self.lowest, theta)
         for _ in range(_POLISH):
             free = ~self.fixed & (theta > self.lowest)
             information = self.information(theta, free)
-            if np.linalg.eigvalsh(information)[0] <= 1e-6:
+            if np.linalg.eigvalsh(information)[0] <= _LEAST_INFORMATION:
                 break
-            gradient = self.cost(theta)[1][free]
-            if np.abs(gradient).max() < _GRADIENT:
-                return theta, information
-            theta[free] = np.maximum(theta[free] - np.linalg.solve(information, gradient), self.lowest[free])
+            # steps this near the maximum leave the information as it is
+            for _ in range(_STEPS):
+                gradient = self.cost(theta)[1][free]
+                if np.abs(gradient).max() < _GRADIENT:
+                    return theta, information
+                theta[free] = np.maximum(
+                    theta[free] - np.linalg.solve(information, gradient), self.lowest[free]
+                )
         raise DataError(
             'the likelihood of the censored model has no maximum inside its range; too many samples are '
             'beyond their limits, or a group of samples is censored entirely'

@@ -272,7 +272,7 @@ def constrained_lda(
     _refuse_collinear(np.column_stack([np.ones(pairs.sum()), arm[pairs], table[pairs]]))
     model = Restricted(outcome, _longitudinal_design(arm, table))
     start = start_from(outcome[pairs], arm[pairs], table[pairs])
-    best = optimize.minimize(model.cost, start, method='BFGS', jac='3-point', options={'gtol': 1e-7})
+    best = optimize.minimize(model.cost, start, method='BFGS', jac='3-point', options={'gtol': 1e-5})
     if not np.isfinite(best.fun) or np.abs(best.jac).max() > _LARGEST_GRADIENT:
         raise DataError(
             f'the restricted likelihood of {len(arm)} people ({pairs.sum()} with both visits) has no maximum; '
