@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from pipelines.errors import ClbpeError, LevelError, ParameterError
-from pipelines.params import DiffusionParams, FunctionalParams, Parameters, option_name
+from pipelines.params import DiffusionParams, FunctionalParams, GroupParams, Parameters, option_name
 
 from . import __version__
 from .resources import available_cores, available_memory_gb
@@ -22,6 +22,7 @@ LEVELS = ('participant', 'group')
 GROUPS: tuple[tuple[str, type[Parameters]], ...] = (
     ('functional', FunctionalParams),
     ('diffusion', DiffusionParams),
+    ('group', GroupParams),
 )
 """Parameter classes whose fields become options, with the title of their group."""
 
@@ -279,13 +280,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # ITK reads its number of threads once per process, before antspyx is imported
         os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(settings.omp_nthreads)
         check_folders(settings)
-        if settings.level == 'group':
-            raise LevelError('the group level is not part of this version yet; nothing was computed.')
         from .engine import stopped_by_signal
-        from .participant import run_participants
 
         with stopped_by_signal():
-            return run_participants(settings)
+            return _run(settings)
     except ClbpeError as error:
         print(f'clbpe: {error}', file=sys.stderr)
         return error.exit_code
+
+
+def _run(settings: Settings) -> int:
+    if settings.level == 'group':
+        from .group import run_group
+
+        return run_group(settings)
+    from .participant import run_participants
+
+    return run_participants(settings)

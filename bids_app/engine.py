@@ -6,7 +6,7 @@ import re
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,16 @@ class Failure(NamedTuple):
     def concerns(self, label: str) -> bool:
         """Return whether the results of a participant may lack something for it."""
         return self.label in (label, EVERYBODY)
+
+
+_PRECEDENCE = (75, 73, 1, 65, 66)
+"""Order in which one exit status is chosen when steps failed in different ways."""
+
+
+def first_status(failures: Iterable[Failure]) -> int:
+    """Return the exit status of a run with failures."""
+    codes = {failure.exit_code for failure in failures}
+    return next(code for code in (*_PRECEDENCE, *sorted(codes)) if code in codes)
 
 
 def crash_folder(settings: Settings, run_id: str) -> Path:

@@ -1,4 +1,4 @@
-"""What was made for a participant, from what and with which parameters: the reason to do nothing."""
+"""What was made, from what and with which parameters: the reason to do nothing."""
 
 import hashlib
 import json
@@ -17,15 +17,20 @@ def manifest_path(output_dir: Path, label: str) -> Path:
     return output_dir / f'sub-{label}' / 'log' / f'sub-{label}_manifest.json'
 
 
+def group_manifest_path(output_dir: Path) -> Path:
+    """Return the manifest of the group."""
+    return output_dir / 'group' / 'log' / 'group_manifest.json'
+
+
 def fingerprint(inputs: Iterable[Path]) -> dict[str, list[int]]:
     """Return size and modification time (ns) of each input."""
     return {str(p): [p.stat().st_size, p.stat().st_mtime_ns] for p in sorted(inputs)}
 
 
 def is_current(
-    output_dir: Path, label: str, parameters: Mapping[str, Any], inputs: Iterable[Path], *, overwrite: bool
+    output_dir: Path, path: Path, parameters: Mapping[str, Any], inputs: Iterable[Path], *, overwrite: bool
 ) -> bool:
-    """Return whether the outputs of a participant are complete and made from just this.
+    """Return whether the outputs that the manifest ``path`` lists are complete and made from just this.
 
     Raises
     ------
@@ -33,7 +38,6 @@ def is_current(
         The outputs were made with other parameters and ``overwrite`` is off; names the first.
 
     """
-    path = manifest_path(output_dir, label)
     if not path.is_file():
         return False
     known = json.loads(path.read_text())
@@ -42,7 +46,7 @@ def is_current(
     if differing and not overwrite:
         key = differing[0]
         raise OutputError(
-            f'{output_dir / f"sub-{label}"} was made with {key} = {known["parameters"].get(key)!r}, now '
+            f'{path.parents[1]} was made with {key} = {known["parameters"].get(key)!r}, now '
             f'{asked[key]!r}. Use another output folder, or --overwrite to replace the old results.'
         )
     return (
@@ -55,19 +59,19 @@ def is_current(
 
 def write_manifest(
     output_dir: Path,
-    label: str,
+    path: Path,
     parameters: Mapping[str, Any],
     inputs: Iterable[Path],
     outputs: Iterable[Path],
 ) -> None:
-    """Record a finished participant."""
+    """Record what is finished."""
     content = {
         'version': __version__,
         'parameters': parameters,
         'inputs': fingerprint(inputs),
         'outputs': {p.relative_to(output_dir).as_posix(): _checksum(p) for p in sorted(outputs)},
     }
-    replace_json(content, manifest_path(output_dir, label))
+    replace_json(content, path)
 
 
 def _checksum(path: Path) -> str:

@@ -13,7 +13,7 @@ from .derivatives import write_dataset_files
 from .engine import Failure
 from .files import remove_drafts, replace_json
 from .inputs import ParticipantInputs, collect_all
-from .manifest import is_current, write_manifest
+from .manifest import is_current, manifest_path, write_manifest
 from .plan import of_participant, region_files
 from .settings import Settings, check_writable
 
@@ -29,8 +29,6 @@ LIBRARIES = (
     'scipy',
     'matplotlib',
 )
-_PRECEDENCE = (75, 73, 1, 65, 66)
-"""Order in which one exit status is chosen when several participants failed in different ways."""
 
 
 def run_participants(settings: Settings) -> int:
@@ -81,9 +79,8 @@ def _print_plan(found: list[ParticipantInputs]) -> None:
 
 def _is_done(settings: Settings, person: ParticipantInputs) -> bool:
     files = tracked_files(settings, person)
-    return is_current(
-        settings.output_dir, person.label, settings.parameters(), files, overwrite=settings.overwrite
-    )
+    path = manifest_path(settings.output_dir, person.label)
+    return is_current(settings.output_dir, path, settings.parameters(), files, overwrite=settings.overwrite)
 
 
 def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:
@@ -143,7 +140,8 @@ def _write_record(
             shutil.copyfile(failure.crash, folder / failure.crash.name)
     if not failures:
         outputs = [plan.path for plan in of_participant(settings, person) if plan.path.is_file()]
-        write_manifest(settings.output_dir, person.label, settings.parameters(), files, outputs)
+        path = manifest_path(settings.output_dir, person.label)
+        write_manifest(settings.output_dir, path, settings.parameters(), files, outputs)
 
 
 def _report(settings: Settings, labels: list[str]) -> None:
@@ -179,8 +177,7 @@ def _conclude(
             f'clbpe: finished with errors for {people}; valid results are in {settings.output_dir}',
             file=sys.stderr,
         )
-        codes = {f.exit_code for f in failures}
-        return next(code for code in (*_PRECEDENCE, *sorted(codes)) if code in codes)
+        return engine.first_status(failures)
     if settings.clean_workdir:
         shutil.rmtree(settings.work_dir / 'clbpe_wf', ignore_errors=True)
     done = len(found) - len(pending)

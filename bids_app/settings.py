@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DatasetError, OutputError, ParameterError
-from pipelines.params import DiffusionParams, FunctionalParams, describe
+from pipelines.params import DiffusionParams, FunctionalParams, GroupParams, describe
 
 LOGGER = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Settings:
     command: str = ''
     functional: FunctionalParams = field(default_factory=FunctionalParams)
     diffusion: DiffusionParams = field(default_factory=DiffusionParams)
+    group: GroupParams = field(default_factory=GroupParams)
 
     def __post_init__(self) -> None:
         """Refuse run numbers and filters that no dataset could answer.
@@ -75,6 +76,18 @@ class Settings:
             'sloppy': self.sloppy,
             'bids_filters': self.bids_filters,
             'derivatives': [name for name, _ in self.derivatives],
+        }
+
+    def group_parameters(self) -> dict[str, Any]:
+        """Return what decides the numbers of the group level, as plain JSON values."""
+        return {
+            **dict(describe(self.group)),
+            'random_seed': self.random_seed,
+            'sloppy': self.sloppy,
+            'skip': sorted(self.skip),
+            'participant_label': sorted(self.participant_label),
+            'task_id': list(self.task_id),
+            'run': list(self.run),
         }
 
     def seed_of(self, name: str) -> int:

@@ -140,3 +140,13 @@ class DiffusionParams(Parameters):
     fallback_total_readout_time: float | None = option(
         None, 'readout time of scans whose sidecar has none', unit='s', low=0, high=1
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupParams(Parameters):
+    """The group level: the trial and its permutations."""
+
+    trial: str | None = option(
+        None, 'trial file: arms, visits, outcomes (default: the trial CLBPE)', metavar='JSON'
+    )
+    n_permutations: int = option(10_000, 'permutations of every voxel-wise test', low=100)

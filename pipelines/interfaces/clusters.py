@@ -1,0 +1,103 @@
+"""Name the clusters of a group map."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from ..numerics.resample import apply_linear, voxel_sizes
+from ._interface import interface
+from .atlas import atlas_labels, manifest, sample_object, to_source
+from .images import open_image
+from .templates import region_names
+from .trial import write_table
+
+ALPHA = 0.05
+COLUMNS = (
+    'map', 'contrast', 'cluster', 'sign', 'volume', 'peak_x', 'peak_y', 'peak_z', 'peak_t', 'peak_p_corrected',
+    'peak_region', 'regions',
+)  # fmt: skip
+_NAMED = 3  # regions that a cluster's row lists
+
+
+class _Clusters(NamedTuple):
+    clusters: Path
+
+
+def list_clusters(
+    maps: list[str],
+    contrasts: list[str],
+    statistics: list[Path],
+    log_p_max_tfce: list[Path],
+    space: str,
+    *,
+    out_dir: Path,
+) -> _Clusters:
+    """List the clusters where TFCE is significant, with the regions they lie in.
+
+    Parameters
+    ----------
+    maps, contrasts
+        What each pair of images is of.
+    statistics, log_p_max_tfce
+        t, and -log10 of p corrected by the largest TFCE.
+    space
+        Template of the images.
+    out_dir
+        Folder of the table.
+
+    Returns
+    -------
+    _Clusters
+        A row per cluster: volume in mm^3, peak of t in mm, corrected p at the peak (two-sided, all voxels
+        of the map), Harvard-Oxford region of the peak, and the share of the cluster in its largest regions.
+        No row where nothing is significant.
+
+    """
+    rows = [
+        {'map': kind, 'contrast': contrast, **row}
+        for kind, contrast, statistic, log_p in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
+        for row in _clusters_of(statistic, log_p, space)
+    ]
+    return _Clusters(write_table(pd.DataFrame(rows, columns=list(COLUMNS)), out_dir / 'clusters.tsv'))
+
+
+ListClusters = interface(list_clusters)
+
+
+def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[str, Any]]:
+    image = open_image(statistic_map)
+    statistic = np.asarray(image.dataobj, float)
+    log_p = np.asarray(open_image(log_p_map).dataobj, float)
+    affine, found = np.asarray(image.affine, float), []
+    for sign, name in ((1, 'positive'), (-1, 'negative')):
+        inside = (log_p > -np.log10(ALPHA)) & (sign * statistic > 0)
+        labels, count = ndimage.label(inside, np.ones((3, 3, 3)))
+        for number in range(1, count + 1):
+            voxels = np.argwhere(labels == number)
+            t = statistic[tuple(voxels.T)]
+            peak = voxels[np.argmax(np.abs(t))]
+            names = name_points(apply_linear(affine, voxels.astype(float)), space)
+            shares = names.value_counts(normalize=True).head(_NAMED)
+            x, y, z = apply_linear(affine, peak[None].astype(float))[0].round(1)
+            found.append({
+                'sign': name,
+                'volume': len(voxels) * float(np.prod(voxel_sizes(affine))),
+                'peak_x': x, 'peak_y': y, 'peak_z': z, 'peak_t': float(statistic[tuple(peak)]),
+                'peak_p_corrected': float(10 ** -log_p[tuple(peak)]),
+                'peak_region': names.iloc[int(np.argmax(np.abs(t)))],
+                'regions': '; '.join(f'{share:.0%} {region}' for region, share in shares.items()),
+            })  # fmt: skip
+    found.sort(key=lambda row: -row['volume'])
+    return [{**row, 'cluster': number} for number, row in enumerate(found, 1)]
+
+
+def name_points(points: np.ndarray, space: str) -> pd.Series:
+    """Return the Harvard-Oxford region of points (N, 3) in mm of a template; ``none`` outside all of them."""
+    winner, affine = atlas_labels()
+    at, _ = to_source(manifest()['harvard-oxford']['Space'], space, points)
+    labels = sample_object(winner + 1, affine, at, 0).astype(int) - 1
+    names = ['none', *region_names()]
+    return pd.Series([names[label + 1] for label in labels])

@@ -1,0 +1,176 @@
+"""Read the imaging outcomes of a trial from what the participant level wrote."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from ._interface import interface
+from .images import open_image
+
+COLUMNS = ('participant_id', 'visit', 'outcome', 'value', 'mean_fd', 'degrees_of_freedom', 'n_scans', 'flags')
+_MEMBERS = {
+    'NAcL': (1,), 'NAcR': (2,), 'NAc': (1, 2), 'mPFCL': (4,), 'mPFCR': (5,), 'mPFC': (4, 5),
+}  # fmt: skip
+"""Labels of each region in the label image, where both sides together have no label of their own."""
+
+
+class _Imaging(NamedTuple):
+    imaging: Path
+
+
+class _Value(NamedTuple):
+    """One scan's value of one outcome and what is known of the scan."""
+
+    value: float
+    facts: Mapping[str, Any]
+
+
+def measure_imaging(
+    scans: list[dict[str, str]],
+    tracts: list[dict[str, str]],
+    outcomes: list[dict[str, Any]],
+    *,
+    out_dir: Path,
+) -> _Imaging:
+    """Collect the imaging outcomes of everyone into one table.
+
+    Parameters
+    ----------
+    scans
+        Of every BOLD run: ``participant_id``, ``visit`` and the files ``relmat``, ``icc``, ``regions`` and ``qc``.
+    tracts
+        Of every participant and visit: ``participant_id``, ``visit``, ``session_id`` as in the tract's
+        ``table``, and that file, whose sidecar stands beside it; a session without a row is missing.
+    outcomes
+        ``name``, ``derivative``, ``regions`` and ``hemisphere`` of every outcome.  Entries of ``scans`` and
+        ``tracts`` may carry a ``stamp`` that changes when a file does, for a repeated run to notice.
+    out_dir
+        Folder of the table.
+
+    Returns
+    -------
+    _Imaging
+        A row per participant, visit and outcome.
+
+    Raises
+    ------
+    DataError
+        A table lacks what an outcome names.
+
+    Notes
+    -----
+    Runs of a visit are averaged with their degrees of freedom less 2 as weights, correlations as
+    Fisher z.
+
+    """
+    rows = []
+    for outcome in outcomes:
+        sources = tracts if outcome['derivative'] == 'tract_fa' else scans
+        for (participant, visit), own in _by_visit(sources):
+            found = [_read(outcome, source) for source in own]
+            rows.append(
+                {'participant_id': participant, 'visit': visit, 'outcome': outcome['name'], **_mean(found)}
+            )
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    path = out_dir / 'imaging.tsv'
+    table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.8g')
+    return _Imaging(path)
+
+
+MeasureImaging = interface(measure_imaging)
+
+
+def _by_visit(
+    sources: Iterable[dict[str, str]],
+) -> Iterator[tuple[tuple[str, str], list[dict[str, str]]]]:
+    grouped: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for source in sources:
+        grouped.setdefault((source['participant_id'], source['visit']), []).append(source)
+    yield from sorted(grouped.items())
+
+
+def _read(outcome: Mapping[str, Any], source: Mapping[str, str]) -> _Value:
+    if outcome['derivative'] == 'tract_fa':
+        return _tract_value(outcome, source)
+    facts = json.loads(Path(source['qc']).read_text())
+    if outcome['derivative'] == 'roi_connectivity':
+        return _Value(_correlation(Path(source['relmat']), outcome['regions']), facts)
+    return _Value(region_mean(Path(source['icc']), Path(source['regions']), outcome['regions']), facts)
+
+
+def _correlation(relmat: Path, regions: list[str]) -> float:
+    table = pd.read_csv(relmat, sep='\t', index_col='node', na_values=['n/a'])
+    first, second = regions
+    if first not in table.index or second not in table.columns:
+        raise DataError(f'{relmat} has no {first} and {second}; it holds {", ".join(table.columns)}.')
+    return float(table.loc[first, second])
+
+
+def region_mean(image: Path, regions_dseg: Path, regions: list[str]) -> float:
+    """Return the mean of a map over one or more regions; NaN where the map covers none of their voxels.
+
+    Parameters
+    ----------
+    image
+        Map that is 0 outside its mask.
+    regions_dseg
+        Label image of the participant level on the same grid.
+    regions
+        Of ``NAcL NAcR NAc mPFCL mPFCR mPFC``.
+
+    """
+    unknown = [name for name in regions if name not in _MEMBERS]
+    if unknown:
+        raise DataError(f'region {unknown[0]} is unknown; offered: {", ".join(_MEMBERS)}.')
+    values = np.asarray(open_image(image).dataobj, float)
+    labels = np.asarray(open_image(regions_dseg).dataobj)
+    if labels.shape != values.shape:
+        raise DataError(f'{image} {values.shape} and {regions_dseg} {labels.shape} are on different grids.')
+    inside = np.isin(labels, [label for name in regions for label in _MEMBERS[name]]) & (values != 0)
+    return float(values[inside].mean()) if inside.any() else float('nan')
+
+
+def _tract_value(outcome: Mapping[str, Any], source: Mapping[str, str]) -> _Value:
+    path = Path(source['table'])
+    table = pd.read_csv(path, sep='\t', dtype={'session_id': str}, na_values=['n/a'], keep_default_na=False)
+    session = table['session_id'].fillna('')
+    wanted = (
+        (table['hemi'] == outcome['hemisphere']) & (table['param'] == 'fa') & (table['method'] == 'weighted')
+    )
+    rows = table[wanted & (session == source['session_id'])]
+    if not len(rows):
+        return _Value(float('nan'), {})
+    flags = str(rows['flags'].iloc[0]).replace('nan', '')
+    facts = {
+        'Flags': [flag for flag in flags.split(',') if flag],
+        'MeanFD': _motion(path, source['session_id']),
+    }
+    return _Value(float(rows['value'].iloc[0]), facts)
+
+
+def _motion(table: Path, session: str) -> float:
+    """Return the mean framewise displacement of the diffusion scans; NaN for preprocessed ones."""
+    facts = json.loads(table.with_suffix('.json').read_text())
+    own = facts.get('Sessions', {}).get(session, facts)
+    return float(own.get('MeanFD', 'nan'))
+
+
+def _mean(found: list[_Value]) -> dict[str, Any]:
+    values = np.array([one.value for one in found])
+    dof = np.array([float(one.facts.get('DegreesOfFreedom', 'nan')) for one in found])
+    fd = np.array([float(one.facts.get('MeanFD') or 'nan') for one in found])
+    known = ~np.isnan(values)
+    weights = np.where(np.isnan(dof), 1.0, dof - 2)
+    flags = sorted({flag for one in found for flag in one.facts.get('Flags', [])})
+    return {
+        'value': float(np.average(values[known], weights=weights[known])) if known.any() else float('nan'),
+        'mean_fd': float(np.nanmean(fd)) if not np.isnan(fd).all() else float('nan'),
+        'degrees_of_freedom': float(dof.sum()),
+        'n_scans': len(found),
+        'flags': ' '.join(flags),
+    }

@@ -1,0 +1,189 @@
+"""Fit the models of a trial to its tables."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from ..stats.bdnf import fit_bdnf, lod_half, plasma_volume_correction
+from ..stats.outcomes import Outcome, count_responders, describe_outcomes, model_outcomes
+from ._interface import interface
+
+UNUSABLE = frozenset({
+    'dropout_NAcL', 'dropout_NAcR', 'dropout_NAc', 'dropout_mPFCL', 'dropout_mPFCR', 'dropout_mPFC',
+    'high_motion', 'low_dof', 'short', 'template_overlap', 'few_streamlines', 'low_lmax', 'region_outside',
+})  # fmt: skip
+"""Flags of the participant level that say a value may be wrong, not only less precise."""
+
+BDNF_COLUMNS = (
+    'model', 'arm', 'contrast', 'estimate', 'se', 'df', 'ci_low', 'ci_high', 'statistic', 'p', 'ratio',
+    'ratio_ci_low', 'ratio_ci_high', 'n', 'n_samples', 'n_censored', 'flags', 'note',
+)  # fmt: skip
+
+
+class _Outcomes(NamedTuple):
+    outcomes: Path
+    descriptives: Path
+    responders: Path
+    values: Path
+
+
+class _Bdnf(NamedTuple):
+    bdnf: Path
+
+
+def fit_outcomes(
+    tables: Path, imaging: Path, participants: Path, design: dict[str, Any], *, out_dir: Path
+) -> _Outcomes:
+    """Fit every outcome of a trial.
+
+    Parameters
+    ----------
+    tables
+        Clinical outcomes: ``participant_id visit outcome value flags``.
+    imaging
+        Of :func:`~pipelines.interfaces.imaging_outcomes.measure_imaging`.
+    participants
+        ``participant_id arm`` and covariates.
+    design
+        ``treatment``, the name of the arm, and ``outcomes``, the fields of
+        :class:`~pipelines.stats.outcomes.Outcome` each.
+    out_dir
+        Folder of the tables.
+
+    Returns
+    -------
+    _Outcomes
+        Effects, descriptions, responders, and the values they rest on.
+
+    """
+    people = read_table(participants)
+    values = pd.concat([read_table(tables), read_table(imaging)], ignore_index=True)
+    values = values[values['participant_id'].isin(people['participant_id'])]
+    values['value'] = values['value'].astype(float)
+    outcomes = [Outcome(**given) for given in design['outcomes']]
+    treatment = design['treatment']
+    written = {
+        'outcomes': model_outcomes(values, people, outcomes, treatment=treatment, unusable=UNUSABLE),
+        'descriptives': describe_outcomes(values, people, outcomes),
+        'responders': count_responders(values, people, outcomes, treatment=treatment),
+        'values': values.assign(arm=values['participant_id'].map(people.set_index('participant_id')['arm'])),
+    }
+    return _Outcomes(**{name: write_table(table, out_dir / f'{name}.tsv') for name, table in written.items()})
+
+
+FitOutcomes = interface(fit_outcomes)
+
+
+def fit_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Bdnf:
+    """Estimate the responses of BDNF to exercise.
+
+    Parameters
+    ----------
+    samples
+        ``participant_id arm sample value lower upper censored hemoglobin hematocrit``.
+    design
+        ``treatment`` and ``control``, names of the arms; ``samples``, names of the four in the order
+        before and after session 7, before and after session 42.
+    out_dir
+        Folder of the table.
+
+    Returns
+    -------
+    _Bdnf
+        A row per model, arm or difference, and contrast, on the natural log scale and as ratio.
+
+    Notes
+    -----
+    Models: ``censored``, the primary one; ``lod_half``, half the limit for what is below it, for
+    comparison; ``plasma_volume``, ``censored`` after the correction of Dill and Costill, where haemoglobin
+    and haematocrit are given.
+
+    """
+    table = read_table(samples)
+    table = table[table['sample'].isin(design['samples'])].reset_index(drop=True)
+    value, lower, upper = _limits(table)
+    variants = {'censored': (value, lower, upper), 'lod_half': (lod_half(value, lower, upper), 0.0, np.inf)}
+    corrected = _plasma_volume(table, value, design['samples'])
+    if corrected is not None:
+        factor = np.where(np.isnan(corrected / value), 1.0, corrected / value)
+        variants['plasma_volume'] = (corrected, lower * factor, upper * factor)
+    rows = [_fit_variant(name, table, design, *given) for name, given in variants.items()]
+    result = pd.concat(rows, ignore_index=True)
+    return _Bdnf(write_table(result[list(BDNF_COLUMNS)], out_dir / 'bdnf.tsv'))
+
+
+FitSamples = interface(fit_samples)
+
+
+def _limits(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values and limits; what is known to be censored without a value stands at its limit."""
+    value, lower, upper = (table[name].to_numpy(float) for name in ('value', 'lower', 'upper'))
+    lower, upper = np.where(np.isnan(lower), 0.0, lower), np.where(np.isnan(upper), np.inf, upper)
+    side = table['censored'].fillna('').to_numpy(str)
+    value = np.where(side == 'left', np.minimum(np.nan_to_num(value, nan=np.inf), lower), value)
+    value = np.where(side == 'right', np.maximum(np.nan_to_num(value, nan=-np.inf), upper), value)
+    return value, lower, upper
+
+
+def _plasma_volume(table: pd.DataFrame, value: np.ndarray, names: list[str]) -> np.ndarray | None:
+    """Return concentrations after exercise as if no plasma had been lost; None without blood counts."""
+    if table[['hemoglobin', 'hematocrit']].isna().all().any():
+        return None
+    corrected = value.copy()
+    keyed = table.set_index(['participant_id', 'sample'])[['hemoglobin', 'hematocrit']].astype(float)
+    for before, after in (names[:2], names[2:]):
+        rows = np.flatnonzero(table['sample'] == after)
+        first = keyed.reindex([(pid, before) for pid in table['participant_id'].iloc[rows]]).to_numpy()
+        last = table.loc[rows, ['hemoglobin', 'hematocrit']].to_numpy(float)
+        corrected[rows] = plasma_volume_correction(
+            value[rows], first[:, 0], last[:, 0], first[:, 1], last[:, 1]
+        )
+    return corrected
+
+
+def _fit_variant(
+    name: str, table: pd.DataFrame, design: dict[str, Any], value: Any, lower: Any, upper: Any
+) -> pd.DataFrame:
+    order = {sample: number for number, sample in enumerate(design['samples'])}
+    number = table['sample'].map(order).to_numpy(int)
+    treated = (table['arm'] == design['treatment']).to_numpy(int)
+    one_arm = len(np.unique(treated[~np.isnan(value)])) < 2
+    try:
+        found = fit_bdnf(
+            value,
+            table['participant_id'].to_numpy(str),
+            number // 2,
+            number % 2,
+            treated,
+            lower=lower,
+            upper=upper,
+        ).contrasts
+    except DataError as error:
+        found = pd.DataFrame([{'contrast': 'n/a', 'note': str(error)}])
+        return found.assign(model=name, flags='not_estimated').reindex(columns=list(BDNF_COLUMNS))
+    arms = {'control': design['control'], 'treated': design['treatment']}
+    ratios = {
+        'ratio': np.exp(found['estimate']),
+        'ratio_ci_low': np.exp(found['ci_low']),
+        'ratio_ci_high': np.exp(found['ci_high']),
+    }
+    flags = 'within_arm_not_randomised' if one_arm else ''
+    return found.assign(model=name, arm=found['arm'].replace(arms), flags=flags, note='', **ratios)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of ours: ``n/a`` is missing and nothing else is."""
+    return pd.read_csv(
+        path, sep='\t', na_values=['n/a'], keep_default_na=False, dtype={'participant_id': str, 'flags': str}
+    )
+
+
+def write_table(table: pd.DataFrame, path: Path) -> Path:
+    """Write a table with ``n/a`` for what is missing or empty."""
+    table.replace('', np.nan).infer_objects(copy=False).to_csv(
+        path, sep='\t', index=False, na_rep='n/a', float_format='%.10g'
+    )
+    return path

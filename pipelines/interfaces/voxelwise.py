@@ -1,0 +1,167 @@
+"""Test the maps of a group voxel by voxel: arms, symptoms, and the mean of each visit."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..stats.outcomes import encode
+from ..stats.permute import PermutationResult, flip_signs, permute
+from ..stats.tfce import neighbour_table
+from ._interface import interface
+from .group_maps import blocks
+from .images import load_mask, open_image, save_map
+from .trial import read_table
+
+Contrast = Literal['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFollowup']
+TESTED = {
+    'armOnChange': 'change between visits, treatment minus control, with the map at baseline as covariate',
+    'changeWithSymptoms': 'change between visits against the change of the primary outcome',
+    'meanBaseline': 'mean at baseline',
+    'meanFollowup': 'mean at follow-up',
+}
+
+
+class _Tested(NamedTuple):
+    statistic: Path
+    tfce: Path
+    log_p_max_t: Path
+    log_p_max_tfce: Path
+    facts: dict[str, Any]
+
+
+class _Question(NamedTuple):
+    """What is asked of the maps: a contrast, who is treated (n,), and how symptoms changed (n,)."""
+
+    contrast: Contrast
+    people: pd.DataFrame
+    is_treated: pd.Series
+    symptoms: pd.Series
+
+
+def infer_maps(
+    stack: str,
+    mask: Path,
+    participants: Path,
+    values: Path,
+    contrast: Contrast,
+    treatment: str,
+    primary: str,
+    n_permutations: int,
+    random_seed: int,
+    *,
+    out_dir: Path,
+) -> _Tested:
+    """Test one contrast at every voxel by permutation.
+
+    Parameters
+    ----------
+    stack, mask
+        Of :func:`~pipelines.interfaces.group_maps.stack_maps`.
+    participants
+        ``participant_id arm`` and covariates.
+    values
+        Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
+    contrast
+        What is tested, see :data:`TESTED`.
+    treatment
+        Name of the treated arm.
+    primary
+        Name of the outcome whose change the maps are compared with.
+    n_permutations, random_seed
+        See :func:`~pipelines.stats.permute.permute`.
+    out_dir
+        Folder of the maps.
+
+    Returns
+    -------
+    _Tested
+        t, TFCE, and -log10 of the p values corrected by the largest t and the largest TFCE.
+
+    Raises
+    ------
+    DataError
+        Too few people for the contrast.
+
+    """
+    like, folder = open_image(mask), Path(stack)
+    inside = load_mask(mask, like)
+    table = read_table(participants).set_index('participant_id')
+    question = _Question(
+        contrast,
+        table.drop(columns='arm'),
+        table['arm'] == treatment,
+        _change_of(read_table(values), primary),
+    )
+    options: dict[str, Any] = {
+        'neighbours': neighbour_table(inside), 'n_permutations': n_permutations,
+        'rng': np.random.default_rng(random_seed),
+    }  # fmt: skip
+    n_people, found = _infer(folder, question, options, out_dir)
+    maps = {
+        'statistic': found.t, 'tfce': found.tfce, 'log_p_max_t': -np.log10(found.p_max_t),
+        'log_p_max_tfce': -np.log10(np.asarray(found.p_max_tfce)),
+    }  # fmt: skip
+    saved = {
+        name: save_map(np.nan_to_num(values).astype(np.float32), inside, like, out_dir / f'{name}.nii.gz')
+        for name, values in maps.items()
+    }
+    facts = {
+        'Contrast': TESTED[contrast],
+        'NumberOfPeople': n_people,
+        'NumberOfPermutations': found.n_permutations,
+        'AllArrangements': found.exact,
+        'DegreesOfFreedom': found.dof,
+        'UntestedVoxels': int(np.isnan(found.t).sum()),
+        'SmallestCorrectedP': float(np.nanmin(np.asarray(found.p_max_tfce))),
+        'LargestT': float(np.nanmax(np.abs(found.t))),
+    }
+    return _Tested(**saved, facts=facts)
+
+
+InferMaps = interface(infer_maps)
+
+
+def _change_of(values: pd.DataFrame, primary: str) -> pd.Series:
+    own = values[values['outcome'] == primary]
+    wide = own.pivot(index='participant_id', columns='visit', values='value')
+    wide = wide.reindex(columns=['baseline', 'followup']).astype(float)
+    return wide['followup'] - wide['baseline']
+
+
+def _infer(
+    folder: Path, question: _Question, options: dict[str, Any], out_dir: Path
+) -> tuple[int, PermutationResult]:
+    """Return how many people entered, and the result."""
+    labels = json.loads((folder / 'people.json').read_text())
+    if question.contrast in ('meanBaseline', 'meanFollowup'):
+        visit = 'baseline' if question.contrast == 'meanBaseline' else 'followup'
+        return len(labels[visit]), flip_signs(np.load(folder / f'{visit}.npy', mmap_mode='r'), **options)
+    change, baseline = (np.load(folder / f'{name}.npy', mmap_mode='r') for name in ('change', 'baseline'))
+    pairs = labels['pairs']
+    if question.contrast == 'armOnChange':
+        tested = question.is_treated.loc[pairs].to_numpy(float)
+        covariates = encode(question.people.loc[pairs])
+    else:
+        tested, covariates = question.symptoms.reindex(pairs).to_numpy(float), pd.DataFrame(index=pairs)
+    known = np.isfinite(tested) & covariates.notna().all(axis=1).to_numpy()
+    varying = [name for name in covariates if covariates.loc[known, name].nunique() > 1]
+    nuisance = np.column_stack([np.ones(known.sum()), covariates.loc[known, varying].to_numpy(float)])
+    columns = np.flatnonzero(known)
+    own: dict[str, Any] = {}
+    if question.contrast == 'armOnChange':
+        own['covariate'] = _chosen(baseline, columns, out_dir / 'baseline.npy')
+    outcome = _chosen(change, columns, out_dir / 'change.npy')
+    return len(columns), permute(outcome, tested[known], nuisance, **own, **options)
+
+
+def _chosen(maps: np.ndarray, columns: np.ndarray, path: Path) -> np.ndarray:
+    """Return some people of a file of maps: a view when they are the first ones, else a file of their own."""
+    if len(columns) == 0 or columns[-1] == len(columns) - 1:
+        return maps[:, : len(columns)]
+    out = np.lib.format.open_memmap(path, 'w+', np.float32, (len(maps), len(columns)))
+    for rows in blocks(len(maps)):
+        out[rows] = maps[rows][:, columns]
+    return out

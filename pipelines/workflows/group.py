@@ -1,0 +1,232 @@
+"""The group: outcome models, BDNF, and voxel-wise tests of one kind of map."""
+
+from typing import Any, get_args
+
+from nipype.interfaces.utility import IdentityInterface, Merge
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from ..interfaces.clusters import ListClusters
+from ..interfaces.group_maps import StackMaps
+from ..interfaces.imaging_outcomes import MeasureImaging
+from ..interfaces.trial import FitOutcomes, FitSamples
+from ..interfaces.voxelwise import Contrast, InferMaps
+from ..params import GroupParams
+
+CONTRASTS: tuple[str, ...] = get_args(Contrast)
+MAPS = ('statistic', 'tfce', 'log_p_max_t', 'log_p_max_tfce')
+_PER_PERSON_GB = 0.002  # pages of the stacked maps that stay in memory
+
+
+def init_outcomes_wf(
+    *,
+    scans: list[dict[str, str]],
+    tracts: list[dict[str, str]],
+    design: dict[str, Any],
+    name: str = 'outcomes_wf',
+) -> LiterateWorkflow:
+    """Collect imaging outcomes and fit every outcome of the trial.
+
+    Parameters
+    ----------
+    scans, tracts
+        Files of the participant level, see :func:`~pipelines.interfaces.imaging_outcomes.measure_imaging`.
+    design
+        ``treatment``, ``outcomes`` for the models and ``imaging`` for what is read from derivatives.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    tables, participants
+        Clinical outcomes; arms and covariates.
+
+    Outputs
+    -------
+    outcomes, descriptives, responders, values
+        Tables.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = (
+        'Outcomes were compared between arms at follow-up by constrained longitudinal analysis '
+        '[@liang2000] with an unstructured covariance by restricted maximum likelihood: arms share the mean '
+        'at baseline, and people with one visit count. ANCOVA with HC3 standard errors [@mackinnon1985], '
+        'with and without a slope per arm, stands beside it. Effects are given in baseline standard deviations '
+        'as well [@hedges1981]; p values of the imaging outcomes were adjusted by Holm [@holm1979].\n\n'
+    )
+    inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
+    fields = ['outcomes', 'descriptives', 'responders', 'values']
+    outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
+    measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design['imaging']), name='measure')
+    models = {'treatment': design['treatment'], 'outcomes': design['outcomes']}
+    fit = pe.Node(FitOutcomes(design=models), name='fit')
+    workflow.connect(
+        [
+            (inputnode, fit, [('tables', 'tables'), ('participants', 'participants')]),
+            (measure, fit, [('imaging', 'imaging')]),
+            (fit, outputnode, [(field, field) for field in fields]),
+        ]
+    )
+    return workflow
+
+
+def init_bdnf_wf(*, design: dict[str, Any], name: str = 'bdnf_wf') -> LiterateWorkflow:
+    """Fit the responses of BDNF to exercise.
+
+    Parameters
+    ----------
+    design
+        See :func:`~pipelines.interfaces.trial.fit_samples`.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    samples
+        Blood samples with their limits of detection.
+
+    Outputs
+    -------
+    bdnf
+        Table of contrasts.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = (
+        'The logarithm of BDNF was fitted by a mixed model with session, time and their interaction in each arm, '
+        'random effects of the person and of the session within it, and samples beyond the limits of detection as '
+        'censored observations, by maximum likelihood with adaptive Gauss-Hermite quadrature [@pinheiro1995].\n\n'
+    )
+    inputnode = pe.Node(IdentityInterface(fields=['samples']), name='inputnode')
+    outputnode = pe.Node(IdentityInterface(fields=['bdnf']), name='outputnode')
+    fit = pe.Node(FitSamples(design=design), name='fit')
+    workflow.connect(
+        [
+            (inputnode, fit, [('samples', 'samples')]),
+            (fit, outputnode, [('bdnf', 'bdnf')]),
+        ]
+    )
+    return workflow
+
+
+def init_voxelwise_wf(
+    *,
+    people: list[dict[str, Any]],
+    space: str,
+    contrasts: tuple[str, ...],
+    treatment: str,
+    primary: str,
+    params: GroupParams,
+    random_seed: int,
+    name: str = 'voxelwise_wf',
+) -> LiterateWorkflow:
+    """Test one kind of map voxel by voxel.
+
+    Parameters
+    ----------
+    people
+        Maps of everyone, see :func:`~pipelines.interfaces.group_maps.stack_maps`.
+    space
+        Template of the maps.
+    contrasts
+        Of :data:`CONTRASTS`.
+    treatment, primary
+        Names of the treated arm and of the outcome that maps are compared with.
+    params
+        Number of permutations.
+    random_seed
+        Of the permutations.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    participants, values
+        Arms and covariates; outcomes.
+
+    Outputs
+    -------
+    n_map, mask
+        Number of people per voxel; voxels that were tested.
+    statistic, tfce, log_p_max_t, log_p_max_tfce
+        Images, a list in the order of ``contrasts``.
+    stack_facts, facts
+        For sidecars; ``facts`` a list like the images.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    inputnode = pe.Node(IdentityInterface(fields=['participants', 'values']), name='inputnode')
+    fields = ['n_map', 'mask', *MAPS, 'stack_facts', 'facts']
+    outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
+    stack = pe.Node(StackMaps(people=people, space=space), name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32)
+    test = pe.MapNode(
+        InferMaps(
+            treatment=treatment,
+            primary=primary,
+            n_permutations=params.n_permutations,
+            random_seed=random_seed,
+        ),
+        iterfield=['contrast'],
+        name='test',
+        mem_gb=1.0 + _PER_PERSON_GB * len(people),
+    )
+    test.inputs.contrast = list(contrasts)
+    workflow.connect(
+        [
+            (inputnode, test, [('participants', 'participants'), ('values', 'values')]),
+            (stack, test, [('stack', 'stack'), ('mask', 'mask')]),
+            (stack, outputnode, [('n_map', 'n_map'), ('mask', 'mask'), ('facts', 'stack_facts')]),
+            (test, outputnode, [(field, field) for field in (*MAPS, 'facts')]),
+        ]
+    )
+    return workflow
+
+
+def init_clusters_wf(
+    *, kinds: tuple[str, ...], contrasts: tuple[str, ...], space: str, name: str = 'clusters_wf'
+) -> LiterateWorkflow:
+    """List the clusters of all tests in one table.
+
+    Parameters
+    ----------
+    kinds, contrasts
+        Kinds of maps, and what was tested of each.
+    space
+        Template of the maps.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    statistic_<kind>, log_p_max_tfce_<kind>
+        Images of each kind in the order of ``contrasts``.
+
+    Outputs
+    -------
+    clusters
+        Table.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    given = [f'{field}_{kind}' for field in ('statistic', 'log_p_max_tfce') for kind in kinds]
+    inputnode = pe.Node(IdentityInterface(fields=given), name='inputnode')
+    outputnode = pe.Node(IdentityInterface(fields=['clusters']), name='outputnode')
+    clusters = pe.Node(
+        ListClusters(
+            maps=[kind for kind in kinds for _ in contrasts],
+            contrasts=list(contrasts) * len(kinds),
+            space=space,
+        ),
+        name='list_clusters',
+    )
+    for field, target in (('statistic', 'statistics'), ('log_p_max_tfce', 'log_p_max_tfce')):
+        merge = pe.Node(Merge(len(kinds)), name=f'merge_{field}')
+        workflow.connect(
+            [
+                (inputnode, merge, [(f'{field}_{kind}', f'in{i}') for i, kind in enumerate(kinds, 1)]),
+                (merge, clusters, [('out', target)]),
+            ]
+        )
+    workflow.connect([(clusters, outputnode, [('clusters', 'clusters')])])
+    return workflow
