@@ -106,7 +106,7 @@ def estimate_motion(
     rng_seed
         Of the registration of a shell to b = 0, not 0.
     sloppy
-        One round at the smoother resolution.
+        One round at the smoother resolution, shells registered to b = 0 at 4 mm.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def estimate_motion(
     # further than the brain, for the images are blurred when they are compared
     around = ndimage.distance_transform_edt(~near, sampling=voxel_sizes(affine)) <= _BLUR_MM
     points = grid_points(mask.shape, affine)[around.ravel()]
-    matrices = _onto_b0(data, table, affine, near, rng_seed)
+    matrices = _onto_b0(data, table, affine, near, rng_seed, sloppy=sloppy)
     for _ in range(1 if sloppy else _ROUNDS):
         moved = [sample(data[..., t], affine, apply_linear(m, points)) for t, m in enumerate(matrices)]
         turned = table._replace(bvecs=rotate(table.bvecs, matrices))
@@ -143,7 +143,9 @@ def estimate_motion(
     return matrices
 
 
-def _onto_b0(data: Array, table: Gradients, affine: Array, near: Array, rng_seed: int) -> Array:
+def _onto_b0(
+    data: Array, table: Gradients, affine: Array, near: Array, rng_seed: int, *, sloppy: bool
+) -> Array:
     """Return (T, 4, 4) the common position of every shell."""
     matrices = np.tile(np.eye(4), (data.shape[3], 1, 1))
     is_b0 = np.asarray(table.is_b0)
@@ -153,7 +155,7 @@ def _onto_b0(data: Array, table: Gradients, affine: Array, near: Array, rng_seed
     for _, rows in find_shells(table.bvals):
         mean = np.where(near, data[..., rows].mean(axis=3), 0)
         matrices[rows] = register_rigid(
-            reference, affine, mean, affine, initial=np.eye(4), rng_seed=rng_seed, sloppy=True
+            reference, affine, mean, affine, initial=np.eye(4), rng_seed=rng_seed, sloppy=sloppy
         )
     return matrices
 
