@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Point = tuple[float, float]
+Align = Literal['left', 'center', 'right']
 
 _WIDTH = 374.0  # points: text keeps its size on a telephone 390 pixels wide
 _BOX = (104.0, 40.0)
@@ -42,7 +43,7 @@ class Arrow(NamedTuple):
     end: Point
     rows: pd.DataFrame
     at: Point
-    align: Literal['left', 'center', 'right'] = 'center'
+    align: Align = 'center'
     is_wide: bool = False  # room for estimate and interval on a line
 
 
@@ -140,7 +141,8 @@ def _side_by_side(
             else:
                 points = _edge(end, place), _edge(place, end)
             start, stop = points if path == 'a' else points[::-1]
-            at, align = ((start[0] + stop[0]) / 2, (start[1] + stop[1]) / 2), 'center'
+            at: Point = (start[0] + stop[0]) / 2, (start[1] + stop[1]) / 2
+            align: Align = 'center'
             if not (n_beyond or n_nearer):
                 at = place[0] + sign * (_BOX[0] / 2 + 8), place[1] + 8
                 align = 'right' if path == 'a' else 'left'
@@ -264,10 +266,9 @@ def _draw_curve(figure: Figure, curve: tuple[Array, Array], height: float) -> No
     axes.plot(rho, effect, color='black', linewidth=1.6)
     crossing = np.flatnonzero(np.diff(np.sign(effect)) != 0)
     if len(crossing):
-        pair = slice(crossing[0], crossing[0] + 2)
-        zero = float(
-            np.interp(0, *(values[np.argsort(effect[pair])] for values in (effect[pair], rho[pair])))
-        )
+        before = crossing[0]
+        share = effect[before] / (effect[before] - effect[before + 1])
+        zero = float(rho[before] + share * (rho[before + 1] - rho[before]))
         axes.plot([zero], [0], 'o', color='white', markeredgecolor='black', markersize=6)
         axes.annotate(
             f'ρ = {zero:.2f}'.replace('-', '−'), (zero, 0), (6, 6), textcoords='offset points', fontsize=_SIZE
