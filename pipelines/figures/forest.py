@@ -72,6 +72,7 @@ def plot_forest(
 
     """
     need_columns(table, _COLUMNS)
+    table = table.reset_index(drop=True)
     if strange := sorted(set(table['group'].astype(str)) - set(GROUPS)):
         raise DataError(
             f'group {", ".join(strange)} of an outcome is unknown; groups are {", ".join(GROUPS)}'
@@ -139,7 +140,7 @@ def _arrange(table: pd.DataFrame, directions: pd.Series) -> tuple[list[tuple[str
             centre, low, high = map(float, outcome[['effect_size', 'ci_low', 'ci_high']])
             if directions[at] == -1:
                 centre, low, high = -centre, -high, -low
-            n = f'n = {outcome["n_treatment"]:.0f} + {outcome["n_control"]:.0f}'
+            n = f'n = {outcome["n_treatment"]:.0f} + {outcome["n_control"]:.0f}'.replace('nan', 'n/a')
             rows.append(_Row(lines, top, centre, low, high, n, float(outcome['p']), bool(flagged[at])))
             top += _LINE * (len(lines) + 1) + _GAP
     return heads, rows, top

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from ..errors import DataError
@@ -37,7 +37,7 @@ _COLUMNS = ['participant_id', 'arm', 'sample', 'value', 'lower', 'upper', 'censo
 _SIDES = {'left': ('v', 'lower', '▽'), 'right': ('^', 'upper', '△')}
 _PAUSE = 0.7  # between sessions, in steps between the samples of one
 _PAST = 1.15  # a limit stands at least this ratio inside the axis
-_WIDE = 30.0  # a larger ratio of the highest to the lowest has ticks at powers of ten only
+_NARROW, _WIDE = 5.0, 1000.0  # ratio of the ends below which ticks are even, above which powers of ten
 
 
 def geometric_mean_interval(values: Array) -> Interval:
@@ -207,8 +207,8 @@ def _draw_limits(panels: list[Axes], known: pd.DataFrame) -> None:
                 axes.axhline(limits[name], color='black', linewidth=0.9, linestyle='dashdot', zorder=0.5)
     panels[0].set_ylim(low, high)
     for axes in panels:
-        narrow = high / low < _WIDE
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,)))
+        logarithmic = LogLocator(subs=(1, 2, 5) if high / low < _WIDE else (1,))
+        axes.yaxis.set_major_locator(MaxNLocator(6) if high / low < _NARROW else logarithmic)
         axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
         axes.yaxis.set_minor_formatter(NullFormatter())
 
