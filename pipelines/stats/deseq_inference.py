@@ -17,7 +17,7 @@ _RIDGE = 1e-6  # as PyDESeq2
 _ITERATIONS = 250
 _LARGEST = 30.0  # coefficients beyond this have left the range of counts
 _LOG_ALPHA_TOLERANCE = 1e-6
-_SMALLEST_START = np.log(1e-4)  # below, the slope drowns in rounding
+_FLAT = 1e-3  # slope at which DESeq2's line search gains less than its tolerance of 1e-6
 
 
 class GroupedInference(DefaultInference):
@@ -37,7 +37,9 @@ class GroupedInference(DefaultInference):
     -----
     PyDESeq2 solves one system of p + k unknowns per gene and iteration; here the p intercepts are
     eliminated (:class:`~pipelines.stats.bordered.Information`) and genes are stacked.  Dispersions are
-    roots of the slope of the Cox-Reid adjusted likelihood [1]_ to 1e-6 of their logarithm.
+    roots of the slope of the Cox-Reid adjusted likelihood [1]_ to 1e-6 of their logarithm.  As in DESeq2, a
+    gene that varies less than by chance starts at the smallest dispersion, where the likelihood is flat,
+    and stays there: trend and prior count on it.
 
     References
     ----------
@@ -116,8 +118,7 @@ class GroupedInference(DefaultInference):
                 prior = (log_alpha - middle[which]) / variance
                 return _slope(log_alpha, y[which], mean[which], split) + prior
 
-            start = np.clip(middle, max(low, _SMALLEST_START), high)
-            return _root(slope, start, low, high)
+            return _root(slope, np.clip(middle, low, high), low, high)
 
         log_alpha, found = _stack(fit, len(alpha_hat))
         return np.exp(log_alpha), found
@@ -212,20 +213,20 @@ def _root(
     """Return the minimum next to ``start``, and whether it was found: walk downhill, then close in.
 
     ``slope(x, which)`` is the slope of the problems ``which`` at ``x``; the minimum is where it turns
-    positive, or the limit it falls towards.
+    positive, the limit it falls towards, or ``start`` where that is the lower limit and flat.
     """
-    near, everyone = start.copy(), np.arange(len(start))
-    at_near = slope(near, everyone)
+    near = start.copy()
+    at_near = slope(near, np.arange(len(near)))
+    is_flat = (near <= low) & (np.abs(at_near) < _FLAT)
     far, at_far = near.copy(), at_near.copy()
-    going, step = everyone, 0.5
+    going, step = np.flatnonzero(~is_flat), 0.5
     while len(going):
         near[going], at_near[going] = far[going], at_far[going]
         far[going] = np.clip(near[going] - np.sign(at_near[going]) * step, low, high)
         at_far[going] = slope(far[going], going)
         is_open = (at_far[going] * at_near[going] > 0) & (far[going] > low) & (far[going] < high)
         going, step = going[is_open], 2 * step
-    is_bracketed = at_far * at_near <= 0
-    minimum, going = far.copy(), np.flatnonzero(is_bracketed)
+    minimum, going = far.copy(), np.flatnonzero((at_far * at_near <= 0) & ~is_flat)
     for _ in range(_ITERATIONS):
         # false position; the end that stays counts half, or it would stay for good (Illinois)
         difference = at_far[going] - at_near[going]
