@@ -16,21 +16,13 @@ from pipelines.numerics.resample import grid_points, resample, sample
 from pipelines.numerics.tensor import fit_tensor
 from pipelines.numerics.tracking import Domain, join
 
-VOXEL = 2.0
+VOXEL = 2.5
 STEP, ANGLE, LENGTH = 0.5, 30, 100
 SIDES = ('left', 'right')
-# Centre, and covariance xx xy xz yy yz zz, of the regions of harvard-oxford and frontal-medial on this head,
-# mm RAS: where the registration of its FA to the white matter of the template puts them
-_REGIONS = {
-    'left': (
-        ([-6.2, 20.0, -0.4], [5.2, -4.2, -0.6, 10.8, 5.2, 8.4]),
-        ([-4.1, 54.2, 0.7], [5.4, -1.0, -6.0, 35.3, 16.9, 42.0]),
-    ),
-    'right': (
-        ([5.7, 19.4, -1.0], [3.6, 4.0, 0.4, 12.6, 4.5, 6.0]),
-        ([3.0, 54.4, 0.0], [4.8, -2.4, 0.8, 37.0, 18.3, 40.3]),
-    ),
-}
+# RAS mm of the scan: boxes about the regions of harvard-oxford and frontal-medial and about the tract, put
+# on this head once by registration of its FA to the white matter of the template
+_NAC = {'left': [[-10, 14, -5], [-3, 24, 4]], 'right': [[3, 13, -5], [9, 25, 3]]}
+_MPFC = {'left': [[-9, 44, -10], [-1, 63, 11]], 'right': [[1, 43, -10], [7, 63, 10]]}
 _BOX = {'left': [[-26, 4, -22], [4, 72, 24]], 'right': [[-4, 4, -22], [26, 72, 24]]}
 
 
@@ -81,20 +73,14 @@ def make_scene(whole: Whole, side: str) -> Scene:
     fa, fod = np.zeros(shape, np.float32), np.zeros((*shape, 28), np.float32)
     fa[mask] = fit_tensor(data[mask.ravel()], whole.table).fa
     fod[mask] = fit_fod(data[mask.ravel()], whole.table, whole.response)
-    start, goal = (_ellipsoid(points, *region).reshape(shape) & mask for region in _REGIONS[side])
+    start, goal = (
+        np.all((points >= box[side][0]) & (points <= box[side][1]), axis=1).reshape(shape) & mask
+        for box in (_NAC, _MPFC)
+    )
     free = start | goal
     across = points[:, 0].reshape(shape) * (1 if side == 'left' else -1) > 1
     domain = Domain(start, goal, (fa < 0.15) & ~free, (across | ~mask) & ~free)
     return Scene(affine, data.reshape(*shape, -1), whole.table, mask, fa, fod, whole.response.white, domain)
-
-
-def _ellipsoid(points: np.ndarray, centre: list[float], spread: list[float]) -> np.ndarray:
-    """Return which points (N, 3) lie in the solid ellipsoid of this centre and covariance."""
-    covariance = np.zeros((3, 3))
-    covariance[np.triu_indices(3)] = spread
-    covariance += np.triu(covariance, 1).T
-    aside = points - centre
-    return np.einsum('ni,ij,nj->n', aside, np.linalg.inv(covariance), aside) <= 5
 
 
 def turned(domain: Domain) -> Domain:

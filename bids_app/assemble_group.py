@@ -10,7 +10,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from pipelines.params import GroupParams
 from pipelines.workflows.group import init_bdnf_wf, init_clusters_wf, init_outcomes_wf, init_voxelwise_wf
 
-from .group_derivatives import BDNF, CLUSTERS, OUTCOMES, of_maps, of_table
+from .group_derivatives import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
 from .group_inputs import Results, stamp_of
 from .plan import Planned
 from .settings import Settings
@@ -45,10 +45,12 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     """Return every file of the group level."""
     out = settings.output_dir
     planned = [of_table(out, 'outcomes', row) for row in OUTCOMES]
+    planned += of_figures(out, [outcome.name for outcome in plan.outcomes])
     if 'bdnf' in plan.tables:
         planned += [of_table(out, 'bdnf', row) for row in BDNF]
     for kind in plan.people:
         planned += of_maps(out, plan.results.space, kind, plan.contrasts)
+        planned += of_map_figures(out, kind, plan.contrasts)
     if plan.people:
         planned += [of_table(out, 'clusters', row) for row in CLUSTERS]
     return planned
@@ -99,7 +101,15 @@ def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
         }
         for tract in plan.results.tracts
     ]  # fmt: skip
-    design = {
+    workflow = init_outcomes_wf(scans=scans, tracts=tracts, design=_design(plan))
+    workflow.inputs.inputnode.tables = str(plan.tables['outcomes'])
+    workflow.inputs.inputnode.participants = str(plan.tables['participants'])
+    return workflow
+
+
+def _design(plan: GroupPlan) -> dict[str, Any]:
+    """Return what models, readers and figures need to know of the trial."""
+    design: dict[str, Any] = {
         'treatment': plan.trial.arms.treatment,
         'outcomes': [_model_of(outcome) for outcome in plan.outcomes],
         'imaging': [
@@ -113,10 +123,19 @@ def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
             if isinstance(o, DerivativeOutcome)
         ],
     }
-    workflow = init_outcomes_wf(scans=scans, tracts=tracts, design=design)
-    workflow.inputs.inputnode.tables = str(plan.tables['outcomes'])
-    workflow.inputs.inputnode.participants = str(plan.tables['participants'])
-    return workflow
+    design['figures'] = {
+        'treatment': plan.trial.arms.treatment,
+        'control': plan.trial.arms.control,
+        'visits': {visit.name: visit.session_id.removeprefix('ses-') for visit in plan.trial.visits},
+        'outcomes': [
+            {
+                'name': o.name, 'title': o.description or o.name, 'units': o.units, 'role': o.role,
+                'lower_is_better': o.lower_is_better,
+            }
+            for o in plan.outcomes
+        ],
+    }  # fmt: skip
+    return design
 
 
 def _model_of(outcome: Outcome) -> dict[str, Any]:
@@ -137,6 +156,8 @@ def _bdnf(plan: GroupPlan) -> LiterateWorkflow:
         'treatment': plan.trial.arms.treatment,
         'control': plan.trial.arms.control,
         'samples': [sample.name for sample in plan.trial.bdnf.samples],
+        'units': plan.trial.bdnf.units,
+        'labels': {s.name: [s.session_id.removeprefix('ses-'), s.time] for s in plan.trial.bdnf.samples},
     }
     workflow = init_bdnf_wf(design=design)
     workflow.inputs.inputnode.samples = str(plan.tables['bdnf'])
@@ -146,6 +167,7 @@ def _bdnf(plan: GroupPlan) -> LiterateWorkflow:
 def _voxelwise(settings: Settings, plan: GroupPlan, kind: str) -> LiterateWorkflow:
     workflow = init_voxelwise_wf(
         people=plan.people[kind],
+        kind=kind,
         space=plan.results.space,
         contrasts=plan.contrasts,
         treatment=plan.trial.arms.treatment,

@@ -25,6 +25,7 @@ from .group_status import list_status
 from .manifest import group_manifest_path, is_current, write_manifest
 from .participant import versions
 from .phenotype import Tables, read_tables
+from .report import write_methods
 from .settings import Settings, check_writable
 from .trial import DerivativeOutcome, Outcome, Trial, read_trial
 
@@ -59,7 +60,9 @@ def run_group(settings: Settings) -> int:
     _write(list_status(settings, trial, tables, results), out / 'participants.tsv')
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)
-    failures = engine.execute(settings, build_group_workflow(settings, plan), run_id, [engine.EVERYBODY])
+    workflow = build_group_workflow(settings, plan)
+    write_methods(workflow.visit_desc(), out, versions=versions())
+    failures = engine.execute(settings, workflow, run_id, [engine.EVERYBODY])
     _write_record(settings, plan, failures, run_id)
     written = [planned.path for planned in planned_files(settings, plan) if planned.path.is_file()]
     if not failures:

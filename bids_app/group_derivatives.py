@@ -90,8 +90,8 @@ def _table(output: str, description: str, columns: Mapping[str, Any]) -> Derivat
     return Derivative(output, output, '.tsv', 'group', {}, False, description, 'n/a', columns)
 
 
-def _figure(output: str) -> Derivative:
-    return Derivative(f'{output}_figure', output, '.svg', 'figures')
+def _figure(output: str, name: str) -> Derivative:
+    return Derivative(output, name, '.svg', 'figures')
 
 
 OUTCOMES = (
@@ -100,7 +100,8 @@ OUTCOMES = (
     _table('responders', 'People who improved by the minimal important change', _RESPONDERS),
     _table('values', 'Values of all outcomes, one row per participant and visit', {}),
 )
-BDNF = (_table('bdnf', 'Response of BDNF to exercise', _BDNF),)
+FOREST = _figure('forest', 'forest')
+BDNF = (_table('bdnf', 'Response of BDNF to exercise', _BDNF), _figure('bdnf_figure', 'bdnf'))
 CLUSTERS = (_table('clusters', 'Clusters where a map is significant (TFCE, p below 0.05)', _CLUSTERS),)
 
 STATISTICS = {
@@ -131,7 +132,7 @@ def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -
     stage = f'voxelwise_{kind}'
     for output, end, text, units in (
         ('n_map', 'desc-count_statmap', 'Number of people with data at all their visits', 'people'),
-        ('mask', 'desc-common_mask', 'Voxels of everyone, which were tested', 'boolean'),
+        ('mask', 'desc-common_statmap', 'Voxels of everyone, which were tested', 'boolean'),
     ):
         fields = {'Type': 'Brain'} if output == 'mask' else {}
         row = Derivative(output, 'statmap', '.nii.gz', 'group', {}, True, text, units, fields)
@@ -142,6 +143,21 @@ def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -
             yield Planned(
                 stage, row, output_dir / map_name(space, kind, f'desc-{contrast}_stat-{stat}_statmap')
             )
+
+
+def of_figures(output_dir: Path, outcomes: Iterable[str]) -> Iterator[Planned]:
+    """Yield the figures of the outcomes."""
+    for number, name in enumerate(outcomes):
+        yield of_table(output_dir, 'outcomes', _figure(f'trajectories[{number}]', f'{name}_trajectories'))
+    yield of_table(output_dir, 'outcomes', FOREST)
+
+
+def of_map_figures(output_dir: Path, kind: str, contrasts: Iterable[str]) -> Iterator[Planned]:
+    """Yield the figures of one kind of map."""
+    stage = f'voxelwise_{kind}'
+    for number, contrast in enumerate(contrasts):
+        yield of_table(output_dir, stage, _figure(f'test_figure[{number}]', f'{kind}_{contrast}'))
+    yield of_table(output_dir, stage, _figure('count_figure', f'{kind}_count'))
 
 
 def of_table(output_dir: Path, stage: str, row: Derivative) -> Planned:

@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 
 from bids_app import derivatives as table
 from bids_app import diffusion_derivatives as diffusion
+from bids_app import group_derivatives as group
 from bids_app.cli import GROUPS
 from bids_app.derivatives import Derivative, derivative_name
 from pipelines.params import option_name
@@ -41,6 +42,8 @@ def outputs() -> str:
         lines += ['', f'## {title}', '', f'In `{folder}/`, after `{start}`:', '']
         lines += ['| file | content | units |', '|---|---|---|']
         lines += [_line(row, entities) for row in rows]
+    lines += ['', '## Group', '', 'Tables and figures in `group/`, maps in `tpl-<S>/`.', '']
+    lines += ['| file | content | units |', '|---|---|---|', *_group_lines()]
     lines += ['', '## Others', '', '| file | content |', '|---|---|']
     lines += [f'| `{name}` | {content} |' for name, content in _OTHERS]
     return '\n'.join(lines) + '\n'
@@ -54,9 +57,26 @@ _OTHERS = (
         'command, versions, parameters, inputs, what was absent and what failed',
     ),
     ('sub-<sub>/log/sub-<sub>_manifest.json', 'parameters, size and time of inputs, checksums of outputs'),
+    (
+        'group/participants.tsv',
+        'every participant, visit and kind of data: analysed, flagged or missing, and why',
+    ),
+    ('group/phenotype_report.tsv', 'what was read from which table, and what was wrong with it'),
     ('logs/CITATION.md, logs/CITATION.bib', 'methods text of the last run, to be used in a publication'),
     ('dataset_description.json, .bidsignore, README', 'what makes the folder a BIDS derivative dataset'),
 )
+
+
+def _group_lines() -> list[str]:
+    root = Path()
+    planned = [group.of_table(root, '', row) for row in (*group.OUTCOMES, *group.BDNF, *group.CLUSTERS)]
+    planned += group.of_figures(root, ['<outcome>'])
+    planned += group.of_maps(root, '<S>', '<map>', ['<test>'])
+    planned += group.of_map_figures(root, '<map>', ['<test>'])
+    return [
+        f'| `{path.as_posix()}` | {row.description} | {row.units if row.is_standard else ""} |'
+        for _, row, path in planned
+    ]
 
 
 def _prefix(row: Derivative, entities: tuple[str, ...]) -> tuple[str, str]:
@@ -84,10 +104,10 @@ _UNDESCRIBED = {
 def parameters() -> str:
     """Return the page of analysis options."""
     lines = [NOTE, '# Analysis options', '', 'Paths, labels and resources: see `clbpe --help`.']
-    for title, group in GROUPS:
-        hints = get_type_hints(group)
+    for title, options in GROUPS:
+        hints = get_type_hints(options)
         lines += ['', f'## {title.capitalize()}', '', '| option | meaning | default |', '|---|---|---|']
-        for field in dataclasses.fields(group):
+        for field in dataclasses.fields(options):
             unit = f' [{field.metadata["unit"]}]' if field.metadata['unit'] else ''
             choices = [word for word in _words(hints[field.name]) if isinstance(word, str)]
             offered = f' ({", ".join(f"`{word}`" for word in choices)})' if choices else ''

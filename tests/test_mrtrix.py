@@ -101,12 +101,15 @@ def dice(first, second):
     return (first[common].sum() + second[common].sum()) / (first.sum() + second.sum())
 
 
-def test_the_tract_is_that_of_ifod2(scene, scenes, files):
+def test_the_tract_is_that_of_ifod2(whole, scenes, tmp_path):
     """Their deconvolution and tracker with our response, steps, angle, length, tissue and regions.
 
     Theirs stops below an amplitude, ours below a tenth of the voxel's largest, which is 0.5 in the median of
-    white matter: hence 0.05.
+    white matter: hence 0.05.  On the left only: the raw scan moves, and few streamlines find their way on the
+    right before it is realigned; scripts/accept compares both sides of the realigned scan.
     """
+    scene, files = scenes.make_scene(whole, 'left'), tmp_path
+    scenes.write_files(scene, files)
     scenes.deconvolve(files)
     own, other = ours(scene, scenes, 1), theirs(scene, scenes, files, 0.05)
     (visits, fa), (their_visits, their_fa) = measure(scene, own), measure(scene, other)

@@ -108,7 +108,14 @@ def infer_maps(
         name: save_map(np.nan_to_num(values).astype(np.float32), inside, like, out_dir / f'{name}.nii.gz')
         for name, values in maps.items()
     }
-    facts = {
+    return _Tested(**saved, facts=_facts(contrast, n_people, found))
+
+
+InferMaps = interface(infer_maps)
+
+
+def _facts(contrast: Contrast, n_people: int, found: PermutationResult) -> dict[str, Any]:
+    return {
         'Contrast': TESTED[contrast],
         'NumberOfPeople': n_people,
         'NumberOfPermutations': found.n_permutations,
@@ -118,10 +125,6 @@ def infer_maps(
         'SmallestCorrectedP': float(np.nanmin(np.asarray(found.p_max_tfce))),
         'LargestT': float(np.nanmax(np.abs(found.t))),
     }
-    return _Tested(**saved, facts=facts)
-
-
-InferMaps = interface(infer_maps)
 
 
 def _change_of(values: pd.DataFrame, primary: str) -> pd.Series:

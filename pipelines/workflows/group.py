@@ -10,6 +10,7 @@ from ..interfaces.clusters import ListClusters
 from ..interfaces.group_maps import StackMaps
 from ..interfaces.imaging_outcomes import MeasureImaging
 from ..interfaces.trial import FitOutcomes, FitSamples
+from ..interfaces.trial_figures import DrawCount, DrawOutcomes, DrawSamples, DrawTest
 from ..interfaces.voxelwise import Contrast, InferMaps
 from ..params import GroupParams
 
@@ -32,7 +33,8 @@ def init_outcomes_wf(
     scans, tracts
         Files of the participant level, see :func:`~pipelines.interfaces.imaging_outcomes.measure_imaging`.
     design
-        ``treatment``, ``outcomes`` for the models and ``imaging`` for what is read from derivatives.
+        ``treatment``, ``outcomes`` for the models, ``imaging`` for what is read from derivatives and
+        ``figures`` for :func:`~pipelines.interfaces.trial_figures.draw_outcomes`.
     name
         Name of the workflow.
 
@@ -45,6 +47,8 @@ def init_outcomes_wf(
     -------
     outcomes, descriptives, responders, values
         Tables.
+    trajectories, forest
+        Figures; of trajectories one per outcome.
 
     """
     workflow = LiterateWorkflow(name=name)
@@ -57,17 +61,19 @@ def init_outcomes_wf(
     )
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
     fields = ['outcomes', 'descriptives', 'responders', 'values']
-    outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
+    drawn = ['trajectories', 'forest']
+    outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn]), name='outputnode')
     measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design['imaging']), name='measure')
     models = {'treatment': design['treatment'], 'outcomes': design['outcomes']}
     fit = pe.Node(FitOutcomes(design=models), name='fit')
-    workflow.connect(
-        [
-            (inputnode, fit, [('tables', 'tables'), ('participants', 'participants')]),
-            (measure, fit, [('imaging', 'imaging')]),
-            (fit, outputnode, [(field, field) for field in fields]),
-        ]
-    )
+    draw = pe.Node(DrawOutcomes(design=design['figures']), name='draw')
+    workflow.connect([
+        (inputnode, fit, [('tables', 'tables'), ('participants', 'participants')]),
+        (measure, fit, [('imaging', 'imaging')]),
+        (fit, outputnode, [(field, field) for field in fields]),
+        (fit, draw, [('values', 'values'), ('outcomes', 'outcomes')]),
+        (draw, outputnode, [(field, field) for field in drawn]),
+    ])  # fmt: skip
     return workflow
 
 
@@ -77,7 +83,8 @@ def init_bdnf_wf(*, design: dict[str, Any], name: str = 'bdnf_wf') -> LiterateWo
     Parameters
     ----------
     design
-        See :func:`~pipelines.interfaces.trial.fit_samples`.
+        See :func:`~pipelines.interfaces.trial.fit_samples`; ``units`` and ``labels`` for
+        :func:`~pipelines.interfaces.trial_figures.draw_samples`.
     name
         Name of the workflow.
 
@@ -88,8 +95,8 @@ def init_bdnf_wf(*, design: dict[str, Any], name: str = 'bdnf_wf') -> LiterateWo
 
     Outputs
     -------
-    bdnf
-        Table of contrasts.
+    bdnf, bdnf_figure
+        Table of contrasts, and the samples drawn.
 
     """
     workflow = LiterateWorkflow(name=name)
@@ -99,20 +106,25 @@ def init_bdnf_wf(*, design: dict[str, Any], name: str = 'bdnf_wf') -> LiterateWo
         'censored observations, by maximum likelihood with adaptive Gauss-Hermite quadrature [@pinheiro1995].\n\n'
     )
     inputnode = pe.Node(IdentityInterface(fields=['samples']), name='inputnode')
-    outputnode = pe.Node(IdentityInterface(fields=['bdnf']), name='outputnode')
-    fit = pe.Node(FitSamples(design=design), name='fit')
-    workflow.connect(
-        [
-            (inputnode, fit, [('samples', 'samples')]),
-            (fit, outputnode, [('bdnf', 'bdnf')]),
-        ]
+    outputnode = pe.Node(IdentityInterface(fields=['bdnf', 'bdnf_figure']), name='outputnode')
+    fit = pe.Node(
+        FitSamples(design={key: design[key] for key in ('treatment', 'control', 'samples')}), name='fit'
     )
+    drawn = {key: design[key] for key in ('treatment', 'control', 'units', 'labels')}
+    draw = pe.Node(DrawSamples(design=drawn), name='draw')
+    workflow.connect([
+        (inputnode, fit, [('samples', 'samples')]),
+        (inputnode, draw, [('samples', 'samples')]),
+        (fit, outputnode, [('bdnf', 'bdnf')]),
+        (draw, outputnode, [('figure', 'bdnf_figure')]),
+    ])  # fmt: skip
     return workflow
 
 
 def init_voxelwise_wf(
     *,
     people: list[dict[str, Any]],
+    kind: str,
     space: str,
     contrasts: tuple[str, ...],
     treatment: str,
@@ -127,8 +139,8 @@ def init_voxelwise_wf(
     ----------
     people
         Maps of everyone, see :func:`~pipelines.interfaces.group_maps.stack_maps`.
-    space
-        Template of the maps.
+    kind, space
+        Seed or ``icc``, and the template of the maps.
     contrasts
         Of :data:`CONTRASTS`.
     treatment, primary
@@ -151,13 +163,20 @@ def init_voxelwise_wf(
         Number of people per voxel; voxels that were tested.
     statistic, tfce, log_p_max_t, log_p_max_tfce
         Images, a list in the order of ``contrasts``.
+    test_figure, count_figure
+        Figures, the first a list like the images.
     stack_facts, facts
         For sidecars; ``facts`` a list like the images.
 
     """
     workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = (
+        f'Maps were tested at every voxel that all people have by {params.n_permutations:,} permutations of '
+        'residuals, or flips of signs for a mean [@winkler2014], two-sided, and corrected for all voxels by the '
+        'largest t and by exact threshold-free cluster enhancement [@smith2009].\n\n'
+    )
     inputnode = pe.Node(IdentityInterface(fields=['participants', 'values']), name='inputnode')
-    fields = ['n_map', 'mask', *MAPS, 'stack_facts', 'facts']
+    fields = ['n_map', 'mask', *MAPS, 'test_figure', 'count_figure', 'stack_facts', 'facts']
     outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
     stack = pe.Node(StackMaps(people=people, space=space), name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32)
     test = pe.MapNode(
@@ -172,14 +191,20 @@ def init_voxelwise_wf(
         mem_gb=1.0 + _PER_PERSON_GB * len(people),
     )
     test.inputs.contrast = list(contrasts)
-    workflow.connect(
-        [
-            (inputnode, test, [('participants', 'participants'), ('values', 'values')]),
-            (stack, test, [('stack', 'stack'), ('mask', 'mask')]),
-            (stack, outputnode, [('n_map', 'n_map'), ('mask', 'mask'), ('facts', 'stack_facts')]),
-            (test, outputnode, [(field, field) for field in (*MAPS, 'facts')]),
-        ]
+    draw = pe.MapNode(
+        DrawTest(kind=kind, space=space), iterfield=['statistic', 'log_p_max_tfce', 'facts'], name='draw_test'
     )
+    count = pe.Node(DrawCount(kind=kind, space=space), name='draw_count')
+    workflow.connect([
+        (inputnode, test, [('participants', 'participants'), ('values', 'values')]),
+        (stack, test, [('stack', 'stack'), ('mask', 'mask')]),
+        (stack, outputnode, [('n_map', 'n_map'), ('mask', 'mask'), ('facts', 'stack_facts')]),
+        (test, outputnode, [(field, field) for field in (*MAPS, 'facts')]),
+        (test, draw, [(field, field) for field in ('statistic', 'log_p_max_tfce', 'facts')]),
+        (draw, outputnode, [('figure', 'test_figure')]),
+        (stack, count, [('n_map', 'n_map'), ('facts', 'facts')]),
+        (count, outputnode, [('figure', 'count_figure')]),
+    ])  # fmt: skip
     return workflow
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main
+from tests.acceptance.checks import validator_errors
 
-from .trial_data import BLOB, EFFECTS, SPACE, write_trial
+from .trial_data import BLOB, EFFECTS, SPACE, save, write_trial
 
 
 def run(bids, out, work, *words):
@@ -21,6 +22,11 @@ def run(bids, out, work, *words):
 
 def table(out, name):
     return pd.read_csv(out / 'group' / f'{name}.tsv', sep='\t', na_values='n/a', keep_default_na=False)
+
+
+def statuses(out):
+    rows = table(out, 'participants').query("data != 'bdnf'")
+    return rows.set_index(['participant_id', 'session_id', 'data'])
 
 
 @pytest.fixture(scope='module')
@@ -42,3 +48,223 @@ def test_planted_effects_lie_in_their_intervals(outcomes, name):
     assert row.ci_low < EFFECTS[name] < row.ci_high
     assert row.p < 0.01  # all are planted at several standard errors
     assert (row.n_treatment, row.n_control, row.n_pairs) == (8, 8, 16)
+
+
+def test_holm_adjusts_the_imaging_family_only(outcomes):
+    main_rows = outcomes.xs('clda', level='model')
+    family = ['fc_nac_mpfc', 'icc_nac', 'icc_mpfc', 'fa_nac_mpfc']
+    assert main_rows['p_holm'].notna().groupby(level=0).all().sum() == len(family)
+    raw = main_rows.loc[family, 'p'].sort_values()
+    assert main_rows.loc[raw.index[0], 'p_holm'] == pytest.approx(min(1, 4 * raw.iloc[0]))
+
+
+def test_motion_is_a_covariate_where_it_is_known(outcomes):
+    models = {model for outcome, model in outcomes.index if outcome == 'fc_nac_mpfc'}
+    assert models == {'clda', 'ancova', 'ancova_interaction', 'clda_unadjusted', 'clda_mean_fd'}
+    assert ('nrs', 'clda_mean_fd') not in outcomes.index
+
+
+def test_responders_are_counted_with_their_threshold(trial):
+    row = table(trial[1], 'responders').set_index('outcome').loc['nrs']
+    assert row.threshold == '2 points or 30 %'
+    assert row.n_treatment + row.n_control == 16
+    assert row.responders_treatment > row.responders_control
+
+
+def test_acute_response_of_bdnf_is_found(trial):
+    rows = table(trial[1], 'bdnf').set_index(['model', 'arm', 'contrast'])
+    difference = rows.loc[('censored', 'difference', 'change_of_acute')]
+    assert 0 < difference.ci_low < 0.3 < difference.ci_high
+    assert rows.loc[('censored', 'waitlist', 'acute_s42'), 'ratio'] == pytest.approx(np.exp(0.2), rel=0.2)
+
+
+def test_planted_cluster_is_found_and_named(trial):
+    rows = table(trial[1], 'clusters')
+    found = rows[(rows['map'] == 'NAc') & (rows['contrast'] == 'armOnChange')]
+    assert len(found) == 1
+    (row,) = found.itertuples()
+    assert row.sign == 'positive'
+    assert (
+        np.linalg.norm(np.array([row.peak_x, row.peak_y, row.peak_z]) - BLOB) < 24
+    )  # its radius and a voxel's half
+    assert row.peak_region != 'none'
+    others = rows[(rows['contrast'] == 'armOnChange') & (rows['map'] != 'NAc')]
+    assert len(others) <= 1  # six maps of noise at 5 % each
+
+
+def test_maps_say_how_they_were_made(trial):
+    stem = trial[1] / f'tpl-{SPACE}' / f'tpl-{SPACE}_seg-NAc_desc-armOnChange_stat-t_statmap'
+    image = nb.load(f'{stem}.nii.gz')
+    assert np.abs(image.get_fdata()).max() > 4
+    facts = json.loads(stem.with_name(f'{stem.name}.json').read_text())
+    assert (facts['NumberOfPeople'], facts['NumberOfPermutations']) == (16, 200)
+    count = nb.load(
+        trial[1] / f'tpl-{SPACE}' / f'tpl-{SPACE}_param-icc_desc-count_statmap.nii.gz'
+    ).get_fdata()
+    assert count.max() == 16
+
+
+def test_methods_are_cited(trial):
+    text = (trial[1] / 'group' / 'CITATION.md').read_text()
+    assert 'constrained longitudinal analysis' in text
+    assert text.count('[@smith2009]') == 1  # said once for all maps
+
+
+def test_everyone_is_listed(trial):
+    rows = table(trial[1], 'participants')
+    assert rows['participant_id'].nunique() == 16
+    assert set(rows['data']) == {'connectivity', 'tract', 'nrs', 'bdnf'}
+    assert (rows['status'] == 'analysed').all()
+    assert len(table(trial[1], 'phenotype_report'))
+
+
+def test_second_run_does_nothing(trial, capsys):
+    before = {path: path.stat().st_mtime_ns for path in trial[1].rglob('*') if path.is_file()}
+    assert run(*trial) == 0
+    assert 'already up to date' in capsys.readouterr().out
+    after = {path: path.stat().st_mtime_ns for path in trial[1].rglob('*') if path.is_file()}
+    after.pop(trial[1] / 'dataset_description.json'), before.pop(trial[1] / 'dataset_description.json')
+    assert {k: v for k, v in after.items() if k.parent != trial[1]} == {
+        k: v for k, v in before.items() if k.parent != trial[1]
+    }
+
+
+def test_validator_finds_no_error(trial):
+    assert validator_errors(trial[1]) == []
+
+
+@pytest.fixture
+def small(tmp_path):
+    return (*write_trial(tmp_path, n=8), tmp_path / 'work')
+
+
+def test_missing_visits_and_scans_are_listed_and_used(small):
+    bids, out, work = small
+    shutil.rmtree(out / 'sub-03' / 'ses-post')
+    shutil.rmtree(out / 'sub-04')
+    pain = pd.read_csv(bids / 'phenotype' / 'nrs.tsv', sep='\t')
+    pain.loc[1, 'nrs_average_post'] = np.nan
+    save(pain, bids / 'phenotype' / 'nrs.tsv')
+    assert run(bids, out, work, '--skip', 'voxelwise') == 0
+    rows = statuses(out)
+    assert rows.loc[('sub-02', 'ses-post', 'nrs'), 'status'] == 'missing'
+    assert rows.loc[('sub-03', 'ses-post', 'connectivity'), 'status'] == 'missing'
+    assert rows.loc[('sub-04', 'ses-pre', 'connectivity'), 'reason'] == 'participant level not run'
+    models = table(out, 'outcomes').set_index(['outcome', 'model'])
+    assert models.loc[('nrs', 'clda'), ['n_treatment', 'n_control', 'n_pairs']].tolist() == [4, 4, 7]
+    assert models.loc[('nrs', 'ancova'), ['n_treatment', 'n_control']].tolist() == [4, 3]
+    assert models.loc[('fc_nac_mpfc', 'clda_unadjusted'), 'n_pairs'] == 6
+
+
+def test_flagged_scans_are_left_out_in_one_model(small):
+    bids, out, work = small
+    for path in out.glob('sub-0[12]/ses-post/func/*_qc.json'):
+        path.write_text(json.dumps({**json.loads(path.read_text()), 'Flags': ['high_motion']}))
+    assert run(bids, out, work, '--skip', 'voxelwise') == 0
+    models = table(out, 'outcomes').set_index(['outcome', 'model'])
+    assert models.loc[('fc_nac_mpfc', 'clda_unflagged'), 'n_pairs'] == 6
+    assert models.loc[('fc_nac_mpfc', 'clda'), 'n_pairs'] == 8
+    rows = statuses(out)
+    assert rows.loc[('sub-01', 'ses-post', 'connectivity'), 'status'] == 'flagged'
+
+
+def test_tables_alone_are_a_trial(tmp_path):
+    bids, out = write_trial(tmp_path, n=8, images=False)
+    assert run(bids, out, tmp_path / 'work') == 0
+    assert set(table(out, 'outcomes')['outcome']) == {'nrs'}
+    assert not list(out.glob('tpl-*'))
+
+
+def test_changed_values_are_computed_anew(small):
+    bids, out, work = small
+    assert run(bids, out, work, '--skip', 'voxelwise') == 0
+    before = table(out, 'outcomes').set_index(['outcome', 'model'])['estimate']
+    (path,) = out.glob('sub-01/ses-post/func/*_relmat.tsv')
+    matrix = pd.read_csv(path, sep='\t', index_col='node') + 1
+    matrix.to_csv(path, sep='\t', index_label='node')
+    assert run(bids, out, work, '--skip', 'voxelwise') == 0
+    after = table(out, 'outcomes').set_index(['outcome', 'model'])['estimate']
+    # one of four treated people moved by 1
+    assert after[('fc_nac_mpfc', 'clda_unadjusted')] - before[
+        ('fc_nac_mpfc', 'clda_unadjusted')
+    ] == pytest.approx(0.25, abs=0.1)
+    assert after[('nrs', 'clda')] == before[('nrs', 'clda')]
+
+
+def test_mixed_parameters_are_refused(small, capsys):
+    bids, out, work = small
+    path = out / 'sub-05' / 'log' / 'sub-05_manifest.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'parameters': {'denoising': '24p'}}))
+    assert run(bids, out, work) == 65
+    said = capsys.readouterr().err
+    assert 'denoising: "24p" for sub-05; "acompcor" for sub-01, sub-02, sub-03 and 4 more' in said
+
+
+def test_maps_of_two_spaces_are_refused(small, capsys):
+    bids, out, work = small
+    for path in out.glob('sub-02/ses-pre/func/*space-*'):
+        path.rename(path.with_name(path.name.replace(SPACE, 'MNI152NLin2009cAsym')))
+    assert run(bids, out, work) == 65
+    assert 'different template spaces' in capsys.readouterr().err
+
+
+def test_other_permutations_into_the_same_folder_are_refused(small, capsys):
+    bids, out, work = small
+    assert run(bids, out, work, '--skip', 'voxelwise') == 0
+    assert run(bids, out, work, '--skip', 'voxelwise', '--n-permutations', '300') == 73
+    assert 'n_permutations = 200' in capsys.readouterr().err
+
+
+def test_dry_run_checks_tables_and_writes_nothing(small, capsys):
+    bids, out, work = small
+    before = sorted(out.rglob('*'))
+    assert run(bids, out, work, '--dry-run') == 0
+    said = capsys.readouterr().out
+    assert 'trial CLBPE: 4 exercise, 4 waitlist' in said or 'trial CLBPE: 4 waitlist, 4 exercise' in said
+    assert 'voxel-wise icc' in said
+    assert sorted(out.rglob('*')) == before
+    save(pd.DataFrame({'participant_id': ['sub-01'], 'group': ['sham']}), bids / 'participants.tsv')
+    assert run(bids, out, work, '--dry-run') == 65
+    assert 'sham' in capsys.readouterr().err
+
+
+def test_own_trial_file_is_read(small, tmp_path):
+    bids, out, work = small
+    own = {
+        'Arms': {
+            'Table': 'participants.tsv',
+            'Column': 'group',
+            'Treatment': 'exercise',
+            'Control': 'waitlist',
+        },
+        'Visits': {'baseline': {'Session': 'pre'}, 'followup': {'Session': 'post'}},
+        'Outcomes': {
+            'pain': {
+                'Table': 'phenotype/nrs.tsv',
+                'Column': 'nrs_average',
+                'Role': 'primary',
+                'Units': 'points',
+            }
+        },
+    }
+    path = tmp_path / 'trial.json'
+    path.write_text(json.dumps(own))
+    assert run(bids, out, work, '--trial', str(path), '--skip', 'voxelwise') == 0
+    assert set(table(out, 'outcomes')['outcome']) == {'pain'}
+    assert not (out / 'group' / 'bdnf.tsv').exists()
+
+
+def test_people_can_be_selected(small, capsys):
+    bids, out, work = small
+    assert run(bids, out, work, '--participant-label', '99') == 18
+    assert 'nobody of these has an arm' in capsys.readouterr().err
+    labels = ['01', '02', '03', '04', '05', '06', '07']
+    assert run(bids, out, work, '--skip', 'voxelwise', '--participant-label', *labels) == 0
+    assert table(out, 'participants')['participant_id'].nunique() == 7
+
+
+def test_nothing_to_analyse_is_said(tmp_path, capsys):
+    bids, out = write_trial(tmp_path, n=6, images=False)
+    shutil.rmtree(bids / 'phenotype')
+    assert run(bids, out, tmp_path / 'work') == 66
+    assert 'Run the participant level first' in capsys.readouterr().err

@@ -81,7 +81,17 @@ def _write_person(out: Path, label: str, treated: bool, rng: np.random.Generator
         _write_scan(stem, 0.4 + 0.1 * trait[0] + EFFECTS['fc_nac_mpfc'] * late, late, trait[2], rng)
         fa = 0.45 + 0.02 * trait[1] + EFFECTS['fa_nac_mpfc'] * late + rng.normal(0, 0.003)
         rows += [(session, hemi, 'weighted', 'fa', round(fa, 5), 1500, 35.0, 3000, 'n/a') for hemi in 'LRB']
-    names = 'session_id hemi method param value n_streamlines mean_length volume flags'.split()
+    names = [
+        'session_id',
+        'hemi',
+        'method',
+        'param',
+        'value',
+        'n_streamlines',
+        'mean_length',
+        'volume',
+        'flags',
+    ]
     folder = out / label / 'dwi'
     folder.mkdir()
     table = folder / f'{label}_bundle-NAcMPFC_scalarstats.tsv'

@@ -1,0 +1,208 @@
+"""Draw the results of a trial as SVG: outcomes, blood, maps."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import ndimage
+
+from ..figures.forest import plot_forest
+from ..figures.statmap import plot_coverage, plot_statmap
+from ..figures.timecourse import plot_time_course
+from ..figures.trial import plot_trajectories
+from ..numerics.resample import apply_linear
+from ..stats.outcomes import PRIMARY_MODEL
+from ._interface import interface
+from .clusters import ALPHA
+from .images import open_image
+from .templates import target_brain
+from .trial import read_table
+
+_PEAKS = 4
+
+
+class _Outcomes(NamedTuple):
+    trajectories: list[Path]
+    forest: Path
+
+
+class _Figured(NamedTuple):
+    figure: Path
+
+
+def draw_outcomes(values: Path, outcomes: Path, design: dict[str, Any], *, out_dir: Path) -> _Outcomes:
+    """Draw the course of every outcome in each arm, and all effects side by side.
+
+    Parameters
+    ----------
+    values, outcomes
+        Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
+    design
+        ``treatment`` and ``control``; per entry of ``outcomes`` its ``name``, ``title``, ``units``, ``role``
+        and ``lower_is_better``; ``visits``, the label of each visit.
+    out_dir
+        Folder of the figures.
+
+    Returns
+    -------
+    _Outcomes
+        A figure per outcome in their order, and the forest.
+
+    """
+    seen = read_table(values)
+    effects = read_table(outcomes)
+    effects = effects[effects['model'] == PRIMARY_MODEL].set_index('outcome')
+    arms = {design['treatment']: design['treatment'], design['control']: design['control']}
+    paths = []
+    for outcome in design['outcomes']:
+        units = '' if outcome['units'] == '1' else outcome['units']
+        own, effect = seen[seen['outcome'] == outcome['name']], effects.loc[outcome['name']]
+        centre, low, high = (float(effect[key]) for key in ('estimate', 'ci_low', 'ci_high'))
+        figure = plot_trajectories(
+            own[['participant_id', 'arm', 'visit', 'value']], title=outcome['title'], units=units,
+            visit_labels=design['visits'], arm_labels=arms, lower_is_better=outcome['lower_is_better'],
+            estimate=(centre, low, high), estimate_text=_in_words(effect, units),
+        )  # fmt: skip
+        paths.append(save_svg(figure, out_dir / f'{outcome["name"]}_trajectories.svg'))
+    forest = plot_forest(
+        _forest_rows(effects, design),
+        title=f'Effect of {design["treatment"]} against {design["control"]} at follow-up',
+        favours_treatment=f'favours {design["treatment"]}',
+        favours_control=f'favours {design["control"]}',
+    )
+    return _Outcomes(paths, save_svg(forest, out_dir / 'forest.svg'))
+
+
+DrawOutcomes = interface(draw_outcomes)
+
+
+def _in_words(effect: pd.Series, units: str) -> str:
+    if pd.isna(effect['estimate']):
+        return 'not estimated'
+    numbers = (
+        f'{effect["estimate"]:.3g} {units}'.strip()
+        + f' (95 % CI {effect["ci_low"]:.3g} to {effect["ci_high"]:.3g})'
+    )
+    return f'{numbers}\np = {effect["p"]:.2g}'
+
+
+def _forest_rows(effects: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
+    named = pd.DataFrame(design['outcomes']).set_index('name')
+    rows = effects.loc[named.index, ['effect_size', 'n_treatment', 'n_control', 'p', 'flags']]
+    return rows.assign(
+        ci_low=effects['effect_ci_low'], ci_high=effects['effect_ci_high'], label=named['title'],
+        group=named['role'], lower_is_better=named['lower_is_better'],
+    )  # fmt: skip
+
+
+def draw_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Figured:
+    """Draw BDNF at every sample.
+
+    Parameters
+    ----------
+    samples
+        As for :func:`~pipelines.interfaces.trial.fit_samples`.
+    design
+        ``treatment``, ``control``, ``units`` and ``labels``: session and time of each sample by its name.
+    out_dir
+        Folder of the figure.
+
+    """
+    table = read_table(samples)
+    table = table[table['sample'].isin(design['labels'])]
+    at_limit = {'left': 'lower', 'right': 'upper'}
+    for side, limit in at_limit.items():
+        bare = (table['censored'] == side) & table['value'].isna()
+        table.loc[bare, 'value'] = table.loc[bare, limit]
+    figure = plot_time_course(
+        table.assign(censored=table['censored'].fillna('')), title='BDNF before and after exercise', units=design['units'],
+        sample_labels={name: tuple(label) for name, label in design['labels'].items()},
+        arm_labels={design['treatment']: design['treatment'], design['control']: design['control']},
+    )  # fmt: skip
+    return _Figured(save_svg(figure, out_dir / 'bdnf.svg'))
+
+
+DrawSamples = interface(draw_samples)
+
+
+def draw_test(
+    statistic: Path, log_p_max_tfce: Path, facts: dict[str, Any], kind: str, space: str, *, out_dir: Path
+) -> _Figured:
+    """Draw one voxel-wise test.
+
+    Parameters
+    ----------
+    statistic, log_p_max_tfce, facts
+        Of :func:`~pipelines.interfaces.voxelwise.infer_maps`.
+    kind
+        Seed, or ``icc``.
+    space
+        Template of the images.
+    out_dir
+        Folder of the figure.
+
+    """
+    image = open_image(statistic)
+    t = np.asarray(image.dataobj, float)
+    log_p = np.asarray(open_image(log_p_max_tfce).dataobj, float)
+    significant = log_p > -np.log10(ALPHA)
+    brain = open_image(target_brain(space))
+    figure = plot_statmap(
+        np.where(t == 0, np.nan, t),
+        np.asarray(image.affine, float),
+        np.asarray(brain.dataobj, np.float32),
+        significant=significant,
+        title=f'{title_of(kind)}: {facts["Contrast"]}',
+        units=f't ({facts["DegreesOfFreedom"]} degrees of freedom)',
+        peaks=_peaks(t, significant, np.asarray(image.affine, float)),
+        background_affine=np.asarray(brain.affine, float),
+        note=(
+            f'{facts["NumberOfPeople"]} people; outlined: p < {ALPHA:g}, two-sided, corrected for all voxels by '
+            f'TFCE and {facts["NumberOfPermutations"]} permutations; smallest corrected p '
+            f'{facts["SmallestCorrectedP"]:.2g}'
+        ),
+    )
+    return _Figured(save_svg(figure, out_dir / 'test.svg'))
+
+
+DrawTest = interface(draw_test)
+
+
+def title_of(kind: str) -> str:
+    """Return what a kind of map is, in words."""
+    return 'Intrinsic connectivity' if kind == 'icc' else f'Connectivity with {kind}'
+
+
+def _peaks(t: np.ndarray, significant: np.ndarray, affine: np.ndarray) -> np.ndarray | None:
+    """Return the largest values of the clusters, at most four, in mm."""
+    labels, count = ndimage.label(significant, np.ones((3, 3, 3)))
+    if not count:
+        return None
+    size = np.abs(t)
+    places = ndimage.maximum_position(size, labels, np.arange(1, count + 1))
+    places = sorted(places, key=lambda place: -size[place])[:_PEAKS]
+    return np.asarray(apply_linear(affine, np.array(places, float)))
+
+
+def draw_count(n_map: Path, facts: dict[str, Any], kind: str, space: str, *, out_dir: Path) -> _Figured:
+    """Draw in how many people each voxel has data; ``facts`` are those of the stacked maps."""
+    image, brain = open_image(n_map), open_image(target_brain(space))
+    figure = plot_coverage(
+        np.asarray(image.dataobj, float), np.asarray(image.affine, float), np.asarray(brain.dataobj, np.float32),
+        facts['NumberOfPeople'], title=f'{title_of(kind)}: people with data at each voxel',
+        background_affine=np.asarray(brain.affine, float),
+    )  # fmt: skip
+    return _Figured(save_svg(figure, out_dir / 'count.svg'))
+
+
+DrawCount = interface(draw_count)
+
+
+def save_svg(figure: Figure, path: Path) -> Path:
+    """Write a figure whose bytes depend on nothing but what is drawn; text stays text."""
+    with mpl.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'clbpe'}):
+        figure.savefig(path, metadata={'Date': None})
+    return path
