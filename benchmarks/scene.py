@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.interfaces._diffusion import read_series, read_table
+from pipelines.numerics import bundle
 from pipelines.numerics.dwi import find_mask
 from pipelines.numerics.fod import estimate_response, fit_fod, response_voxels
 from pipelines.numerics.gradients import Gradients
@@ -128,6 +129,32 @@ def generate(
         '-select', select, '-seeds', n_seeds, '-cutoff', cutoff, n_threads=n_threads,
     )  # fmt: skip
     return list(nb.streamlines.load(folder / 'found.tck').streamlines)
+
+
+def both_ways(
+    scene: Scene, folder: Path, *, n_seeds: int, select: int, cutoff: float = 0.05
+) -> list[list[np.ndarray]]:
+    """Return the streamlines of iFOD2 from either region, all running from the first to the second."""
+    found = []
+    for number, ends in enumerate((('start', 'goal'), ('goal', 'start'))):
+        lines = generate(folder, *ends, n_seeds=n_seeds, select=select, cutoff=cutoff)
+        joined = between(lines, scene, turned(scene.domain) if number else scene.domain)
+        found.append([line[::-1] if number else line for line in joined])
+    return found
+
+
+def visits_of(both: list[list[np.ndarray]], scene: Scene) -> np.ndarray:
+    """Return the visitation of streamlines of two directions as the application does: cleaned together, mean of both."""
+    origin = {id(line): number for number, lines in enumerate(both) for line in lines}
+    kept = bundle.clean([*both[0], *both[1]])
+    parts = [[line for line in kept if origin[id(line)] == number] for number in (0, 1)]
+    return np.mean([bundle.visitation(part, scene.mask.shape, scene.affine) for part in parts], axis=0)
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the weighted Dice of two visitation maps: the share of both that lies in common voxels."""
+    common = (first > 0) & (second > 0)
+    return float((first[common].sum() + second[common].sum()) / (first.sum() + second.sum()))
 
 
 def between(lines: list[np.ndarray], scene: Scene, domain: Domain) -> list[np.ndarray]:

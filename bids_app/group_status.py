@@ -1,10 +1,13 @@
 """Who is analysed with what: every participant, visit and kind of data, and why something is not."""
 
+import csv
 from collections.abc import Iterator
 
 import pandas as pd
 
-from .group_inputs import Results
+from pipelines.interfaces.trial import UNUSABLE
+
+from .group_inputs import Results, TractResult
 from .phenotype import Tables
 from .report.records import read_record
 from .settings import Settings
@@ -36,21 +39,35 @@ def _imaging(
         reason for pid, session, reason in results.incomplete if (pid, session) == (label, visit.session_id)
     ]
     if results.scans:
-        flags = sorted({flag for scan in scans for flag in scan.flags})
         if scans:
-            yield 'connectivity', 'flagged' if flags else 'analysed', ' '.join(flags) or 'n/a'
+            yield 'connectivity', *_status(sorted({flag for scan in scans for flag in scan.flags}))
         else:
             yield 'connectivity', 'missing', '; '.join(gaps) or _why(settings, label, visit)
     if results.tracts:
         tracts = [t for t in results.tracts if (t.participant_id, t.session_id) == (label, visit.session_id)]
-        yield from _tract(settings, label, visit, bool(tracts))
+        if tracts:
+            yield 'tract', *_tract_status(tracts[0])
+        else:
+            yield 'tract', 'missing', _why(settings, label, visit)
 
 
-def _tract(settings: Settings, label: str, visit: Visit, is_there: bool) -> Iterator[tuple[str, str, str]]:
-    if is_there:
-        yield 'tract', 'analysed', 'n/a'
-    else:
-        yield 'tract', 'missing', _why(settings, label, visit)
+def _status(flags: list[str]) -> tuple[str, str]:
+    return 'flagged' if UNUSABLE & set(flags) else 'analysed', ' '.join(flags) or 'n/a'
+
+
+def _tract_status(tract: TractResult) -> tuple[str, str]:
+    """Return what the bilateral anisotropy of a session is worth."""
+    with tract.table.open(newline='') as stream:
+        rows = list(csv.DictReader(stream, delimiter='\t'))
+    session = tract.session_id.removeprefix('ses-')
+    wanted = {'session_id': session, 'hemi': 'B', 'method': 'weighted', 'param': 'fa'}
+    found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
+    if not found:
+        return 'missing', f'no value of {tract.session_id}'
+    flags = [] if found[0]['flags'] == 'n/a' else found[0]['flags'].split(',')
+    if found[0]['value'] == 'n/a':
+        return 'missing', ' '.join(flags) or 'no value'
+    return _status(flags)
 
 
 def _why(settings: Settings, label: str, visit: Visit) -> str:

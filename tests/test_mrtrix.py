@@ -64,13 +64,8 @@ def test_anisotropy_is_that_of_mrtrix(scene, scenes, files):
     assert np.median(difference) < 1e-3
 
 
-def measure(scene, both):
-    """Treat the streamlines of two directions as the application does: clean, mean visitation, weighted FA."""
-    origin = {id(line): number for number, lines in enumerate(both) for line in lines}
-    kept = bundle.clean([*both[0], *both[1]])
-    shape = scene.mask.shape
-    parts = [[line for line in kept if origin[id(line)] == n] for n in (0, 1)]
-    visits = np.mean([bundle.visitation(part, shape, scene.affine) for part in parts], axis=0)
+def measure(scene, scenes, both):
+    visits = scenes.visits_of(both, scene)
     white = (scene.fa > 0.15) & scene.mask & ~(scene.domain.start | scene.domain.goal)
     return visits, bundle.weighted_mean(visits, scene.fa, white)
 
@@ -86,21 +81,6 @@ def ours(scene, scenes, seed):
     return both
 
 
-def theirs(scene, scenes, folder, cutoff):
-    both = []
-    for number, ends in enumerate((('start', 'goal'), ('goal', 'start'))):
-        lines = scenes.generate(folder, *ends, n_seeds=MAX_SEEDS, select=N_STREAMLINES, cutoff=cutoff)
-        domain = scenes.turned(scene.domain) if number else scene.domain
-        joined = scenes.between(lines, scene, domain)
-        both.append([line[::-1] if number else line for line in joined])
-    return both
-
-
-def dice(first, second):
-    common = (first > 0) & (second > 0)
-    return (first[common].sum() + second[common].sum()) / (first.sum() + second.sum())
-
-
 def test_the_tract_is_that_of_ifod2(whole, scenes, tmp_path):
     """Their deconvolution and tracker with our response, steps, angle, length, tissue and regions.
 
@@ -111,9 +91,10 @@ def test_the_tract_is_that_of_ifod2(whole, scenes, tmp_path):
     scene, files = scenes.make_scene(whole, 'left'), tmp_path
     scenes.write_files(scene, files)
     scenes.deconvolve(files)
-    own, other = ours(scene, scenes, 1), theirs(scene, scenes, files, 0.05)
-    (visits, fa), (their_visits, their_fa) = measure(scene, own), measure(scene, other)
-    overlap = dice(visits, their_visits)
+    own = ours(scene, scenes, 1)
+    other = scenes.both_ways(scene, files, n_seeds=MAX_SEEDS, select=N_STREAMLINES)
+    (visits, fa), (their_visits, their_fa) = measure(scene, scenes, own), measure(scene, scenes, other)
+    overlap = scenes.dice(visits, their_visits)
     counts = [len(lines) for both in (own, other) for lines in both]
     print(f'tract FA {fa:.4f}, iFOD2 {their_fa:.4f}; weighted Dice {overlap:.3f}; accepted {counts}')
     assert min(counts) >= 50

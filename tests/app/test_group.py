@@ -142,6 +142,13 @@ def test_missing_visits_and_scans_are_listed_and_used(small):
     bids, out, work = small
     shutil.rmtree(out / 'sub-03' / 'ses-post')
     shutil.rmtree(out / 'sub-04')
+    (path,) = (out / 'sub-05' / 'dwi').glob('*.tsv')
+    tract = pd.read_csv(path, sep='\t', na_values='n/a', keep_default_na=False, dtype={'flags': object})
+    tract.loc[(tract['session_id'] == 'post') & (tract['hemi'] != 'L'), ['value', 'flags']] = [
+        np.nan,
+        'few_streamlines',
+    ]
+    save(tract, path)
     pain = pd.read_csv(bids / 'phenotype' / 'nrs.tsv', sep='\t')
     pain.loc[1, 'nrs_average_post'] = np.nan
     save(pain, bids / 'phenotype' / 'nrs.tsv')
@@ -150,6 +157,11 @@ def test_missing_visits_and_scans_are_listed_and_used(small):
     assert rows.loc[('sub-02', 'ses-post', 'nrs'), 'status'] == 'missing'
     assert rows.loc[('sub-03', 'ses-post', 'connectivity'), 'status'] == 'missing'
     assert rows.loc[('sub-04', 'ses-pre', 'connectivity'), 'reason'] == 'participant level not run'
+    assert rows.loc[('sub-05', 'ses-post', 'tract'), ['status', 'reason']].tolist() == [
+        'missing',
+        'few_streamlines',
+    ]
+    assert rows.loc[('sub-05', 'ses-pre', 'tract'), 'status'] == 'analysed'
     models = table(out, 'outcomes').set_index(['outcome', 'model'])
     assert models.loc[('nrs', 'clda'), ['n_treatment', 'n_control', 'n_pairs']].tolist() == [4, 4, 7]
     assert models.loc[('nrs', 'ancova'), ['n_treatment', 'n_control']].tolist() == [4, 3]
