@@ -57,8 +57,9 @@ def _fit(scene: Scene, response: object) -> None:
     fit_fod(scene.data[scene.mask], scene.table, response)
 
 
-def write_large(folder: Path, shape: tuple[int, int, int], n_directions: int) -> dict[str, str]:
+def write_large(folder: str, shape: tuple[int, int, int], n_directions: int) -> dict[str, str]:
     """Write a scan of a round head of which every voxel holds fibres along its radius."""
+    root = Path(folder)
     bvals, bvecs = gradient_table(n_directions)
     affine = np.diag([1.75, 1.75, 2.5, 1.0])
     affine[:3, 3] = -affine[:3, :3] @ (np.array(shape) - 1) / 2
@@ -74,11 +75,11 @@ def write_large(folder: Path, shape: tuple[int, int, int], n_directions: int) ->
         data[..., number] = np.hypot(*(part + 25 * rng.standard_normal(shape) for part in (signal, 0)))
     image = nb.Nifti1Image(data, affine)
     image.header.set_xyzt_units('mm', 'sec')
-    nb.save(image, folder / 'dwi.nii.gz')
-    np.savetxt(folder / 'dwi.bval', bvals[None])
+    nb.save(image, root / 'dwi.nii.gz')
+    np.savetxt(root / 'dwi.bval', bvals[None])
     # FSL's x runs against RAS where the image does not
-    np.savetxt(folder / 'dwi.bvec', (bvecs * [-1, 1, 1]).T)
-    return {'dwi': str(folder / 'dwi.nii.gz'), 'folder': str(folder)}
+    np.savetxt(root / 'dwi.bvec', (bvecs * [-1, 1, 1]).T)
+    return {'volumes': str(len(bvals))}
 
 
 def memory(folder: str, step: str) -> dict[str, float]:

@@ -102,3 +102,12 @@ def test_a_failed_command_says_why():
 
     with pytest.raises(RuntimeError, match='exit status 3'):
         app._run('-c', 'import sys; sys.exit(3)')
+
+
+def test_memory_of_diffusion_is_that_of_its_steps(tmp_path):
+    from benchmarks.diffusion import memory, write_large
+
+    write_large(str(tmp_path), (20, 20, 16), 12)
+    for step in ('prepare', 'resample', 'tensor'):
+        assert memory(str(tmp_path), step)['peak'] > 0
+    assert (tmp_path / 'tensor' / 'fa.nii.gz').is_file()
