@@ -1,6 +1,7 @@
 """Connect the diffusion workflows of one participant: every session, then the tract that they share."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from nipype.interfaces.utility import Merge
@@ -131,8 +132,9 @@ def _options(settings: Settings, session: DwiSession) -> dict[str, Any]:
     scans = [
         ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction, s.readout_time) for s in session.scans
     ]
+    corrects = settings.diffusion.use_syn_sdc and is_corrected(settings)
     return {
-        'scans': scans, 'params': settings.diffusion, 'sloppy': settings.sloppy,
+        'scans': scans, 'params': replace(settings.diffusion, use_syn_sdc=corrects), 'sloppy': settings.sloppy,
         'random_seed': settings.seed_of(session.scans[0].dwi.name),
     }  # fmt: skip
 

@@ -51,3 +51,13 @@ def test_the_whole_is_connected(tmp_path, kind, words):
     for node in graph:
         if node.name.startswith('save_'):
             assert graph.in_degree(node) == 1
+
+
+@pytest.mark.parametrize('ignored', [False, True])
+def test_no_correction_where_it_is_ignored(tmp_path, ignored):
+    root, _ = dataset(tmp_path, 'raw')
+    settings = settings_of(root, '--use-syn-sdc', *(['--ignore', 'sdc'] if ignored else []))
+    workflow = build_workflow(settings, [collect(settings, '01')])
+    nodes = [node for node in workflow._get_all_nodes() if node.name == 'coregister']
+    assert nodes
+    assert all(node.inputs.use_syn == (not ignored) for node in nodes)
