@@ -422,19 +422,21 @@ def test_covariates_of_a_person_drop_out(paired, rng):
     age = samples['participant_id'].map(
         {who: 40.0 + i for i, who in enumerate(samples['participant_id'].unique())}
     )
-    rich = samples.assign(age=age, rin=rng.uniform(6, 9, 22), batch=rng.choice(['a', 'b', 'c'], 22))
-    found = differential_expression(counts, rich, treatment='exercise', covariates=['age', 'rin', 'batch'])
+    rich = samples.assign(age=age, quality=rng.uniform(6, 9, 22), batch=rng.choice(['a', 'b', 'c'], 22))
+    found = differential_expression(
+        counts, rich, treatment='exercise', covariates=['age', 'quality', 'batch']
+    )
     assert 'dropped:age' in found.flags
-    assert found.design.columns[-3:].tolist() == ['rin', 'batch[b]', 'batch[c]']
-    np.testing.assert_allclose(found.design['rin'].std(), 1)
+    assert found.design.columns[-3:].tolist() == ['quality', 'batch[b]', 'batch[c]']
+    np.testing.assert_allclose(found.design['quality'].std(), 1)
 
 
 def test_unit_of_a_covariate_does_not_matter(paired, rng):
     counts, samples = paired
-    rin = rng.uniform(6, 9, 22)
+    quality = rng.uniform(6, 9, 22)
     small, large = (
         differential_expression(
-            counts, samples.assign(rin=rin * unit), treatment='exercise', covariates=['rin']
+            counts, samples.assign(quality=quality * unit), treatment='exercise', covariates=['quality']
         )
         for unit in (1e-6, 1e6)
     )
@@ -529,17 +531,17 @@ def test_whole_numbers_of_any_type_are_counts():
 
 def test_people_without_a_pair_are_listed():
     _, samples = small()
-    rin = samples.assign(rin=[7.0, np.nan, 8, 8])
-    pairs = pair_samples(rin.drop(index=2), ['rin'])
+    quality = samples.assign(quality=[7.0, np.nan, 8, 8])
+    pairs = pair_samples(quality.drop(index=2), ['quality'])
     assert pairs.paired.empty
     assert pairs.excluded.to_numpy().tolist() == [
-        ['ex1', 'ex1_reference', 'rin missing'],
-        ['ex1', 'ex1_followup', 'rin missing'],
+        ['ex1', 'ex1_reference', 'quality missing'],
+        ['ex1', 'ex1_followup', 'quality missing'],
         ['wl2', 'wl2_followup', 'no reference sample'],
     ]
     assert pair_samples(samples).excluded.empty
     with pytest.raises(DataError, match='covariate ring is no column'):
-        pair_samples(rin, ['ring'])
+        pair_samples(quality, ['ring'])
 
 
 def test_filter_counts_at_its_edges():
