@@ -113,38 +113,74 @@ def track(
         raise ValueError('a region has no voxel on the grid of the diffusion image')
     if not np.allclose(affine[:3, :3], np.diag(voxel_sizes(affine)), atol=1e-4):
         raise ValueError('tracking needs a grid along RAS')
+    field = _field(fod, affine, domain)
     options: dict[str, Any] = {
-        'sh': np.array(fod, dtype=float, order='C'), 'step_size': step_size, 'max_angle': max_angle,
-        'max_len': max_length, 'min_len': step_size, 'pmf_threshold': _PMF_THRESHOLD,
-        'basis_type': 'descoteaux07', 'legacy': True, 'save_seeds': True, 'return_all': False,
-        'nbr_threads': n_threads,
+        'sf': field.amplitudes, 'sphere': default_sphere, 'step_size': step_size, 'max_angle': max_angle,
+        'max_len': max_length, 'min_len': step_size, 'pmf_threshold': _PMF_THRESHOLD, 'save_seeds': True,
+        'return_all': False, 'nbr_threads': n_threads,
     }  # fmt: skip
     kept: list[Array] = []
     spent, batch = 0, _FIRST_BATCH
     while len(kept) < n_streamlines and spent < max_seeds:
         count, batch = min(batch, max_seeds - spent), min(2 * batch, _BATCH)
-        joined = _track_batch(domain, affine, options, count, rng)[: n_streamlines - len(kept)]
+        seeds = _place(domain.start, affine, count, rng)
+        first = draw_directions(sample(fod, affine, seeds), rng)
+        tracts = _follow(field, seeds, first, options, rng)
+        joined = join(tracts, affine, domain.start, domain.goal)[: n_streamlines - len(kept)]
         kept += [line for _, line in joined]
         spent += joined[-1][0] + 1 if len(kept) == n_streamlines else count
     return Tracked(kept, spent)
 
 
-def _track_batch(
-    domain: Domain, affine: Array, options: dict[str, Any], count: int, rng: np.random.Generator
-) -> list[tuple[int, Array]]:
-    """Return what joins the regions from some seeds, with the number of its seed, in its order."""
-    voxels = np.argwhere(domain.start)
+class _Field(NamedTuple):
+    """What DIPY reads, on the box that holds orientations: their amplitudes (X, Y, Z, 362), and where tracks end."""
+
+    amplitudes: Array
+    affine: Array
+    ends: Array
+    barred: Array
+
+
+def _field(fod: Array, affine: Array, domain: Domain) -> _Field:
+    """Evaluate the orientations once on the sphere: at every step it would cost more than the step itself."""
+    found = np.argwhere(np.any(fod, axis=-1))
+    low, high = (found.min(axis=0), found.max(axis=0)) if len(found) else (np.zeros(3, int), np.zeros(3, int))
+    # with a rim that is empty, so that no track meets the end of the box
+    low, high = np.maximum(low - 1, 0), np.minimum(high + 2, fod.shape[:3])
+    box = tuple(slice(a, b) for a, b in zip(low, high))
+    origin = affine.copy()
+    origin[:3, 3] = apply_linear(affine, low[None].astype(float))[0]
+    inside = fod[box]
+    amplitudes = np.clip(
+        fod_amplitudes(inside.reshape(-1, inside.shape[-1]), default_sphere.vertices), 0, None
+    )
+    # DIPY takes no array that is read-only
+    return _Field(
+        np.array(amplitudes.reshape(*inside.shape[:3], -1), float, order='C'),
+        origin,
+        np.array(domain.ends[box], float, order='C'),
+        np.array(domain.barred[box], float, order='C'),
+    )
+
+
+def _place(start: Array, affine: Array, count: int, rng: np.random.Generator) -> Array:
+    """Return random points (count, 3) of a region in RAS mm."""
+    voxels = np.argwhere(start)
     inside = voxels[rng.integers(len(voxels), size=count)] + rng.uniform(-0.5, 0.5, (count, 3))
-    seeds = apply_linear(affine, inside)
-    first = draw_directions(sample(options['sh'], affine, seeds), rng)
+    return apply_linear(affine, inside)
+
+
+def _follow(
+    field: _Field, seeds: Array, first: Array, options: dict[str, Any], rng: np.random.Generator
+) -> list[tuple[int, Array]]:
+    """Return the streamlines from seeds with a first direction, with the numbers of their seeds, in their order."""
     seed = int(rng.integers(1, 2**31 - 1))
     alive = np.flatnonzero(np.any(first != 0, axis=1))
-    # DIPY takes no array that is read-only
-    stop = ActStoppingCriterion(*(np.array(part, float, order='C') for part in domain[2:]))
+    stop = ActStoppingCriterion(field.ends, field.barred)
     tracts = probabilistic_tracking(
-        seeds[alive], stop, affine, seed_directions=first[alive], random_seed=seed, **options
+        seeds[alive], stop, field.affine, seed_directions=first[alive], random_seed=seed, **options
     )
-    return join(_in_order(tracts, seeds), affine, domain.start, domain.goal)
+    return _in_order(tracts, seeds)
 
 
 def draw_directions(fod: Array, rng: np.random.Generator) -> Array:
