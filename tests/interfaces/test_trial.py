@@ -1,0 +1,163 @@
+"""BDNF and imaging outcomes from their files: what is read is what the models get."""
+
+import json
+
+import nibabel as nb
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.interfaces.imaging_outcomes import measure_imaging
+from pipelines.interfaces.trial import fit_samples
+from pipelines.stats.bdnf import fit_bdnf
+
+DESIGN = {'treatment': 'a', 'control': 'b', 'samples': ['s7_pre', 's7_post', 's42_pre', 's42_post']}
+
+
+@pytest.fixture
+def samples(rng):
+    rows = []
+    for number in range(14):
+        level = rng.normal(5, 0.3)
+        for order, name in enumerate(DESIGN['samples']):
+            value = round(float(np.exp(level + 0.3 * (order % 2) + rng.normal(0, 0.1))), 3)
+            rows.append(
+                (f'sub-{number:02d}', 'ab'[number % 2], name, value, 80.0, np.nan, '', np.nan, np.nan)
+            )
+    columns = [
+        'participant_id',
+        'arm',
+        'sample',
+        'value',
+        'lower',
+        'upper',
+        'censored',
+        'hemoglobin',
+        'hematocrit',
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def fit(table, tmp_path):
+    table.to_csv(tmp_path / 'bdnf.tsv', sep='\t', index=False, na_rep='n/a')
+    found = fit_samples(tmp_path / 'bdnf.tsv', DESIGN, out_dir=tmp_path).bdnf
+    return pd.read_csv(found, sep='\t', na_values='n/a', keep_default_na=False).set_index(
+        ['model', 'arm', 'contrast']
+    )
+
+
+def test_contrasts_are_those_of_the_model_called_alone(samples, tmp_path):
+    samples.loc[3, ['value', 'censored']] = [np.nan, 'left']  # "< LOD" without a number
+    found = fit(samples, tmp_path)
+    value = samples['value'].fillna(80.0).to_numpy()
+    session, post = np.tile([0, 0, 1, 1], 14), np.tile([0, 1, 0, 1], 14)
+    alone = fit_bdnf(
+        value, samples['participant_id'], session, post, samples['arm'] == 'a', lower=80.0
+    ).contrasts
+    for row in alone.itertuples():
+        arm = {'control': 'b', 'treated': 'a'}.get(row.arm, row.arm)
+        own = found.loc[('censored', arm, row.contrast)]
+        assert own['estimate'] == pytest.approx(row.estimate, rel=1e-8)
+        assert own['ratio'] == pytest.approx(np.exp(row.estimate))
+        assert own['n_censored'] == row.n_censored
+    assert found.loc[('censored', 'difference', 'acute_s7'), 'n_censored'] >= 1
+    assert {model for model, _, _ in found.index} == {'censored', 'lod_half'}
+
+
+def test_lost_plasma_is_put_back(samples, tmp_path):
+    """Haematocrit 44 to 47 %, haemoglobin 15 to 16: Dill and Costill's volume falls by the ratio below."""
+    after = samples['sample'].str.endswith('post')
+    full = samples.assign(hemoglobin=np.where(after, 16.0, 15.0), hematocrit=np.where(after, 47.0, 44.0))
+    found = fit(full, tmp_path)
+    ratio = (15 / 16) * (1 - 0.47) / (1 - 0.44)
+    plain, corrected = (
+        found.loc[(model, 'a', 'acute_s7'), 'estimate'] for model in ('censored', 'plasma_volume')
+    )
+    assert corrected - plain == pytest.approx(np.log(ratio), abs=1e-3)
+
+
+def test_one_arm_is_labelled(samples, tmp_path):
+    found = fit(samples[samples['arm'] == 'a'], tmp_path)
+    assert found['flags'].eq('within_arm_not_randomised').all()
+    assert {arm for _, arm, _ in found.index} == {'a'}
+
+
+def test_a_model_that_cannot_be_fitted_says_why(samples, tmp_path):
+    samples.loc[samples['sample'] == 's42_post', 'value'] = 1.0
+    found = fit(samples, tmp_path)
+    row = found.loc['censored'].iloc[0]
+    assert row['flags'] == 'not_estimated'
+    assert 'within the limits of detection' in row['note']
+
+
+@pytest.fixture
+def scan(tmp_path, rng):
+    """Return a function that writes the results of one run."""
+
+    def write(name, z, dof, fd=0.2, flags=()):
+        labels = ['NAcL', 'NAcR', 'NAc', 'mPFCL', 'mPFCR', 'mPFC']
+        matrix = pd.DataFrame(np.full((6, 6), np.nan), labels, labels)
+        matrix.loc['NAc', 'mPFC'] = z
+        paths = {key: tmp_path / f'{name}_{key}' for key in ('relmat', 'qc')}
+        matrix.to_csv(paths['relmat'], sep='\t', na_rep='n/a', index_label='node')
+        paths['qc'].write_text(json.dumps({'DegreesOfFreedom': dof, 'MeanFD': fd, 'Flags': list(flags)}))
+        icc, dseg = np.zeros((4, 4, 4), np.float32), np.zeros((4, 4, 4), np.uint8)
+        dseg[0], dseg[1] = 1, 2
+        icc[0], icc[1] = 0.2, 0.4
+        icc[1, 0] = 0  # outside the map
+        for key, data in (('icc', icc), ('regions', dseg)):
+            paths[key] = tmp_path / f'{name}_{key}.nii.gz'
+            nb.save(nb.Nifti1Image(data, np.eye(4)), paths[key])
+        return {key: str(path) for key, path in paths.items()}
+
+    return write
+
+
+def outcome(name, derivative, regions=(), hemisphere='B'):
+    return {'name': name, 'derivative': derivative, 'regions': list(regions), 'hemisphere': hemisphere}
+
+
+def measure(tmp_path, scans, tracts, *outcomes):
+    path = measure_imaging(scans, tracts, list(outcomes), out_dir=tmp_path).imaging
+    return pd.read_csv(path, sep='\t', na_values='n/a', keep_default_na=False)
+
+
+def test_runs_are_averaged_by_their_degrees_of_freedom(scan, tmp_path):
+    who = {'participant_id': 'sub-01', 'visit': 'baseline'}
+    scans = [{**who, **scan('a', 0.2, 42, 0.1)}, {**who, **scan('b', 0.6, 82, 0.3, ['short'])}]
+    row = measure(tmp_path, scans, [], outcome('fc', 'roi_connectivity', ['NAc', 'mPFC'])).iloc[0]
+    assert row['value'] == pytest.approx((40 * 0.2 + 80 * 0.6) / 120)
+    assert row['mean_fd'] == pytest.approx(0.2)
+    assert (row['n_scans'], row['flags']) == (2, 'short')
+
+
+def test_intrinsic_connectivity_is_the_mean_of_the_region_inside_the_map(scan, tmp_path):
+    scans = [{'participant_id': 'sub-01', 'visit': 'baseline', **scan('a', 0.2, 42)}]
+    table = measure(
+        tmp_path,
+        scans,
+        [],
+        outcome('both', 'intrinsic_connectivity', ['NAc']),
+        outcome('right', 'intrinsic_connectivity', ['NAcR']),
+    ).set_index('outcome')
+    assert table.loc['both', 'value'] == pytest.approx((16 * 0.2 + 12 * 0.4) / 28)
+    assert table.loc['right', 'value'] == pytest.approx(0.4)
+
+
+def test_tract_without_streamlines_is_missing_and_flagged(tmp_path):
+    path = tmp_path / 'x_scalarstats.tsv'
+    path.write_text(
+        'session_id\themi\tmethod\tparam\tvalue\tn_streamlines\tmean_length\tvolume\tflags\n'
+        'pre\tB\tweighted\tfa\t0.41\t900\t30\t4000\tno_sdc\npost\tB\tweighted\tfa\tn/a\t12\t30\t0\tfew_streamlines,no_sdc\n'
+    )
+    path.with_suffix('.json').write_text(
+        json.dumps({'Sessions': {'pre': {'MeanFD': 0.4}, 'post': {'MeanFD': 0.6}}})
+    )
+    tracts = [
+        {'participant_id': 'sub-01', 'visit': visit, 'session_id': session, 'table': str(path)}
+        for visit, session in (('baseline', 'pre'), ('followup', 'post'))
+    ]
+    table = measure(tmp_path, [], tracts, outcome('fa', 'tract_fa')).set_index('visit')
+    assert table.loc['baseline', ['value', 'mean_fd', 'flags']].tolist() == [0.41, 0.4, 'no_sdc']
+    assert np.isnan(table.loc['followup', 'value'])
+    assert table.loc['followup', 'flags'] == 'few_streamlines no_sdc'
