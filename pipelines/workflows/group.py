@@ -54,10 +54,10 @@ def init_outcomes_wf(
     workflow = LiterateWorkflow(name=name)
     workflow.__desc__ = (
         'Outcomes were compared between arms at follow-up by constrained longitudinal analysis '
-        '[@liang2000] with an unstructured covariance by restricted maximum likelihood: arms share the mean '
+        '[@lu2010] with an unstructured covariance by restricted maximum likelihood: arms share the mean '
         'at baseline, and people with one visit count. ANCOVA with HC3 standard errors [@mackinnon1985], '
         'with and without a slope per arm, stands beside it. Effects are given in baseline standard deviations '
-        'as well [@hedges1981]; p values of the imaging outcomes were adjusted by Holm [@holm1979].\n\n'
+        'as well [@hedges1981]; p values of the imaging outcomes were adjusted by Holm [@aickin1996].\n\n'
     )
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
     fields = ['outcomes', 'descriptives', 'responders', 'values']
