@@ -208,9 +208,8 @@ def _print_plan(plan: GroupPlan, tables: Tables) -> None:
     print(f'trial {plan.trial.name}: ' + ', '.join(f'{number} {arm}' for arm, number in counts.items()))
     for outcome in plan.outcomes:
         print(f'outcome {outcome.name} ({outcome.role})')
-    for name in ('bdnf',):
-        if name in plan.tables:
-            print(f'{name}: {len(tables.bdnf)} samples' if tables.bdnf is not None else name)
+    if tables.bdnf is not None and 'bdnf' in plan.tables:
+        print(f'bdnf: {len(tables.bdnf)} samples')
     for kind in plan.people:
         print(f'voxel-wise {kind}: {", ".join(plan.contrasts)}')
 
