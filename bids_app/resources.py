@@ -1,55 +1,88 @@
 """How many cores and how much memory this process may use: affinity, control groups, Slurm."""
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 CGROUP = Path('/sys/fs/cgroup')
+OWN = Path('/proc/self/cgroup')
+_USABLE = 0.9
+"""Part of the memory that steps may plan with; the program itself needs some."""
 
 
-def available_cores(cgroup: Path = CGROUP) -> int:
-    """Return the number of cores, the least of affinity, cgroup quota and Slurm's allocation."""
+def available_cores(cgroup: Path = CGROUP, own: Path = OWN) -> int:
+    """Return the number of cores: the least of affinity, control groups and Slurm's allocation."""
     cores = [len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1]
-    for quota, period in (_cpu_quota_v2(cgroup), _cpu_quota_v1(cgroup)):
-        if quota > 0 and period > 0:
-            cores.append(max(1, quota // period))
-    slurm = os.environ.get('SLURM_CPUS_PER_TASK', '')
-    return min([*cores, int(slurm)] if slurm.isdigit() else cores)
+    for folder in _folders(cgroup, own, 'cpu'):
+        quota = _integers(folder / 'cpu.max') or [
+            *_integers(folder / 'cpu.cfs_quota_us'), *_integers(folder / 'cpu.cfs_period_us'),
+        ]  # fmt: skip
+        if len(quota) == 2 and min(quota) > 0:
+            cores.append(max(1, quota[0] // quota[1]))
+    return min([*cores, *_slurm_cores()])
 
 
-def available_memory_gb(cgroup: Path = CGROUP) -> float:
-    """Return usable memory in GB: the least of the machine, the cgroup and Slurm, times 0.9."""
-    pages = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-    limits = [float(pages)]
-    limits += [
-        v for v in _first_integers((cgroup / 'memory.max', cgroup / 'memory/memory.limit_in_bytes')) if v > 0
-    ]
-    slurm = os.environ.get('SLURM_MEM_PER_NODE', '')
-    if slurm.isdigit() and int(slurm) > 0:
-        limits.append(int(slurm) * 1024.0**2)
-    return 0.9 * min(limits) / 1024**3
+def available_memory_gb(cgroup: Path = CGROUP, own: Path = OWN) -> float:
+    """Return usable memory in GB: the least of the machine, control groups and Slurm, times 0.9."""
+    limits = [float(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))]
+    for folder in _folders(cgroup, own, 'memory'):
+        limits += [
+            value
+            for name in ('memory.max', 'memory.high', 'memory.limit_in_bytes')
+            for value in _integers(folder / name)
+            if value > 0
+        ]
+    return _USABLE * min([*limits, *_slurm_bytes()]) / 1024**3
 
 
-def _first_integers(files: Iterable[Path]) -> list[int]:
-    values = []
-    for file in files:
-        try:
-            word = file.read_text().split()[0]
-        except (OSError, IndexError):
-            continue
-        if word.lstrip('-').isdigit():  # "max" means no limit
-            values.append(int(word))
-    return values
+def _folders(cgroup: Path, own: Path, controller: str) -> Iterator[Path]:
+    """Yield the control groups this process is in, for versions 1 and 2, from its own up to the root.
 
-
-def _cpu_quota_v2(cgroup: Path) -> tuple[int, int]:
+    A batch system limits a group far below the root; a container may show its own group as the root,
+    and then the path of the host is not there.
+    """
     try:
-        quota, period = (cgroup / 'cpu.max').read_text().split()
-        return int(quota), int(period)
-    except (OSError, ValueError):
-        return -1, -1
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    paths = dict.fromkeys(('', controller), '/')
+    for line in lines:
+        _, controllers, path = line.split(':', 2)
+        paths |= {name: path for name in controllers.split(',') if name in paths}
+    for root, path in ((cgroup, paths['']), (cgroup / controller, paths[controller])):
+        group = root / path.strip('/')
+        while group != root:
+            yield group
+            group = group.parent
+        yield root
 
 
-def _cpu_quota_v1(cgroup: Path) -> tuple[int, int]:
-    values = _first_integers((cgroup / 'cpu/cpu.cfs_quota_us', cgroup / 'cpu/cpu.cfs_period_us'))
-    return (values[0], values[1]) if len(values) == 2 else (-1, -1)
+def _integers(file: Path) -> list[int]:
+    """Return the numbers in a file; none when it is absent or says "max", which means no limit."""
+    try:
+        words = file.read_text().split()
+    except OSError:
+        return []
+    return [int(word) for word in words] if all(re.fullmatch(r'-?\d+', word) for word in words) else []
+
+
+def _slurm_cores() -> list[int]:
+    """Return Slurm's cores for a task, or for the job on this machine when tasks have no number."""
+    for name in ('SLURM_CPUS_PER_TASK', 'SLURM_CPUS_ON_NODE'):
+        if _variable(name):
+            return [_variable(name)]
+    return []
+
+
+def _slurm_bytes() -> list[float]:
+    """Return the memory Slurm grants on this machine, asked for per machine or per core."""
+    per_node, per_core = _variable('SLURM_MEM_PER_NODE'), _variable('SLURM_MEM_PER_CPU')
+    cores = _variable('SLURM_CPUS_ON_NODE') or (_slurm_cores() or [1])[0]
+    return [megabytes * 1024.0**2 for megabytes in (per_node, per_core * cores) if megabytes]
+
+
+def _variable(name: str) -> int:
+    """Return a whole number of the environment, 0 when it is absent; Slurm writes 0 for "all"."""
+    text = os.environ.get(name, '')
+    return int(text) if text.isdigit() else 0
