@@ -1,8 +1,10 @@
 """Run a workflow with Nipype and say what failed, in the program's own terms."""
 
+import getpass
 import logging
 import os
 import re
+import shutil
 import signal
 import threading
 import traceback
@@ -14,8 +16,9 @@ from typing import Any, NamedTuple
 import psutil
 
 from pipelines import errors
-from pipelines.errors import ClbpeError, StoppedError
+from pipelines.errors import ClbpeError, ParameterError, StoppedError
 
+from .jobs import cancel_jobs
 from .settings import Settings
 
 _RAISED = re.compile(r'^\s*(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit)\b): (.*)$', re.MULTILINE)
@@ -54,14 +57,65 @@ def crash_folder(settings: Settings, run_id: str) -> Path:
     return settings.work_dir / 'crashes' / run_id
 
 
+_SUBMITTERS = {'SLURMGraph': 'SLURM', 'PBSGraph': 'PBS', 'SGEGraph': 'SGE'}
+"""Plugins that submit all steps, leave, and report success whatever happens, and those that wait."""
+
+_SUBMIT_COMMANDS = {'SLURM': 'sbatch', 'PBS': 'qsub', 'SGE': 'qsub', 'LSF': 'bsub', 'OAR': 'oarsub'}
+
+
+def plugin_name(settings: Settings) -> str:
+    """Return Nipype's name of what runs the steps.
+
+    Raises
+    ------
+    ParameterError
+        The plugin file names no plugin, or one that cannot work here.
+
+    """
+    from nipype.pipeline import plugins
+
+    if not settings.plugin:
+        return 'MultiProc'
+    asked = str(settings.plugin.get('plugin', ''))
+    name = _SUBMITTERS.get(asked, 'MultiProc' if asked == 'LegacyMultiProc' else asked)
+    known = sorted(word.removesuffix('Plugin') for word in dir(plugins) if word.endswith('Plugin'))
+    if name not in known:
+        raise ParameterError(
+            f'--use-plugin: plugin {asked!r} is unknown. Write for example {{plugin: SLURM}}; '
+            f'known are {", ".join(known)}.'
+        )
+    if name in _SUBMIT_COMMANDS and not shutil.which(_SUBMIT_COMMANDS[name]):
+        raise ParameterError(
+            f'--use-plugin: {name} needs the command {_SUBMIT_COMMANDS[name]}, which is not here. Start clbpe on a '
+            'machine that submits jobs, and not inside a container.'
+        )
+    if name != asked:
+        logging.getLogger(__name__).warning('plugin %s: %s is used, which waits for the steps', asked, name)
+    return name
+
+
 def configure(settings: Settings, run_id: str) -> None:
-    """Set Nipype up for this run; call it before workflows are made."""
+    """Set Nipype up for this run; call it before workflows are made.
+
+    Raises
+    ------
+    ParameterError
+        The plugin cannot work here.
+
+    """
     from nipype import config
     from nipype import logging as nipype_logging
 
+    is_batch = plugin_name(settings) in _SUBMIT_COMMANDS
+    # plugins name jobs after the user, whom a container may not know
+    try:
+        os.environ.setdefault('LOGNAME', getpass.getuser())
+    except (KeyError, OSError):
+        os.environ['LOGNAME'] = f'uid{os.getuid()}'
     config.update_config({
         'execution': {
-            'poll_sleep_duration': '0.05',
+            'poll_sleep_duration': '2' if is_batch else '0.05',
+            'job_finished_timeout': '10',
             'crashdump_dir': str(crash_folder(settings, run_id)),
             'crashfile_format': 'txt',
             'hash_method': 'timestamp',
@@ -98,11 +152,14 @@ def execute(settings: Settings, workflow: Any, run_id: str, labels: list[str]) -
             if not crashes.is_dir():
                 traceback.print_exc()
                 return [Failure(label, 'workflow', f'{type(error).__name__}: {error}', 1) for label in labels]
+        finally:
+            cancel_jobs()
     return read_crashes(crashes)
 
 
 def stop_workers() -> None:
-    """End the processes that still compute, so that the program ends now and not after them."""
+    """End the processes and jobs that still compute, so that the program ends now and not after them."""
+    cancel_jobs()
     # not multiprocessing's list: it lacks a process that is being made at this moment
     for process in psutil.Process().children(recursive=True):
         process.kill()
@@ -136,21 +193,29 @@ def stopped_by_signal() -> Iterator[None]:
 
 
 def _start(settings: Settings, workflow: Any, progress: Any) -> None:
-    arguments: dict[str, Any] = {'status_callback': progress.on_status}
-    if settings.plugin:
-        arguments |= settings.plugin.get('plugin_args', {})
-        workflow.run(plugin=settings.plugin['plugin'], plugin_args=arguments)
-    elif settings.nprocs > 1:
-        from .plugin import GuardedMultiProc
+    from .plugin import GuardedMultiProc, SizedSLURM
 
+    name = plugin_name(settings)
+    given = (settings.plugin or {}).get('plugin_args') or {}
+    arguments: dict[str, Any] = {'status_callback': progress.on_status}
+    if name == 'MultiProc':
+        # one process at a time is a worker too: the kernel ends it for memory, and the program can say so
         arguments |= {
             'n_procs': settings.nprocs,
             'memory_gb': settings.memory_gb,
             'raise_insufficient': False,
+            **given,
         }
+        progress.say(
+            f'at most {arguments["n_procs"]} at a time, in {arguments["memory_gb"]:.1f} GB of memory'
+        )
         workflow.run(plugin=GuardedMultiProc(plugin_args=arguments))
-    else:
-        workflow.run(plugin='Linear', plugin_args=arguments)
+        return
+    progress.say(f'run by {name}')
+    if name == 'SLURM':
+        workflow.run(plugin=SizedSLURM({'n_threads': settings.omp_nthreads, **given, **arguments}))
+        return
+    workflow.run(plugin=name, plugin_args={**given, **arguments})
 
 
 def read_crashes(crash_dir: Path) -> list[Failure]:

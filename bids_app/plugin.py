@@ -1,14 +1,27 @@
-"""Nipype's MultiProc with a guard: a worker that is killed ends the run instead of hanging it."""
+"""Nipype's plugins with guards: what is killed or refused ends the run with a reason, never in a hang."""
 
+import math
+import re
+import shlex
+import subprocess
+import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
+from nipype.pipeline.plugins.slurm import SLURMPlugin
 
 from pipelines.errors import StoppedError
 
+from .jobs import SUBMITTED
+
 _KILLED = 'a worker process was killed; most often memory ran out. Give more with --mem, or use --low-mem'
+_PROGRAM_GB = 0.6
+"""What a job needs before its step begins: the interpreter and the libraries it imports."""
+_AGAIN = 5.0  # s, between two questions to the batch system
+_TRANSIENT = ('timed out', 'not available at the moment', 'Unable to contact')
 
 
 class GuardedMultiProc(MultiProcPlugin):
@@ -32,3 +45,97 @@ class GuardedMultiProc(MultiProcPlugin):
             if future is args and taskid not in self._taskresult:
                 message = f'StoppedError: {_KILLED}.'
                 self._taskresult[taskid] = {'taskid': taskid, 'result': None, 'traceback': [message]}
+
+
+class SizedSLURM(SLURMPlugin):
+    """Ask Slurm for what each step needs, ask about all jobs at once, and say how a lost job ended.
+
+    Parameters
+    ----------
+    plugin_args
+        Those of Nipype's SLURM, and ``n_threads``: the threads of a step.
+
+    """
+
+    def __init__(self, plugin_args: dict[str, Any]) -> None:
+        super().__init__(plugin_args=plugin_args)
+        self._n_threads = int(plugin_args.get('n_threads', 1))
+        self._listed: set[int] | None = None
+        self._asked = 0.0
+
+    def _submit_batchtask(self, scriptfile: str, node: Any) -> int:
+        own = node.plugin_args.get('sbatch_args', '')
+        wanted = request(f'{self._sbatch_args or ""} {own}', node.mem_gb, max(node.n_procs, self._n_threads))
+        node.plugin_args = {**node.plugin_args, 'sbatch_args': f'{own} {wanted}'.strip()}
+        job = int(super()._submit_batchtask(scriptfile, node))
+        SUBMITTED.add(job)
+        self._listed = None  # the last answer does not know this job
+        return job
+
+    def _is_pending(self, taskid: int) -> bool:
+        if self._listed is None or time.monotonic() - self._asked > _AGAIN:
+            self._listed, self._asked = waiting_jobs(self._listed), time.monotonic()
+        return self._listed is None or taskid in self._listed
+
+    def _get_result(self, taskid: int) -> Any:
+        folder = self._pending.get(taskid)
+        result = super()._get_result(taskid)
+        if result and result['traceback'] and 'results file does not exist' in ''.join(result['traceback']):
+            result['traceback'] = [f'StoppedError: {how_it_ended(taskid)} Its folder is {folder}.']
+        return result
+
+    def _clear_task(self, taskid: int) -> None:
+        SUBMITTED.discard(taskid)
+        super()._clear_task(taskid)
+
+
+def request(arguments: str, mem_gb: float, n_procs: int) -> str:
+    """Return what to ask of sbatch for a step, unless the user's arguments say it already.
+
+    Examples
+    --------
+    >>> request('--partition=long', 1.4, 1)
+    '--mem=2048M --cpus-per-task=1'
+    >>> request('--mem-per-cpu=4G -c2', 1.4, 1)
+    ''
+
+    """
+    words = shlex.split(arguments)
+    megabytes = math.ceil(1024 * (mem_gb + _PROGRAM_GB))
+    memory = '' if any(word.startswith('--mem') for word in words) else f'--mem={megabytes}M'
+    is_said = any(re.match(r'-c|--cpus-per-task', word) for word in words)
+    return f'{memory} {"" if is_said else f"--cpus-per-task={n_procs}"}'.strip()
+
+
+def waiting_jobs(before: set[int] | None) -> set[int] | None:
+    """Return the user's jobs that wait or run; ``before`` when Slurm cannot answer now."""
+    try:
+        asked = subprocess.run(
+            ['squeue', '--noheader', '--me', '--format=%A'], capture_output=True, text=True, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        return before
+    if asked.returncode and any(word in asked.stderr for word in _TRANSIENT):
+        return before
+    if asked.returncode:
+        raise StoppedError(f'squeue failed: {asked.stderr.strip()}. Run again to resume.')
+    return {int(word) for word in asked.stdout.split() if word.isdigit()}
+
+
+def how_it_ended(job: int) -> str:
+    """Say why a job left no result: its state in Slurm, and what to do."""
+    try:
+        asked = subprocess.run(
+            ['scontrol', 'show', 'job', str(job)], capture_output=True, text=True, timeout=60
+        )
+        state = re.search(r'JobState=(\S+)', asked.stdout)
+        output = re.search(r'StdOut=(\S+)', asked.stdout)
+    except subprocess.TimeoutExpired:
+        state = output = None
+    word = state[1] if state else 'unknown'
+    tail = Path(output[1]).read_text(errors='replace') if output and Path(output[1]).is_file() else ''
+    said = tail.strip().splitlines()[-1:] or ['nothing']
+    return (
+        f'Slurm job {job} ended without a result, state {word}; it said last: {said[0]!r}. Give more with '
+        'sbatch_args in the plugin file (--mem, --time) and run again to resume.'
+    )

@@ -64,6 +64,11 @@ class Progress:
         began = self.started.pop(name, None)  # steps run in this process never report a start
         self._show(name, state if began is None else f'{state} in {time.monotonic() - began:.0f} s')
 
+    def say(self, text: str) -> None:
+        """Write how many steps there are and how they are run."""
+        if not self._bar:
+            print(f'{self.total} steps, {text}', file=self.stream, flush=True)
+
     def _show(self, name: str, state: str) -> None:
         if self._bar:
             self._bar.update(self._task, completed=self.done, description=f'{name} {state}')
