@@ -1,44 +1,33 @@
 """Connect the workflows of the group to the files of the output dataset."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.params import GroupParams
+from pipelines.stats.counts import VISITS
+from pipelines.stats.mediation_trial import GENE_SET, variants
 from pipelines.workflows.group import init_bdnf_wf, init_clusters_wf, init_outcomes_wf, init_voxelwise_wf
+from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
 from .group_derivatives import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
-from .group_inputs import Results, stamp_of
+from .group_inputs import stamp_of
+from .group_plan import GroupPlan
+from .mechanism_derivatives import FACTS, of_expression, of_mediation
 from .plan import Planned
 from .settings import Settings
 from .sinks import SaveDerivative, pick
-from .trial import DerivativeOutcome, Outcome, Trial
+from .trial import DerivativeOutcome, Outcome
 
-_SLOPPY_PERMUTATIONS = 100
-
-
-class GroupPlan(NamedTuple):
-    """What the group level computes.
-
-    ``tables`` are the files with the tables as they were read; ``contrasts`` the voxel-wise tests that are
-    possible; ``people`` maps a kind of map to who has which images.
-    """
-
-    trial: Trial
-    outcomes: list[Outcome]
-    tables: Mapping[str, Path]
-    results: Results
-    contrasts: tuple[str, ...]
-    people: Mapping[str, list[dict[str, Any]]]
-
-    @property
-    def primary(self) -> str:
-        """Return the name of the primary outcome, the first where none is called so."""
-        names = [o.name for o in self.outcomes if o.role == 'primary'] or [o.name for o in self.outcomes]
-        return names[0]
+_SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999}
+_CONTRASTS = {
+    'difference': 'Change of expression, {treatment} minus {control}',
+    'change_treatment': 'Change of expression in {treatment}',
+    'change_control': 'Change of expression in {control}',
+}
 
 
 def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
@@ -53,6 +42,11 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
         planned += of_map_figures(out, kind, plan.contrasts)
     if plan.people:
         planned += [of_table(out, 'clusters', row) for row in CLUSTERS]
+    if plan.expression:
+        has_sets = bool(plan.expression.gene_sets)
+        planned += of_expression(out, plan.expression.contrasts, has_sets=has_sets)
+    if plan.analyses:
+        planned += of_mediation(out, [v.label for analysis in plan.analyses for v in variants(analysis)])
     return planned
 
 
@@ -79,6 +73,11 @@ def build_group_workflow(settings: Settings, plan: GroupPlan) -> LiterateWorkflo
         )
     if plan.people:
         stages['clusters'] = _clusters(workflow, plan, stages)
+    if plan.expression:
+        stages['expression'] = _expression(settings, plan)
+        workflow.add_nodes([stages['expression']])
+    if plan.analyses:
+        stages['mediation'] = _mediation(workflow, settings, plan, stages)
     _save(workflow, settings, plan, stages)
     return root
 
@@ -172,12 +171,64 @@ def _voxelwise(settings: Settings, plan: GroupPlan, kind: str) -> LiterateWorkfl
         contrasts=plan.contrasts,
         treatment=plan.trial.arms.treatment,
         primary=plan.primary,
-        params=GroupParams(n_permutations=_SLOPPY_PERMUTATIONS) if settings.sloppy else settings.group,
+        params=_params(settings),
         random_seed=settings.seed_of(f'voxelwise_{kind}'),
         name=f'voxelwise_{kind}_wf',
     )
     workflow.inputs.inputnode.participants = str(plan.tables['participants'])
     return workflow
+
+
+def _params(settings: Settings) -> GroupParams:
+    return replace(settings.group, **_SLOPPY) if settings.sloppy else settings.group
+
+
+def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
+    assert plan.expression
+    assert plan.trial.expression
+    arms = plan.trial.arms
+    names = {'treatment': arms.treatment, 'control': arms.control}
+    design = {
+        'treatment': arms.treatment,
+        'covariates': list(plan.expression.covariates),
+        'contrasts': {name: _CONTRASTS[name].format(**names) for name in plan.expression.contrasts},
+        'arms': {arm: arm for arm in names.values()},
+        'visits': {
+            name: visit.session_id.removeprefix('ses-')
+            for name, visit in zip(VISITS, plan.trial.expression.visits)
+        },
+    }
+    workflow = init_expression_wf(
+        design=design,
+        gene_sets=[str(path) for path in plan.expression.gene_sets],
+        random_seed=settings.seed_of('expression'),
+    )
+    workflow.inputs.inputnode.counts = str(plan.expression.counts)
+    workflow.inputs.inputnode.samples = str(plan.tables['samples'])
+    return workflow
+
+
+def _mediation(
+    workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stages: Mapping[str, Any]
+) -> LiterateWorkflow:
+    design = {
+        'treatment': plan.trial.arms.treatment,
+        'analyses': [analysis._asdict() for analysis in plan.analyses],
+        'titles': {outcome.name: outcome.description or outcome.name for outcome in plan.outcomes},
+    }
+    mediation = init_mediation_wf(
+        design=design, params=_params(settings), random_seed=settings.seed_of('mediation')
+    )
+    mediation.inputs.inputnode.participants = str(plan.tables['mediation'])
+    workflow.connect([(stages['outcomes'], mediation, [('outputnode.values', 'inputnode.values')])])
+    names = [name for analysis in plan.analyses for name in analysis.mediators]
+    if any(name.startswith(GENE_SET) for name in names):
+        workflow.connect(
+            [
+                (stages['expression'], mediation, [('outputnode.expression_scores', 'inputnode.scores')]),
+            ]
+        )
+    return mediation
 
 
 def _clusters(workflow: LiterateWorkflow, plan: GroupPlan, stages: Mapping[str, Any]) -> LiterateWorkflow:
@@ -213,4 +264,6 @@ def _save(workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stage
         if row.is_standard:
             facts = 'outputnode.stack_facts' if index is None else ('outputnode.facts', pick, index)
             links.append((facts, 'metadata'))
+        elif output in FACTS:
+            links.append((f'outputnode.{FACTS[output]}', 'metadata'))
         workflow.connect([(stages[stage], node, links)])

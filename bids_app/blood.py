@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pipelines.interfaces.expression import read_sample_names
+
 from .layouts import Cell, Key, Reader, Source, check_visits, summarise
 from .people import covariate_values, read_column
 from .trial import Bdnf, Expression, Trial
@@ -150,25 +152,25 @@ def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
     if wanted is None:
         return None
     keys = [Key(visit.name, visit.session_id) for visit in wanted.visits]
-    has_counts = _has_counts(reader, wanted, is_default=trial.is_default)
+    is_default = trial.is_default and not wanted.is_named
+    has_counts = _has_counts(reader, wanted, is_default=is_default)
     sources = reader.find(
-        wanted.samples, [wanted.sample_column], keys, is_default=trial.is_default, outcome='expression'
+        wanted.samples, [wanted.sample_column], keys, is_default=is_default, outcome='expression'
     )
     if not sources or not has_counts:
         return None
     cells = [cell for cell in reader.cells(sources, wanted.sample_column, keys) if not cell.is_missing]
     summarise(reader, sources, cells, keys, outcome='expression')
-    check_visits(
-        reader.problems, wanted.samples, cells, keys, is_default=trial.is_default, outcome='expression'
-    )
+    check_visits(reader.problems, wanted.samples, cells, keys, is_default=is_default, outcome='expression')
     _refuse_shared_samples(reader, cells)
+    _match_samples(reader, wanted, cells)
     used = sorted(cell for cell in cells if cell.participant_id in arms)
     table = pd.DataFrame(
         [(c.participant_id, arms[c.participant_id], c.key.name, c.key.session_id, c.text) for c in used],
         columns=['participant_id', 'arm', 'visit', 'session_id', 'sample'],
     )
     for name in wanted.covariates:
-        found = read_column(reader, wanted.samples, name, keys, is_default=trial.is_default)
+        found = read_column(reader, wanted.samples, name, keys, is_default=is_default)
         values = covariate_values(found, reader.problems) if found else {}
         table[name] = [values.get((c.participant_id, c.key.name)) for c in used]
     return table
@@ -195,4 +197,25 @@ def _refuse_shared_samples(reader: Reader, cells: Sequence[Cell]) -> None:
                 cell.table,
                 f'the same sample as of {other.participant_id} at {other.key.session_id}, row {other.row}',
                 'A sample is of one participant and visit', **cell.where(), value=cell.text,
+            )  # fmt: skip
+
+
+def _match_samples(reader: Reader, wanted: Expression, cells: Sequence[Cell]) -> None:
+    """Stop at samples that have counts or a participant, but not both."""
+    counted, listed = read_sample_names(reader.root / wanted.counts), {cell.text for cell in cells}
+    for name in dict.fromkeys(counted):
+        if counted.count(name) > 1:
+            reader.problems.stop(
+                wanted.counts, 'a sample with more than one column', 'Merge or remove them', value=name
+            )
+        if name not in listed:
+            reader.problems.stop(
+                wanted.counts, f'a sample without participant: {wanted.samples} does not list it',
+                'Add its row or remove its column', value=name,
+            )  # fmt: skip
+    for cell in cells:
+        if cell.text not in counted:
+            reader.problems.stop(
+                cell.table, f'a sample without counts in {wanted.counts}',
+                'Add its column, or write n/a for the sample', **cell.where(), value=cell.text,
             )  # fmt: skip

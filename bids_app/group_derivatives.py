@@ -86,23 +86,25 @@ _CLUSTERS = {
 }
 
 
-def _table(output: str, description: str, columns: Mapping[str, Any]) -> Derivative:
+def table_row(output: str, description: str, columns: Mapping[str, Any]) -> Derivative:
+    """Return the row of a table in ``group/``."""
     return Derivative(output, output, '.tsv', 'group', {}, False, description, 'n/a', columns)
 
 
-def _figure(output: str, name: str) -> Derivative:
+def figure_row(output: str, name: str) -> Derivative:
+    """Return the row of a figure of the group."""
     return Derivative(output, name, '.svg', 'figures')
 
 
 OUTCOMES = (
-    _table('outcomes', 'Effects of treatment, one row per outcome and model', _EFFECTS),
-    _table('descriptives', 'Description of every outcome per arm and visit, and of its change', {}),
-    _table('responders', 'People who improved by the minimal important change', _RESPONDERS),
-    _table('values', 'Values of all outcomes, one row per participant and visit', {}),
+    table_row('outcomes', 'Effects of treatment, one row per outcome and model', _EFFECTS),
+    table_row('descriptives', 'Description of every outcome per arm and visit, and of its change', {}),
+    table_row('responders', 'People who improved by the minimal important change', _RESPONDERS),
+    table_row('values', 'Values of all outcomes, one row per participant and visit', {}),
 )
-FOREST = _figure('forest', 'forest')
-BDNF = (_table('bdnf', 'Response of BDNF to exercise', _BDNF), _figure('bdnf_figure', 'bdnf'))
-CLUSTERS = (_table('clusters', 'Clusters where a map is significant (TFCE, p below 0.05)', _CLUSTERS),)
+FOREST = figure_row('forest', 'forest')
+BDNF = (table_row('bdnf', 'Response of BDNF to exercise', _BDNF), figure_row('bdnf_figure', 'bdnf'))
+CLUSTERS = (table_row('clusters', 'Clusters where a map is significant (TFCE, p below 0.05)', _CLUSTERS),)
 
 STATISTICS = {
     'statistic': ('t', 't statistic', 't'),
@@ -148,7 +150,7 @@ def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -
 def of_figures(output_dir: Path, outcomes: Iterable[str]) -> Iterator[Planned]:
     """Yield the figures of the outcomes."""
     for number, name in enumerate(outcomes):
-        yield of_table(output_dir, 'outcomes', _figure(f'trajectories[{number}]', f'{name}_trajectories'))
+        yield of_table(output_dir, 'outcomes', figure_row(f'trajectories[{number}]', f'{name}_trajectories'))
     yield of_table(output_dir, 'outcomes', FOREST)
 
 
@@ -156,8 +158,8 @@ def of_map_figures(output_dir: Path, kind: str, contrasts: Iterable[str]) -> Ite
     """Yield the figures of one kind of map."""
     stage = f'voxelwise_{kind}'
     for number, contrast in enumerate(contrasts):
-        yield of_table(output_dir, stage, _figure(f'test_figure[{number}]', f'{kind}_{contrast}'))
-    yield of_table(output_dir, stage, _figure('count_figure', f'{kind}_count'))
+        yield of_table(output_dir, stage, figure_row(f'test_figure[{number}]', f'{kind}_{contrast}'))
+    yield of_table(output_dir, stage, figure_row('count_figure', f'{kind}_count'))
 
 
 def of_table(output_dir: Path, stage: str, row: Derivative) -> Planned:

@@ -101,7 +101,7 @@ class Bdnf:
 
 @dataclass(frozen=True, kw_only=True)
 class Expression:
-    """Counts of genes, the table of their samples, and what is asked of them."""
+    """Counts of genes, the table of their samples, and what is asked of them; ``is_named``: by an option."""
 
     counts: str
     samples: str
@@ -109,17 +109,19 @@ class Expression:
     sample_column: str = 'sample_id'
     gene_sets: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+    is_named: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediationModel:
-    """Mediators between arm and outcome; ``expression:SET`` is the score of a gene set."""
+    """Mediators between arm and outcome; ``expression:SET`` is a score, ``pre_named`` before data were seen."""
 
     name: str
     mediators: tuple[str, ...]
     outcome: str
     structure: Literal['single', 'parallel', 'serial'] = 'single'
     covariates: tuple[str, ...] = ()
+    pre_named: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,11 @@
 """Say in plain words what is wrong with a trial file: its keys first, then what they say together."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from pipelines.stats.mediation_trial import GENE_SET
 
 _KINDS = {
     'object': 'an object in braces { }',
@@ -20,8 +23,6 @@ _PATTERNS = {
     '^[A-Za-z][A-Za-z0-9_]*$': 'is no name. Begin with a letter; letters, digits and _ may follow',
 }
 _REGIONS = {'roi_connectivity': 2, 'intrinsic_connectivity': 1, 'tract_fa': 0}
-GENE_SET = 'expression:'
-"""Start of a mediator that is the score of a gene set."""
 
 
 def nearest(word: str, offered: Sequence[str]) -> str:
@@ -111,7 +112,13 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
         yield from _outcome_contradictions(f'Outcomes.{name}', outcome)
     if 'BDNF' in content:
         yield from _sample_contradictions(content['BDNF'])
-    for number, model in enumerate(content.get('Mediation', ())):
+    models = content.get('Mediation', ())
+    labels = ['-'.join(re.findall('[a-z0-9]+', model['Name'].casefold())) for model in models]
+    for label in dict.fromkeys(labels):
+        if labels.count(label) > 1:
+            alike = [model['Name'] for model, own in zip(models, labels) if own == label]
+            yield f'Mediation: {" and ".join(alike)} have one name for their files. Rename all but one.'
+    for number, model in enumerate(models):
         yield from _model_contradictions(f'Mediation.{number}', model, content)
 
 

@@ -144,9 +144,19 @@ class DiffusionParams(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupParams(Parameters):
-    """The group level: the trial and its permutations."""
+    """The group level: the trial, its gene expression, and how often chance is asked."""
 
     trial: str | None = option(
         None, 'trial file: arms, visits, outcomes (default: the trial CLBPE)', metavar='JSON'
     )
     n_permutations: int = option(10_000, 'permutations of every voxel-wise test', low=100)
+    n_bootstraps: int = option(10_000, 'resamples of every mediation analysis', low=99)
+    gene_counts: str | None = option(
+        None, "reads of genes x samples, in place of the trial file's Counts", metavar='TSV'
+    )
+    gene_samples: str | None = option(
+        None, "table of the sequenced samples, in place of the trial file's Samples", metavar='TSV'
+    )
+    gene_sets: tuple[str, ...] = option(
+        (), "sets of genes, in place of the trial file's GeneSets", metavar='GMT'
+    )

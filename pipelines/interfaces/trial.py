@@ -23,6 +23,9 @@ BDNF_COLUMNS = (
 )  # fmt: skip
 
 
+_WORDS = ('participant_id', 'flags', 'sample_id', 'gene_id', 'set')  # although they may look like numbers
+
+
 class _Outcomes(NamedTuple):
     outcomes: Path
     descriptives: Path
@@ -177,7 +180,7 @@ def _fit_variant(
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table of ours: ``n/a`` is missing and nothing else is."""
     return pd.read_csv(
-        path, sep='\t', na_values=['n/a'], keep_default_na=False, dtype={'participant_id': str, 'flags': str}
+        path, sep='\t', na_values=['n/a'], keep_default_na=False, dtype=dict.fromkeys(_WORDS, str)
     )
 
 

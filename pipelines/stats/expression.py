@@ -1,6 +1,6 @@
 """Differential expression in paired samples of two arms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 
-from .counts import VISITS, check_counts, filter_counts, pair_samples
+from .counts import VISITS, Pairs, check_counts, filter_counts, pair_samples
 from .deseq import ALPHA, Fit, fit_counts
 from .outcomes import encode
 from .shrinkage import prior_scale, shrink_coefficient
@@ -68,6 +68,26 @@ class Expression(NamedTuple):
     flags: list[str]
 
 
+class Arranged(NamedTuple):
+    """Samples as they enter the model.
+
+    Attributes
+    ----------
+    pairs
+        Samples that enter, and those that do not.
+    n_pairs
+        By arm.
+    design, dropped
+        Of :func:`paired_design`.
+
+    """
+
+    pairs: Pairs
+    n_pairs: dict[str, int]
+    design: pd.DataFrame
+    dropped: list[str]
+
+
 def paired_design(
     samples: pd.DataFrame, *, treatment: str, covariates: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -115,6 +135,31 @@ def paired_design(
             )
         design = wider
     return design.set_index(pd.Index(samples['sample_id'])), dropped
+
+
+def arrange_pairs(samples: pd.DataFrame, *, treatment: str, covariates: Sequence[str] = ()) -> Arranged:
+    """Return the pairs that can be analysed, how many they are, and their design.
+
+    Parameters
+    ----------
+    samples, treatment, covariates
+        As for :func:`differential_expression`.
+
+    Raises
+    ------
+    DataError
+        Fewer than two complete pairs in an arm, an unknown arm, or more coefficients than samples.
+
+    """
+    pairs = pair_samples(samples, covariates)
+    n_pairs = _count_pairs(samples, pairs.paired, treatment)
+    design, dropped = paired_design(pairs.paired, treatment=treatment, covariates=covariates)
+    if len(design) <= design.shape[1]:
+        raise DataError(
+            f'{len(design)} samples cannot support {design.shape[1]} coefficients; leave out covariates '
+            f'({", ".join(covariates) or "there are none"}) or add pairs'
+        )
+    return Arranged(pairs, n_pairs, design, dropped)
 
 
 def differential_expression(
@@ -168,21 +213,14 @@ def differential_expression(
 
     """
     check_counts(counts, samples)
-    pairs = pair_samples(samples, covariates)
-    n_pairs = _count_pairs(samples, pairs.paired, treatment)
-    design, dropped = paired_design(pairs.paired, treatment=treatment, covariates=covariates)
-    if len(design) <= design.shape[1]:
-        raise DataError(
-            f'{len(design)} samples cannot support {design.shape[1]} coefficients; leave out covariates '
-            f'({", ".join(covariates) or "there are none"}) or add pairs'
-        )
+    pairs, n_pairs, design, dropped = arrange_pairs(samples, treatment=treatment, covariates=covariates)
     kept = filter_counts(counts[design.index], min(n_pairs.values()))
     if not len(kept):
         raise DataError(
             f'none of {len(counts)} genes has 10 reads in {min(n_pairs.values())} samples; are these raw counts?'
         )
     kept = kept.astype(float).astype(int)
-    names = list(CONTRASTS) if INTERACTION in design else [_only_change(n_pairs, treatment)]
+    names = contrasts_of(n_pairs, treatment)
     fit = fit_counts(kept, design, {name: _weights(design, name) for name in names}, alpha=alpha, use_t=True)
     flags = [f'dropped:{name}' for name in dropped]
     flags += ['dispersion_trend_constant'] if fit.is_trend_constant else []
@@ -206,8 +244,18 @@ def _count_pairs(samples: pd.DataFrame, paired: pd.DataFrame, treatment: str) ->
     return n_pairs
 
 
-def _only_change(n_pairs: dict[str, int], treatment: str) -> str:
-    return 'change_treatment' if treatment in n_pairs else 'change_control'
+def contrasts_of(n_pairs: Mapping[str, int], treatment: str) -> list[str]:
+    """Return what can be tested: the difference needs both arms.
+
+    Examples
+    --------
+    >>> contrasts_of({'wait': 9}, 'exercise')
+    ['change_control']
+
+    """
+    if len(n_pairs) > 1:
+        return list(CONTRASTS)
+    return ['change_treatment' if treatment in n_pairs else 'change_control']
 
 
 def _weights(design: pd.DataFrame, contrast: str) -> Array:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bids_app.derivatives import SEEDS, write_dataset_files
 from pipelines.numerics.regions import voxel_centres
+from pipelines.numerics.simulate_counts import simulate_counts
 
 SPACE = 'MNI152NLin6Asym'
 AFFINE = np.diag([8.0, 8, 8, 1])
@@ -21,6 +22,7 @@ LABELS = {
     'mPFCR': (5, (6, 44, -18)),
 }
 BLOB = (0.0, -55.0, 25.0)
+SET = 'HALLMARK_INFLAMMATORY_RESPONSE'
 EFFECTS = {'nrs': -2.0, 'fc_nac_mpfc': -0.25, 'fa_nac_mpfc': 0.03}
 VISITS = ('pre', 'post')
 
@@ -65,6 +67,38 @@ def _write_tables(bids: Path, labels: list[str], treated: np.ndarray, rng: np.ra
                 rows.append((label, f'ses-{session}', time, round(float(np.exp(log)), 2), 60.0, 'n/a'))
     columns = ['participant_id', 'session_id', 'time', 'bdnf', 'lod', 'uloq']
     save(pd.DataFrame(rows, columns=columns), bids / 'phenotype' / 'bdnf.tsv')
+
+
+def write_expression(bids: Path, *, seed: int = 1, n_genes: int = 600) -> Path:
+    """Write counts and samples of everyone in participants.tsv; return a file of gene sets.
+
+    The first set rises with exercise by 0.4 on the log2 scale.
+    """
+    people = pd.read_csv(bids / 'participants.tsv', sep='\t', dtype=str)
+    people = people.sort_values('group', kind='stable')  # exercise first, as the counts are
+    n_treated = int((people['group'] == 'exercise').sum())
+    drawn = simulate_counts(
+        np.random.default_rng(seed), n_people=len(people), n_treated=n_treated, n_genes=n_genes, n_changed=20,
+        n_pathways=8,
+    )  # fmt: skip
+    labels = people['participant_id'].to_numpy()[drawn.participant]
+    sessions = np.where(drawn.followup == 1, 'wk14', 'wk3')
+    samples = [f'{label[4:]}_{session}' for label, session in zip(labels, sessions)]
+    genes = [f'GENE{number}' for number in range(n_genes)]
+    table = pd.DataFrame(drawn.counts, genes, samples).rename_axis('gene').reset_index()
+    (bids / 'sourcedata' / 'rnaseq').mkdir(parents=True)
+    save(table, bids / 'sourcedata' / 'rnaseq' / 'counts.tsv.gz')
+    rows = {
+        'participant_id': labels, 'session_id': [f'ses-{session}' for session in sessions], 'sample_id': samples,
+        'batch': [f'b{number}' for number in drawn.batch], 'neutrophils': drawn.neutrophils.round(3),
+    }  # fmt: skip
+    save(pd.DataFrame(rows), bids / 'phenotype' / 'rnaseq.tsv')
+    sets = bids / 'code' / 'sets.gmt'
+    sets.parent.mkdir()
+    names = [SET, *(f'SET_{number}' for number in range(1, 8))]
+    lines = ['\t'.join([name, 'a set', *(genes[g] for g in own)]) for name, own in zip(names, drawn.pathways)]
+    sets.write_text('\n'.join(lines) + '\n')
+    return sets
 
 
 def save(table: pd.DataFrame, path: Path) -> None:

@@ -1,0 +1,163 @@
+"""Draw gene expression and mediation as SVG."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..figures.expression import plot_components, plot_enrichment, plot_ma, plot_volcano
+from ..figures.paths import draw_paths
+from ..figures.words import plot_words
+from ..stats.components import principal_components
+from ..stats.mediation_trial import GENE_SET
+from ._interface import interface
+from .expression import METHODS
+from .trial import read_table
+from .trial_figures import save_svg
+
+
+class _Expression(NamedTuple):
+    ma: list[Path]
+    volcano: list[Path]
+    components: Path
+
+
+class _Enrichment(NamedTuple):
+    enrichment_figures: list[Path]
+
+
+class _Paths(NamedTuple):
+    path_figures: list[Path]
+
+
+def draw_expression(
+    expression_deseq2: Path, vst: Path, expression_samples: Path, design: dict[str, Any], *, out_dir: Path
+) -> _Expression:
+    """Draw every gene, and the samples by their components.
+
+    Parameters
+    ----------
+    expression_deseq2, vst, expression_samples
+        Of :func:`~pipelines.interfaces.expression.fit_expression`.
+    design
+        ``contrasts``, title by name; ``arms`` and ``visits``, labels by name.
+    out_dir
+        Folder of the figures.
+
+    Returns
+    -------
+    _Expression
+        Two lists in the order of ``contrasts``, and one figure.
+
+    """
+    genes, ma, volcano = read_table(expression_deseq2), [], []
+    for name, title in design['contrasts'].items():
+        own = genes[genes['contrast'] == name]
+        ma.append(save_svg(plot_ma(own, title=title), out_dir / f'{name}_ma.svg'))
+        volcano.append(save_svg(plot_volcano(own, title=title), out_dir / f'{name}_volcano.svg'))
+    values = read_table(vst).set_index('gene_id')
+    samples = read_table(expression_samples)
+    samples = samples[samples['sample_id'].isin(values.columns)]
+    found = principal_components(values)
+    figure = plot_components(
+        found.scores, found.share, samples, title='Samples by their principal components',
+        arm_labels=design['arms'], visit_labels=design['visits'],
+    )  # fmt: skip
+    return _Expression(ma, volcano, save_svg(figure, out_dir / 'components.svg'))
+
+
+DrawExpression = interface(draw_expression)
+
+
+def draw_enrichment(expression_enrichment: Path, contrasts: dict[str, Any], *, out_dir: Path) -> _Enrichment:
+    """Draw the most enriched sets, of every contrast by both methods.
+
+    Parameters
+    ----------
+    expression_enrichment
+        Of :func:`~pipelines.interfaces.expression.enrich_sets`.
+    contrasts
+        Title by name.
+    out_dir
+        Folder of the figures.
+
+    """
+    table, paths = read_table(expression_enrichment), []
+    for name, title in contrasts.items():
+        for method in METHODS:
+            own = table[(table['contrast'] == name) & (table['method'] == method)]
+            paths.append(
+                save_svg(
+                    _enrichment(own, f'{title}: {method.replace("_", "-")}'), out_dir / f'{name}_{method}.svg'
+                )
+            )
+    return _Enrichment(paths)
+
+
+DrawEnrichment = interface(draw_enrichment)
+
+
+def _enrichment(table: pd.DataFrame, title: str) -> Figure:
+    if len(table):
+        return plot_enrichment(table, title=title)
+    return plot_words(
+        title, 'No set was tested: no gene was called, or no set has a size between the limits.'
+    )
+
+
+def draw_mediation(
+    mediation: Path,
+    mediation_models: Path,
+    mediation_sensitivity: Path,
+    design: dict[str, Any],
+    *,
+    out_dir: Path,
+) -> _Paths:
+    """Draw the paths of every model, or why it has none.
+
+    Parameters
+    ----------
+    mediation, mediation_models, mediation_sensitivity
+        Of :func:`~pipelines.interfaces.mediation.mediate_outcomes`.
+    design
+        ``treatment``, name of the arm, and ``titles``, what outcomes are called.
+    out_dir
+        Folder of the figures.
+
+    Returns
+    -------
+    _Paths
+        A figure per row of ``mediation_models``.
+
+    """
+    paths, curves = read_table(mediation), read_table(mediation_sensitivity)
+    drawn = [
+        save_svg(_paths(model, paths, curves, design), out_dir / f'{model["label"]}.svg')
+        for model in read_table(mediation_models).to_dict('records')
+    ]
+    return _Paths(drawn)
+
+
+DrawMediation = interface(draw_mediation)
+
+
+def _paths(
+    model: dict[str, Any], paths: pd.DataFrame, curves: pd.DataFrame, design: dict[str, Any]
+) -> Figure:
+    own = paths[paths['analysis'] == model['analysis']]
+    if not len(own):
+        return plot_words(model['analysis'], str(model['note']))
+    mediators = str(model['mediators']).split()
+    if model['structure'] == 'serial' and len(mediators) > 2:
+        return plot_words(
+            model['analysis'], 'More than two mediators in series are not drawn; see mediation.tsv.'
+        )
+    curve = curves[curves['analysis'] == model['analysis']]
+    names = {
+        name: design['titles'].get(name, name.removeprefix(GENE_SET).replace('_', ' ')) for name in mediators
+    }
+    return draw_paths(
+        own, treatment=design['treatment'], outcome=design['titles'].get(model['outcome'], model['outcome']),
+        names=names, curve=(curve['rho'].to_numpy(), curve['indirect'].to_numpy()) if len(curve) else None,
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""Mediation analyses of a trial from its tables."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..stats.mediation_trial import Analysis, analyse_mediation, tabulate_people
+from ._interface import interface
+from .expression import MEDIATOR_SCORE
+from .trial import UNUSABLE, read_table, write_table
+
+
+class _Mediation(NamedTuple):
+    mediation: Path
+    mediation_models: Path
+    mediation_sensitivity: Path
+
+
+def mediate_outcomes(
+    values: Path,
+    participants: Path,
+    design: dict[str, Any],
+    seed: int,
+    n_bootstraps: int,
+    scores: Path | None = None,
+    *,
+    out_dir: Path,
+) -> _Mediation:
+    """Ask what an effect of treatment goes through.
+
+    Parameters
+    ----------
+    values
+        Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
+    participants
+        ``participant_id arm`` and the covariates of the analyses.
+    design
+        ``treatment``, the name of the arm, and ``analyses``, the fields of
+        :class:`~pipelines.stats.mediation_trial.Analysis` each.
+    seed, n_bootstraps
+        Of the resamples.
+    scores
+        Of :func:`~pipelines.interfaces.expression.score_sets`; None: no expression.
+    out_dir
+        Folder of the tables.
+
+    Returns
+    -------
+    _Mediation
+        Paths, models and sensitivity to confounding.
+
+    """
+    seen, people = read_table(values), read_table(participants)
+    table = tabulate_people(seen, people, _of_sets(scores, design), treatment=design['treatment'])
+    doubtful = seen['flags'].fillna('').map(lambda words: bool(UNUSABLE & set(words.split())))
+    found = analyse_mediation(
+        table, [_analysis(given) for given in design['analyses']], seed=seed, n_bootstraps=n_bootstraps,
+        flagged=seen.loc[doubtful, 'outcome'].unique(),
+    )  # fmt: skip
+    written = {
+        'mediation': found.paths,
+        'mediation_models': found.models,
+        'mediation_sensitivity': found.sensitivity,
+    }
+    return _Mediation(**{name: write_table(own, out_dir / f'{name}.tsv') for name, own in written.items()})
+
+
+MediateOutcomes = interface(mediate_outcomes)
+
+
+def _analysis(given: dict[str, Any]) -> Analysis:
+    lists = {key: tuple(given[key]) for key in ('mediators', 'covariates')}
+    return Analysis(**{**given, **lists})
+
+
+def _of_sets(scores: Path | None, design: dict[str, Any]) -> Any:
+    """Return the scores of the sets that are mediators."""
+    if scores is None:
+        return None
+    wide = read_table(scores)
+    wide = wide[wide['method'] == MEDIATOR_SCORE]
+    named = {m.partition(':')[2] for given in design['analyses'] for m in given['mediators'] if ':' in m}
+    return wide[['participant_id', 'visit', *(name for name in wide if name in named)]]

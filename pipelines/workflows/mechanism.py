@@ -1,0 +1,158 @@
+"""How treatment may work: gene expression, its sets, and mediation."""
+
+from typing import Any
+
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from ..interfaces.expression import EnrichSets, FitExpression, ScoreSets
+from ..interfaces.mechanism_figures import DrawEnrichment, DrawExpression, DrawMediation
+from ..interfaces.mediation import MediateOutcomes
+from ..params import GroupParams
+
+_FIT_GB = 2.5  # 60,000 genes of 114 samples
+
+
+def init_expression_wf(
+    *, design: dict[str, Any], gene_sets: list[str], random_seed: int, name: str = 'expression_wf'
+) -> LiterateWorkflow:
+    """Compare the change of gene expression between arms, gene by gene and set by set.
+
+    Parameters
+    ----------
+    design
+        ``treatment``; ``covariates`` of samples; ``contrasts``, ``arms`` and ``visits`` for
+        :func:`~pipelines.interfaces.mechanism_figures.draw_expression`.
+    gene_sets
+        GMT files; without any there are neither enrichment nor scores.
+    random_seed
+        Of the permutations of sets.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    counts, samples
+        Genes x samples; participant, arm and visit of every sample.
+
+    Outputs
+    -------
+    expression_deseq2, expression_samples, expression_dispersions, expression_facts
+        Tables, and what a sidecar says of them.
+    expression_enrichment, expression_sets, expression_scores, enrichment_facts
+        The same of sets.
+    ma, volcano, components, enrichment_figures
+        Figures: the first two a list per contrast, the last a list per contrast and method.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = _EXPRESSION_TEXT + (_SETS_TEXT if gene_sets else '')
+    inputnode = pe.Node(IdentityInterface(fields=['counts', 'samples']), name='inputnode')
+    tables = ['expression_deseq2', 'expression_samples', 'expression_dispersions']
+    of_sets = ['expression_enrichment', 'expression_sets', 'enrichment_facts', 'expression_scores']
+    drawn = ['ma', 'volcano', 'components']
+    fields = [*tables, 'expression_facts', *of_sets, *drawn, 'enrichment_figures']
+    outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
+    fit = pe.Node(
+        FitExpression(treatment=design['treatment'], covariates=list(design['covariates'])),
+        name='fit', mem_gb=_FIT_GB,
+    )  # fmt: skip
+    labels = {key: design[key] for key in ('contrasts', 'arms', 'visits')}
+    draw = pe.Node(DrawExpression(design=labels), name='draw')
+    workflow.connect([
+        (inputnode, fit, [('counts', 'counts'), ('samples', 'samples')]),
+        (fit, outputnode, [*((field, field) for field in tables), ('facts', 'expression_facts')]),
+        (fit, draw, [(f, f) for f in ('expression_deseq2', 'expression_samples', 'vst')]),
+        (draw, outputnode, [(field, field) for field in drawn]),
+    ])  # fmt: skip
+    if not gene_sets:
+        return workflow
+    enrich = pe.Node(EnrichSets(gene_sets=gene_sets, seed=random_seed), name='enrich')
+    score = pe.Node(ScoreSets(gene_sets=gene_sets), name='score')
+    show = pe.Node(DrawEnrichment(contrasts=design['contrasts']), name='draw_enrichment')
+    workflow.connect([
+        (fit, enrich, [('expression_deseq2', 'expression_deseq2')]),
+        (fit, score, [('vst', 'vst')]),
+        (inputnode, score, [('samples', 'samples')]),
+        (enrich, show, [('expression_enrichment', 'expression_enrichment')]),
+        (enrich, outputnode, [(f, f) for f in of_sets[:2]]),
+        (enrich, outputnode, [('facts', 'enrichment_facts')]),
+        (score, outputnode, [('expression_scores', 'expression_scores')]),
+        (show, outputnode, [('enrichment_figures', 'enrichment_figures')]),
+    ])  # fmt: skip
+    return workflow
+
+
+_EXPRESSION_TEXT = (
+    'Reads of genes were fitted by negative binomial models with a mean per person, the change from the first to the '
+    'last blood sample in each arm, and covariates of the sample [@love2014], as PyDESeq2 does [@muzellec2023], with '
+    'p values of the t distribution, adjusted for the number of genes [@benjamini1995]. The first sample is drawn '
+    'after randomisation: the difference of the changes is no difference from a baseline.\n\n'
+)
+_SETS_TEXT = (
+    'Sets of genes were tested by their place in the ranking of all genes [@subramanian2005] with GSEApy [@fang2023] '
+    'and by over-representation among the called genes. Scores of sets [@lee2008; @barbie2009; @hanzelmann2013] '
+    'were computed from variance-stabilised counts with arm and visit unseen.\n\n'
+)
+
+
+def init_mediation_wf(
+    *,
+    design: dict[str, Any],
+    params: GroupParams,
+    random_seed: int,
+    name: str = 'mediation_wf',
+) -> LiterateWorkflow:
+    """Ask what an effect of treatment goes through.
+
+    Parameters
+    ----------
+    design
+        ``treatment`` and ``analyses``, see :func:`~pipelines.interfaces.mediation.mediate_outcomes`;
+        ``titles`` of outcomes for figures.
+    params
+        Number of resamples.
+    random_seed
+        Of the resamples.
+    name
+        Name of the workflow.
+
+    Inputs
+    ------
+    values, participants
+        Outcomes; arms and covariates.
+    scores
+        Of gene sets, where a mediator is one.
+
+    Outputs
+    -------
+    mediation, mediation_models, mediation_sensitivity
+        Tables.
+    path_figures
+        A list, a figure per model.
+
+    """
+    workflow = LiterateWorkflow(name=name)
+    workflow.__desc__ = (
+        'Mediation was estimated by linear models of mediator and outcome at follow-up with the baselines of both in '
+        f'each [@landau2018], with intervals from {params.n_bootstraps:,} resamples of people within arms, and the '
+        'correlation of errors at which an indirect effect would be zero [@imai2010]. That nothing else '
+        'affects both mediator and outcome is an assumption which randomisation does not give; both are of the same '
+        'visit.\n\n'
+    )
+    inputnode = pe.Node(IdentityInterface(fields=['values', 'participants', 'scores']), name='inputnode')
+    tables = ['mediation', 'mediation_models', 'mediation_sensitivity']
+    outputnode = pe.Node(IdentityInterface(fields=[*tables, 'path_figures']), name='outputnode')
+    models = {key: design[key] for key in ('treatment', 'analyses')}
+    fit = pe.Node(
+        MediateOutcomes(design=models, seed=random_seed, n_bootstraps=params.n_bootstraps), name='mediate'
+    )
+    draw = pe.Node(DrawMediation(design={key: design[key] for key in ('treatment', 'titles')}), name='draw')
+    workflow.connect([
+        (inputnode, fit, [(f, f) for f in ('values', 'participants', 'scores')]),
+        (fit, outputnode, [(f, f) for f in tables]),
+        (fit, draw, [(f, f) for f in tables]),
+        (draw, outputnode, [('path_figures', 'path_figures')]),
+    ])  # fmt: skip
+    return workflow
