@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from pipelines.interfaces import templates
 from pipelines.numerics import regions as region_tools
-from pipelines.numerics import simulate, simulate_confounds
+from pipelines.numerics import simulate, simulate_confounds, simulate_trial
 from pipelines.numerics.motion import framewise_displacement
 from pipelines.numerics.resample import apply_field, apply_linear, grid_points, resample, sample
 
@@ -61,6 +61,8 @@ class Person(NamedTuple):
     fa: float = 0.0
     seeds: tuple[int, int, int] = (0, 0, 1)
     """Of the dataset, number of the participant from 0, of the session from 1."""
+    flaw: str = ''
+    """What is wrong with the BOLD: ``dropout`` in the accumbens, or ``motion``."""
 
     @property
     def is_first(self) -> bool:
@@ -214,13 +216,14 @@ def write_fmriprep(
     """Write one preprocessed run and return what was planted."""
     folder = person.folder(request.directory, 'func')
     n_volumes = len(given.motion) if given else request.n_volumes
-    known = (given.motion, given.components) if given else (None, None)
-    sources = simulate.draw_sources(n_volumes, request.t_r, person.rho, person.rng, *known)
+    sources = draw_sources(n_volumes, request.t_r, person, given)
     if given:
         sources = sources._replace(physiology=given.components[:, :3])
     a = anatomy
     weights = simulate.source_weights(a.tissues, a.regions, a.network, a.mask, person.rng)
     series = simulate.simulate_series(simulate.baseline(a.brain, a.mask), weights, sources, person.rng)
+    if person.flaw == 'dropout':
+        series = simulate_trial.lose_signal(series, dropout_zone(a)[a.mask], person.rng)
     stem = folder / f'{person.prefix}_task-rest'
     if given:
         Path(f'{stem}_desc-confounds_timeseries.tsv').write_bytes(given.table)
@@ -245,6 +248,19 @@ def write_fmriprep(
         'NVoxels': {name: int(region.sum()) for name, region in zip(_LABELS, a.regions)},
         'ConfoundsFrom': 'file' if given else 'simulation',
     }
+
+
+def draw_sources(n_volumes: int, t_r: float, person: Person, given: Given | None = None) -> simulate.Sources:
+    """Draw the series behind a run, with the confounds given, or with the motion that its flaw means."""
+    if given:
+        return simulate.draw_sources(n_volumes, t_r, person.rho, person.rng, given.motion, given.components)
+    motion = simulate_trial.restless_motion(n_volumes, person.rng) if person.flaw == 'motion' else None
+    return simulate.draw_sources(n_volumes, t_r, person.rho, person.rng, motion)
+
+
+def dropout_zone(anatomy: Anatomy) -> np.ndarray:
+    """Return where a flawed scan loses its signal: the accumbens and one voxel around it."""
+    return np.asarray(ndimage.binary_dilation(anatomy.regions[0]) & anatomy.mask)
 
 
 def _write_images(request: Request, anatomy: Anatomy, voxel: float, stem: str, series: np.ndarray) -> None:

@@ -98,6 +98,18 @@ def session_head(request: Request, person: Person, voxel: float) -> Head:
     return Head(*painted_head(request.space, voxel, bundles_of(request)), place_head(person)[0])
 
 
+@cache
+def _blurred_head(
+    space: str, voxel: float, planted: tuple[int, bool], series_voxel: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the head without weighting, averaged over what a voxel of the series covers, and its affine."""
+    head, affine = painted_head(space, voxel, planted)
+    mask = painted_anatomy(space, voxel, planted).mask
+    pad = tuple((a - b) // 2 for a, b in zip(head.shape, mask.shape))
+    contrast = simulate_head.epi_contrast(head, np.pad(mask, [(p, p) for p in pad]))
+    return ndimage.gaussian_filter(contrast.astype(np.float32), 0.4 * series_voxel / voxel), affine
+
+
 def build_scene(
     request: Request, to_template: np.ndarray, shape: tuple[int, int, int], affine: np.ndarray
 ) -> Scene:
@@ -121,12 +133,8 @@ def build_scene(
         bundles, anatomy.tissues, anatomy.regions, back @ anatomy.affine, shape, affine,
         background=tuple(upward / np.linalg.norm(upward)),
     )  # fmt: skip
-    head, head_affine = painted_head(request.space, tissue_voxel(request), bundles_of(request))
-    pad = tuple((a - b) // 2 for a, b in zip(head.shape, anatomy.mask.shape))
-    contrast = simulate_head.epi_contrast(head, np.pad(anatomy.mask, [(p, p) for p in pad]))
-    # a voxel of the series averages over what it covers
-    blurred = ndimage.gaussian_filter(
-        contrast.astype(np.float32), 0.4 * request.dwi_voxel_size / tissue_voxel(request)
+    blurred, head_affine = _blurred_head(
+        request.space, tissue_voxel(request), bundles_of(request), request.dwi_voxel_size
     )
     s0 = _S0 * resample(blurred, head_affine, shape, affine, linear=to_template)
     visits = [simulate_tract.visitation(c, shape, affine) if len(c) else np.zeros(shape) for c in bundles[:2]]
@@ -170,21 +178,35 @@ def series(
         seen = (np.array([b]), g[None] @ moved[:3, :3])
         # what is not brain behaves as grey matter does
         volume = scene.s0 * np.float32(np.exp(-b * simulate_diffusion.MEAN_DIFFUSIVITY[5]))
-        volume[held] = simulate_diffusion.simulate_signal(scene.fractions, population, *seen, scene.s0[held])[
-            :, 0
-        ]
+        signal = simulate_diffusion.simulate_signal(scene.fractions, population, *seen, scene.s0[held])
+        volume[held] = signal[:, 0]
         if np.any(parameters):
             volume = resample(volume, scene.affine, shape, scene.affine, linear=np.linalg.inv(moved), order=3)
         yield np.rint(simulate_diffusion.add_rician(volume, sigma, rng)).clip(0, 32767)
 
 
+def noise_free(scene: Scene, fa: float, table: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return the signal (N, V) of the head at rest relative to that without weighting."""
+    return simulate_diffusion.simulate_signal(scene.fractions, simulate_diffusion.population_fa(fa), *table)
+
+
+def still_series(
+    scene: Scene, bvals: np.ndarray, signal: np.ndarray, snr: float, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yield the volumes of a head that does not move, from its signal without noise."""
+    held = scene.fractions.mask
+    sigma = simulate_diffusion.noise_level(scene.s0[held], scene.fractions, snr)
+    for b, relative in zip(bvals, signal.T):
+        volume = scene.s0 * np.float32(np.exp(-b * simulate_diffusion.MEAN_DIFFUSIVITY[5]))
+        volume[held] = scene.s0[held] * relative
+        yield np.rint(simulate_diffusion.add_rician(volume, sigma, rng)).clip(0, 32767)
+
+
 def record_planted(
-    request: Request, person: Person, scene: Scene, table: tuple[np.ndarray, np.ndarray]
+    request: Request, person: Person, scene: Scene, table: tuple[np.ndarray, np.ndarray], signal: np.ndarray
 ) -> dict[str, Any]:
     """Write where the tracts are, and return their FA."""
-    population = simulate_diffusion.population_fa(person.fa)
     used = scene.fractions
-    signal = simulate_diffusion.simulate_signal(used, population, *table)
     found = simulate_diffusion.planted_fa(scene.visits, used, signal, *table)
     for side, visits in zip('LR', scene.visits):
         path = request.directory / 'sourcedata' / f'{person.prefix}_label-NAcMPFC{side}_probseg.nii.gz'
@@ -224,7 +246,7 @@ def write_raw_dwi(request: Request, person: Person) -> dict[str, Any]:
     write_gradients(stem, *table, affine)
     write_json(Path(f'{stem}.json'), ECHO)
     return {
-        **record_planted(request, person, scene, table),
+        **record_planted(request, person, scene, table, noise_free(scene, person.fa, table)),
         'PointsT1wToTemplate': to_t1w_template.tolist(),
         'PointsDwiToT1w': to_t1w.tolist(),
     }

@@ -1,7 +1,6 @@
 """A simulated dataset: what is asked for, and its images, tables and JSON; equal content gives equal bytes."""
 
 import csv
-import gzip
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,13 +10,20 @@ from typing import Any, NamedTuple
 import h5py
 import nibabel as nb
 import numpy as np
+from isal.igzip import IGzipFile
 
 from pipelines.errors import DataError, MissingInputError, OutputError, ParameterError
 from pipelines.numerics.simulate_confounds import MOTION
 
 _VERSION = '0.1.0'
-_MODALITIES = {'fmriprep': ('bold',), 'raw': ('bold', 'dwi'), 'qsiprep': ('dwi',)}
-_SPACES = {'fmriprep': 'MNI152NLin6Asym', 'raw': 'MNI152NLin6Asym', 'qsiprep': 'MNI152NLin2009cAsym'}
+_MODALITIES = {
+    'fmriprep': ('bold',),
+    'raw': ('bold', 'dwi'),
+    'qsiprep': ('dwi',),
+    'preprocessed': ('bold', 'dwi'),
+}
+_SPACES = {'qsiprep': 'MNI152NLin2009cAsym'}
+_USUAL_SPACE = 'MNI152NLin6Asym'
 _LPS_FROM_RAS = np.diag([-1.0, -1, 1, 1])
 _ABOUT_BOLD = """Simulated data: no person was scanned. Every run carries a known correlation between nucleus
 accumbens and medial prefrontal cortex, given in sourcedata/truth.json with the seed that
@@ -32,6 +38,19 @@ accumbens and medial prefrontal cortex, and every diffusion series a tract of kn
 them. Both are given in sourcedata/truth.json with the seed that reproduces all files. In the
 exercise arm the correlation falls, and the FA rises, from the first session to the last.
 """
+
+
+TRIAL_SIZES: dict[str, Any] = {
+    'participants': 57,
+    'layout': 'preprocessed',
+    'n_volumes': 150,
+    't_r': 3.0,
+    'voxel_size': 4.0,
+    'dwi_directions': 32,
+    'dwi_voxel_size': 3.0,
+    'anatomy_voxel_size': 2.0,
+}
+"""What a trial has by default; 450 s leave enough degrees of freedom after denoising."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +74,19 @@ class Request:
     dwi_motion: float = 0.2
     snr: float = 30.0
     tract_fa: float = 0.55
+    anatomy_voxel_size: float | None = None
+    trial: bool = False
+    raw_participants: int = 0
+    genes: int = 12_000
 
     def completed(self) -> 'Request':
         """Return the request with the modalities and the space that its layout has by default."""
         return replace(
             self,
-            modalities=self.modalities or _MODALITIES[self.layout],
-            space=self.space or _SPACES[self.layout],
+            sessions=tuple(self.sessions),
+            modalities=tuple(self.modalities or _MODALITIES[self.layout]),
+            dwi_bvals=tuple(self.dwi_bvals),
+            space=self.space or _SPACES.get(self.layout, _USUAL_SPACE),
         )
 
 
@@ -92,6 +117,8 @@ def check(request: Request) -> None:
         raise ParameterError(
             f'--modalities {" ".join(request.modalities)}: --layout {request.layout} has {" ".join(offered)}.'
         )
+    if request.layout == 'preprocessed' and not request.trial:
+        raise ParameterError('--layout preprocessed is for --trial. Choose fmriprep or qsiprep.')
     if not 0 <= request.tract_fa <= 0.9:
         raise ParameterError(f'--tract-fa {request.tract_fa:g}: a number from 0 (no tract) to 0.9 is needed.')
 
@@ -152,7 +179,7 @@ def write_nifti(
     header['pixdim'][4] = t_r or 0
     header['magic'], header['vox_offset'] = b'n+1', 352
     header.set_slope_inter(1, 0)
-    with path.open('wb') as raw, gzip.GzipFile('', 'wb', 1, raw, mtime=0) as stream:
+    with path.open('wb') as raw, IGzipFile('', 'wb', 1, raw, mtime=0) as stream:
         stream.write(header.binaryblock + bytes(4))
         for volume in volumes:
             stream.write(np.asarray(volume, dtype).tobytes(order='F'))
@@ -221,25 +248,30 @@ def write_itk_affine(path: Path, matrix: np.ndarray) -> None:
 
 def write_top(request: Request, root: Path) -> None:
     """Write the files that describe the dataset."""
+    has_bold, has_dwi = 'bold' in request.modalities, 'dwi' in request.modalities
+    about = _ABOUT_BOTH if has_bold and has_dwi else _ABOUT_DWI if has_dwi else _ABOUT_BOLD
+    describe(root, request.layout, about)
+    width = max(2, len(str(request.participants)))
+    rows = [f'sub-{n + 1:0{width}d}\t{("exercise", "waitlist")[n % 2]}' for n in range(request.participants)]
+    (root / 'participants.tsv').write_text('\n'.join(['participant_id\tgroup', *rows]) + '\n')
+    levels = {'exercise': 'trained between the sessions', 'waitlist': 'waited'}
+    write_json(root / 'participants.json', {'group': {'Description': 'Arm', 'Levels': levels}})
+
+
+def describe(root: Path, layout: str, about: str, ignored: tuple[str, ...] = ()) -> None:
+    """Write what a dataset is, and ``.bidsignore`` with what the schema does not know."""
     description: dict[str, Any] = {
         'Name': 'Simulated trial',
         'BIDSVersion': '1.10.0',
-        'DatasetType': 'raw' if request.layout == 'raw' else 'derivative',
+        'DatasetType': 'raw' if layout == 'raw' else 'derivative',
         'License': 'CC0',
         'Authors': ['clbpe-simulate', 'no person was scanned'],
         'GeneratedBy': [{'Name': 'clbpe-simulate', 'Version': _VERSION}],
     }
     write_json(root / 'dataset_description.json', description)
-    has_bold, has_dwi = 'bold' in request.modalities, 'dwi' in request.modalities
-    about = _ABOUT_BOTH if has_bold and has_dwi else _ABOUT_DWI if has_dwi else _ABOUT_BOLD
     (root / 'README').write_text(about)
-    width = max(2, len(str(request.participants)))
-    rows = [f'sub-{n + 1:0{width}d}\t{("exercise", "waitlist")[n % 2]}' for n in range(request.participants)]
-    (root / 'participants.tsv').write_text('\n'.join(['participant_id\tgroup', *rows]) + '\n')
-    # what the schema does not know; fMRIPrep and QSIPrep ignore it likewise
-    unknown = ['*_boldref.*', '*_timeseries.*']
-    if request.layout == 'qsiprep':
+    # fMRIPrep and QSIPrep ignore these likewise
+    unknown = ['*_boldref.*', '*_timeseries.*', *ignored]
+    if layout == 'qsiprep':
         unknown += ['*_dwiref.*', '*_xfm.*', '*_dwi.bval', '*_dwi.bvec']
     (root / '.bidsignore').write_text('\n'.join([*unknown, '']))
-    levels = {'exercise': 'trained between the sessions', 'waitlist': 'waited'}
-    write_json(root / 'participants.json', {'group': {'Description': 'Arm', 'Levels': levels}})

@@ -1,5 +1,7 @@
 """Derivatives laid out as QSIPrep does: a diffusion series with a planted tract, and its anatomy."""
 
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,15 @@ from .phantom_dwi import (
     ECHO,
     NOISE,
     T1W_NOISE,
+    Scene,
     build_scene,
     bundles_of,
     head_of,
+    noise_free,
     painted_anatomy,
     painted_head,
     record_planted,
-    series,
+    still_series,
     tissue_voxel,
 )
 from .phantom_files import write_gradients, write_itk_affine, write_json, write_nifti
@@ -35,11 +39,12 @@ def write_qsiprep(request: Request, person: Person) -> dict[str, Any]:
     if person.is_first:
         _write_anatomy(request, person, to_template)
     rng = person.stream(NOISE)
-    shape, affine = _lps_grid(request.dwi_voxel_size, to_template)
-    scene = build_scene(request, to_template, shape, affine)
+    scene = _scene(replace(request, directory=Path()), tuple(to_template.ravel()))
+    shape, affine = scene.s0.shape, scene.affine
     table = simulate_diffusion.gradient_table(request.dwi_directions, request.dwi_bvals)
     stem = f'{person.folder(request.directory, "dwi") / person.prefix}_space-ACPC'
-    volumes = series(scene, table, person.fa, request.snr, np.zeros((len(table[0]), 6)), rng)
+    signal = noise_free(scene, person.fa, table)
+    volumes = still_series(scene, table[0], signal, request.snr, rng)
     t_r = ECHO['RepetitionTime']
     write_nifti(
         Path(f'{stem}_desc-preproc_dwi.nii.gz'), volumes, (*shape, len(table[0])), affine, t_r=t_r, sform=1
@@ -52,7 +57,15 @@ def write_qsiprep(request: Request, person: Person) -> dict[str, Any]:
     mask = Path(f'{stem}_desc-brain_mask.nii.gz')
     write_nifti(mask, [scene.fractions.mask], shape, affine, dtype=np.uint8, sform=1)
     write_json(Path(f'{stem}_desc-brain_mask.json'), {**reference, 'Type': 'Brain', 'RawSources': []})
-    return {**record_planted(request, person, scene, table), 'PointsT1wToTemplate': to_template.tolist()}
+    planted = record_planted(request, person, scene, table, signal)
+    return {**planted, 'PointsT1wToTemplate': to_template.tolist()}
+
+
+@lru_cache(maxsize=1)
+def _scene(request: Request, to_template: tuple[float, ...]) -> Scene:
+    """Return the head of a participant, which lies in every session alike."""
+    matrix = np.reshape(to_template, (4, 4))
+    return build_scene(request, matrix, *_lps_grid(request.dwi_voxel_size, matrix))
 
 
 def _lps_grid(voxel: float, to_template: np.ndarray) -> tuple[tuple[int, int, int], np.ndarray]:
@@ -66,7 +79,7 @@ def _lps_grid(voxel: float, to_template: np.ndarray) -> tuple[tuple[int, int, in
 def _write_anatomy(request: Request, person: Person, to_template: np.ndarray) -> None:
     voxel = tissue_voxel(request)
     anatomy = painted_anatomy(request.space, voxel, bundles_of(request))
-    shape, affine = _lps_grid(voxel, to_template)
+    shape, affine = _lps_grid(request.anatomy_voxel_size or voxel, to_template)
     folder = request.directory / f'sub-{person.subject}' / 'anat'
     folder.mkdir(parents=True, exist_ok=True)
     stem = f'{folder}/sub-{person.subject}_space-ACPC'

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipelines.numerics import simulate, simulate_confounds, simulate_head
+from pipelines.numerics import simulate, simulate_confounds, simulate_head, simulate_trial
 from pipelines.numerics.motion import framewise_displacement, rigid_matrix
 from pipelines.numerics.resample import apply_linear, resample
 
-from .phantom import Anatomy, Person, Request, load_anatomy
+from .phantom import Anatomy, Person, Request, draw_sources, dropout_zone, load_anatomy
 from .phantom_files import write_json, write_nifti, write_table
 
 _T1W_UNIT = 1000.0
@@ -71,9 +71,10 @@ def write_bold(
     """Write the BOLD of one session and return what was planted."""
     # made from a grid at 2 mm: an EPI holds no finer detail
     anatomy = load_anatomy(request.space, 2.0)
-    sources = simulate.draw_sources(request.n_volumes, request.t_r, person.rho, person.rng)
+    sources = draw_sources(request.n_volumes, request.t_r, person)
     shape, affine = epi_grid(voxel, np.linalg.inv(to_template @ to_t1w))
-    volumes = epi_volumes(anatomy, sources, to_template @ to_t1w, shape, affine, person.rng)
+    zone = dropout_zone(anatomy) if person.flaw == 'dropout' else None
+    volumes = epi_volumes(anatomy, sources, to_template @ to_t1w, shape, affine, person.rng, zone=zone)
     stem = person.folder(request.directory, 'func') / f'{person.prefix}_task-rest'
     write_nifti(
         Path(f'{stem}_bold.nii.gz'), volumes, (*shape, request.n_volumes), affine, t_r=request.t_r, sform=1
@@ -128,6 +129,8 @@ def epi_volumes(
     shape: tuple[int, int, int],
     affine: np.ndarray,
     rng: np.random.Generator,
+    *,
+    zone: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield volumes of a moving head.
 
@@ -141,6 +144,8 @@ def epi_volumes(
         (4, 4) points of the EPI at rest to points of the template.
     shape, affine
         Grid of the EPI.
+    zone
+        (X, Y, Z) bool of the template's grid: where most of the signal is lost.
 
     Notes
     -----
@@ -155,6 +160,8 @@ def epi_volumes(
     pad = tuple((a - b) // 2 for a, b in zip(head.shape, anatomy.mask.shape))
     mask = np.pad(anatomy.mask, [(p, p) for p in pad])
     still = simulate.BOLD_MEAN * simulate_head.epi_contrast(head, mask).astype(np.float32)
+    if zone is not None:
+        still[np.pad(zone, [(p, p) for p in pad])] *= simulate_trial.SIGNAL_LEFT
     drift = _DRIFT * np.linspace(-0.5, 0.5, len(series))
     noise = rng.standard_normal(shape, dtype=np.float32)
     for t, moved in enumerate(rigid_matrix(m, np.zeros(3)) for m in sources.motion):

@@ -62,6 +62,7 @@ def simulate_counts(
     n_genes: int = 12_000,
     n_changed: int = 300,
     n_pathways: int = 50,
+    shifts: Array | None = None,
 ) -> SimulatedCounts:
     r"""Draw counts of a trial.
 
@@ -77,11 +78,13 @@ def simulate_counts(
         Genes outside the pathways that exercise changes, by 0.4 to 1.2 on the log2 scale, up or down.
     n_pathways
         Sets of genes; the first rises by 0.4.
+    shifts
+        (n_people, 2) log2 levels of the first pathway in the samples, in place of its rise.
 
     Raises
     ------
     ValueError
-        If pathways and changed genes do not fit into ``n_genes``.
+        If pathways and changed genes do not fit into ``n_genes``, or shifts are not two per person.
 
     Notes
     -----
@@ -89,7 +92,8 @@ def simulate_counts(
     x_i \delta_g \log 2) + b_{g,batch} + c_g (q_s - 0.58)`: u the person, l the library, t the second
     sample, x the treated arm, q the neutrophils, which exercise raises by 0.03, so that a gene of
     neutrophils seems to respond to exercise until they are accounted for.  Dispersions are lognormal
-    about their trend over the mean.
+    about their trend over the mean.  ``shifts`` h take the place of :math:`t_s x_i \delta_g` in genes of the
+    first pathway; their ``effect`` is then the difference between arms in the mean change of h.
 
     Examples
     --------
@@ -112,6 +116,7 @@ def simulate_counts(
     cells += _CELLS_SAMPLE_SD * rng.standard_normal(2 * n_people) + _CELLS_SHIFT * followup * treated
     cells = np.clip(cells, 0.2, 0.95)
     effect, pathways = _plant(rng, n_genes, n_changed, n_pathways)
+    effect, response = _respond(effect, pathways[0], treated, shifts)
 
     log_mean = (_LOG_MEAN + _LOG_MEAN_SD * rng.standard_normal(n_genes))[:, None]
     dispersion = ASYMPTOTIC_DISPERSION + EXTRA_POISSON * np.exp(-log_mean)
@@ -122,7 +127,7 @@ def simulate_counts(
         + _PERSON_SD * rng.standard_normal((n_genes, n_people))[:, participant]
         + _LIBRARY_SD * rng.standard_normal(2 * n_people)
         + np.outer(_TIME_SD * rng.standard_normal(n_genes), followup)
-        + np.outer(np.log(2) * effect, followup * treated)
+        + response
         + _BATCH_SD * rng.standard_normal((n_genes, N_BATCHES))[:, batch]
         + np.outer(loading, cells - NEUTROPHILS)
     )
@@ -140,3 +145,18 @@ def _plant(rng: np.random.Generator, n_genes: int, n_changed: int, n_pathways: i
     effect[others[:n_changed]] = sign * rng.uniform(_SMALLEST, _LARGEST, n_changed)
     effect[pathways[:1]] = _PATHWAY_EFFECT
     return effect, pathways
+
+
+def _respond(effect: Array, pathway: Array, treated: Array, shifts: Array | None) -> tuple[Array, Array]:
+    """Return the effect of every gene and its response in every sample, natural logarithm."""
+    followup = np.tile([0, 1], len(treated) // 2)
+    if shifts is None:
+        return effect, np.outer(np.log(2) * effect, followup * treated)
+    if shifts.shape != (len(treated) // 2, 2):
+        raise ValueError(f'shifts of shape {shifts.shape} for {len(treated) // 2} people, two samples each')
+    change, is_treated = np.diff(shifts, axis=1)[:, 0], treated[::2] == 1
+    effect = effect.copy()
+    effect[pathway] = change[is_treated].mean() - change[~is_treated].mean()
+    response = np.outer(np.log(2) * effect, followup * treated)
+    response[pathway] = np.log(2) * shifts.ravel()
+    return effect, response
