@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pipelines.errors import DataError
 from pipelines.interfaces.expression import read_sample_names
 
 from .layouts import Cell, Key, Reader, Source, check_visits, summarise
@@ -202,7 +203,11 @@ def _refuse_shared_samples(reader: Reader, cells: Sequence[Cell]) -> None:
 
 def _match_samples(reader: Reader, wanted: Expression, cells: Sequence[Cell]) -> None:
     """Stop at samples that have counts or a participant, but not both."""
-    counted, listed = read_sample_names(reader.root / wanted.counts), {cell.text for cell in cells}
+    try:
+        counted, listed = read_sample_names(reader.root / wanted.counts), {cell.text for cell in cells}
+    except DataError as error:
+        reader.problems.stop(wanted.counts, str(error), 'Give reads of genes x samples', outcome='expression')
+        return
     for name in dict.fromkeys(counted):
         if counted.count(name) > 1:
             reader.problems.stop(

@@ -61,6 +61,7 @@ def run_group(settings: Settings) -> int:
     written = [planned.path for planned in planned_files(settings, plan) if planned.path.is_file()]
     if not failures:
         write_manifest(settings.output_dir, manifest, parameters, inputs, written)
+    _tell_gaps(out)
     return _conclude(settings, failures)
 
 
@@ -130,6 +131,15 @@ def _write_record(settings: Settings, plan: GroupPlan, failures: list[Failure], 
     for failure in failures:
         if failure.crash:
             shutil.copyfile(failure.crash, folder / failure.crash.name)
+
+
+def _tell_gaps(out: Path) -> None:
+    """Print which mediation models have no estimate, and why."""
+    path = out / 'mediation_models.tsv'
+    if path.is_file():
+        models = pd.read_csv(path, sep='\t', keep_default_na=False)
+        for note in models.loc[models['note'] != 'n/a', 'note'].unique():
+            print(f'clbpe: not estimated: {note}', file=sys.stderr)
 
 
 def _conclude(settings: Settings, failures: list[Failure]) -> int:

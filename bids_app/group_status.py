@@ -28,6 +28,7 @@ def list_status(settings: Settings, trial: Trial, tables: Tables, results: Resul
             for data, status, reason in _measured(label, visit, tables):
                 rows.append((*place, data, status, reason))
         rows += [(label, arm, *found) for found in _blood(label, trial, tables)]
+        rows += [(label, arm, *found) for found in _genes(label, trial, tables)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -101,3 +102,17 @@ def _blood(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]
         )
         status = ('analysed', 'n/a') if known else ('missing', 'no sample')
         yield sample.name, sample.session_id, 'bdnf', *status
+
+
+def _genes(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:
+    """Yield the sequenced samples of a person; one alone cannot be compared with anything."""
+    if trial.expression is None or tables.expression is None:
+        return
+    own = set(tables.expression.loc[tables.expression['participant_id'] == label, 'visit'])
+    is_pair = len(own) == len(trial.expression.visits)
+    for visit in trial.expression.visits:
+        if visit.name not in own:
+            status = ('missing', 'no sample')
+        else:
+            status = ('analysed', 'n/a') if is_pair else ('missing', 'the other sample is missing')
+        yield visit.name, visit.session_id, 'expression', *status

@@ -115,11 +115,10 @@ class Reader:
 
     def _files(self, name: str) -> list[str]:
         """Return the file itself, dangling links too, and those of one session each."""
-        stem = name.removesuffix('.tsv')
+        place = Path(name)
         own = [name] if (self.root / name).exists() or (self.root / name).is_symlink() else []
-        return own + sorted(
-            p.relative_to(self.root).as_posix() for p in self.root.glob(f'{glob.escape(stem)}_ses-*.tsv')
-        )
+        others = (self.root / place.parent).glob(f'{glob.escape(place.stem)}_ses-*.tsv')
+        return own + sorted((place.parent / path.name).as_posix() for path in others)
 
     def session_files(self) -> list[Source]:
         """Return the ``sub-*/sub-*_sessions.tsv``."""

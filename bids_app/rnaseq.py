@@ -102,8 +102,8 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
     covariates = tuple(name for name in wanted.covariates if name in table)
     samples = _samples(table, wanted)
     path = root / wanted.counts
-    counts = read_counts(path)[list(samples['sample_id'])]
     try:
+        counts = read_counts(path)[list(samples['sample_id'])]
         check_counts(counts, samples)
     except DataError as error:
         raise DataError(f'{path}: {error}') from error

@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 from bids_app import derivatives as table
 from bids_app import diffusion_derivatives as diffusion
 from bids_app import group_derivatives as group
+from bids_app import mechanism_derivatives as mechanism
 from bids_app.cli import GROUPS
 from bids_app.derivatives import Derivative, derivative_name
 from pipelines.params import option_name
@@ -73,6 +74,7 @@ def _group_lines() -> list[str]:
     planned += group.of_figures(root, ['<outcome>'])
     planned += group.of_maps(root, '<S>', '<map>', ['<test>'])
     planned += group.of_map_figures(root, '<map>', ['<test>'])
+    planned += [group.of_table(root, '', row) for row in mechanism.TABLES]
     return [
         f'| `{path.as_posix()}` | {row.description} | {row.units if row.is_standard else ""} |'
         for _, row, path in planned

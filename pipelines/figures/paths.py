@@ -155,12 +155,12 @@ def _in_series(
 ) -> tuple[list[Point], list[Arrow]]:
     """Return the same for two mediators, the first acting on the second."""
     treatment, outcome = (_LEFT, top - step), (_RIGHT, top - step)
-    first, second = (_LEFT + 38, top), (_RIGHT - 38, top)
+    first, second = (_LEFT + 50, top), (_RIGHT - 50, top)
     low, half = top - 0.62 * step, top - 0.4 * step
     crossing = [(_MIDDLE + sign * 44, low) for sign in (-1, 1)]
     found: list[tuple[Point, Point, str, str, Point, Any]] = [
-        (treatment, first, 'a', mediators[0], (_LEFT + 12, half), 'right'),
-        (second, outcome, 'b', mediators[1], (_RIGHT - 12, half), 'left'),
+        (treatment, first, 'a', mediators[0], (_LEFT + 24, half), 'right'),
+        (second, outcome, 'b', mediators[1], (_RIGHT - 24, half), 'left'),
         (treatment, second, 'a', mediators[1], crossing[0], 'center'),
         (first, outcome, 'b', mediators[0], crossing[1], 'center'),
         (first, second, 'd21', '>'.join(mediators), (_MIDDLE, top + 16), 'center'),

@@ -48,7 +48,7 @@ class _Scores(NamedTuple):
 
 
 def read_sample_names(path: Path) -> list[str]:
-    """Return the samples that a table of counts has columns of.
+    """Return the samples that a table of counts has columns of; R writes no name above the genes.
 
     Raises
     ------
@@ -56,26 +56,20 @@ def read_sample_names(path: Path) -> list[str]:
         It cannot be read as a table.
 
     """
-    return _read_header(path)[0]
-
-
-def _read_header(path: Path) -> tuple[list[str], bool]:
-    """Return the samples, and whether the column of genes has a name, which tables written by R lack."""
     try:
-        top = pd.read_csv(path, sep='\t', header=None, nrows=2, dtype=str, keep_default_na=False, names=None)
+        top = pd.read_csv(path, sep='\t', header=None, nrows=2, dtype=str, keep_default_na=False)
     except (OSError, EOFError, ValueError) as error:
-        # two rows of different length: the first one lacks the name of the genes
         if 'Expected' not in str(error):
-            raise DataError(
-                f'{path} (counts of genes) cannot be read: {error}. Give a table with tabs, plain or gzip.'
-            ) from error
+            raise DataError(f'cannot be read: {error}; give a table with tabs, plain or gzip') from error
+        # the second row is longer: the first one has no name for the genes
         top = pd.read_csv(path, sep='\t', header=None, nrows=1, dtype=str, keep_default_na=False)
-        return [str(name) for name in top.iloc[0]], False
+        return list(top.iloc[0])
     if top.shape[1] < 2 or len(top) < 2:
         raise DataError(
-            f'{path} (counts of genes) has {top.shape[1]} column and {len(top)} rows. Give genes in rows, samples in columns, with tabs between them.'
+            f'{len(top)} rows and {top.shape[1]} columns are no table of counts; give genes in rows, samples in '
+            'columns, with tabs between them'
         )
-    return [str(name) for name in top.iloc[0, 1:]], True
+    return list(top.iloc[0, 1:])
 
 
 def read_counts(path: Path) -> pd.DataFrame:
@@ -89,16 +83,16 @@ def read_counts(path: Path) -> pd.DataFrame:
         It cannot be read as a table.
 
     """
-    samples, _ = _read_header(path)
+    samples = read_sample_names(path)
     try:
         table = pd.read_csv(
             path, sep='\t', header=None, skiprows=1, keep_default_na=False, dtype={0: str}, low_memory=False
         )
     except (OSError, EOFError, ValueError) as error:
-        raise DataError(f'{path} (counts of genes) cannot be read: {error}') from error
+        raise DataError(f'cannot be read: {error}') from error
     if table.shape[1] != len(samples) + 1:
         raise DataError(
-            f'{path} (counts of genes) has {len(samples)} samples in its first row and {table.shape[1] - 1} in the others'
+            f'{len(samples)} samples in the first row and {table.shape[1] - 1} in the others; mend the table'
         )
     return table.set_index(0).rename_axis('gene_id').set_axis(samples, axis=1)
 

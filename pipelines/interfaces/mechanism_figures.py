@@ -17,6 +17,9 @@ from .trial import read_table
 from .trial_figures import save_svg
 
 
+_TITLES = {'gsea': 'enrichment by rank', 'over_representation': 'over-representation'}
+
+
 class _Expression(NamedTuple):
     ma: list[Path]
     volcano: list[Path]
@@ -87,11 +90,8 @@ def draw_enrichment(expression_enrichment: Path, contrasts: dict[str, Any], *, o
     for name, title in contrasts.items():
         for method in METHODS:
             own = table[(table['contrast'] == name) & (table['method'] == method)]
-            paths.append(
-                save_svg(
-                    _enrichment(own, f'{title}: {method.replace("_", "-")}'), out_dir / f'{name}_{method}.svg'
-                )
-            )
+            figure = _enrichment(own, f'{title}: {_TITLES[method]}')
+            paths.append(save_svg(figure, out_dir / f'{name}_{method}.svg'))
     return _Enrichment(paths)
 
 

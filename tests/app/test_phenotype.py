@@ -597,10 +597,10 @@ def test_plasma_volume_stands_beside_the_value(root, tmp_path):
 
 def test_expression_events_and_attendance(root, tmp_path):
     wide(root)
-    (root / 'sourcedata').mkdir()
-    (root / 'sourcedata' / 'counts.tsv').write_text('gene\n')
     rows = [(p, f'ses-{s}', f'{p}{s}', 40 + n) for n, p in enumerate(PEOPLE[:6]) for s in ('wk3', 'wk14')]
     tsv(root / 'phenotype' / 'rna.tsv', [('participant_id', 'session_id', 'sample_id', 'neutrophils'), *rows])
+    (root / 'sourcedata').mkdir()
+    tsv(root / 'sourcedata' / 'counts.tsv', [('gene', *(row[2] for row in rows)), ('IL6', *range(len(rows)))])
     tsv(
         root / 'phenotype' / 'came.tsv',
         [('participant_id', 'came'), *((p, 30 + n) for n, p in enumerate(PEOPLE))],
