@@ -45,6 +45,7 @@ RUN useradd --create-home --shell /bin/sh clbpe \
 # folders that programs write to are in /tmp: the home of an unknown user is often read-only
 ENV PATH=/opt/clbpe/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \
+    CLBPE_DOCKER_TAG=clbpe:${VERSION} \
     MPLBACKEND=Agg \
     MPLCONFIGDIR=/tmp/clbpe-matplotlib \
     XDG_CACHE_HOME=/tmp/clbpe-cache \

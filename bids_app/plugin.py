@@ -31,6 +31,11 @@ class GuardedMultiProc(MultiProcPlugin):
         try:
             return int(super()._submit_job(node, updatehash=updatehash))
         except BrokenProcessPool as error:
+            for task, job in self.pending_tasks:
+                known = self._taskresult.get(task)
+                if known is None or known['traceback']:
+                    lost = {'result': None, 'traceback': [f'StoppedError: {_KILLED}.']}
+                    self._report_crash(self.procs[job], result=lost)  # a file that names the step
             raise StoppedError(
                 f'{_KILLED}. Steps that were not begun are left; run again to resume.'
             ) from error
