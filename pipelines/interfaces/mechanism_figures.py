@@ -148,7 +148,7 @@ def _paths(
     own = paths[paths['analysis'] == model['analysis']]
     if not len(own):
         return plot_words(model['analysis'], str(model['note']))
-    mediators = str(model['mediators']).split()
+    mediators = list(dict.fromkeys(own.loc[own['path'] == 'a', 'mediator']))
     if model['structure'] == 'serial' and len(mediators) > 2:
         return plot_words(
             model['analysis'], 'More than two mediators in series are not drawn; see mediation.tsv.'

@@ -225,8 +225,8 @@ def analyse_mediation(
         model = _complete(table, variant, words)
         row: dict[str, Any] = {
             'analysis': model.analysis, 'label': variant.label, 'structure': model.structure,
-            'mediators': ' '.join(model.mediators), 'outcome': model.outcome,
-            'baselines': ' '.join(model.baselines), 'covariates': ' '.join(model.covariates),
+            'mediators': ';'.join(model.mediators), 'outcome': model.outcome,
+            'baselines': ';'.join(model.baselines), 'covariates': ';'.join(model.covariates),
             'flags': ' '.join(model.flags),
         }  # fmt: skip
         rng = np.random.default_rng([seed, *variant.label.encode()])

@@ -344,7 +344,7 @@ def test_a_dataset_without_images_has_mediation_by_tables(small):
     words = own_trial(bids, Outcomes={'nrs': nrs, 'steps': steps}, Mediation=[model], Expression=None)
     assert run(bids, out, work, *words) == 0
     row = table(out, 'mediation_models').iloc[0]
-    assert (row['covariates'], row['n']) == ('age sex[M]', 12)
+    assert (row['covariates'], row['n']) == ('age;sex[M]', 12)
 
 
 @pytest.mark.parametrize('part', ['expression', 'mediation'])

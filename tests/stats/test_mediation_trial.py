@@ -117,7 +117,7 @@ def test_variants_and_their_labels_differ():
 def test_flags_of_expression(table):
     models = analyse_mediation(table, [GENES, BOTH], seed=1, n_bootstraps=150).models.set_index('label')
     assert models.loc['genes', 'flags'] == 'reference_post_randomisation'
-    assert models.loc['genes', 'baselines'] == f'{SCORE}_reference nrs_baseline'
+    assert models.loc['genes', 'baselines'] == f'{SCORE}_reference;nrs_baseline'
     assert models.loc['genes_withoutReference', 'flags'] == ''
     assert models.loc['genes_withoutReference', 'baselines'] == 'nrs_baseline'
     assert set(models.loc[['both_order1', 'both_order2'], 'flags']) == {
@@ -136,7 +136,7 @@ def test_doubtful_values_and_absent_baselines_are_flagged(table):
 def test_words_become_the_columns_of_their_levels(table):
     analysis = CONNECTIVITY._replace(covariates=('age', 'sex'))
     assert (
-        analyse_mediation(table, [analysis], seed=1, n_bootstraps=150).models['covariates'][0] == 'age sex[M]'
+        analyse_mediation(table, [analysis], seed=1, n_bootstraps=150).models['covariates'][0] == 'age;sex[M]'
     )
 
 
