@@ -16,7 +16,6 @@ from .expression import METHODS
 from .trial import read_table
 from .trial_figures import save_svg
 
-
 _TITLES = {'gsea': 'enrichment by rank', 'over_representation': 'over-representation'}
 
 
