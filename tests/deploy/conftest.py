@@ -1,0 +1,45 @@
+"""A small simulated dataset, and what the plain installation makes of it."""
+
+import hashlib
+import subprocess
+import sys
+
+import pytest
+
+from bids_app.simulate import main as simulate
+
+LIMIT = 900  # s, for one run on a crowded machine
+
+
+def run_plain(*words, **options):
+    """Run the command line of this installation and return the finished process."""
+    command = [sys.executable, '-m', 'bids_app', *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, **options)
+
+
+def checksums(folder):
+    """Return what depends on the data alone: not records, nor files that tell paths and times."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob('sub-*'))
+        if path.is_file() and 'log' not in path.parts and path.suffix != '.html'
+    }
+
+
+@pytest.fixture(scope='session')
+def dataset(tmp_path_factory):
+    """Return a dataset in fMRIPrep's layout: two people, one session, 4 mm."""
+    root = tmp_path_factory.mktemp('deploy') / 'data'
+    options = ['--participants', '2', '--sessions', 'pre', '--voxel-size', '4']
+    assert simulate([str(root), *options]) == 0
+    return root
+
+
+@pytest.fixture(scope='session')
+def plain(dataset, tmp_path_factory):
+    """Return the checksums of what this installation writes for the first participant."""
+    folder = tmp_path_factory.mktemp('plain')
+    options = ['--participant-label', '01', '-d', dataset, '-w', folder / 'work']
+    done = run_plain(dataset, folder / 'out', 'participant', *options)
+    assert done.returncode == 0, done.stderr
+    return checksums(folder / 'out')

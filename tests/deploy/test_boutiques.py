@@ -1,0 +1,136 @@
+"""The Boutiques descriptors: equal to the command line, valid, and they run a participant."""
+
+import importlib.machinery
+import importlib.util
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bids_app import cli
+from pipelines.params import FunctionalParams, GroupParams
+
+from .conftest import LIMIT, checksums
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLES = {
+    'boutiques/example_participant.json': 'boutiques.json',
+    'boutiques/example_group.json': 'boutiques/group.json',
+    'boutiques/example_cbrain.json': 'boutiques/cbrain.json',
+}
+
+
+def load_generator():
+    loader = importlib.machinery.SourceFileLoader('boutiques_script', str(REPOSITORY / 'scripts/boutiques'))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+GENERATOR = load_generator()
+
+
+def read(path):
+    return json.loads((REPOSITORY / path).read_text())
+
+
+@pytest.mark.parametrize('path', EXAMPLES.values())
+def test_descriptors_are_current(path):
+    text = (REPOSITORY / path).read_text()
+    assert text == GENERATOR.written(GENERATOR.descriptors()[path]), 'run: scripts/boutiques'
+
+
+def test_every_option_of_the_command_line_is_offered():
+    offered = {entry['id']: entry for entry in read('boutiques.json')['inputs']}
+    for action in cli.build_parser()._actions:
+        if action.dest not in {*GENERATOR.LEFT_OUT, 'output_dir'}:
+            assert action.dest in offered, action.dest
+            if action.option_strings:
+                assert offered[action.dest]['command-line-flag'] in action.option_strings
+    assert (
+        len(offered) == len(cli.build_parser()._actions) - len(GENERATOR.LEFT_OUT) + 1
+    )  # two kinds of output
+
+
+def test_limits_are_those_of_the_parameters():
+    offered = {entry['id']: entry for entry in read('boutiques.json')['inputs']}
+    fields = FunctionalParams.__dataclass_fields__ | GroupParams.__dataclass_fields__
+    assert offered['fwhm']['maximum'] == fields['fwhm'].metadata['high'] == 20
+    assert offered['n_permutations']['minimum'] == fields['n_permutations'].metadata['low'] == 100
+    assert offered['n_permutations']['integer']
+    assert not offered['fwhm']['integer']
+    assert offered['denoising']['value-choices'] == ['acompcor', '24p', 'conn', 'gsr', 'none']
+    assert 'maximum' not in offered['n_permutations']
+
+
+def test_variants_offer_what_their_level_uses():
+    group, single = (
+        {e['id'] for e in read(f'boutiques/{name}.json')['inputs']} for name in ('group', 'cbrain')
+    )
+    assert 'trial' in group - single
+    assert {'fwhm', 'n_streamlines'} <= single - group
+    assert {'bids_dir', 'participant_label', 'mem', 'sloppy'} <= single & group
+
+
+def test_exit_statuses_are_told():
+    codes = {entry['code']: entry['description'] for entry in read('boutiques.json')['error-codes']}
+    assert sorted(codes) == [1, 2, 16, 17, 18, 65, 66, 73, 75]
+    assert 'resumes' in codes[75]
+
+
+@pytest.fixture(scope='session')
+def bosh():
+    """Return a function that runs Boutiques' own program."""
+    found = shutil.which('bosh', path=str(Path(sys.executable).parent)) or shutil.which('bosh')
+    if not found:
+        pytest.skip('bosh is not installed: pip install boutiques')
+
+    def run(*words, folder=REPOSITORY):
+        return subprocess.run(
+            [found, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=LIMIT
+        )
+
+    return run
+
+
+@pytest.mark.boutiques
+@pytest.mark.parametrize('path', EXAMPLES.values())
+def test_descriptors_are_valid(bosh, path):
+    """CBRAIN's form has one output folder, so it is no form of a BIDS App for ``-b``."""
+    done = bosh('validate', *([] if 'cbrain' in path else ['-b']), path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip().endswith('OK')
+
+
+@pytest.mark.boutiques
+@pytest.mark.parametrize('example', EXAMPLES)
+def test_examples_give_a_command_that_the_program_takes(bosh, example, tmp_path, monkeypatch):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'out').mkdir()
+    path = REPOSITORY / EXAMPLES[example]
+    done = bosh('exec', 'simulate', path, '-i', REPOSITORY / example, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith('mkdir -p '))
+    words = shlex.split(line.split('; clbpe ')[1])
+    monkeypatch.chdir(tmp_path)
+    settings = cli.make_settings(words)
+    asked = read(example)
+    assert settings.level == asked['analysis_level']
+    assert list(settings.participant_label) == asked.get('participant_label', [])
+    assert settings.group.n_permutations == asked.get('n_permutations', 10_000)
+    assert settings.work_dir.name == 'work'
+    assert (settings.bids_dir, settings.output_dir) == (tmp_path / 'data', tmp_path / 'out'), line
+
+
+@pytest.mark.boutiques
+def test_a_participant_runs_without_container(bosh, dataset, plain, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', f'{Path(sys.executable).parent}:/usr/bin:/bin')
+    (tmp_path / 'data').symlink_to(dataset)
+    path, example = REPOSITORY / 'boutiques.json', REPOSITORY / 'boutiques/example_participant.json'
+    done = bosh('exec', 'launch', '--no-container', path, example, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checksums(tmp_path / 'out') == plain
