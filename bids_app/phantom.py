@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from pipelines.interfaces import templates
 from pipelines.numerics import regions as region_tools
-from pipelines.numerics import simulate, simulate_confounds, simulate_trial
+from pipelines.numerics import simulate, simulate_confounds
 from pipelines.numerics.motion import framewise_displacement
 from pipelines.numerics.resample import apply_field, apply_linear, grid_points, resample, sample
 
@@ -214,29 +214,18 @@ def write_fmriprep(
     request: Request, anatomy: Anatomy, voxel: float, person: Person, given: Given | None
 ) -> dict[str, Any]:
     """Write one preprocessed run and return what was planted."""
+    from .phantom_bold import noise_masks, simulate_run
+
     folder = person.folder(request.directory, 'func')
-    n_volumes = len(given.motion) if given else request.n_volumes
-    sources = draw_sources(n_volumes, request.t_r, person, given)
-    if given:
-        sources = sources._replace(physiology=given.components[:, :3])
-    a = anatomy
-    weights = simulate.source_weights(a.tissues, a.regions, a.network, a.mask, person.rng)
-    series = simulate.simulate_series(simulate.baseline(a.brain, a.mask), weights, sources, person.rng)
-    if person.flaw == 'dropout':
-        series = simulate_trial.lose_signal(series, dropout_zone(a)[a.mask], person.rng)
+    sources, series = simulate_run(request, anatomy, person, given)
     stem = folder / f'{person.prefix}_task-rest'
     if given:
         Path(f'{stem}_desc-confounds_timeseries.tsv').write_bytes(given.table)
         Path(f'{stem}_desc-confounds_timeseries.json').write_bytes(given.metadata)
     else:
-        # the accumbens is as bright as white matter: its signal must not become a confound
-        free = ~np.any(a.regions, axis=0)
-        white = ndimage.binary_erosion(a.tissues.white)
-        masks = {
-            'CSF': (a.tissues.csf & free)[a.mask],
-            'WM': ((white if np.sum(white) > 50 else a.tissues.white) & free)[a.mask],
-        }
-        table, metadata = simulate_confounds.confounds(series, masks, sources.motion, request.t_r)
+        table, metadata = simulate_confounds.confounds(
+            series, noise_masks(anatomy), sources.motion, request.t_r
+        )
         write_table(Path(f'{stem}_desc-confounds_timeseries.tsv'), table)
         write_json(Path(f'{stem}_desc-confounds_timeseries.json'), metadata)
     _write_images(request, anatomy, voxel, f'{stem}_space-{request.space}', series)
@@ -245,22 +234,9 @@ def write_fmriprep(
         'NAcMPFCCorrelation': person.rho,
         'FisherZ': float(np.arctanh(person.rho)),
         'MeanFD': float(np.nanmean(fd)),
-        'NVoxels': {name: int(region.sum()) for name, region in zip(_LABELS, a.regions)},
+        'NVoxels': {name: int(region.sum()) for name, region in zip(_LABELS, anatomy.regions)},
         'ConfoundsFrom': 'file' if given else 'simulation',
     }
-
-
-def draw_sources(n_volumes: int, t_r: float, person: Person, given: Given | None = None) -> simulate.Sources:
-    """Draw the series behind a run, with the confounds given, or with the motion that its flaw means."""
-    if given:
-        return simulate.draw_sources(n_volumes, t_r, person.rho, person.rng, given.motion, given.components)
-    motion = simulate_trial.restless_motion(n_volumes, person.rng) if person.flaw == 'motion' else None
-    return simulate.draw_sources(n_volumes, t_r, person.rho, person.rng, motion)
-
-
-def dropout_zone(anatomy: Anatomy) -> np.ndarray:
-    """Return where a flawed scan loses its signal: the accumbens and one voxel around it."""
-    return np.asarray(ndimage.binary_dilation(anatomy.regions[0]) & anatomy.mask)
 
 
 def _write_images(request: Request, anatomy: Anatomy, voxel: float, stem: str, series: np.ndarray) -> None:

@@ -11,7 +11,8 @@ from pipelines.numerics import simulate, simulate_confounds, simulate_head, simu
 from pipelines.numerics.motion import framewise_displacement, rigid_matrix
 from pipelines.numerics.resample import apply_linear, resample
 
-from .phantom import Anatomy, Person, Request, draw_sources, dropout_zone, load_anatomy
+from .phantom import Anatomy, Person, Request, load_anatomy
+from .phantom_bold import draw_sources, dropout_zone
 from .phantom_files import write_json, write_nifti, write_table
 
 _T1W_UNIT = 1000.0
