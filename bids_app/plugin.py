@@ -1,12 +1,14 @@
 """Nipype's plugins with guards: what is killed or refused ends the run with a reason, never in a hang."""
 
 import math
+import os
 import re
 import shlex
 import subprocess
 import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,15 @@ _PROGRAM_GB = 0.6
 """What a job needs before its step begins: the interpreter and the libraries it imports."""
 _AGAIN = 5.0  # s, between two questions to the batch system
 _TRANSIENT = ('timed out', 'not available at the moment', 'Unable to contact')
+
+
+def _be_first_to_go() -> None:
+    """Have the kernel end a worker for want of memory, and not the program, which can say so and resume."""
+    with suppress(OSError):
+        Path('/proc/self/oom_score_adj').write_text('500')
+
+
+os.register_at_fork(after_in_child=_be_first_to_go)
 
 
 class GuardedMultiProc(MultiProcPlugin):

@@ -1,6 +1,7 @@
 """What a run does with Nipype's plugins: refused, replaced, or told how a job ended."""
 
 import logging
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -74,6 +75,14 @@ def test_a_user_whom_the_machine_does_not_know(tmp_path, monkeypatch):
     monkeypatch.delenv('LOGNAME', raising=False)
     configure(settings(tmp_path), 'run')
     assert os.environ['LOGNAME'] == f'uid{os.getuid()}'
+
+
+@pytest.mark.skipif(not Path('/proc/self/oom_score_adj').exists(), reason='not Linux')
+def test_the_kernel_ends_a_worker_rather_than_the_program():
+    with multiprocessing.get_context('fork').Pool(1) as pool:
+        (worker,) = pool.map(Path.read_text, [Path('/proc/self/oom_score_adj')])
+    assert int(worker) == 500
+    assert int(Path('/proc/self/oom_score_adj').read_text()) < 500
 
 
 def submit(programs, arguments, node_arguments=None):
