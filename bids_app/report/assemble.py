@@ -3,6 +3,7 @@
 import base64
 import io
 import logging
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,38 +91,50 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
             'Run the participant level first, without --reports-only'
         )
     scans, record = read_scans(output_dir, participant), read_record(output_dir, participant)
-    methods, references = _methods(output_dir, record)
-    environment = Environment(
+    folders = [folder for folder in (record.folder, output_dir / 'logs') if folder]
+    methods, references = read_methods(folders)
+    html = (
+        environment()
+        .get_template('report.html')
+        .render(
+            participant=participant,
+            dataset=read_json(output_dir / 'dataset_description.json').get('Name')
+            or output_dir.resolve().name,
+            record=record,
+            flags=[*results.flags(record, scans), *tract.flags(scans)],
+            scans=scans,
+            pooled=results.pooled(scans),
+            parameters=parameters(record),
+            chapters=[chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
+            methods=methods,
+            references=references,
+            regions=REGIONS,
+            results=results,
+            tract=tract,
+            n_tracts=len(
+                [found for scan in scans for found in tract.sessions(scan) if found[0].fa is not None]
+            ),
+            facts=facts,
+        )
+    )
+    return replace_text(html, page or output_dir / f'{participant}.html')
+
+
+def environment() -> Environment:
+    """Return where the templates and their filters are."""
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(FILTERS)
-    html = environment.get_template('report.html').render(
-        participant=participant,
-        dataset=read_json(output_dir / 'dataset_description.json').get('Name') or output_dir.resolve().name,
-        record=record,
-        flags=[*results.flags(record, scans), *tract.flags(scans)],
-        scans=scans,
-        pooled=results.pooled(scans),
-        parameters=parameters(record),
-        chapters=[chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
-        methods=methods,
-        references=references,
-        regions=REGIONS,
-        results=results,
-        tract=tract,
-        n_tracts=len([found for scan in scans for found in tract.sessions(scan) if found[0].fa is not None]),
-        facts=facts,
-    )
-    return replace_text(html, page or output_dir / f'{participant}.html')
+    made.filters.update(FILTERS)
+    return made
 
 
-def _methods(output_dir: Path, record: RunRecord) -> tuple[str, list[Any]]:
-    """Return the methods of the last run, else those of the dataset, as HTML with references."""
-    folders = [folder for folder in (record.folder, output_dir / 'logs') if folder]
+def read_methods(folders: Iterable[Path]) -> tuple[str, list[Any]]:
+    """Return the methods text of the first folder that has one, as HTML, with its references."""
     found = next((folder for folder in folders if (folder / 'CITATION.md').is_file()), None)
     if found is None:
         return '', []

@@ -131,7 +131,12 @@ def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> Scan:
 
 def read_record(output_dir: Path, participant: str) -> RunRecord:
     """Return the record of the participant's latest run; an empty one if there is none."""
-    folders = [path for path in (output_dir / participant / 'log').glob('*') if path.is_dir()]
+    return record_of(output_dir / participant / 'log')
+
+
+def record_of(log: Path) -> RunRecord:
+    """Return the record of the latest run of which a folder in ``log`` tells; empty without one."""
+    folders = [path for path in log.glob('*') if path.is_dir()]
     records = [(read_json(folder / 'run.json'), folder) for folder in folders]
     dated = sorted(
         (str(record.get('started', '')), folder.name, record, folder) for record, folder in records
@@ -176,8 +181,10 @@ def _mapping(record: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _entries(record: dict[str, Any], key: str, main: str) -> list[dict[str, Any]]:
-    """Return a list of objects; what is no object becomes one with the field ``main``."""
+    """Return a list of objects: of names with reasons, or of what becomes one with the field ``main``."""
     value = record.get(key)
+    if isinstance(value, dict):
+        return [{main: str(name), 'reason': str(reason)} for name, reason in value.items()]
     items = value if isinstance(value, list) else []
     return [item if isinstance(item, dict) else {main: str(item)} for item in items]
 

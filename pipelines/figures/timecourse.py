@@ -25,6 +25,7 @@ from .trial import (
     finish,
     jitter,
     mean_interval,
+    name_people,
     need_columns,
     need_labels,
     need_once,
@@ -169,10 +170,13 @@ def _draw_arm(axes: Axes, known: pd.DataFrame, labels: Mapping[str, tuple[str, s
         draw_means(axes, places[members], means, look)
     side = known.pivot(index='participant_id', columns='sample', values='censored')
     side = side.reindex(columns=list(labels)).to_numpy()
-    axes.plot(shifted[side == ''], values[side == ''], 'o', color='#8a8a8a', ms=2.5, alpha=0.7)
+    name_people(axes, wide.index, shifted, np.where(side == '', values, np.nan))
     for word, (mark, _, _) in _SIDES.items():
         at = shifted[side == word], values[side == word]
         axes.plot(*at, mark, mfc='white', mec='black', mew=1.1, ms=7, label=word, zorder=3.5)
+    # white on the white triangles: not seen, yet they name the person
+    beyond = np.where(np.isin(side, list(_SIDES)), values, np.nan)
+    name_people(axes, wide.index, shifted, beyond, color='white', ms=2, zorder=3.6)
     _write_ticks(axes, labels, values, side)
 
 

@@ -1,6 +1,6 @@
 """Trajectories of people in a trial, and what figures of its tables share."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from textwrap import fill
 from typing import Any, NamedTuple
 
@@ -32,6 +32,9 @@ PAPER: dict[str, Any] = {'dpi': 130, 'facecolor': 'white'}
 NOTE: dict[str, Any] = {'fontsize': 9, 'color': '#333333', 'linespacing': 1.3}
 FAINT: dict[str, Any] = {'colors': '#8a8a8a', 'linewidths': 0.8, 'alpha': 0.55}
 """Lines of single people."""
+
+PERSON = 'person-'
+"""What the identifiers of people's dots in a SVG file begin with."""
 
 _TITLE, _NOTE = 56, 88  # letters in the width of a figure
 
@@ -174,11 +177,34 @@ def _draw_arm(axes: Axes, known: pd.DataFrame, visits: Mapping[str, str], look: 
     axes.add_collection(LineCollection(list(lines), **FAINT))
     alone = ~np.isnan(values) & ~both[:, None]
     axes.plot(places[alone], values[alone], 'o', mfc='white', mec='#555555', ms=4.5, label='one visit')
+    name_people(axes, wide.index, places, np.where(both[:, None], values, np.nan))
+    name_people(axes, wide.index, places, np.where(alone, values, np.nan), mfc='white', mec='#555555', ms=4.5)
     draw_means(axes, np.arange(len(visits)), [mean_interval(v) for v in values.T], (colour, dash, mark))
     counts = (~np.isnan(values)).sum(axis=0)
     ticks = [f'{fill(label, 11)}\nn = {n}' for label, n in zip(visits.values(), counts)]
     axes.set_xticks(range(len(visits)), ticks, fontsize=10)
     axes.set_xlim(-0.35, len(visits) - 0.65)
+
+
+def name_people(axes: Axes, people: Iterable[str], places: Array, values: Array, **look: Any) -> None:
+    """Draw a dot at each value of a person, whose name is the identifier of its group in a SVG file.
+
+    Parameters
+    ----------
+    axes
+        Panel.
+    people
+        (n,) names.
+    places, values
+        (n, m) positions; NaN: no dot.
+    look
+        Of the dots, where they are not small and grey.
+
+    """
+    style: dict[str, Any] = {'color': '#8a8a8a', 'ms': 2.5, 'alpha': None if look else 0.7} | look
+    for person, at, height in zip(people, places, values):
+        if not np.isnan(height).all():
+            axes.plot(at, height, 'o', gid=f'{PERSON}{person}', label='person', **style)
 
 
 def jitter(n: int) -> Array:

@@ -1,0 +1,97 @@
+(() => {
+  // Tables: a click on a heading sorts; numbers by size, what has no number last.
+  const valueOf = (cell) => {
+    const text = (cell.dataset.value ?? cell.textContent).trim().replace('−', '-');
+    const found = /^<?\s*(-?[\d,]*\.?\d+(?:e[-+]?\d+)?)/.exec(text);
+    return found && cell.classList.contains('n') ? Number(found[1].replaceAll(',', '')) : text;
+  };
+  const compare = (a, b, sign) => {
+    const [first, second] = [typeof a === 'number', typeof b === 'number'];
+    if (first && second) return sign * (a - b);
+    if (first !== second) return first ? -1 : 1;
+    return sign * a.localeCompare(b, undefined, { numeric: true });
+  };
+  document.querySelectorAll('table.sortable').forEach((table) => {
+    const body = table.tBodies[0];
+    table.querySelectorAll('thead th').forEach((head, column) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener('click', () => {
+        const sign = head.getAttribute('aria-sort') === 'ascending' ? -1 : 1;
+        table.querySelectorAll('th[aria-sort]').forEach((other) => other.removeAttribute('aria-sort'));
+        head.setAttribute('aria-sort', sign > 0 ? 'ascending' : 'descending');
+        const rows = [...body.rows].map((row) => [valueOf(row.cells[column]), row]);
+        rows.sort((a, b) => compare(a[0], b[0], sign));
+        body.append(...rows.map(([, row]) => row));
+      });
+    });
+  });
+
+  // Rows that hold all words of the box are shown.
+  document.querySelectorAll('input[data-filters]').forEach((input) => {
+    const table = document.getElementById(input.dataset.filters);
+    const rows = [...table.tBodies[0].rows];
+    const said = document.querySelector(`output[for="${input.dataset.filters}"]`);
+    const show = () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      rows.forEach((row) => {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+      });
+      said.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
+    };
+    input.addEventListener('input', show);
+    input.closest('.filter').hidden = false;
+    show();
+  });
+
+  // People in a figure: one stop for the Tab key, then the arrow keys.
+  document.querySelectorAll('svg.drawn').forEach((figure) => {
+    const people = [...figure.querySelectorAll('a.person')];
+    if (!people.length) return;
+    people[0].setAttribute('tabindex', '0');
+    figure.addEventListener('keydown', (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      const at = people.indexOf(document.activeElement);
+      if (!step || at < 0) return;
+      event.preventDefault();
+      const next = people[(at + step + people.length) % people.length];
+      people[at].setAttribute('tabindex', '-1');
+      next.setAttribute('tabindex', '0');
+      next.focus();
+    });
+  });
+
+  // Maps: the viewer is made when it is asked for, for each holds a picture of all slices.
+  const whenLoaded = (image) => (image.complete ? Promise.resolve() : image.decode());
+  document.querySelectorAll('.look').forEach((place) => {
+    const button = place.querySelector('button');
+    button.addEventListener('click', async () => {
+      place.append(place.querySelector('template').content.cloneNode(true));
+      button.remove();
+      await Promise.all([...place.querySelectorAll('img'), document.getElementById('viewer-brain')].map(whenLoaded));
+      const brain = brainsprite(JSON.parse(place.dataset.settings));
+      const frame = place.querySelector('.brain');
+      const keys = { ArrowLeft: ['X', -1], ArrowRight: ['X', 1], ArrowDown: ['Y', -1], ArrowUp: ['Y', 1], PageDown: ['Z', -1], PageUp: ['Z', 1] };
+      frame.addEventListener('keydown', (event) => {
+        if (!(event.key in keys)) return;
+        event.preventDefault();
+        const [axis, step] = keys[event.key];
+        brain.numSlice[axis] = Math.min(Math.max(brain.numSlice[axis] + step, 0), brain.nbSlice[axis] - 1);
+        brain.init();
+        brain.drawAll();
+      });
+      frame.focus();
+    });
+  });
+
+  // On paper everything is open but what would fill it: maps beside the main ones.
+  let closed = [];
+  addEventListener('beforeprint', () => {
+    closed = [...document.querySelectorAll('main details:not([open]):not(.screen)')];
+    closed.forEach((part) => { part.open = true; });
+  });
+  addEventListener('afterprint', () => { closed.forEach((part) => { part.open = false; }); });
+})();

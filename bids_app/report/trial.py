@@ -1,0 +1,119 @@
+"""Assemble the report of a trial from the files of the group level alone."""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.figures.flow import plot_flow
+
+from . import results, trial_absent, trial_flow, trial_quality, trial_results, trial_words
+from .assemble import environment, parameters, read_methods
+from .mediation import mediation_analyses
+from .records import RunRecord, read_json
+from .trial_figures import Drawings, draw_flow
+from .trial_record import TrialRecord, read_group_record, read_trial_record
+from .trial_tables import Tables, read_tables, write_results
+from .viewer import make_viewer
+
+_MAIN_KINDS = ('NAc', 'mPFC', 'icc')
+
+
+def write_trial_report(output_dir: Path) -> Path:
+    """Write ``group/report.html``, which needs no other file and no network, and ``group/results.json``.
+
+    Parameters
+    ----------
+    output_dir
+        Dataset of derivatives with the results of the group level, and ``group/log/trial.json`` of
+        :func:`~bids_app.report.trial_record.record_trial`.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MissingInputError
+        There is no record of a trial.
+
+    """
+    from ..files import replace_text
+
+    output_dir = Path(output_dir)
+    trial, record = read_trial_record(output_dir), read_group_record(output_dir)
+    tables = read_tables(output_dir)
+    write_results(output_dir, trial, record, tables)
+    pages = environment()
+    pages.filters.update(trial_words.TRIAL_FILTERS)
+    html = pages.get_template('trial.html').render(_context(output_dir, trial, record, tables))
+    return replace_text(html, output_dir / 'group' / 'report.html')
+
+
+def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> dict[str, Any]:
+    folder = output_dir / 'group'
+    methods, references = read_methods([folder])
+    tests = trial_results.tests(output_dir, tables)
+    drawings = Drawings(folder / 'figures', trial, trial_quality.pages_of(trial, folder))
+    return {
+        'trial': trial,
+        'record': record,
+        'tables': tables,
+        'dataset': read_json(output_dir / 'dataset_description.json').get('Name')
+        or output_dir.resolve().name,
+        'methods': methods,
+        'references': references,
+        'drawing': drawings.get,
+        'drawings': drawings.names,
+        'files': sorted(path.name for path in folder.glob('*.tsv')),
+        'parameters': parameters(record),
+        'words': trial_words,
+        'results': results,
+        'find': trial_results,
+        **_numbers(output_dir, trial, record, tables),
+        **_maps(tests, output_dir),
+        **_flow(folder, trial, tables),
+    }
+
+
+def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> dict[str, Any]:
+    """Return the results by part of the report."""
+    folder = output_dir / 'group'
+    has_maps = any(output_dir.glob('tpl-*/*_stat-t_statmap.nii.gz'))
+    scans = trial_quality.scan_quality(trial, tables, trial_quality.pages_of(trial, folder))
+    flags = [flag for scan in scans for flag in scan.flags]
+    return {
+        'effects': trial_results.effects(trial, tables),
+        'baseline': trial_results.baseline(trial, tables),
+        'bdnf': trial_results.bdnf(trial, tables),
+        'genes': trial_results.genes(trial, tables),
+        'sets': trial_results.sets(trial, tables),
+        'mediation': mediation_analyses(trial, tables),
+        'absent': trial_absent.absent_parts(trial, record, tables, has_maps=has_maps),
+        'trying': trial_absent.trials_only(record),
+        'changed': trial_absent.changed_options(record),
+        'scans': scans,
+        'scan_flags': list(dict.fromkeys(flags)),
+        'left_out': trial_quality.left_out(tables),
+        'findings': trial_quality.findings(tables),
+        'attendance': trial_results.attendance(trial),
+        'events': trial_results.events(trial),
+    }
+
+
+def _maps(tests: dict[str, list[trial_results.Test]], output_dir: Path) -> dict[str, Any]:
+    images = [
+        (f'{test.kind}-{test.contrast}', test.image)
+        for own in tests.values()
+        for test in own
+        if test.image is not None
+    ]
+    spaces = sorted(path.name.removeprefix('tpl-') for path in output_dir.glob('tpl-*'))
+    viewer = make_viewer(images, spaces[0]) if images else None
+    return {'tests': tests, 'viewer': viewer, 'main_kinds': _MAIN_KINDS, 'map_titles': trial_words.KINDS}
+
+
+def _flow(folder: Path, trial: TrialRecord, tables: Tables) -> dict[str, Any]:
+    enrolled, stages = trial_flow.enrolled(trial, tables), trial_flow.stages(trial, tables)
+    figure = plot_flow(enrolled, trial.arms, stages)
+    alt = 'Flow of participants; its numbers stand in the table below.'
+    return {'enrolled': enrolled, 'stages': stages, 'flow': draw_flow(figure, folder / 'figures', alt)}
