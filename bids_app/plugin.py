@@ -42,11 +42,10 @@ class GuardedMultiProc(MultiProcPlugin):
         try:
             return int(super()._submit_job(node, updatehash=updatehash))
         except BrokenProcessPool as error:
-            for task, job in self.pending_tasks:
-                known = self._taskresult.get(task)
-                if known is None or known['traceback']:
-                    lost = {'result': None, 'traceback': [f'StoppedError: {_KILLED}.']}
-                    self._report_crash(self.procs[job], result=lost)  # a file that names the step
+            results = {job: self._taskresult.get(task) for task, job in self.pending_tasks}
+            lost = [self.procs[job] for job, known in results.items() if not known or known['traceback']]
+            for step in lost or [node]:  # an idle worker may be killed too, and then this step cannot begin
+                self._report_crash(step, result={'result': None, 'traceback': [f'StoppedError: {_KILLED}.']})
             raise StoppedError(
                 f'{_KILLED}. Steps that were not begun are left; run again to resume.'
             ) from error

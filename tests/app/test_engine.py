@@ -9,9 +9,13 @@ import time
 
 import psutil
 import pytest
+from nipype import Node
+from nipype.interfaces.utility import IdentityInterface
 
 from bids_app.engine import read_crashes
+from bids_app.plugin import GuardedMultiProc
 from bids_app.simulate import main as simulate
+from pipelines.errors import StoppedError
 
 SLOW = 120  # s, an upper limit on a crowded machine
 
@@ -74,6 +78,26 @@ def test_one_process_at_a_time_is_a_worker_too(dataset, tmp_path):
     status, text = rest_of(process)
     assert status == 75, text
     assert re.search(r'sub-01, \S+connectivity_wf.regions: a worker process was killed', text), text
+
+
+def test_a_step_that_cannot_begin_is_named(tmp_path, monkeypatch):
+    """A worker may be killed while it waits, and then the next step finds no pool."""
+    monkeypatch.chdir(tmp_path)
+    pool = GuardedMultiProc({'n_procs': 1, 'memory_gb': 1})
+    pool.pool.submit(os.getpid).result(timeout=SLOW)
+    for process in pool.pool._processes.values():
+        process.kill()
+    node = Node(IdentityInterface(fields=['x']), name='regions', base_dir=tmp_path)
+    node.config = {'execution': {'crashdump_dir': str(tmp_path / 'crashes'), 'crashfile_format': 'txt'}}
+    deadline = time.monotonic() + SLOW
+    while not pool.pool._broken:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(StoppedError, match='run again to resume'):
+        pool._submit_job(node)
+    (failure,) = read_crashes(tmp_path / 'crashes')
+    assert (failure.node, failure.exit_code) == ('regions', 75)
+    assert 'a worker process was killed' in failure.message
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])

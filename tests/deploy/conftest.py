@@ -43,3 +43,8 @@ def plain(dataset, tmp_path_factory):
     done = run_plain(dataset, folder / 'out', 'participant', *options)
     assert done.returncode == 0, done.stderr
     return checksums(folder / 'out')
+
+
+def of_person(sums, label):
+    """Return the checksums of one participant's files."""
+    return {name: digest for name, digest in sums.items() if name.startswith(f'sub-{label}/')}

@@ -1,0 +1,222 @@
+"""The image, in Docker and Apptainer as users start it: read-only, any user, no network, little memory."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from bids_app import __version__
+
+from .conftest import LIMIT, checksums
+
+pytestmark = pytest.mark.container
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+IMAGE = os.environ.get('CLBPE_IMAGE', f'clbpe:{__version__}')
+SAFE = ['--read-only', '--network', 'none', '--user', '12345:12345', '--cap-drop', 'ALL', '--tmpfs', '/tmp']
+LARGEST = 1.3e9  # bytes
+
+
+@pytest.fixture(scope='session')
+def docker():
+    """Return a function that runs Docker's client; skip where there is no engine or no image."""
+    client = next((p for p in ('/usr/bin/docker', shutil.which('docker')) if p and Path(p).exists()), None)
+    if client is None:
+        pytest.skip('no Docker client here')
+
+    def run(*words, **options):
+        command = [client, *map(str, words)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, **options)
+
+    for words, reason in (
+        (['info'], 'no Docker engine answers'),
+        (['image', 'inspect', IMAGE], f'no image {IMAGE}'),
+    ):
+        if run(*words).returncode:
+            pytest.skip(reason)
+    run.client = client
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder that the user of the container may write to."""
+    out = tmp_path / 'out'
+    out.mkdir()
+    for path in (out, *out.parents):
+        if path.stat().st_uid == os.getuid() and path != Path('/'):
+            path.chmod(path.stat().st_mode | (0o777 if path == out else 0o011))
+    return out
+
+
+def mounts(dataset, folder):
+    return ['-v', f'{dataset}:/data:ro', '-v', f'{folder}:/out']
+
+
+def test_size_and_labels(docker):
+    about = json.loads(docker('image', 'inspect', IMAGE).stdout)[0]
+    assert about['Size'] <= LARGEST
+    assert about['Config']['User'] == 'clbpe'
+    assert about['Config']['Entrypoint'] == ['clbpe']
+    assert about['Config']['Labels']['org.opencontainers.image.version'] == __version__
+    assert about['Config']['Healthcheck']['Test'] == ['CMD', 'clbpe', '--version']
+
+
+@pytest.mark.parametrize('options', [[], SAFE], ids=['plain', 'safe'])
+def test_version(docker, options):
+    done = docker('run', '--rm', *options, IMAGE, '--version')
+    assert (done.returncode, done.stdout) == (0, f'clbpe {__version__}\n'), done.stderr
+
+
+def test_a_participant_gives_what_the_installation_gives(docker, dataset, plain, folder):
+    words = ['/data', '/out', 'participant', '--participant-label', '01', '-d', '/data']
+    done = docker('run', '--rm', *SAFE, *mounts(dataset, folder), IMAGE, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checksums(folder) == plain
+    description = json.loads((folder / 'dataset_description.json').read_text())
+    assert description['GeneratedBy'][0]['Container'] == {'Type': 'docker', 'Tag': f'clbpe:{__version__}'}
+    again = docker('run', '--rm', *SAFE, *mounts(dataset, folder), IMAGE, *words)
+    assert '0 processed, 1 already up to date' in again.stdout
+
+
+def test_plans_for_what_the_container_has(docker):
+    code = 'from bids_app.resources import *; print(available_cores(), round(available_memory_gb(), 3))'
+    done = docker(
+        'run',
+        '--rm',
+        '-m',
+        '2g',
+        '--cpus',
+        '1',
+        *SAFE,
+        '--entrypoint',
+        '/opt/clbpe/bin/python',
+        IMAGE,
+        '-c',
+        code,
+    )
+    assert done.stdout.split() == ['1', '1.8'], done.stderr
+
+
+def test_stop_ends_the_run_in_time(docker, dataset, folder):
+    """``docker stop`` sends SIGTERM to process 1 and waits ten seconds."""
+    name = f'clbpe-{uuid.uuid4().hex[:8]}'
+    words = [
+        'run',
+        '--name',
+        name,
+        *SAFE,
+        *mounts(dataset, folder),
+        IMAGE,
+        '/data',
+        '/out',
+        'participant',
+        '-d',
+        '/data',
+    ]
+    process = subprocess.Popen(
+        [docker.client, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        assert any('running' in line for line in process.stdout)
+        began = time.monotonic()
+        docker('stop', name)
+        text, _ = process.communicate(timeout=60)
+        assert time.monotonic() - began < 10
+        assert process.returncode == 75
+        assert 'stopped by SIGTERM; run the same command again to resume' in text
+    finally:
+        docker('rm', '--force', name)
+
+
+def test_a_worker_without_memory_is_told(docker, dataset, folder):
+    """The kernel ends the largest process of the container: a step, not the program."""
+    words = ['/data', '/out', 'participant', '--participant-label', '01', '-d', '/data']
+    done = docker(
+        'run', '--rm', '-m', '300m', '--memory-swap', '300m', *SAFE, *mounts(dataset, folder), IMAGE, *words
+    )
+    assert done.returncode == 75, done.stdout + done.stderr
+    assert re.search(r'sub-01, clbpe_wf\S+: a worker process was killed', done.stderr), done.stderr
+
+
+def bosh_launch(*words, folder):
+    program = shutil.which('bosh')
+    if program is None:
+        pytest.skip('bosh is not installed: pip install boutiques')
+    example = REPOSITORY / 'boutiques/example_participant.json'
+    command = [program, 'exec', 'launch', *words, REPOSITORY / 'boutiques.json', example]
+    return subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=LIMIT)
+
+
+def test_boutiques_launches_docker(docker, dataset, plain, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', f'{Path(docker.client).parent}:{os.environ["PATH"]}')
+    shutil.copytree(dataset, tmp_path / 'data')
+    done = bosh_launch('--no-pull', folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checksums(tmp_path / 'out') == plain
+
+
+@pytest.fixture(scope='session')
+def image_file():
+    """Return the image of Apptainer; skip where there is none."""
+    found = os.environ.get('CLBPE_SIF')
+    if not found or not shutil.which('apptainer'):
+        pytest.skip('no image for Apptainer: set CLBPE_SIF, and have apptainer on the path')
+    return Path(found)
+
+
+@pytest.fixture
+def shared(tmp_path_factory, monkeypatch, image_file):
+    """Return an empty folder beside the image, where Apptainer may read and write."""
+    folder = image_file.parent / f'run-{uuid.uuid4().hex[:8]}'
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_apptainer_gives_what_the_installation_gives(image_file, shared, dataset, plain):
+    for name in ('out', 'work'):
+        (shared / name).mkdir()
+        (shared / name).chmod(0o777)
+    shutil.copytree(dataset, shared / 'data')
+    binds = f'{shared}/data:/data:ro,{shared}/out:/out,{shared}/work:/work'
+    command = [
+        'apptainer',
+        'run',
+        '--cleanenv',
+        '--containall',
+        '--net',
+        '--network',
+        'none',
+        '--bind',
+        binds,
+    ]
+    command += [
+        str(image_file),
+        '/data',
+        '/out',
+        'participant',
+        '--participant-label',
+        '01',
+        '-d',
+        '/data',
+        '-w',
+        '/work',
+    ]
+    done = subprocess.run(command, cwd=shared, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checksums(shared / 'out') == plain
+
+
+def test_boutiques_launches_apptainer(image_file, shared, dataset, plain):
+    shutil.copytree(dataset, shared / 'data')
+    done = bosh_launch('--force-singularity', '--no-pull', '--imagepath', image_file, folder=shared)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checksums(shared / 'out') == plain
