@@ -29,6 +29,8 @@ _COHORT, _ITEMS, _FLAWS, _GENES = range(4)
 _STREAM = 5000
 """Keeps the random numbers of the cohort apart from those of its scans."""
 
+_GENE_SET = 'expression:'
+
 _ABOUT = """Simulated data: no person was scanned or asked. A trial of training against waiting, in which
 training lowers the connectivity of nucleus accumbens and medial prefrontal cortex and the activity of
 an inflammatory pathway, and through both, and by itself, pain. The values of everybody behind the
@@ -37,11 +39,6 @@ in sourcedata/truth.json with the seed that reproduces all files.
 
 code/trial.json is the trial file. Preprocessed scans are in derivatives/.
 """
-_MODELS = (
-    {'Name': 'inflammation', 'Mediators': ['expression:INFLAMMATION'], 'Structure': 'single'},
-    {'Name': 'parallel', 'Mediators': ['fc_nac_mpfc', 'expression:INFLAMMATION'], 'Structure': 'parallel'},
-    {'Name': 'serial', 'Mediators': ['expression:INFLAMMATION', 'fc_nac_mpfc'], 'Structure': 'serial'},
-)
 
 
 def write_trial(request: Request) -> None:
@@ -109,7 +106,7 @@ def parameters_of(request: Request) -> Parameters:
 
 
 def trial_file() -> dict[str, Any]:
-    """Return the trial CLBPE with the sets of genes and the mediation of the pathway."""
+    """Return the trial CLBPE with the sets of genes of this dataset, and its pathway as mediator."""
     content: dict[str, Any] = json.loads((DATA / 'trial.json').read_text())
     content.pop('$schema')
     content['Name'] = 'Simulated trial'
@@ -117,8 +114,9 @@ def trial_file() -> dict[str, Any]:
         'GeneSets': [cohort_genes.SETS],
         'Covariates': list(cohort_genes.COVARIATES),
     }
-    known = {model['Name'] for model in content['Mediation']}
-    content['Mediation'] += [{**model, 'Outcome': 'nrs'} for model in _MODELS if model['Name'] not in known]
+    own = f'{_GENE_SET}{cohort_genes.PATHWAY}'
+    for model in content['Mediation']:
+        model['Mediators'] = [own if m.startswith(_GENE_SET) else m for m in model['Mediators']]
     return content
 
 

@@ -8,6 +8,9 @@ import numpy as np
 _LOST_SCANS, _LOST_RATINGS, _LOST_SAMPLES = 0.07, 0.05, 0.03
 """Shares of people; each is at least one person."""
 
+_FEW = 30
+"""In a trial of fewer people only one lacks data at the end, so that enough are complete for every model."""
+
 _FEW_ITEMS, _MANY_ITEMS = (7,), (1, 4, 5, 8)
 """Items of the Oswestry index, from 0, of one who left out one and of one who left out too many."""
 
@@ -39,7 +42,7 @@ class Flaws(NamedTuple):
 
 
 def draw_flaws(rng: np.random.Generator, n_people: int, n_spared: int = 0) -> Flaws:
-    """Spread the flaws over different people while there are enough of them.
+    """Spread the flaws over different people; of fewer than 30 only one has those of the end.
 
     Parameters
     ----------
@@ -59,11 +62,13 @@ def draw_flaws(rng: np.random.Generator, n_people: int, n_spared: int = 0) -> Fl
 
     # a visit that has no scan cannot have a poor one, so single scans are drawn first
     dropout, motion = (next(turn), 0), (next(turn), int(rng.integers(2)))
-    no_dwi = next(turn)
+    no_dwi, scan_lost = next(turn), some(_LOST_SCANS)
+    is_small = n_people < _FEW
     return Flaws(
-        dropout=dropout, motion=motion, no_dwi=no_dwi,
-        scan_lost=some(_LOST_SCANS), rating_lost=some(_LOST_RATINGS),
-        first_rna_lost=some(_LOST_SAMPLES), last_rna_lost=some(_LOST_SAMPLES),
+        dropout=dropout, motion=motion, no_dwi=no_dwi, scan_lost=scan_lost,
+        rating_lost=scan_lost[:1] if is_small else some(_LOST_RATINGS),
+        first_rna_lost=() if is_small else some(_LOST_SAMPLES),
+        last_rna_lost=scan_lost[:1] if is_small else some(_LOST_SAMPLES),
         items_lost={next(turn): _FEW_ITEMS, next(turn): _MANY_ITEMS},
         bdnf_lost=(next(turn), int(rng.integers(2)), int(rng.integers(2))),
     )  # fmt: skip
