@@ -1,5 +1,6 @@
 """Mediation analyses with what AGReMA asks to be said of each."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .records import Row
@@ -12,7 +13,10 @@ _GENE_SET = 'expression:'
 
 
 class Analysis(NamedTuple):
-    """One mediation analysis: its paths, the fields of AGReMA, and why it has no result if it has none."""
+    """One mediation model: its paths, the fields of AGReMA, and why it has no result if it has none.
+
+    ``is_variant``: it stands beside another, with an interaction, without a reference, in another order.
+    """
 
     name: str
     figure: str
@@ -20,25 +24,39 @@ class Analysis(NamedTuple):
     fields: list[tuple[str, str]]
     flags: list[str]
     note: str
-
-    @property
-    def is_variant(self) -> bool:
-        """Say whether it stands beside another: with an interaction, without a reference, in another order."""
-        return self.name.endswith(')')
+    is_variant: bool
 
 
 def mediation_analyses(trial: TrialRecord, tables: Tables) -> list[Analysis]:
-    """Return every analysis in the order of its table."""
-    return [_analysis(trial, row, tables) for row in tables.get('mediation_models', ())]
+    """Return every model in the order of its table."""
+    rows = tables.get('mediation_models', ())
+    first = first_of_each(rows)
+    return [_analysis(trial, row, tables, is_variant=row not in first) for row in rows]
 
 
-def _analysis(trial: TrialRecord, row: Row, tables: Tables) -> Analysis:
+def first_of_each(rows: Sequence[Row]) -> list[Row]:
+    """Return the main model of each analysis, the first of those whose names differ in brackets only.
+
+    Examples
+    --------
+    >>> first_of_each([{'analysis': 'pain'}, {'analysis': 'pain (interaction)'}, {'analysis': 'FA'}])
+    [{'analysis': 'pain'}, {'analysis': 'FA'}]
+
+    """
+    found: dict[str, Row] = {}
+    for row in rows:
+        found.setdefault(row['analysis'].partition(' (')[0], row)
+    return list(found.values())
+
+
+def _analysis(trial: TrialRecord, row: Row, tables: Tables, *, is_variant: bool) -> Analysis:
     own = rows_where(tables.get('mediation', ()), analysis=row['analysis'])
     note = '' if row.get('note', 'n/a') == 'n/a' else row['note']
     paths = [(_path(trial, line), _chain(trial, line['mediator']), line) for line in own]
     label = row.get('label', row['analysis'])
+    about = fields(trial, row, own)
     return Analysis(
-        row['analysis'], f'mediation_{label}', paths, fields(trial, row, own), flag_list(row['flags']), note
+        row['analysis'], f'mediation_{label}', paths, about, flag_list(row['flags']), note, is_variant
     )
 
 
@@ -65,7 +83,7 @@ def title_of(trial: TrialRecord, name: str) -> str:
 
 def fields(trial: TrialRecord, row: Row, paths: list[Row]) -> list[tuple[str, str]]:
     """Return what AGReMA asks for, in words."""
-    mediators = [f'“{title_of(trial, name)}”' for name in row['mediators'].split()]
+    mediators = [f'“{title_of(trial, name)}”' for name in _names(row['mediators'])]
     outcome = f'“{title_of(trial, row["outcome"])}”'
     last = list(trial.visits.values())[-1]
     through = ' and '.join(mediators)
@@ -105,15 +123,15 @@ def _adjusted(trial: TrialRecord, row: Row) -> str:
     if given is not None:
         names = [
             title_of(trial, name.removesuffix('_baseline').removesuffix('_reference'))
-            for name in _words(given)
+            for name in _names(given)
         ]
         baselines = f'first values in every model: {", ".join(names) or "none"}'
-    covariates = ', '.join(_words(row['covariates'])) or 'none'
+    covariates = ', '.join(_names(row['covariates'])) or 'none'
     return f'{baselines}; covariates: {covariates}'
 
 
-def _words(cell: str) -> list[str]:
-    return [] if cell == 'n/a' else cell.split()
+def _names(cell: str) -> list[str]:
+    return [] if cell == 'n/a' else cell.split(';')
 
 
 def _timing(row: Row, last: str) -> str:

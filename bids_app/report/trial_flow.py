@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelines.figures.flow import Item, Stage
 
+from .mediation import first_of_each
 from .records import Row
 from .trial_record import TrialRecord
 from .trial_results import PRIMARY_MODEL
@@ -13,6 +14,7 @@ from .trial_tables import Tables, rows_where
 from .trial_words import DATA
 
 _UNKNOWN = 'not supplied'
+_FEW = 3  # analyses that a box of the flow has room for
 _VISITS = {'baseline': 'Baseline', 'followup': 'Follow-up'}
 
 
@@ -102,10 +104,14 @@ def _analysed(trial: TrialRecord, tables: Tables, arm: str) -> Iterator[Item]:
     samples = [row for row in rows_where(tables.get('expression_samples', ()), arm=arm) if is_used(row)]
     if tables.get('expression_samples'):
         yield 'Gene expression', str(len({row['participant_id'] for row in samples}))
-    for row in tables.get('mediation_models', ()):
-        # variants of an analysis have the people of its first model
-        if '(' not in row['analysis']:
-            yield f'Mediation, {row["analysis"]}', _number(row[column])
+    models = first_of_each(tables.get('mediation_models', ()))
+    if len(models) > _FEW:
+        counts = sorted({int(_number(row[column])) for row in models})
+        n = str(counts[0]) if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'
+        yield f'Mediation, {len(models)} analyses', n
+        return
+    for row in models:
+        yield f'Mediation, {row["analysis"]}', _number(row[column])
 
 
 def _number(cell: str) -> str:

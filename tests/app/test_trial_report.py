@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bids_app import people
 from bids_app.cli import main
 from bids_app.files import replace_json
 from bids_app.phenotype import read_tables
@@ -461,13 +460,9 @@ ABSENT = {
 class TestAbsence:
     @pytest.mark.slow
     @pytest.mark.parametrize('remove', ABSENT, ids=lambda remove: remove.__name__)
-    def test_what_is_absent_is_said_with_the_reason(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remove
-    ) -> None:
+    def test_what_is_absent_is_said_with_the_reason(self, tmp_path: Path, remove) -> None:
         bids, out = write_trial(tmp_path, n=8)
         remove(bids, out)
-        if remove is one_arm:
-            monkeypatch.setattr(people, '_check_arms', lambda *_: None)
         html = run_group(bids, out, tmp_path / 'work').read_text(encoding='utf-8')
         said = section(html, 'summary')
         for words in ABSENT[remove]:
