@@ -22,7 +22,7 @@ _ITEM_SD = 0.45
 _AGES, _FEMALE_SHARE = (21, 66), 0.58
 _ATTENDANCE = (12.0, 2.5)  # of a beta distribution
 _THERMAL = 0.01
-_NOD_SHARE, _NOD = 0.12, np.array([0.0, 1.0, 2.5, 0.02, 0.0, 0.0])  # mm and rad
+_NOD_SHARE, _NOD = 0.1, np.array([0.0, 1.5, 3.5, 0.02, 0.0, 0.0])  # mm and rad
 _EVENT_RATES = (0.2, 0.35)  # per person, waiting and training
 
 
@@ -277,6 +277,6 @@ def lose_signal(series: Array, lost: Array, rng: np.random.Generator) -> Array:
 
 
 def restless_motion(n_volumes: int, rng: np.random.Generator) -> Array:
-    """Return motion (T, 6) in mm and rad of someone who nods, and later back, in an eighth of the volumes."""
-    nods = rng.random(n_volumes) < _NOD_SHARE
+    """Return motion (T, 6) in mm and rad of someone who nods, and later back, in a tenth of the volumes."""
+    nods = rng.permutation(n_volumes) < _NOD_SHARE * n_volumes
     return np.asarray(head_motion(n_volumes, rng) + np.outer(np.cumsum(nods) % 2, _NOD))

@@ -156,9 +156,9 @@ def test_dropout_takes_signal_where_it_is_asked_to(rng):
 
 def test_a_restless_person_moves_too_much_but_not_always(rng):
     fd = np.nan_to_num([framewise_displacement(restless_motion(150, rng)) for _ in range(20)])
-    assert fd.mean(axis=1).min() > 0.3
-    assert fd.mean() > 0.5
-    assert (fd < 0.5).mean(axis=1).min() > 0.7
+    assert fd.mean(axis=1).min() > 0.5
+    # what is left of 150 volumes of 3 s must be enough to denoise: 20 degrees of freedom need 119
+    assert (fd < 0.5).sum(axis=1).min() >= 125
 
 
 def test_counts_follow_the_shifts_of_a_pathway():
