@@ -244,8 +244,8 @@ class TestContent:
         for row in rows_of(out, 'descriptives'):
             if row['visit'] == 'baseline':
                 assert f'{float(row["mean"]):#.3g} ({float(row["sd"]):#.3g})' in said
-        assert 'age, mean (SD)' in said
-        assert 'sex, n (%)' in said
+        assert 'Age, mean (SD)' in said
+        assert 'Sex, n (%)' in said
         assert not re.search(r'\bp [=<]|p value', said)
 
     def test_flow_counts_people_of_each_arm(self, html: str, out: Path) -> None:
