@@ -164,7 +164,7 @@ def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
     summarise(reader, sources, cells, keys, outcome='expression')
     check_visits(reader.problems, wanted.samples, cells, keys, is_default=is_default, outcome='expression')
     _refuse_shared_samples(reader, cells)
-    _match_samples(reader, wanted, cells)
+    _match_samples(reader, wanted, cells, sources)
     used = sorted(cell for cell in cells if cell.participant_id in arms)
     table = pd.DataFrame(
         [(c.participant_id, arms[c.participant_id], c.key.name, c.key.session_id, c.text) for c in used],
@@ -201,10 +201,13 @@ def _refuse_shared_samples(reader: Reader, cells: Sequence[Cell]) -> None:
             )  # fmt: skip
 
 
-def _match_samples(reader: Reader, wanted: Expression, cells: Sequence[Cell]) -> None:
-    """Stop at samples that have counts or a participant, but not both."""
+def _match_samples(
+    reader: Reader, wanted: Expression, cells: Sequence[Cell], sources: Sequence[Source]
+) -> None:
+    """Stop at samples that have counts or a row, but not both; a row of nobody known is a row."""
+    listed = {text for source in sources for row in source.table.rows for text in row.cells.values()}
     try:
-        counted, listed = read_sample_names(reader.root / wanted.counts), {cell.text for cell in cells}
+        counted = read_sample_names(reader.root / wanted.counts)
     except DataError as error:
         reader.problems.stop(wanted.counts, str(error), 'Give reads of genes x samples', outcome='expression')
         return

@@ -134,11 +134,12 @@ def _write_record(settings: Settings, plan: GroupPlan, failures: list[Failure], 
 
 
 def _tell_gaps(out: Path) -> None:
-    """Print which mediation models have no estimate, and why."""
+    """Print which mediation analyses have no estimate, and why, once for all variants of one."""
     path = out / 'mediation_models.tsv'
     if path.is_file():
         models = pd.read_csv(path, sep='\t', keep_default_na=False)
-        for note in models.loc[models['note'] != 'n/a', 'note'].unique():
+        failed = models[models['note'] != 'n/a']
+        for note in failed.groupby(failed['label'].str.split('_').str[0], sort=False)['note'].first():
             print(f'clbpe: not estimated: {note}', file=sys.stderr)
 
 

@@ -142,9 +142,13 @@ def _analyses(
         if missing:
             reason = f'there is no {" and no ".join(missing)}'
             absent[f'mediation {model.name}'] = reason
-            LOGGER.warning('mediation %s is left out: %s', model.name, reason)
         else:
             found.append(_analysis(model))
+    left_out = [
+        f'{key.split(maxsplit=1)[1]} ({why})' for key, why in absent.items() if key.startswith('mediation ')
+    ]
+    if left_out:
+        LOGGER.warning('mediation analyses left out: %s', '; '.join(left_out))
     if not trial.mediation:
         absent['mediation'] = 'the trial file has no part Mediation'
     return found

@@ -92,6 +92,11 @@ def _check_arms(arms: Mapping[str, str], cells: Sequence[Cell], trial: Trial, re
         number = sum(arm == name for arm in arms.values())
         if number:
             problems.summarise(table, f'{number} participants of {name}', column=trial.arms.column)
+        elif arms:
+            problems.warn(
+                table, f'nobody is in the arm {name}', 'nothing can be compared between arms; if that is wrong, '
+                'correct the column or the names in Arms', column=trial.arms.column,
+            )  # fmt: skip
         else:
             problems.stop(
                 table, f'nobody is in the arm {name}', 'Correct the column or the names in Arms',

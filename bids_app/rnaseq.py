@@ -71,7 +71,9 @@ def with_named_files(trial: Trial, params: GroupParams) -> Trial:
     if not given:
         return trial
     assert trial.expression
-    return replace(trial, expression=replace(trial.expression, **given, is_named=True))
+    return replace(
+        trial, expression=replace(trial.expression, **given, is_named=given.keys() != {'gene_sets'})
+    )
 
 
 def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> ExpressionPlan | Absent:

@@ -106,7 +106,7 @@ HARMS = {
     'dictionary': (sidecar('{"nrs": '), ['phenotype/nrs.json', 'no valid JSON']),
     'dictionary of another kind': (sidecar([]), ['phenotype/nrs.json', 'no JSON object']),
     'unknown arm': (arms(lambda t: t.replace('exercise', 'placebo', 1)), ['participants.tsv', 'column group', 'row 3', 'sub-02', '"placebo"', 'exercise and waitlist', 'Arms.Others']),
-    'one arm empty': (arms(lambda t: t.replace('exercise', 'waitlist')), ['nobody is in the arm exercise']),
+    'both arms empty': (arms(lambda t: t.replace('exercise', 'n/a').replace('waitlist', 'n/a')), ['nobody is in the arm exercise', 'nobody is in the arm waitlist']),
     'no column of arms': (arms(lambda t: t.replace('group', 'Group', 1)), ['participants.tsv', 'no column group', 'Did you mean Group?']),
     'participant twice': (arms(lambda t: t.replace('sub-02', 'sub-01', 1)), ['participants.tsv', 'row 3', 'first is row 2']),
     'nearly the same ids': (arms(lambda t: t + 'sub-1\texercise\n'), None),
@@ -176,6 +176,14 @@ def test_all_problems_of_all_tables_are_told_together(root, tmp_path):
     ):
         assert word in message, message
     assert len(message.splitlines()) == 6
+
+
+def test_one_arm_is_analysed_with_a_word(root, tmp_path):
+    wide(root)
+    arms(lambda t: t.replace('exercise', 'waitlist'))(root)
+    tables = read_tables(root, trial_of(tmp_path))
+    assert set(tables.participants['arm']) == {'waitlist'}
+    assert any('nobody is in the arm exercise' in message for message in tables.messages)
 
 
 def test_equal_problems_are_one_line(root, tmp_path):
