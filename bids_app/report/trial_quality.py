@@ -11,6 +11,8 @@ from .trial_record import TrialRecord
 from .trial_tables import Tables
 from .trial_words import DATA, flag_list
 
+_SCANS = ('connectivity', 'tract')
+
 
 class ScanQuality(NamedTuple):
     """One scan, or one that is missing; numbers are None where they are not known.
@@ -48,7 +50,7 @@ def pages_of(trial: TrialRecord, folder: Path) -> dict[str, str]:
 
 def scan_quality(trial: TrialRecord, tables: Tables, pages: dict[str, str]) -> list[ScanQuality]:
     """Return one row per scan of the trial's visits, of those that are missing as well."""
-    rows = [row for row in tables.get('participants', ()) if row['data'] in DATA and row['data'] != 'bdnf']
+    rows = [row for row in tables.get('participants', ()) if row['data'] in _SCANS]
     scans = {person: read_scans(trial.results, person) for person in {row['participant_id'] for row in rows}}
     found = []
     for row in rows:

@@ -56,7 +56,7 @@ PATHS = {
     'interaction': 'Difference of the slopes between arms',
 }
 ROLES = {'primary': 'Primary', 'secondary': 'Secondary', 'other': 'Other'}
-DATA = {'connectivity': 'Connectivity', 'tract': 'Tract FA', 'bdnf': 'BDNF'}
+DATA = {'connectivity': 'Connectivity', 'tract': 'Tract FA', 'bdnf': 'BDNF', 'expression': 'Gene expression'}
 
 FLAGS = {
     **TRACT_FLAGS,
@@ -109,6 +109,20 @@ def flag_list(text: Any) -> list[str]:
 
     """
     return [word for part in split_flags(text) for word in part.split()]
+
+
+def reason_words(reason: str) -> str:
+    """Return the reason for a gap or a flag, flags in words.
+
+    Examples
+    --------
+    >>> reason_words('items_missing'), reason_words('no sample')
+    ('too many items without an answer', 'no sample')
+
+    """
+    words = flag_list(reason)
+    is_flags = all(word in FLAGS or word.partition('_')[0] in FLAGS for word in words)
+    return '; '.join(map(flag_words, words)) if words and is_flags else reason
 
 
 def p_value(value: Any) -> str:
@@ -222,7 +236,7 @@ def count(value: Any) -> str:
 TRIAL_FILTERS = {
     filter_.__name__: filter_
     for filter_ in (
-        flag_words, flag_list, p_value, small_p, with_sign, estimate, interval, significant, count,
+        flag_words, flag_list, reason_words, p_value, small_p, with_sign, estimate, interval, significant, count,
     )
 }  # fmt: skip
 """The functions above by their names in the template."""
