@@ -15,21 +15,26 @@ from . import engine
 from .assemble_group import build_group_workflow, planned_files
 from .derivatives import write_dataset_files
 from .engine import Failure
-from .files import remove_drafts, replace_json
+from .files import remove_drafts, replace_file, replace_json
 from .group_inputs import collect_results
-from .group_plan import GroupPlan, make_plan, write_tsv
+from .group_plan import GroupPlan, make_plan, write_text, write_tsv
 from .group_status import list_status
 from .manifest import group_manifest_path, is_current, write_manifest
 from .participant import versions
 from .phenotype import Tables, read_tables
-from .report import write_methods
+from .report import record_trial, write_methods, write_trial_report
+from .report.trial_record import FILE as TRIAL_FILE
 from .rnaseq import with_named_files
 from .settings import Settings, check_writable
-from .trial import read_trial
+from .trial import Trial, read_trial
 
 
 def run_group(settings: Settings) -> int:
     """Analyse the group and return the exit status."""
+    out = settings.output_dir / 'group'
+    if settings.reports_only:
+        print(f'clbpe: report {write_trial_report(settings.output_dir)}')
+        return 0
     trial = read_trial(Path(settings.group.trial) if settings.group.trial else None)
     trial = with_named_files(trial, settings.group)
     tables = _selected(settings, read_tables(settings.bids_dir, trial))
@@ -39,12 +44,11 @@ def run_group(settings: Settings) -> int:
     if settings.dry_run:
         _print_plan(plan, tables)
         return 0
-    out = settings.output_dir / 'group'
     check_writable(out)
     remove_drafts(out)
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
-    inputs = [*plan.tables.values(), *_files(plan)]
+    inputs = [_describe_trial(settings, trial, tables, folder), *plan.tables.values(), *_files(plan)]
     manifest = group_manifest_path(settings.output_dir)
     parameters = {**settings.group_parameters(), 'trial_name': trial.name}
     if is_current(settings.output_dir, manifest, parameters, inputs, overwrite=settings.overwrite):
@@ -58,11 +62,20 @@ def run_group(settings: Settings) -> int:
     write_methods(workflow.visit_desc(), out, versions=versions())
     failures = engine.execute(settings, workflow, run_id, [engine.EVERYBODY])
     _write_record(settings, plan, failures, run_id)
+    replace_file(inputs[0], settings.output_dir / TRIAL_FILE)
     written = [planned.path for planned in planned_files(settings, plan) if planned.path.is_file()]
+    written.append(write_trial_report(settings.output_dir))
     if not failures:
         write_manifest(settings.output_dir, manifest, parameters, inputs, written)
     _tell_gaps(out)
     return _conclude(settings, failures)
+
+
+def _describe_trial(settings: Settings, trial: Trial, tables: Tables, folder: Path) -> Path:
+    """Write what the report needs to know of the trial."""
+    where = dict(settings.derivatives).get('clbpe', settings.output_dir)
+    record = record_trial(trial, tables, output_dir=settings.output_dir, results_dir=where)
+    return write_text(json.dumps(record, indent=2, default=str) + '\n', folder / 'trial.json')
 
 
 def _selected(settings: Settings, tables: Tables) -> Tables:
@@ -124,7 +137,7 @@ def _write_record(settings: Settings, plan: GroupPlan, failures: list[Failure], 
         'parameters': settings.group_parameters(),
         'trial': plan.trial.name,
         'inputs': [str(path) for path in plan.tables.values()],
-        'absent': dict(plan.absent),
+        'absent': [{'modality': part, 'reason': reason} for part, reason in plan.absent.items()],
         'errors': [{'node': f.node, 'message': f.message} for f in failures],
     }
     replace_json(json.loads(json.dumps(record, default=str)), folder / 'run.json')
@@ -152,5 +165,5 @@ def _conclude(settings: Settings, failures: list[Failure]) -> int:
         return engine.first_status(failures)
     if settings.clean_workdir:
         shutil.rmtree(settings.work_dir / 'clbpe_wf' / 'group_wf', ignore_errors=True)
-    print(f'clbpe: the group is done; results in {out}')
+    print(f'clbpe: the group is done; results in {out}, report {out / "report.html"}')
     return 0

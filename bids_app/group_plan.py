@@ -219,8 +219,12 @@ def _possible(trial: Trial, tables: Tables, people: list[dict[str, Any]], primar
 
 
 def write_tsv(table: pd.DataFrame, path: Path) -> Path:
-    """Write a table; one that is the same already keeps its time, so that nothing is computed anew."""
-    text = table.to_csv(sep='\t', index=False, na_rep='n/a', lineterminator='\n')
+    """Write a table, see :func:`write_text`."""
+    return write_text(table.to_csv(sep='\t', index=False, na_rep='n/a', lineterminator='\n'), path)
+
+
+def write_text(text: str, path: Path) -> Path:
+    """Write a file; one that is the same already keeps its time, so that nothing is computed anew."""
     if not path.is_file() or path.read_text(encoding='utf-8') != text:
         with drafted(path) as draft:
             draft.write_text(text, encoding='utf-8')
