@@ -157,7 +157,7 @@ def bosh_launch(*words, folder):
 def test_boutiques_launches_docker(docker, dataset, plain, tmp_path, monkeypatch):
     monkeypatch.setenv('PATH', f'{Path(docker.client).parent}:{os.environ["PATH"]}')
     shutil.copytree(dataset, tmp_path / 'data')
-    done = bosh_launch('--no-pull', folder=tmp_path)
+    done = bosh_launch('--no-pull', '--user', folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert checksums(tmp_path / 'out') == plain
 
@@ -215,8 +215,12 @@ def test_apptainer_gives_what_the_installation_gives(image_file, shared, dataset
     assert checksums(shared / 'out') == plain
 
 
-def test_boutiques_launches_apptainer(image_file, shared, dataset, plain):
+def test_boutiques_launches_apptainer(image_file, shared, dataset, plain, tmp_path, monkeypatch):
+    """bosh asks for Apptainer by its old name."""
+    (tmp_path / 'singularity').symlink_to(shutil.which('apptainer'))
+    monkeypatch.setenv('PATH', f'{os.environ["PATH"]}:{tmp_path}')
     shutil.copytree(dataset, shared / 'data')
-    done = bosh_launch('--force-singularity', '--no-pull', '--imagepath', image_file, folder=shared)
+    os.link(image_file, shared / 'clbpe.sif')
+    done = bosh_launch('--force-singularity', '--no-pull', '--imagepath', shared / 'clbpe.sif', folder=shared)
     assert done.returncode == 0, done.stdout + done.stderr
     assert checksums(shared / 'out') == plain
