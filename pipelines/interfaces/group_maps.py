@@ -1,6 +1,7 @@
 """Put the maps of a group into files that are read voxel by voxel."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..numerics.regions import voxel_centres
+from ..numerics.resample import sample
 from ._interface import interface
 from .images import open_image, save_map
 from .regions import template_volumes
@@ -48,15 +50,16 @@ def stack_maps(people: list[dict[str, Any]], space: str, *, out_dir: Path) -> _S
     Raises
     ------
     DataError
-        Maps are on different grids, or no voxel is in all of them.
+        Nobody has a map, or no voxel is in all of them.
 
     Notes
     -----
     Runs of a visit are averaged with degrees of freedom less 2 as weights.  A voxel that is 0 or
     not finite in a map lies outside it.  People with both visits come first in every file.
+    Maps on another grid than most are resampled to it, linearly; who has them is among the facts.
 
     """
-    like = _first_image(people)
+    like, others = _common_grid(people)
     positions = voxel_centres(like.shape, np.asarray(like.affine, float))
     inside = template_volumes(space, positions)[0]['brain']
     order = sorted(people, key=lambda p: not (p['baseline'] and p['followup']))
@@ -75,7 +78,7 @@ def stack_maps(people: list[dict[str, Any]], space: str, *, out_dir: Path) -> _S
     for visit in ('baseline', 'followup'):
         own = [p for p in order if p[visit]]
         labels[visit] = [p['participant_id'] for p in own]
-        _write(stack / f'{visit}.npy', own, visit, mask)
+        _write(stack / f'{visit}.npy', own, visit, mask, like)
     _write_change(stack, mask, n_pairs)
     (stack / 'people.json').write_text(json.dumps(labels))
     usual = (inside & (counts >= n_people / 2)).sum()
@@ -85,7 +88,8 @@ def stack_maps(people: list[dict[str, Any]], space: str, *, out_dir: Path) -> _S
         'NumberOfVoxels': int(mask.sum()),
         'VoxelsOfHalfThePeople': int(usual),
         'SmallestCoverage': {'Participant': least[0], 'ShareOfBrain': round(least[1], 3)},
-        'Flags': ['small_mask'] * bool(mask.sum() < _SUSPECT * usual),
+        'Resampled': others,
+        'Flags': ['small_mask'] * bool(mask.sum() < _SUSPECT * usual) + ['resampled'] * bool(others),
     }
     n_map = save_map(counts[inside].astype(np.float32), inside, like, out_dir / 'n.nii.gz')
     return _Stacked(
@@ -96,25 +100,36 @@ def stack_maps(people: list[dict[str, Any]], space: str, *, out_dir: Path) -> _S
 StackMaps = interface(stack_maps)
 
 
-def _first_image(people: list[dict[str, Any]]) -> nb.Nifti1Image:
-    found = next((path for p in people for visit in ('baseline', 'followup') for path in p[visit]), None)
-    if found is None:
+def _common_grid(people: list[dict[str, Any]]) -> tuple[nb.Nifti1Image, list[str]]:
+    """Return an image on the grid of most maps (of two the coarser), and who has maps on another one."""
+    known: dict[tuple[Any, ...], nb.Nifti1Image] = {}
+    grids: Counter[tuple[Any, ...]] = Counter()
+    owners: dict[tuple[Any, ...], dict[str, None]] = {}
+    for person in people:
+        for path in (path for visit in ('baseline', 'followup') for path in person[visit]):
+            image = open_image(Path(path))
+            grid = (image.shape, *np.round(image.affine, 3).ravel())
+            known.setdefault(grid, image)
+            grids[grid] += 1
+            owners.setdefault(grid, {})[person['participant_id']] = None
+    if not known:
         raise DataError('nobody has a map at either visit')
-    return open_image(Path(found))
+    common = max(known, key=lambda grid: (grids[grid], -np.prod(grid[0])))
+    return known[common], [name for grid, own in owners.items() if grid != common for name in own]
 
 
 def _read(person: dict[str, Any], visit: str, like: nb.Nifti1Image) -> np.ndarray:
-    """Return the mean of a visit's maps, NaN outside any of them."""
+    """Return the mean of a visit's maps on the grid of ``like``, NaN outside any of them."""
     total, weights = np.zeros(like.shape, np.float64), 0.0
     for path, dof in zip(person[visit], person[f'{visit}_dof']):
         image = open_image(Path(path))
-        if image.shape != like.shape or not np.allclose(image.affine, like.affine, atol=1e-3):
-            raise DataError(
-                f'{path} (shape {image.shape}) is not on the grid of {like.get_filename()} (shape {like.shape}). '
-                'Give all participants the same --output-space and resolution.'
-            )
         values = np.asarray(image.dataobj, np.float32)
-        total += (dof - 2) * np.where((values == 0) | ~np.isfinite(values), np.nan, values)
+        values = np.where((values == 0) | ~np.isfinite(values), np.nan, values)
+        if image.shape != like.shape or not np.allclose(image.affine, like.affine, atol=1e-3):
+            points = voxel_centres(like.shape, np.asarray(like.affine, float)).reshape(-1, 3)
+            values = sample(values, np.asarray(image.affine, float), points).reshape(like.shape)
+            values[values == 0] = np.nan  # beyond the other grid
+        total += (dof - 2) * values
         weights += dof - 2
     return (total / weights).astype(np.float32)
 
@@ -134,13 +149,13 @@ def _count(
     return counts, least
 
 
-def _write(path: Path, people: list[dict[str, Any]], visit: str, mask: np.ndarray) -> None:
+def _write(
+    path: Path, people: list[dict[str, Any]], visit: str, mask: np.ndarray, like: nb.Nifti1Image
+) -> None:
     """Write one visit, a few people at a time: a column alone would touch every page of the file."""
-    like = _first_image(people) if people else None
     out = np.lib.format.open_memmap(path, 'w+', np.float32, (int(mask.sum()), len(people)))
     for start in range(0, len(people), _AT_ONCE):
         part = people[start : start + _AT_ONCE]
-        assert like is not None
         out[:, start : start + len(part)] = np.array([_read(p, visit, like)[mask] for p in part]).T
     out.flush()
 

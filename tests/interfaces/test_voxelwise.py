@@ -11,6 +11,7 @@ from pipelines.errors import DataError
 from pipelines.interfaces.clusters import list_clusters, name_points
 from pipelines.interfaces.group_maps import stack_maps
 from pipelines.interfaces.voxelwise import infer_maps
+from pipelines.numerics.regions import voxel_centres
 from pipelines.stats.permute import flip_signs, permute
 from pipelines.stats.tfce import neighbour_table
 
@@ -75,13 +76,32 @@ def test_holes_leave_the_common_mask_and_are_counted(people, tmp_path, rng):
     assert found.facts['SmallestCoverage']['Participant'] == 'sub-02'
 
 
-def test_other_grids_and_empty_overlap_are_refused(people, tmp_path):
+def plane(points):
+    """Return values that linear interpolation keeps."""
+    return (1 + points @ [0.002, -0.003, 0.001]).astype(np.float32)
+
+
+def test_maps_on_another_grid_come_to_that_of_most(people, tmp_path):
+    """A finer map of a plane gives the plane at the common voxels, nothing beyond its own grid."""
+    fine = np.diag([6.0, 6, 6, 1])
+    fine[:3, 3] = AFFINE[:3, 3]
+    shape = (23, 20, 23)  # as long as the others in x and z, 7 of 14 voxels short of half in y
+    path = tmp_path / 'fine.nii.gz'
+    nb.save(nb.Nifti1Image(plane(voxel_centres(shape, fine).reshape(-1, 3)).reshape(shape), fine), path)
+    people[3]['followup'] = [str(path)]
+    found = stack_maps(people, SPACE, out_dir=tmp_path)
+    assert found.facts['Resampled'] == ['sub-03']
+    assert 'resampled' in found.facts['Flags']
+    mask = load(found.mask) > 0
+    assert mask.shape == SHAPE
+    assert not mask[:, 10:].any()  # beyond 9.5 voxels of 12 mm
+    assert mask[:, :10].any()
+    wanted = plane(voxel_centres(SHAPE, AFFINE)[mask])
+    np.testing.assert_allclose(np.load(found.stack / 'followup.npy')[:, 3], wanted, rtol=1e-5)  # float32
+
+
+def test_an_empty_map_is_refused_by_name(people, tmp_path):
     path = tmp_path / 'other.nii.gz'
-    nb.save(nb.Nifti1Image(np.ones((3, 3, 3), np.float32), AFFINE), path)
-    with pytest.raises(DataError, match=r'other.nii.gz .*not on the grid'):
-        stack_maps(
-            [*people, {**people[0], 'baseline': [str(path)], 'baseline_dof': [9.0]}], SPACE, out_dir=tmp_path
-        )
     nb.save(nb.Nifti1Image(np.zeros(SHAPE, np.float32), AFFINE), path)
     blank = {**people[0], 'participant_id': 'sub-blank', 'baseline': [str(path)], 'baseline_dof': [9.0]}
     with pytest.raises(DataError, match='sub-blank has the fewest'):
