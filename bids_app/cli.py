@@ -78,9 +78,9 @@ def _add_selection(group: Any) -> None:
         (('--task-id',), 'tasks of the BOLD runs (default: rest)'),
         (('--run',), 'run numbers'),
     ):
-        group.add_argument(*names, nargs='+', default=[], metavar='LABEL', help=text)
+        group.add_argument(*names, action='extend', nargs='+', default=[], metavar='LABEL', help=text)
     group.add_argument(
-        '-d', '--derivatives', '--datasets', nargs='+', default=[], metavar='NAME=PATH',
+        '-d', '--derivatives', '--datasets', action='extend', nargs='+', default=[], metavar='NAME=PATH',
         help='preprocessed datasets (fMRIPrep, QSIPrep); a bare path is named after its folder',
     )  # fmt: skip
     group.add_argument('--bids-filter-file', type=Path, metavar='JSON', help="filters in fMRIPrep's form")
@@ -123,7 +123,7 @@ def _add_execution(group: Any) -> None:
         group.add_argument(name, action='store_true', help=text)
     group.add_argument('-v', '--verbose', action='count', default=0, help='more messages (twice: even more)')
     group.add_argument(
-        '--skip', nargs='+', default=[], metavar='PART',
+        '--skip', action='extend', nargs='+', default=[], metavar='PART',
         choices=['functional', 'diffusion', 'voxelwise', 'expression', 'mediation'], help='parts to leave out',
     )  # fmt: skip
 

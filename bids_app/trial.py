@@ -155,6 +155,7 @@ class Trial:
     mediation: tuple[MediationModel, ...] = ()
     attendance: Attendance | None = None
     adverse_events: AdverseEvents | None = None
+    remarks: tuple[str, ...] = ()
     is_default: bool = False
 
     @property
@@ -245,6 +246,7 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         mediation=tuple(_record(MediationModel, given) for given in content.get('Mediation', ())),
         attendance=_part(Attendance, content, 'Attendance'),
         adverse_events=_part(AdverseEvents, content, 'AdverseEvents'),
+        remarks=tuple(content.get('Remarks', ())),
         is_default=is_default,
     )
 
@@ -255,15 +257,12 @@ def _part(kind: Any, content: Mapping[str, Any], key: str) -> Any:
 
 def _record(kind: Any, given: Mapping[str, Any], **others: Any) -> Any:
     """Return the dataclass whose fields are the keys in snake case."""
-    return kind(**{_field(key): _frozen(value) for key, value in given.items()} | others)
+    frozen = {_field(key): tuple(v) if isinstance(v, list) else v for key, v in given.items()}
+    return kind(**frozen | others)
 
 
 def _field(key: str) -> str:
     return ''.join('_' + letter.lower() if letter.isupper() else letter for letter in key).lstrip('_')
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _visits(given: Mapping[str, Any], names: tuple[str, str]) -> tuple[Visit, Visit]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipelines.stats.mediation_trial import MEDIUM_PATH, SMALL_PATH
+
 from .records import Row
 from .results import number
 from .trial_record import TrialRecord
@@ -173,6 +175,6 @@ def _power(row: Row) -> str:
     if medium is None or small is None:
         return 'n/a'
     return (
-        f'{medium:.0%} when both paths are of medium size (0.39 in standard deviations), {small:.0%} when they '
-        'are small (0.26), at this number of people, simulated'
+        f'{medium:.0%} when both paths are of medium size ({MEDIUM_PATH} in standard deviations), {small:.0%} when they '
+        f'are small ({SMALL_PATH}), at this number of people, simulated'
     ).replace('%', ' %')

@@ -39,7 +39,7 @@ class TrialRecord(NamedTuple):
     """
 
     name: str
-    is_default: bool
+    remarks: list[str]
     treatment: str
     control: str
     visits: dict[str, str]
@@ -111,7 +111,7 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
     trial = content['trial']
     return TrialRecord(
         name=str(trial['name']),
-        is_default=bool(trial['is_default']),
+        remarks=list(trial['remarks']),
         treatment=trial['arms']['treatment'],
         control=trial['arms']['control'],
         visits={visit['name']: visit['session_id'].removeprefix('ses-') for visit in trial['visits']},

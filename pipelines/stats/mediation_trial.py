@@ -29,7 +29,9 @@ MODEL_COLUMNS = (
 )  # fmt: skip
 SENSITIVITY_COLUMNS = ('analysis', 'mediator', 'rho', 'indirect')
 
-_MEDIUM, _SMALL = 0.39, 0.26  # standardised paths whose power is told
+MEDIUM_PATH, SMALL_PATH = 0.39, 0.26
+"""Standardised paths whose power is told."""
+
 _POWER_BOOTSTRAPS = 499
 _RHO = np.arange(-0.95, 0.951, 0.05).round(2)
 
@@ -288,7 +290,7 @@ def _power_of(seed: int, n_trials: int) -> Callable[[int, int], dict[str, float]
     @cache
     def power(n_treatment: int, n_control: int) -> dict[str, float]:
         found = {}
-        for name, path in (('power_medium', _MEDIUM), ('power_small', _SMALL)):
+        for name, path in (('power_medium', MEDIUM_PATH), ('power_small', SMALL_PATH)):
             rng = np.random.default_rng([seed, n_treatment, n_control])
             found[name] = mediation_power(
                 n_treatment, n_control, path, path, rng, n_trials=n_trials, n_bootstraps=_POWER_BOOTSTRAPS
