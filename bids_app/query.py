@@ -129,6 +129,10 @@ def inherited(path: Path, root: Path, extension: str) -> list[Path]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise MissingInputError(
+            f'{path} is not here, or is a link without its content. Fetch it (datalad get).'
+        ) from error
     except (OSError, ValueError) as error:
         raise DataError(f'{path} is no valid JSON ({error}). Mend the file.') from error
     if not isinstance(content, dict):

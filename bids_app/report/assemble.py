@@ -178,7 +178,7 @@ def embed(path: Path) -> tuple[str, int, int]:
         buffer = io.BytesIO()
         with Image.open(path) as image:
             size = image.size
-            image.convert('RGB').save(buffer, 'webp', quality=_QUALITY, use_sharp_yuv=True)
+            image.convert('RGB').save(buffer, 'webp', quality=_QUALITY, method=2, use_sharp_yuv=True)
         content, kind = buffer.getvalue(), 'webp'
     return f'data:image/{kind};base64,{base64.b64encode(content).decode()}', *size
 

@@ -141,7 +141,7 @@ def _reference(key: str, number: int, entry: dict[str, str]) -> Reference:
     doi = entry.get('doi')
     where = entry.get('journal') or entry.get('publisher', '')
     issue = entry.get('volume', '') + (f'({entry["number"]})' if 'number' in entry else '')
-    place = ':'.join(part for part in (issue, entry.get('pages', '')) if part)
+    place = ':'.join(part for part in (issue, entry.get('pages', '').replace('--', '-')) if part)
     parts = (
         _authors(entry.get('author', '')),
         entry.get('title', '').replace('{', '').replace('}', ''),

@@ -55,6 +55,7 @@ PATHS = {
     'rho_at_zero': 'Correlation of errors at which the indirect effect is zero',
     'interaction': 'Difference of the slopes between arms',
 }
+_LEADERS = 8  # genes of a set that the page names
 ROLES = {'primary': 'Primary', 'secondary': 'Secondary', 'other': 'Other'}
 DATA = {'connectivity': 'Connectivity', 'tract': 'Tract FA', 'bdnf': 'BDNF', 'expression': 'Gene expression'}
 
@@ -233,10 +234,25 @@ def count(value: Any) -> str:
     return 'n/a' if found is None else f'{found:,.0f}'
 
 
+def leaders(genes: str) -> str:
+    """Return the first genes of a leading edge; all of them stand in the table.
+
+    Examples
+    --------
+    >>> leaders('IL6;TNF'), leaders('n/a')
+    ('IL6, TNF', '')
+
+    """
+    names = [] if genes == 'n/a' else genes.split(';')
+    more = f' and {len(names) - _LEADERS} more' if len(names) > _LEADERS else ''
+    return ', '.join(names[:_LEADERS]) + more
+
+
 TRIAL_FILTERS = {
     filter_.__name__: filter_
     for filter_ in (
         flag_words, flag_list, reason_words, p_value, small_p, with_sign, estimate, interval, significant, count,
+        leaders,
     )
 }  # fmt: skip
 """The functions above by their names in the template."""

@@ -113,3 +113,13 @@ def test_the_watch_sees(watched):
     code = 'import urllib.request; urllib.request.urlopen("http://localhost:9")'
     subprocess.run([sys.executable, '-c', code], capture_output=True)
     assert watched.read_text().startswith('lookup localhost')
+
+
+def test_a_participant_whose_content_was_not_fetched_is_told(dataset, tmp_path):
+    data = tmp_path / 'data'
+    annex(dataset, data)
+    words = ['--participant-label', 'sub-02', '-d', data, '-w', tmp_path / 'work']
+    done = run_plain(data, tmp_path / 'out', 'participant', *words, cwd=tmp_path)
+    assert done.returncode == 66, done.stderr
+    assert 'sub-02' in done.stderr
+    assert 'datalad get' in done.stderr
