@@ -1,5 +1,6 @@
 """Nipype's plugins with guards: what is killed or refused ends the run with a reason, never in a hang."""
 
+import gc
 import math
 import os
 import re
@@ -36,7 +37,20 @@ os.register_at_fork(after_in_child=_be_first_to_go)
 
 
 class GuardedMultiProc(MultiProcPlugin):
-    """Turn the loss of a worker process into a failure of its node that says so."""
+    """Turn the loss of a worker process into a failure of its node that says so.
+
+    The objects of the workflow are set aside from the garbage collector, which Nipype calls after every
+    step that runs in the program itself: with many participants it took most of a core.
+    """
+
+    def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
+        """Run the steps of a graph."""
+        gc.collect()
+        gc.freeze()
+        try:
+            super().run(graph, config, updatehash=updatehash)
+        finally:
+            gc.unfreeze()
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         try:
