@@ -109,7 +109,7 @@ def trial_file() -> dict[str, Any]:
     """Return the trial CLBPE with the sets of genes of this dataset, and its pathway as mediator."""
     content: dict[str, Any] = json.loads((DATA / 'trial.json').read_text())
     content.pop('$schema')
-    content['Name'] = 'Simulated trial'
+    content['Name'] = 'Simulation'
     content['Expression'] |= {
         'GeneSets': [cohort_genes.SETS],
         'Covariates': list(cohort_genes.COVARIATES),

@@ -56,6 +56,7 @@ def run_participants(settings: Settings) -> int:
             _write_record(settings, person, own, run_id)
     failed = {failure.label for failure in failures}
     _report(settings, [p.label for p in found if p in pending or p.label in failed or settings.reports_only])
+    _print_absent(pending)
     for person in pending:
         _print_flags(settings, person)
     return _conclude(settings, found, pending, failures)
@@ -75,6 +76,18 @@ def _print_plan(found: list[ParticipantInputs]) -> None:
             print(f'sub-{person.label}: {path}')
         for absence in person.absent:
             print(f'sub-{person.label}: no {absence.modality}: {absence.reason}')
+
+
+def _print_absent(found: list[ParticipantInputs]) -> None:
+    """Say what nobody was asked to leave out and yet is not there, once for all who lack it."""
+    lacking: dict[str, list[tuple[str, str]]] = {}
+    for person in found:
+        for absence in person.absent:
+            if absence.exit_code is None and '--skip' not in absence.reason:
+                lacking.setdefault(absence.modality, []).append((person.label, absence.reason))
+    for modality, people in lacking.items():
+        labels = ', '.join(f'sub-{label}' for label, _ in people[:5]) + (' ...' if len(people) > 5 else '')
+        print(f'clbpe: no {modality} of {len(people)} ({labels}): {people[0][1]}', file=sys.stderr)
 
 
 def _is_done(settings: Settings, person: ParticipantInputs) -> bool:

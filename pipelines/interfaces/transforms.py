@@ -1,5 +1,6 @@
 """Read and write transforms on disk: ITK text for linear ones, a displacement field otherwise."""
 
+import warnings
 from pathlib import Path
 
 import nibabel as nb
@@ -18,7 +19,9 @@ _DISPLACEMENT = 'vector'  # NIfTI intent 1007
 
 def write_linear(path: Path, matrix: Array) -> Path:
     """Write a (4, 4) RAS matrix, points of fixed to points of moving, as an ITK text transform."""
-    Affine(np.asarray(matrix, dtype=float)).to_filename(path, fmt='itk')
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'Reference space not set')  # a matrix needs none
+        Affine(np.asarray(matrix, dtype=float)).to_filename(path, fmt='itk')
     return path
 
 

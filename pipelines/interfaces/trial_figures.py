@@ -162,7 +162,7 @@ def draw_test(
         note=(
             f'{facts["NumberOfPeople"]} people; outlined: p < {ALPHA:g}, two-sided, corrected for all voxels by '
             f'TFCE and {facts["NumberOfPermutations"]} permutations; smallest corrected p '
-            f'{facts["SmallestCorrectedP"]:.2g}'
+            f'{facts["SmallestCorrectedP"]:.2g}.'
         ),
     )
     return _Figured(save_svg(figure, out_dir / 'test.svg'))

@@ -146,7 +146,9 @@ def test_lost_output_is_made_again_with_the_same_bytes(finished, preprocessed, c
     assert [p for p in after if after[p] != before[p]] == []
     flags = json.loads(next(finished.rglob('*_qc.json')).read_text())['Flags']
     assert flags
-    assert f'warning: {STEM} is flagged: {", ".join(flags)}' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f'warning: {STEM} is flagged: {", ".join(flags)}' in said
+    assert 'no dwi of 1 (sub-01): ' in said
 
 
 def test_dry_run_writes_nothing(preprocessed, tmp_path, capsys):
