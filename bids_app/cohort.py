@@ -15,6 +15,7 @@ from pipelines.numerics.simulate_trial import (
     draw_cohort,
     planted_effects,
 )
+from pipelines.stats.mediation_trial import GENE_SET
 
 from . import cohort_genes, cohort_tables
 from .cohort_flaws import Flaws, draw_flaws, list_flaws
@@ -28,8 +29,6 @@ SMALLEST, FEWEST_GENES = 6, 500
 _COHORT, _ITEMS, _FLAWS, _GENES = range(4)
 _STREAM = 5000
 """Keeps the random numbers of the cohort apart from those of its scans."""
-
-_GENE_SET = 'expression:'
 
 _ABOUT = """Simulated data: no person was scanned or asked. A trial of training against waiting, in which
 training lowers the connectivity of nucleus accumbens and medial prefrontal cortex and the activity of
@@ -114,9 +113,9 @@ def trial_file() -> dict[str, Any]:
         'GeneSets': [cohort_genes.SETS],
         'Covariates': list(cohort_genes.COVARIATES),
     }
-    own = f'{_GENE_SET}{cohort_genes.PATHWAY}'
+    own = f'{GENE_SET}{cohort_genes.PATHWAY}'
     for model in content['Mediation']:
-        model['Mediators'] = [own if m.startswith(_GENE_SET) else m for m in model['Mediators']]
+        model['Mediators'] = [own if m.startswith(GENE_SET) else m for m in model['Mediators']]
     return content
 
 

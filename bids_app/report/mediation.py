@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipelines.stats.mediation_trial import MEDIUM_PATH, SMALL_PATH
+from pipelines.stats.mediation_trial import GENE_SET, MEDIUM_PATH, SMALL_PATH
 
 from .records import Row
 from .results import number
 from .trial_record import TrialRecord
 from .trial_tables import Tables, rows_where
 from .trial_words import PATHS, STRUCTURES, flag_list, flag_words
-
-_GENE_SET = 'expression:'
 
 
 class Analysis(NamedTuple):
@@ -58,8 +56,14 @@ def _analysis(trial: TrialRecord, row: Row, tables: Tables, *, is_variant: bool)
     label = row.get('label', row['analysis'])
     about = fields(trial, row, own)
     return Analysis(
-        row['analysis'], f'mediation_{label}', paths, about, flag_list(row['flags']), note, is_variant
+        _name(trial, row), f'mediation_{label}', paths, about, flag_list(row['flags']), note, is_variant
     )
+
+
+def _name(trial: TrialRecord, row: Row) -> str:
+    """Return the name of a model with the order of its mediators in words."""
+    chain = '>'.join(row['mediators'].split(';'))
+    return row['analysis'].replace(f'({chain})', f'({_chain(trial, chain)})')
 
 
 def _path(trial: TrialRecord, row: Row) -> str:
@@ -78,8 +82,8 @@ def _chain(trial: TrialRecord, mediators: str) -> str:
 
 def title_of(trial: TrialRecord, name: str) -> str:
     """Return a mediator or outcome in words."""
-    if name.startswith(_GENE_SET):
-        return f'score of the gene set {name.removeprefix(_GENE_SET)}'
+    if name.startswith(GENE_SET):
+        return f'score of the gene set {name.removeprefix(GENE_SET)}'
     return trial.titles().get(name, name)
 
 
@@ -138,7 +142,7 @@ def _names(cell: str) -> list[str]:
 
 def _timing(row: Row, last: str) -> str:
     text = f'mediator and outcome are both of visit {last}: that the mediator comes first is assumed'
-    if _GENE_SET in row['mediators']:
+    if GENE_SET in row['mediators']:
         text += '; the first sample of gene expression was drawn after randomisation'
     return text
 

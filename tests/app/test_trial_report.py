@@ -20,6 +20,8 @@ from bids_app.files import replace_json
 from bids_app.phenotype import read_tables
 from bids_app.report import assemble_report, record_trial, write_trial_report
 from bids_app.report.inline import inline_svg, lighter
+from bids_app.report.mediation import mediation_analyses
+from bids_app.report.trial_record import read_trial_record
 from bids_app.report.trial_tables import typed
 from bids_app.report.trial_words import FLAGS, estimate, interval
 from bids_app.trial import read_trial
@@ -120,7 +122,7 @@ def write_mediation(out: Path) -> None:
     save(pd.DataFrame(paths, columns=names.split()), group / 'mediation.tsv')
     models = [
         ('connectivity', 'single', 'fc_nac_mpfc', 'nrs', 'age', 12, 7, 5, 4, 0, 0.31, 0.08, 'flagged_values', 'n/a'),
-        ('genes', 'single', 'expression:SET', 'nrs', 'n/a', *['n/a'] * 7, 'reference_post_randomisation',
+        ('genes_of_a_name_without_a_blank_that_is_wider_than_a_telephone', 'single', 'expression:SET', 'nrs', 'n/a', *['n/a'] * 7, 'reference_post_randomisation',
          '8 people are complete, 10 are needed'),
     ]  # fmt: skip
     names = (
@@ -305,6 +307,18 @@ class TestContent:
         assert 'No result. 8 people are complete, 10 are needed' in said
         assert 'through “score of the gene set SET”' in said
         assert FLAGS['reference_post_randomisation'] in said.lower()
+
+    def test_mediators_in_series_are_named_in_words(self, out: Path) -> None:
+        trial = read_trial_record(out)
+        row = {
+            'analysis': 's (fc_nac_mpfc>nrs) (without reference)',
+            'mediators': 'fc_nac_mpfc;nrs',
+            'outcome': 'odi',
+        }
+        row |= {'structure': 'serial', 'flags': 'n/a', 'label': 's', 'covariates': 'n/a', 'note': 'too few'}
+        (found,) = mediation_analyses(trial, {'mediation_models': [row], 'mediation': []})
+        wanted = 'Connectivity of NAc and mPFC → Average low back pain, numeric rating scale'
+        assert found.name == f's ({wanted}) (without reference)'
 
     def test_attendance_and_events_are_counted(self, html: str) -> None:
         said = section(html, 'safety')
