@@ -2,9 +2,14 @@
 
 Truth is what the same model estimates of the measured values in a very large cohort.  Measured values of that
 cohort are drawn from how measured values of other trials lie about the latent ones; see ``docs/simulate.md``.
+
+Everything but FA is measured by the program's own functions in every trial.  Tracking takes too long for that:
+FA is drawn from how the participant level measured it in one trial, ``tract_fa.tsv``, which
+``--scans DEMO`` records anew from a folder of ``scripts/demo``.
 """
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,11 +52,14 @@ from pipelines.stats.scores import pathway_scores
 SEED = 20260301
 N_PEOPLE, N_GENES, N_BOOTSTRAPS = 57, 2000, 1000
 N_LARGE = 40_000
-TABLE = Path(__file__).resolve().parents[1] / 'tests' / 'golden' / 'recovery.tsv'
+GOLDEN = Path(__file__).resolve().parents[1] / 'tests' / 'golden'
+TABLE, TRACTS = GOLDEN / 'recovery.tsv', GOLDEN / 'tract_fa.tsv'
 SPACE = 'MNI152NLin6Asym'
-FC, SCORE, NRS = 'fc_nac_mpfc', 'expression:INFLAMMATION', 'nrs'
-OUTCOMES = (NRS, 'odi', 'submap85', 'sixmwd', FC)
-LATENT = {NRS: 'pain', 'odi': 'disability', 'submap85': 'submap85', 'sixmwd': 'sixmwd', FC: 'connectivity'}
+FC, FA, SCORE, NRS = 'fc_nac_mpfc', 'fa_nac_mpfc', 'expression:INFLAMMATION', 'nrs'
+OUTCOMES = (NRS, 'odi', 'submap85', 'sixmwd', FC, FA)
+LATENT = {
+    NRS: 'pain', 'odi': 'disability', 'submap85': 'submap85', 'sixmwd': 'sixmwd', FC: 'connectivity', FA: 'fa',
+}  # fmt: skip
 MODELS = {
     'connectivity': PathModel('connectivity', 'arm', (FC,), NRS, (f'{FC}_0', f'{NRS}_0')),
     'inflammation': PathModel('inflammation', 'arm', (SCORE,), NRS, (f'{SCORE}_0', f'{NRS}_0')),
@@ -152,7 +160,7 @@ def score_cohort(cohort: Cohort, flaws: Flaws, rng: np.random.Generator) -> np.n
     return table
 
 
-def simulate_trial(scanner: Scanner, number: int) -> Trial:
+def simulate_trial(scanner: Scanner, number: int, tracts: 'Instrument') -> Trial:
     """Draw and measure a trial; each has seeds of its own."""
     rng = np.random.default_rng([SEED, number])
     cohort = draw_cohort(rng, N_PEOPLE, (N_PEOPLE + 1) // 2)
@@ -161,6 +169,9 @@ def simulate_trial(scanner: Scanner, number: int) -> Trial:
     measured[NRS][list(flaws.rating_lost), 1] = np.nan
     measured[FC] = scan_cohort(scanner, cohort, flaws, number)
     measured[SCORE] = score_cohort(cohort, flaws, rng)
+    measured[FA] = tracts.read(cohort.fa, np.random.default_rng([SEED, number, 1]))
+    measured[FA][list(flaws.scan_lost), 1] = np.nan
+    measured[FA][flaws.no_dwi] = np.nan
     bdnf = np.exp(cohort.log_bdnf)
     bdnf[flaws.bdnf_lost] = np.nan
     return Trial(cohort, measured, bdnf)
@@ -241,13 +252,36 @@ def calibrate(trials: Iterable[Trial], name: str, latent: str, degree: int) -> I
     return Instrument(slopes, np.cov((seen - np.polyval(slopes, true))[known].T))
 
 
-def estimands(trials: list[Trial]) -> dict[str, float]:
+def read_tracts(demo: Path) -> pd.DataFrame:
+    """Return ``participant_id session_id latent measured`` of the scans in a folder of ``scripts/demo``."""
+    people = json.loads((demo / 'trial' / 'sourcedata' / 'truth.json').read_text())['People']
+    rows = []
+    for path in sorted((demo / 'clbpe').glob('sub-*/dwi/*_bundle-NAcMPFC_scalarstats.tsv')):
+        label = path.parts[-3]
+        table = pd.read_csv(path, sep='\t', na_values='n/a')
+        table = table.query("hemi == 'B' and method == 'weighted' and param == 'fa'").set_index('session_id')
+        for visit, session in enumerate(('pre', 'post')):
+            if session in table.index:
+                rows.append((label, session, people[label]['fa'][visit], table.loc[session, 'value']))
+    return pd.DataFrame(rows, columns=['participant_id', 'session_id', 'latent', 'measured'])
+
+
+def tract_instrument(table: pd.DataFrame) -> Instrument:
+    """Learn from people with both visits how FA is measured."""
+    wide = table.pivot(index='participant_id', columns='session_id', values=['latent', 'measured']).dropna()
+    true, seen = (wide[part][['pre', 'post']].to_numpy() for part in ('latent', 'measured'))
+    slopes = np.polyfit(true.ravel(), seen.ravel(), 1)
+    return Instrument(slopes, np.cov((seen - np.polyval(slopes, true)).T))
+
+
+def estimands(trials: list[Trial], tracts: Instrument) -> dict[str, float]:
     """Return what the models estimate in a very large cohort."""
     rng = np.random.default_rng([SEED, 999_999])
     cohort = draw_cohort(rng, N_LARGE, N_LARGE // 2)
     measured = measure_tables(cohort, rng)
     measured[FC] = calibrate(trials, FC, 'connectivity', 3).read(cohort.connectivity, rng)
     measured[SCORE] = calibrate(trials, SCORE, 'expression', 1).read(cohort.expression, rng)
+    measured[FA] = tracts.read(cohort.fa, rng)
     large = Trial(cohort, measured, np.empty(0))
     found = {}
     for name in OUTCOMES:
@@ -286,17 +320,21 @@ def main() -> None:
     command.add_argument('--trials', type=int, default=20)
     command.add_argument('--others', type=int, default=10, help='trials from which measurement is learned')
     command.add_argument('--out', type=Path, default=TABLE)
+    command.add_argument('--scans', type=Path, metavar='DEMO', help='record how FA is measured from here')
     options = command.parse_args()
+    if options.scans:
+        read_tracts(options.scans).to_csv(TRACTS, sep='\t', index=False, float_format='%.5f')
+    tracts = tract_instrument(pd.read_csv(TRACTS, sep='\t'))
     with tempfile.TemporaryDirectory() as folder:
         scanner = Scanner(Path(folder))
         others = []
         for number in range(options.others):
-            others.append(simulate_trial(scanner, 1000 + number))
+            others.append(simulate_trial(scanner, 1000 + number, tracts))
             print(f'[{number + 1}/{options.others}] others', flush=True)
-        truth = estimands(others)
+        truth = estimands(others, tracts)
         parts = []
         for number in range(options.trials):
-            parts.append(analyze(simulate_trial(scanner, number), number))
+            parts.append(analyze(simulate_trial(scanner, number, tracts), number))
             print(f'[{number + 1}/{options.trials}]', flush=True)
     table = pd.concat(parts)
     table['truth'] = table['quantity'].map(truth)
