@@ -10,11 +10,14 @@ import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 from nipype.pipeline.plugins.slurm import SLURMPlugin
+from scipy.sparse import lil_matrix
 
 from pipelines.errors import StoppedError
 
@@ -36,12 +39,44 @@ def _be_first_to_go() -> None:
 os.register_at_fork(after_in_child=_be_first_to_go)
 
 
+class Dependencies(lil_matrix):
+    """What steps wait for which others, with a sum of columns that costs what there is to add.
+
+    Nipype asks for it twice in every turn of its loop; SciPy's turns the whole matrix around for it, a tenth of a
+    second with the steps of 57 people.
+
+    Examples
+    --------
+    >>> Dependencies(np.array([[0, 1, 1], [0, 0, 1], [0, 0, 0]])).sum(axis=0)
+    matrix([[0, 1, 2]])
+
+    """
+
+    def sum(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        """Return the sum of each column for ``axis`` 0, in the shape of SciPy's."""
+        if axis != 0:
+            return super().sum(axis, dtype, out)
+        columns = np.fromiter(chain.from_iterable(self.rows), int)
+        values = np.fromiter(chain.from_iterable(self.data), float)
+        counts = np.bincount(columns, values, self.shape[1])
+        return np.asmatrix(counts.astype(int))
+
+
 class GuardedMultiProc(MultiProcPlugin):
     """Turn the loss of a worker process into a failure of its node that says so.
 
     The objects of the workflow are set aside from the garbage collector, which Nipype calls after every
     step that runs in the program itself: with many participants it took most of a core.
     """
+
+    @property
+    def depidx(self) -> Dependencies | None:
+        """Return which steps wait for which."""
+        return self._dependencies
+
+    @depidx.setter
+    def depidx(self, matrix: Any) -> None:
+        self._dependencies = None if matrix is None else Dependencies(matrix)
 
     def run(self, graph: Any, config: Any, updatehash: bool = False) -> None:
         """Run the steps of a graph."""

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 from nipype import Node
 from nipype.interfaces.utility import IdentityInterface
+from scipy.sparse import lil_matrix
 
 from bids_app.engine import read_crashes
-from bids_app.plugin import GuardedMultiProc
+from bids_app.plugin import Dependencies, GuardedMultiProc
 from bids_app.simulate import main as simulate
 from pipelines.errors import StoppedError
 
@@ -138,3 +140,23 @@ def test_part_of_a_map_node_is_told_by_its_folder(tmp_path):
     assert (failure.label, failure.node) == ('02', 'clbpe_wf.sub_02_wf.tract_0_wf.tract_wf.track._track0')
     assert failure.concerns('02')
     assert not failure.concerns('01')
+
+
+def test_columns_add_up_as_scipy_adds_them_and_follow_changes(rng):
+    plain = lil_matrix(rng.random((40, 40)) < 0.1)
+    own = Dependencies(plain)
+    np.testing.assert_array_equal(own.sum(0), plain.sum(0))
+    for matrix in (own, plain):
+        row = matrix.getrowview(7)
+        row[row.nonzero()] = 0  # as Nipype does when a step is done
+        matrix[3, 5] = 1
+    np.testing.assert_array_equal(own.sum(axis=0), plain.sum(axis=0))
+    assert own.sum() == plain.sum()
+
+
+def test_a_scheduler_keeps_its_matrix_when_map_nodes_enlarge_it():
+    plugin = GuardedMultiProc(plugin_args={'n_procs': 1})
+    plugin.depidx = lil_matrix((3, 3))
+    assert isinstance(plugin.depidx, Dependencies)
+    plugin.depidx = None
+    assert plugin.depidx is None
