@@ -48,18 +48,18 @@ class Dependencies(lil_matrix):
     Examples
     --------
     >>> Dependencies(np.array([[0, 1, 1], [0, 0, 1], [0, 0, 0]])).sum(axis=0)
-    matrix([[0, 1, 2]])
+    array([[0, 1, 2]])
 
     """
 
     def sum(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-        """Return the sum of each column for ``axis`` 0, in the shape of SciPy's."""
+        """Return the sum of each column for ``axis`` 0, (1, n) as SciPy's matrix is."""
         if axis != 0:
             return super().sum(axis, dtype, out)
         columns = np.fromiter(chain.from_iterable(self.rows), int)
         values = np.fromiter(chain.from_iterable(self.data), float)
         counts = np.bincount(columns, values, self.shape[1])
-        return np.asmatrix(counts.astype(int))
+        return counts.astype(int)[None]
 
 
 class GuardedMultiProc(MultiProcPlugin):
