@@ -73,8 +73,7 @@ def run_group(settings: Settings) -> int:
 
 def _describe_trial(settings: Settings, trial: Trial, tables: Tables, folder: Path) -> Path:
     """Write what the report needs to know of the trial."""
-    where = dict(settings.derivatives).get('clbpe', settings.output_dir)
-    record = record_trial(trial, tables, output_dir=settings.output_dir, results_dir=where)
+    record = record_trial(trial, tables, output_dir=settings.output_dir, results_dir=settings.results_dir)
     return write_text(json.dumps(record, indent=2, default=str) + '\n', folder / 'trial.json')
 
 

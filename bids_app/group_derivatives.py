@@ -10,6 +10,9 @@ from .plan import Planned
 MAP_KINDS = (*SEEDS, 'icc')
 """What is tested voxel by voxel."""
 
+LEAST_PEOPLE = 6
+"""People with maps that a voxel-wise test needs."""
+
 _NUMBERS = {
     'estimate': {'Description': 'difference at follow-up, treatment minus control, adjusted for baseline'},
     'se': {'Description': 'standard error'},

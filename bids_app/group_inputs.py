@@ -75,7 +75,7 @@ def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> 
         Participants were processed with different parameters or into different spaces; names them.
 
     """
-    root = dict(settings.derivatives).get('clbpe', settings.output_dir)
+    root = settings.results_dir
     known = [label for label in sorted(people) if (root / label).is_dir()]
     _check_parameters(root, known)
     found = [_scans_of(root / label, trial, settings) for label in known]

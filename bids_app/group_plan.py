@@ -12,7 +12,7 @@ from pipelines.errors import MissingInputError
 from pipelines.stats.mediation_trial import GENE_SET, Analysis
 
 from .files import drafted
-from .group_derivatives import MAP_KINDS
+from .group_derivatives import LEAST_PEOPLE, MAP_KINDS
 from .group_inputs import Results, stamp_of
 from .phenotype import Tables
 from .rnaseq import Absent, ExpressionPlan, plan_expression
@@ -21,8 +21,8 @@ from .trial import DerivativeOutcome, MediationModel, Outcome, Trial
 
 LOGGER = logging.getLogger(__name__)
 
-_PER_ARM, _LEAST = 3, 6
-"""People with both maps that a comparison of arms, and any other test, needs at least."""
+_PER_ARM = 3
+"""People of each arm with both maps that a comparison of arms needs."""
 
 
 class GroupPlan(NamedTuple):
@@ -207,15 +207,16 @@ def _possible(trial: Trial, tables: Tables, people: list[dict[str, Any]], primar
     visits = own.groupby('participant_id')['visit'].nunique()
     with_symptoms = [label for label in pairs if visits.get(label, 0) == len(trial.visits)]
     counts = {
-        'armOnChange': min(by_arm[trial.arms.treatment], by_arm[trial.arms.control]) * (_LEAST // _PER_ARM),
+        'armOnChange': min(by_arm[trial.arms.treatment], by_arm[trial.arms.control])
+        * (LEAST_PEOPLE // _PER_ARM),
         'changeWithSymptoms': len(with_symptoms),
         'meanBaseline': sum(bool(p['baseline']) for p in people),
         'meanFollowup': sum(bool(p['followup']) for p in people),
     }
     for contrast, count in counts.items():
-        if people and count < _LEAST:
+        if people and count < LEAST_PEOPLE:
             LOGGER.warning('voxel-wise %s: too few people have maps; not tested', contrast)
-    return tuple(contrast for contrast, count in counts.items() if count >= _LEAST)
+    return tuple(contrast for contrast, count in counts.items() if count >= LEAST_PEOPLE)
 
 
 def write_tsv(table: pd.DataFrame, path: Path) -> Path:

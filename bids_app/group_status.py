@@ -73,7 +73,7 @@ def _tract_status(tract: TractResult) -> tuple[str, str]:
 
 def _why(settings: Settings, label: str, visit: Visit) -> str:
     """Return what the participant level said, as far as it says anything."""
-    root = dict(settings.derivatives).get('clbpe', settings.output_dir)
+    root = settings.results_dir
     if not (root / label).is_dir():
         return 'participant level not run'
     record = read_record(root, label.removeprefix('sub-'))

@@ -11,14 +11,12 @@ from pipelines.errors import DataError, MissingInputError, ParameterError
 from pipelines.interfaces.expression import read_counts, read_sets
 from pipelines.params import GroupParams
 from pipelines.stats.counts import VISITS, check_counts, pair_samples
-from pipelines.stats.expression import arrange_pairs, contrasts_of
+from pipelines.stats.expression import MIN_PAIRS, arrange_pairs, contrasts_of
 from pipelines.stats.genesets import MAX_SIZE, MIN_SIZE, match_sets
 from pipelines.stats.mediation_trial import GENE_SET
 
 from .trial import Expression, Trial
 from .trial_check import nearest
-
-_LEAST_PAIRS = 2
 
 
 class ExpressionPlan(NamedTuple):
@@ -111,10 +109,10 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
         raise DataError(f'{path}: {error}') from error
     paired = pair_samples(samples, covariates).paired
     n_pairs = {arm: int((paired['arm'] == arm).sum()) // 2 for arm in samples['arm'].unique()}
-    if not n_pairs or min(n_pairs.values()) < _LEAST_PAIRS:
+    if not n_pairs or min(n_pairs.values()) < MIN_PAIRS:
         listed = ', '.join(f'{n} of {arm}' for arm, n in n_pairs.items()) or 'none'
         return Absent(
-            f'too few people with both blood samples and all covariates: {listed}; {_LEAST_PAIRS} of an arm are needed'
+            f'too few people with both blood samples and all covariates: {listed}; {MIN_PAIRS} of an arm are needed'
         )
     arrange_pairs(samples, treatment=trial.arms.treatment, covariates=covariates)
     files, sets = _sets(root, trial, wanted, counts)

@@ -67,6 +67,11 @@ class Settings:
                     f'--bids-filter-file: "{name}" holds {filters!r}; write {{"{name}": {{"session": "pre"}}}}.'
                 )
 
+    @property
+    def results_dir(self) -> Path:
+        """Return where the results of the participant level are: ``-d clbpe=PATH``, else the output folder."""
+        return dict(self.derivatives).get('clbpe', self.output_dir)
+
     def parameters(self) -> dict[str, Any]:
         """Return what decides the numbers in the outputs, as plain JSON values."""
         return {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pipelines.params import GroupParams, option_name
 
+from ..group_derivatives import LEAST_PEOPLE
 from .records import Row, RunRecord, read_record
 from .trial_record import Outcome, TrialRecord
 from .trial_tables import Tables, rows_where
@@ -16,8 +17,6 @@ _DERIVATIVES = {
     'intrinsic_connectivity': 'Intrinsic connectivity',
     'tract_fa': 'FA of the tract',
 }
-_LEAST = 6
-"""People with maps that a voxel-wise test needs, as ``docs/group.md`` says."""
 
 
 class Absent(NamedTuple):
@@ -128,8 +127,8 @@ def _why_no_maps(trial: TrialRecord, tables: Tables, skipped: set[str]) -> str:
         return 'left out by --skip voxelwise'
     rows = rows_where(tables.get('participants', ()), data='connectivity')
     n = len({row['participant_id'] for row in rows if row['status'] != 'missing'})
-    if n < _LEAST:
-        return f'{n} people have maps; a test needs at least {_LEAST}'
+    if n < LEAST_PEOPLE:
+        return f'{n} people have maps; a test needs at least {LEAST_PEOPLE}'
     return 'no test had enough people with maps'
 
 

@@ -32,7 +32,8 @@ CONTRASTS: dict[str, tuple[int, int]] = {
 NOT_RANDOMISED = 'within_arm_not_randomised'
 POST_RANDOMISATION = 'reference_post_randomisation'
 
-_MIN_PAIRS = 2
+MIN_PAIRS = 2
+"""People of each arm with both samples that a model needs."""
 
 
 class Expression(NamedTuple):
@@ -236,10 +237,10 @@ def _count_pairs(samples: pd.DataFrame, paired: pd.DataFrame, treatment: str) ->
         raise DataError(f'arms of the samples are {", ".join(arms)}; two are needed, {treatment} one of them')
     n_pairs = {str(arm): int((paired['arm'] == arm).sum()) // 2 for arm in arms}
     for arm, n in n_pairs.items():
-        if n < _MIN_PAIRS:
+        if n < MIN_PAIRS:
             raise DataError(
                 f'arm {arm}: {n} people with both samples ({" and ".join(VISITS)}) and all covariates, '
-                f'{_MIN_PAIRS} are needed; leave out covariates, or the samples of this arm'
+                f'{MIN_PAIRS} are needed; leave out covariates, or the samples of this arm'
             )
     return n_pairs
 
