@@ -1,7 +1,7 @@
 """Connect the workflows of the group to the files of the output dataset."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from nipype.pipeline import engine as pe
@@ -213,7 +213,7 @@ def _mediation(
 ) -> LiterateWorkflow:
     design = {
         'treatment': plan.trial.arms.treatment,
-        'analyses': [analysis._asdict() for analysis in plan.analyses],
+        'analyses': [asdict(analysis) for analysis in plan.analyses],
         'titles': {outcome.name: outcome.description or outcome.name for outcome in plan.outcomes},
     }
     mediation = init_mediation_wf(

@@ -17,7 +17,7 @@ from .group_inputs import Results, stamp_of
 from .phenotype import Tables
 from .rnaseq import Absent, ExpressionPlan, plan_expression
 from .settings import Settings
-from .trial import DerivativeOutcome, MediationModel, Outcome, Trial
+from .trial import DerivativeOutcome, Outcome, Trial
 
 LOGGER = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def _analyses(
             reason = f'there is no {" and no ".join(missing)}'
             absent[f'mediation {model.name}'] = reason
         else:
-            found.append(_analysis(model))
+            found.append(model)
     left_out = [
         f'{key.split(maxsplit=1)[1]} ({why})' for key, why in absent.items() if key.startswith('mediation ')
     ]
@@ -152,12 +152,6 @@ def _analyses(
     if not trial.mediation:
         absent['mediation'] = 'the trial file has no part Mediation'
     return found
-
-
-def _analysis(model: MediationModel) -> Analysis:
-    return Analysis(
-        model.name, model.mediators, model.outcome, model.structure, model.covariates, model.pre_named
-    )
 
 
 def _available(trial: Trial, tables: Tables, results: Results) -> list[Outcome]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.errors import DataError, MissingInputError
+from pipelines.stats.mediation_trial import Analysis
 
 from .trial_check import trial_errors
 
@@ -113,18 +114,6 @@ class Expression:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MediationModel:
-    """Mediators between arm and outcome; ``expression:SET`` is a score, ``pre_named`` before data were seen."""
-
-    name: str
-    mediators: tuple[str, ...]
-    outcome: str
-    structure: Literal['single', 'parallel', 'serial'] = 'single'
-    covariates: tuple[str, ...] = ()
-    pre_named: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Attendance:
     """How many of the planned training sessions each participant attended."""
 
@@ -152,7 +141,7 @@ class Trial:
     covariates: tuple[str, ...] = ()
     bdnf: Bdnf | None = None
     expression: Expression | None = None
-    mediation: tuple[MediationModel, ...] = ()
+    mediation: tuple[Analysis, ...] = ()
     attendance: Attendance | None = None
     adverse_events: AdverseEvents | None = None
     remarks: tuple[str, ...] = ()
@@ -243,7 +232,7 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         bdnf=bdnf and _record(Bdnf, bdnf, samples=_samples(bdnf)),
         expression=expression
         and _record(Expression, expression, visits=_visits(expression['Visits'], ('first', 'last'))),
-        mediation=tuple(_record(MediationModel, given) for given in content.get('Mediation', ())),
+        mediation=tuple(_record(Analysis, given) for given in content.get('Mediation', ())),
         attendance=_part(Attendance, content, 'Attendance'),
         adverse_events=_part(AdverseEvents, content, 'AdverseEvents'),
         remarks=tuple(content.get('Remarks', ())),

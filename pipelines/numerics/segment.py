@@ -1,5 +1,8 @@
 """Segment a brain into grey matter, white matter and cerebrospinal fluid (ANTs' Atropos)."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ants
@@ -73,9 +76,22 @@ def segment_tissues(volume: Array, affine: Array, mask: Mask, priors: Array) -> 
     known = np.clip(priors, _FLOOR, None)
     known = np.where(mask, known / known.sum(axis=0), 0)
     start = [to_itk(known[TISSUES.index(name)], affine) for name in _ATROPOS]
-    found = ants.atropos(
-        to_itk(values, affine), to_itk(mask, affine), start,
-        m=_NEIGHBOURS, c=_ITERATIONS, priorweight=_PRIOR_WEIGHT, r=0,  # a constant seed
-    )['probabilityimages']  # fmt: skip
+    with _own_temporary_folder():
+        found = ants.atropos(
+            to_itk(values, affine), to_itk(mask, affine), start,
+            m=_NEIGHBOURS, c=_ITERATIONS, priorweight=_PRIOR_WEIGHT, r=0,  # a constant seed
+        )['probabilityimages']  # fmt: skip
     maps = np.stack([found[_ATROPOS.index(name)].numpy() for name in TISSUES])
     return np.where(mask, maps / np.maximum(maps.sum(axis=0), 1e-6), 0).astype(np.float32)
+
+
+@contextmanager
+def _own_temporary_folder() -> Iterator[None]:
+    """Remove what is written as temporary meanwhile: ANTsPy leaves its maps in the folder of all."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before

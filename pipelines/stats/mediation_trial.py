@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -36,7 +37,8 @@ _POWER_BOOTSTRAPS = 499
 _RHO = np.arange(-0.95, 0.951, 0.05).round(2)
 
 
-class Analysis(NamedTuple):
+@dataclass(frozen=True)
+class Analysis:
     """A mediation analysis as a trial names it.
 
     Attributes

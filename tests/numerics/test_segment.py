@@ -1,5 +1,7 @@
 """Tissue classes: planted labels, the work of priors, laws."""
 
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,15 @@ def test_finds_planted_tissues(noisy):
     found = segment_tissues(volume, EYE, np.ones(volume.shape, bool), vague(labels))
     for tissue in range(3):
         assert dice(found.argmax(axis=0) == tissue, labels == tissue) > 0.94
+
+
+def test_leaves_nothing_in_the_temporary_folder(noisy, tmp_path, monkeypatch):
+    """Many people share the folder of a cluster's machine."""
+    labels, volume = noisy
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    segment_tissues(volume, EYE, np.ones(volume.shape, bool), vague(labels))
+    assert tempfile.gettempdir() == str(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_probabilities_sum_to_one_in_the_mask_alone(noisy):

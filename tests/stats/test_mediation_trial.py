@@ -1,5 +1,7 @@
 """Analyses of a trial: their variants, the table of people, planted paths, and independence of each other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,7 +136,7 @@ def test_doubtful_values_and_absent_baselines_are_flagged(table):
 
 
 def test_words_become_the_columns_of_their_levels(table):
-    analysis = CONNECTIVITY._replace(covariates=('age', 'sex'))
+    analysis = replace(CONNECTIVITY, covariates=('age', 'sex'))
     assert (
         analyse_mediation(table, [analysis], seed=1, n_bootstraps=150).models['covariates'][0] == 'age;sex[M]'
     )
