@@ -162,7 +162,7 @@ def _report(settings: Settings, labels: list[str]) -> None:
 
     for label in labels:
         if (settings.output_dir / f'sub-{label}').is_dir():
-            print(f'report: {assemble_report(settings.output_dir, label)}')
+            print(f'report: {assemble_report(settings.output_dir, label)}', flush=True)  # seconds each
 
 
 def _print_flags(settings: Settings, person: ParticipantInputs) -> None:

@@ -2,28 +2,19 @@
 
 import base64
 import io
-import logging
-from collections.abc import Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from pipelines.errors import MissingInputError
-from pipelines.params import Parameters, option_name
 
 from ..files import replace_text
 from . import results, tract
-from .methods import BIBLIOGRAPHY, render_methods
-from .records import RunRecord, Scan, entities_of, read_json, read_record, read_scans
+from .page import render_page
+from .records import Scan, entities_of, read_record, read_scans
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
-from .words import FILTERS
 
-LOGGER = logging.getLogger(__name__)
-
-_TEMPLATES = Path(__file__).with_name('templates')
 _QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
 
 REGIONS = {
@@ -92,56 +83,20 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         )
     scans, record = read_scans(output_dir, participant), read_record(output_dir, participant)
     folders = [folder for folder in (record.folder, output_dir / 'logs') if folder]
-    methods, references = read_methods(folders)
-    html = (
-        environment()
-        .get_template('report.html')
-        .render(
-            participant=participant,
-            dataset=read_json(output_dir / 'dataset_description.json').get('Name')
-            or output_dir.resolve().name,
-            record=record,
-            flags=[*results.flags(record, scans), *tract.flags(scans)],
-            scans=scans,
-            pooled=results.pooled(scans),
-            parameters=parameters(record),
-            chapters=[chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
-            methods=methods,
-            references=references,
-            regions=REGIONS,
-            results=results,
-            tract=tract,
-            n_tracts=len(
-                [found for scan in scans for found in tract.sessions(scan) if found[0].fa is not None]
-            ),
-            facts=facts,
-        )
-    )
+    context = {
+        'participant': participant,
+        'flags': [*results.flags(record, scans), *tract.flags(scans)],
+        'scans': scans,
+        'pooled': results.pooled(scans),
+        'chapters': [chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
+        'regions': REGIONS,
+        'results': results,
+        'tract': tract,
+        'n_tracts': sum(found[0].fa is not None for scan in scans for found in tract.sessions(scan)),
+        'facts': facts,
+    }
+    html = render_page('report.html', output_dir, record, folders, context)
     return replace_text(html, page or output_dir / f'{participant}.html')
-
-
-def environment() -> Environment:
-    """Return where the templates and their filters are."""
-    made = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(FILTERS)
-    return made
-
-
-def read_methods(folders: Iterable[Path]) -> tuple[str, list[Any]]:
-    """Return the methods text of the first folder that has one, as HTML, with its references."""
-    found = next((folder for folder in folders if (folder / 'CITATION.md').is_file()), None)
-    if found is None:
-        return '', []
-    bibliography = found / 'CITATION.bib'
-    source = bibliography if bibliography.is_file() else BIBLIOGRAPHY
-    text = (found / 'CITATION.md').read_text(encoding='utf-8')
-    return render_methods(text, source.read_text(encoding='utf-8'))
 
 
 def _chapter(chapter: Chapter, scans: list[Scan]) -> dict[str, Any] | None:
@@ -199,22 +154,4 @@ def facts(scan: Scan) -> list[tuple[str, str]]:
         value = known.get(key) if form == '{}' else results.number(known.get(key))
         if value is not None:
             rows.append((words, form.format(value)))
-    return rows
-
-
-def parameters(record: RunRecord) -> list[tuple[str, str, str]]:
-    """Return option, value with unit, and help of every recorded parameter, the known ones first."""
-    known = {f.name: f for analysis in Parameters.__subclasses__() for f in fields(analysis)}  # type: ignore[arg-type]
-    names = [
-        *(name for name in known if name in record.parameters),
-        *(n for n in record.parameters if n not in known),
-    ]
-    rows = []
-    for name in names:
-        about = known[name].metadata if name in known else {}
-        value = record.parameters[name]
-        items = value if isinstance(value, list | dict) else ['default' if value in (None, '') else value]
-        text = ', '.join(map(str, items)) or 'none'
-        unit = about.get('unit', '') if isinstance(value, int | float) else ''
-        rows.append((option_name(name), f'{text} {unit}'.strip(), about.get('help', '')))
     return rows

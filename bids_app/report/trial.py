@@ -5,10 +5,11 @@ from typing import Any
 
 from pipelines.figures.flow import plot_flow
 
+from ..files import replace_text
 from . import results, trial_absent, trial_flow, trial_quality, trial_results, trial_words
-from .assemble import environment, parameters, read_methods
 from .mediation import mediation_analyses
-from .records import RunRecord, read_json
+from .page import render_page
+from .records import RunRecord
 from .trial_figures import Drawings, draw_flow
 from .trial_record import TrialRecord, read_group_record, read_trial_record
 from .trial_tables import Tables, read_tables, write_results
@@ -37,35 +38,25 @@ def write_trial_report(output_dir: Path) -> Path:
         There is no record of a trial.
 
     """
-    from ..files import replace_text
-
     output_dir = Path(output_dir)
     trial, record = read_trial_record(output_dir), read_group_record(output_dir)
     tables = read_tables(output_dir)
     write_results(output_dir, trial, record, tables)
-    pages = environment()
-    pages.filters.update(trial_words.TRIAL_FILTERS)
-    html = pages.get_template('trial.html').render(_context(output_dir, trial, record, tables))
-    return replace_text(html, output_dir / 'group' / 'report.html')
+    folder, context = output_dir / 'group', _context(output_dir, trial, record, tables)
+    html = render_page('trial.html', output_dir, record, [folder], context, filters=trial_words.TRIAL_FILTERS)
+    return replace_text(html, folder / 'report.html')
 
 
 def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> dict[str, Any]:
     folder = output_dir / 'group'
-    methods, references = read_methods([folder])
     tests = trial_results.tests(output_dir, tables)
     drawings = Drawings(folder / 'figures', trial, trial_quality.pages_of(trial, folder))
     return {
         'trial': trial,
-        'record': record,
         'tables': tables,
-        'dataset': read_json(output_dir / 'dataset_description.json').get('Name')
-        or output_dir.resolve().name,
-        'methods': methods,
-        'references': references,
         'drawing': drawings.get,
         'drawings': drawings.names,
         'files': sorted(path.name for path in folder.glob('*.tsv')),
-        'parameters': parameters(record),
         'words': trial_words,
         'results': results,
         'find': trial_results,

@@ -1,5 +1,6 @@
 """The image, in Docker and Apptainer as users start it: read-only, any user, no network, little memory."""
 
+import hashlib
 import json
 import os
 import re
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from bids_app import __version__
+from tests.app.trial_data import write_expression, write_trial
 
-from .conftest import LIMIT, checksums
+from .conftest import LIMIT, checksums, run_plain
 
 pytestmark = pytest.mark.container
 
@@ -83,6 +85,42 @@ def test_a_participant_gives_what_the_installation_gives(docker, dataset, plain,
     assert description['GeneratedBy'][0]['Container'] == {'Type': 'docker', 'Tag': f'clbpe:{__version__}'}
     again = docker('run', '--rm', *SAFE, *mounts(dataset, folder), IMAGE, *words)
     assert '0 processed, 1 already up to date' in again.stdout
+
+
+@pytest.fixture
+def trial(tmp_path, folder):
+    """Return tables of a trial, and results of its participants in two folders: one for each installation."""
+    bids, out = write_trial(tmp_path / 'trial', n=12)
+    write_expression(bids).rename(bids / 'sets.gmt')
+    shutil.copytree(out, folder, dirs_exist_ok=True)
+    folder.chmod(0o777)
+    return bids, out
+
+
+def test_the_group_gives_what_the_installation_gives(docker, trial, folder, tmp_path):
+    """All of it: tables, permutations compiled on a read-only file system, enrichment, mediation."""
+    bids, out = trial
+    words = ['group', '--sloppy', '--nprocs', '1', '--gene-sets']
+    done = run_plain(bids, out, *words, bids / 'sets.gmt', '-w', tmp_path / 'work')
+    assert done.returncode == 0, done.stderr
+    done = docker(
+        'run', '--rm', *SAFE, *mounts(bids, folder), IMAGE, '/data', '/out', *words, '/data/sets.gmt'
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    plain = group_results(out)
+    assert group_results(folder) == plain
+    assert {f'group/{name}.tsv' for name in ('outcomes', 'expression_enrichment', 'mediation')} <= set(plain)
+    assert any(name.endswith('_statmap.nii.gz') for name in plain)
+
+
+def group_results(root):
+    """Return the checksums of what the group level wrote, but for its page and its log."""
+    paths = [path for name in ('group', 'tpl-*') for folder in root.glob(name) for path in folder.rglob('*')]
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.is_file() and 'log' not in path.parts and path.suffix != '.html'
+    }
 
 
 def test_plans_for_what_the_container_has(docker):
