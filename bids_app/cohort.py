@@ -73,7 +73,7 @@ def write_trial(request: Request) -> None:
         'Flaws': list_flaws(flaws, labels, SESSIONS),
         'People': _latent(labels, cohort),
     }
-    write_json(root / 'code' / 'trial.json', trial_file())
+    write_json(root / 'code' / 'trial.json', trial_file(), sort_keys=False)  # reports keep the order
     for section, name, planted in _write_scans(request, labels, cohort, flaws):
         truth.setdefault(section, {})[name] = planted
     write_json(root / 'sourcedata' / 'truth.json', truth)

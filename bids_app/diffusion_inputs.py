@@ -11,7 +11,7 @@ from pipelines.params import SPACES
 
 from .dataset import Absence, Dataset
 from .fieldmaps import direction_of
-from .query import entities_of, find_images, inherited, sidecar
+from .query import Images, entities_of, inherited, sidecar
 from .settings import Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Diffusion(NamedTuple):
 
 
 def collect_diffusion(
-    settings: Settings, label: str, t1w: Sequence[Path]
+    settings: Settings, images: Images, label: str, t1w: Sequence[Path]
 ) -> tuple[Diffusion | None, list[Absence]]:
     """Return the usable diffusion sessions of one participant, and why others are not."""
     if 'diffusion' in settings.skip:
@@ -98,10 +98,10 @@ def collect_diffusion(
         reason = f'sub-{label}: region freesurfer is not offered for diffusion. Choose another region, or --skip diffusion.'
         return None, [Absence('dwi', reason, MissingInputError.exit_code)]
     for dataset in (Dataset(*named) for named in settings.derivatives):
-        found = _find(settings, dataset.root, label, desc='preproc')
+        found = _find(settings, images, dataset.root, label, desc='preproc')
         if found:
             return _preprocessed(settings, dataset, label, found)
-    scans = _find(settings, settings.bids_dir, label, desc=None)
+    scans = _find(settings, images, settings.bids_dir, label, desc=None)
     if not scans:
         return None, [Absence('dwi', _nothing_found(settings, label))]
     return _raw(settings, scans, has_t1w=bool(t1w))
@@ -114,12 +114,12 @@ def _nothing_found(settings: Settings, label: str) -> str:
     return f'sub-{label}: no diffusion series in {", ".join(map(str, roots))}.{remedy}'
 
 
-def _find(settings: Settings, root: Path, label: str, *, desc: str | None) -> list[Path]:
+def _find(settings: Settings, images: Images, root: Path, label: str, *, desc: str | None) -> list[Path]:
     filters = {'suffix': 'dwi', 'datatype': 'dwi', 'desc': desc}
     if settings.session_label:
         filters['session'] = list(settings.session_label)  # type: ignore[assignment]
     filters |= settings.bids_filters.get('dwi', {})
-    found = find_images(root, label, filters, database_dir=settings.bids_database_dir)
+    found = images.find(root, label, filters)
     return [path for path in found if entities_of(path).get('part', 'mag') == 'mag']
 
 

@@ -22,7 +22,7 @@ from .fmriprep import (
     find_preprocessed,
     find_segmentation,
 )
-from .query import entities_of, find_images, repetition_time_of, sidecar
+from .query import Images, entities_of, repetition_time_of, sidecar
 from .settings import Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -138,7 +138,9 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
         Run numbers or a filter file leave nothing of anybody.
 
     """
-    found = [collect(settings, label) for label in participants(settings)]
+    labels = participants(settings)
+    images = Images(labels, settings.bids_database_dir)
+    found = [collect(settings, label, images) for label in labels]
     nothing = all(person.is_empty for person in found)
     filters = settings.bids_filters
     for modality, is_chosen in (('bold', settings.run or filters.get('bold')), ('dwi', filters.get('dwi'))):
@@ -148,16 +150,19 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     return found
 
 
-def collect(settings: Settings, label: str) -> ParticipantInputs:
+def collect(settings: Settings, label: str, images: Images | None = None) -> ParticipantInputs:
     """Return what one participant has; what is missing or unusable is listed, not raised."""
-    t1w = _find_t1w(settings, label)
-    runs, absent = _collect_bold(settings, label, t1w)
-    diffusion, lacking = collect_diffusion(settings, label, t1w)
+    images = images or Images([label], settings.bids_database_dir)
+    t1w = _find_t1w(settings, images, label)
+    runs, absent = _collect_bold(settings, images, label, t1w)
+    diffusion, lacking = collect_diffusion(settings, images, label, t1w)
     is_needed = any(run.preprocessed is None for run in runs) or (diffusion and not diffusion.is_preprocessed)
     return ParticipantInputs(label, runs, t1w if is_needed else [], [*absent, *lacking], diffusion)
 
 
-def _collect_bold(settings: Settings, label: str, t1w: list[Path]) -> tuple[list[BoldRun], list[Absence]]:
+def _collect_bold(
+    settings: Settings, images: Images, label: str, t1w: list[Path]
+) -> tuple[list[BoldRun], list[Absence]]:
     if 'functional' in settings.skip:
         return [], [Absence('bold', f'sub-{label}: BOLD is left out by --skip functional.')]
     runs: list[BoldRun] = []
@@ -172,10 +177,10 @@ def _collect_bold(settings: Settings, label: str, t1w: list[Path]) -> tuple[list
             absent.append(Absence('bold', str(error), error.exit_code))
 
     for dataset in (Dataset(*named) for named in settings.derivatives):
-        for files in _by_run(_find_bold(settings, dataset.root, label, desc='preproc')):
+        for files in _by_run(_find_bold(settings, images, dataset.root, label, desc='preproc')):
             add(partial(_preprocessed_run, dataset, files, settings), files)
     if not settings.derivatives:
-        for bold in _find_bold(settings, settings.bids_dir, label, desc=None):
+        for bold in _find_bold(settings, images, settings.bids_dir, label, desc=None):
             add(partial(_raw_run, settings, bold, t1w), [bold])
     return runs, absent + _tasks_not_seen(
         settings, label, {entities_of(path).get('task', '') for path in seen}
@@ -205,7 +210,7 @@ def _nothing_found(settings: Settings, label: str, tasks: Sequence[str]) -> str:
     return f'sub-{label}: no BOLD of task {tasks[0]} in {", ".join(map(str, roots))}. {remedy}'
 
 
-def _find_bold(settings: Settings, root: Path, label: str, *, desc: str | None) -> list[Path]:
+def _find_bold(settings: Settings, images: Images, root: Path, label: str, *, desc: str | None) -> list[Path]:
     filters: dict[str, Any] = {'suffix': 'bold', 'desc': desc, 'task': list(settings.task_id) or _RESTING}
     filters |= {'echo': None} if desc else {}  # fMRIPrep may keep single echoes beside their combination
     if settings.session_label:
@@ -213,13 +218,13 @@ def _find_bold(settings: Settings, root: Path, label: str, *, desc: str | None) 
     if settings.run:
         filters['run'] = [int(number) for number in settings.run]
     filters |= settings.bids_filters.get('bold', {})
-    found = find_images(root, label, filters, database_dir=settings.bids_database_dir)
+    found = images.find(root, label, filters)
     return [path for path in found if entities_of(path).get('part', 'mag') == 'mag']
 
 
-def _find_t1w(settings: Settings, label: str) -> list[Path]:
+def _find_t1w(settings: Settings, images: Images, label: str) -> list[Path]:
     filters = {'suffix': 'T1w', 'desc': None, **settings.bids_filters.get('t1w', {})}
-    found = find_images(settings.bids_dir, label, filters, database_dir=settings.bids_database_dir)
+    found = images.find(settings.bids_dir, label, filters)
     wanted = settings.session_label
     return [p for p in found if wanted and entities_of(p).get('ses') in (*wanted, None)] or found
 

@@ -191,10 +191,10 @@ def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
     path.write_text('\n'.join(['\t'.join(table), *rows]) + '\n')
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], *, sort_keys: bool = True) -> None:
     """Write JSON with a fixed layout."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2, sort_keys=True) + '\n')
+    path.write_text(json.dumps(content, indent=2, sort_keys=sort_keys) + '\n')
 
 
 def write_gradients(stem: str, bvals: np.ndarray, bvecs: np.ndarray, affine: np.ndarray) -> None:

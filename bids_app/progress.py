@@ -97,6 +97,8 @@ def step_name(fullname: str) -> str:
     --------
     >>> step_name('clbpe_wf.sub_01_wf.ses_pre_task_rest_wf.connectivity_wf.clean')
     'sub-01 ses-pre task-rest: clean'
+    >>> step_name('clbpe_wf.group_wf.voxelwise_icc_wf.test')
+    'voxelwise icc: test'
 
     """
     *workflows, node = fullname.split('.')
@@ -104,4 +106,7 @@ def step_name(fullname: str) -> str:
     named = [w.removesuffix('_wf') for w in workflows if w.startswith(known)]
     pairs = [pair for w in named for pair in zip(w.split('_')[::2], w.split('_')[1::2] or [''])]
     entities = ' '.join('-'.join(filter(None, pair)) for pair in pairs)
-    return f'{entities}: {node.replace("_", " ")}' if entities else node
+    analysis = [w.removesuffix('_wf').replace('_', ' ') for w in workflows[2:]]  # of the group
+    where = entities or ', '.join(analysis)
+    step = node.replace('_', ' ')
+    return f'{where}: {step}' if where else step

@@ -1,8 +1,9 @@
 """Ask a dataset for the files of one participant, and read the JSON that applies to a file."""
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +25,15 @@ def entities_of(path: Path) -> dict[str, str]:
     return dict(re.findall(r'(?:^|_)([a-zA-Z]+)-([a-zA-Z0-9+]+)', path.name))
 
 
-def find_images(
-    root: Path, label: str, filters: Mapping[str, Any], *, database_dir: Path | None = None
-) -> list[Path]:
-    """Return the images of one participant that pass ``filters``, sorted.
+class Images:
+    """The images of chosen participants in several datasets; each dataset is indexed once.
 
     Parameters
     ----------
-    root
-        BIDS dataset, raw or derivative.
-    label
-        Participant, without ``sub-``.
-    filters
-        PyBIDS entities; ``None`` means without the entity, ``"*"`` any value.
+    labels
+        Participants, without ``sub-``.
     database_dir
-        Folder where the index of this participant is kept; none keeps it in memory.
-
-    Raises
-    ------
-    DatasetError
-        ``dataset_description.json`` cannot be read.
-    ParameterError
-        A filter by an entity that PyBIDS does not know.
+        Folder where the indices are kept; none keeps them in memory.
 
     Notes
     -----
@@ -53,39 +41,80 @@ def find_images(
     with the dataset.
 
     """
-    from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
-    others = re.compile(rf'^/(?:sub-(?!{re.escape(label)}(?:/|$))|sourcedata|code|logs|derivatives)')
-    database = None if database_dir is None else database_dir / f'{root.name}_sub-{label}'
-    try:
-        layout = BIDSLayout(
-            root,
-            validate=False,
-            is_derivative=True,
-            indexer=BIDSLayoutIndexer(
-                validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]
-            ),
-            config=['bids', 'derivatives'],
-            database_path=database,
-        )
-    except ValueError as error:
-        raise DatasetError(
-            f'{root / "dataset_description.json"} is no valid JSON ({error}). Mend the file or remove it.'
-        ) from error
-    special = {None: Query.NONE, '*': Query.ANY}
-    asked = {
-        key: special[value] if isinstance(value, str | None) and value in special else value
-        for key, value in filters.items()
-    }
-    asked.setdefault('extension', ['.nii.gz', '.nii'])
-    try:
-        found = layout.get(return_type='filename', subject=label, **asked)
-    except ValueError as error:
-        raise ParameterError(
-            f'--bids-filter-file: {str(error).split(". ")[0]}. Use the names of PyBIDS, for example session, '
-            'acquisition, run, echo.'
-        ) from error
-    return sorted(Path(name) for name in found)
+    def __init__(self, labels: Sequence[str], database_dir: Path | None = None) -> None:
+        self._labels = labels
+        self._database_dir = database_dir
+        self._layouts: dict[Path, Any] = {}
+
+    def find(self, root: Path, label: str, filters: Mapping[str, Any]) -> list[Path]:
+        """Return the images of a participant that pass ``filters``, sorted.
+
+        Parameters
+        ----------
+        root
+            BIDS dataset, raw or derivative.
+        label
+            One of the participants.
+        filters
+            PyBIDS entities; ``None`` means without the entity, ``"*"`` any value.
+
+        Raises
+        ------
+        DatasetError
+            ``dataset_description.json`` cannot be read.
+        ParameterError
+            A filter by an entity that PyBIDS does not know.
+
+        """
+        from bids.layout import Query
+
+        if not (root / f'sub-{label}').is_dir():
+            return []
+        if root not in self._layouts:
+            self._layouts[root] = self._index(root)
+        special = {None: Query.NONE, '*': Query.ANY}
+        asked = {
+            key: special[value] if isinstance(value, str | None) and value in special else value
+            for key, value in filters.items()
+        }
+        asked.setdefault('extension', ['.nii.gz', '.nii'])
+        try:
+            found = self._layouts[root].get(return_type='filename', subject=label, **asked)
+        except ValueError as error:
+            raise ParameterError(
+                f'--bids-filter-file: {str(error).split(". ")[0]}. Use the names of PyBIDS, for example session, '
+                'acquisition, run, echo.'
+            ) from error
+        return sorted(Path(name) for name in found)
+
+    def _index(self, root: Path) -> Any:
+        from bids.layout import BIDSLayout, BIDSLayoutIndexer
+
+        chosen = '|'.join(map(re.escape, self._labels))
+        others = re.compile(rf'^/(?:sub-(?!(?:{chosen})(?:/|$))|sourcedata|code|logs|derivatives)')
+        try:
+            return BIDSLayout(
+                root,
+                validate=False,
+                is_derivative=True,
+                indexer=BIDSLayoutIndexer(
+                    validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]
+                ),
+                config=['bids', 'derivatives'],
+                database_path=self._database_dir and self._database_dir / self._name(root),
+            )
+        except ValueError as error:
+            raise DatasetError(
+                f'{root / "dataset_description.json"} is no valid JSON ({error}). Mend the file or remove it.'
+            ) from error
+
+    def _name(self, root: Path) -> str:
+        """Return the folder of an index, which holds for these participants alone."""
+        if len(self._labels) == 1:
+            return f'{root.name}_sub-{self._labels[0]}'
+        digest = hashlib.sha256(' '.join(self._labels).encode()).hexdigest()[:8]
+        return f'{root.name}_{len(self._labels)}-participants_{digest}'
 
 
 def sidecar(path: Path, root: Path) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from pipelines.stats.mediation_trial import Analysis
 from .trial_check import trial_errors
 
 DATA = Path(__file__).parents[1] / 'pipelines' / 'data'
+BDNF_SAMPLES = ('s7_pre', 's7_post', 's42_pre', 's42_post')
+"""Before and after session 7, before and after session 42."""
+
 Role = Literal['primary', 'secondary', 'other']
 Derivative = Literal['roi_connectivity', 'intrinsic_connectivity', 'tract_fa']
 
@@ -260,9 +263,11 @@ def _visits(given: Mapping[str, Any], names: tuple[str, str]) -> tuple[Visit, Vi
 
 
 def _samples(given: Mapping[str, Any]) -> tuple[Sample, ...]:
+    """Return the samples as the model takes them, whatever the order in the file."""
+    named = {name: given['Samples'][name] for name in BDNF_SAMPLES}
     return tuple(
         Sample(name=name, session_id=_session(sample['Session']), time=sample['Time'])
-        for name, sample in given['Samples'].items()
+        for name, sample in named.items()
     )
 
 

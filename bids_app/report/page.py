@@ -22,7 +22,7 @@ def render_page(
     record: RunRecord,
     folders: Iterable[Path],
     context: Mapping[str, Any],
-    filters: Mapping[str, Callable[..., str]] | None = None,
+    filters: Mapping[str, Callable[..., Any]] | None = None,
 ) -> str:
     """Return a page as HTML.
 

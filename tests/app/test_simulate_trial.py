@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_app.cli import main as run
 from bids_app.cohort_flaws import draw_flaws, list_flaws
 from bids_app.phenotype import read_tables
 from bids_app.simulate import main
@@ -107,6 +108,19 @@ def test_bdnf_is_censored_at_its_limits(tables, truth):
         level = np.exp(truth['People'][row.participant_id]['log_bdnf'][session][time])
         assert row.value == pytest.approx(level, abs=0.1)
         assert row.censored == ('left' if level < low else 'right' if level > high else '')
+
+
+def test_the_group_finds_the_response_of_bdnf(trial, truth, tmp_path):
+    """From the files that were written, with the trial file beside them."""
+    words = ['--trial', str(trial / 'code' / 'trial.json'), '-w', str(tmp_path / 'work'), '--nprocs', '1']
+    out = tmp_path / 'out'
+    assert run([str(trial), str(out), 'group', *words, '--skip', 'voxelwise', 'expression', 'mediation']) == 0
+    table = pd.read_csv(out / 'group' / 'bdnf.tsv', sep='\t')
+    found = table.query("model == 'censored' and arm == 'difference'").set_index('contrast')
+    planted = {name: truth['Effects'][f'bdnf_{name}'] for name in ('acute_s7', 'acute_s42', 'resting_change')}
+    for contrast, value in planted.items():
+        assert found.loc[contrast, 'ci_low'] < value < found.loc[contrast, 'ci_high'], contrast
+    assert found.loc['acute_s42', 'ci_low'] > 0
 
 
 def test_flaws_are_where_the_truth_says(trial, truth, tables):

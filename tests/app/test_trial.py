@@ -39,6 +39,15 @@ def changed(base, path, value):
     return content
 
 
+def test_the_order_of_keys_means_nothing(tmp_path):
+    """Editors and programs sort the keys of an object as they like."""
+    upside_down = {key: DEFAULT[key] for key in reversed(DEFAULT)}
+    upside_down['BDNF'] = {**DEFAULT['BDNF'], 'Samples': dict(reversed(DEFAULT['BDNF']['Samples'].items()))}
+    as_given, reversed_ = (read_trial(write(tmp_path, content)) for content in (DEFAULT, upside_down))
+    assert reversed_ == as_given
+    assert [sample.name for sample in as_given.bdnf.samples] == ['s7_pre', 's7_post', 's42_pre', 's42_post']
+
+
 def test_default_is_the_registered_trial():
     trial = read_trial()
     assert trial.is_default
