@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from nipype.pipeline.plugins.base import DistributedPluginBase
 from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 from nipype.pipeline.plugins.slurm import SLURMPlugin
 from scipy.sparse import lil_matrix
@@ -62,7 +63,17 @@ class Dependencies(lil_matrix):
         return counts.astype(int)[None]
 
 
-class GuardedMultiProc(MultiProcPlugin):
+class _Watching(DistributedPluginBase):
+    """Have the progress looked at in every turn of the loop."""
+
+    def _send_procs_to_workers(self, updatehash: bool = False, graph: Any = None) -> None:
+        super()._send_procs_to_workers(updatehash=updatehash, graph=graph)
+        progress = getattr(self._status_callback, '__self__', None)
+        if progress is not None:
+            progress.look()
+
+
+class GuardedMultiProc(_Watching, MultiProcPlugin):
     """Turn the loss of a worker process into a failure of its node that says so.
 
     The objects of the workflow are set aside from the garbage collector, which Nipype calls after every
@@ -111,7 +122,7 @@ class GuardedMultiProc(MultiProcPlugin):
                 self._taskresult[taskid] = {'taskid': taskid, 'result': None, 'traceback': [message]}
 
 
-class SizedSLURM(SLURMPlugin):
+class SizedSLURM(_Watching, SLURMPlugin):
     """Ask Slurm for what each step needs, ask about all jobs at once, and say how a lost job ended.
 
     Parameters

@@ -3,7 +3,14 @@
 import re
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
+
+from pipelines.interfaces._interface import PROGRESS
+
+_PATIENCE = 60.0  # s between two lines of a log on one step
+_AGAIN = 2.0  # s between two looks at what the steps that run have written
 
 
 class Progress:
@@ -14,6 +21,9 @@ class Progress:
         self.stream = stream or sys.stdout
         self.started: dict[str, float] = {}
         self.failed: list[str] = []
+        self._folders: dict[str, Path] = {}
+        self._shown: dict[str, float] = {}
+        self._looked = 0.0
         self._bar: Any = None
         if self.stream.isatty():
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -54,13 +64,15 @@ class Progress:
             else step_name(str(node.fullname or node.name))
         )
         if status == 'start':
-            self.started[name] = time.monotonic()
+            self.started[name] = self._shown[name] = time.monotonic()
+            self._folders[name] = Path(node.output_dir())
             self._show(name, 'running')
             return
         self.done += not part  # parts of a step are not in the total
         if status == 'exception':
             self.failed.append(name)
         state = 'FAILED' if status == 'exception' else 'done'
+        self._folders.pop(name, None)
         began = self.started.pop(name, None)  # steps run in this process never report a start
         self._show(name, state if began is None else f'{state} in {time.monotonic() - began:.0f} s')
 
@@ -68,6 +80,18 @@ class Progress:
         """Write how many steps there are and how they are run."""
         if not self._bar:
             print(f'{self.total} steps, {text}', file=self.stream, flush=True)
+
+    def look(self) -> None:
+        """Show how far long steps are, as they write it themselves; call it often."""
+        now = time.monotonic()
+        if now - self._looked < _AGAIN:
+            return
+        self._looked = now
+        for name, folder in self._folders.items():
+            if self._bar or now - self._shown[name] >= _PATIENCE:
+                with suppress(OSError):
+                    self._show(name, (folder / PROGRESS).read_text())
+                    self._shown[name] = now
 
     def _show(self, name: str, state: str) -> None:
         if self._bar:

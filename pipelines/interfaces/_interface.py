@@ -18,6 +18,9 @@ from nipype.interfaces.base import (
     traits,
 )
 
+PROGRESS = 'progress.txt'
+"""File in the folder of a step that runs long: how far it is, for the program that waits for it."""
+
 _SIMPLE = {int: traits.Int, float: traits.Float, str: traits.Str, bool: traits.Bool, dict: traits.Dict}
 
 
@@ -149,3 +152,12 @@ def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
         '_run_interface': _run_interface,
     }
     return define(name, SimpleInterface, members)
+
+
+def tell_progress(out_dir: Path, things: str) -> Callable[[int, int], None]:
+    """Return a function of what is done and what there is to do that writes :data:`PROGRESS`."""
+
+    def tell(done: int, total: int) -> None:
+        (out_dir / PROGRESS).write_text(f'{done:,} of {total:,} {things}')
+
+    return tell

@@ -10,7 +10,7 @@ import pandas as pd
 from ..stats.outcomes import encode
 from ..stats.permute import PermutationResult, flip_signs, permute
 from ..stats.tfce import neighbour_table
-from ._interface import interface
+from ._interface import interface, tell_progress
 from .group_maps import blocks
 from .images import load_mask, open_image, save_map
 from .trial import read_table
@@ -97,7 +97,7 @@ def infer_maps(
     )
     options: dict[str, Any] = {
         'neighbours': neighbour_table(inside), 'n_permutations': n_permutations,
-        'rng': np.random.default_rng(random_seed),
+        'rng': np.random.default_rng(random_seed), 'progress': tell_progress(out_dir, 'permutations'),
     }  # fmt: skip
     n_people, found = _infer(folder, question, options, out_dir)
     maps = {

@@ -6,11 +6,14 @@ import pickle
 from types import SimpleNamespace
 
 from bids_app.progress import Progress, step_name
+from pipelines.interfaces._interface import tell_progress
 
 
-def node(name):
+def node(name, folder='/w'):
     return SimpleNamespace(
-        fullname=f'clbpe_wf.sub_01_wf.ses_pre_task_rest_wf.connectivity_wf.{name}', name=name
+        fullname=f'clbpe_wf.sub_01_wf.ses_pre_task_rest_wf.connectivity_wf.{name}',
+        name=name,
+        output_dir=lambda: str(folder),
     )
 
 
@@ -35,11 +38,27 @@ def test_copies_report_to_the_same_place_and_sent_ones_to_none():
     assert pickle.loads(pickle.dumps(progress.on_status)).__name__ == 'on_status'
 
 
+def test_long_steps_say_how_far_they_are_once_a_minute(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr('time.monotonic', lambda: now[0])
+    stream = io.StringIO()
+    progress = Progress(1, stream)
+    progress.on_status(node('test', tmp_path), 'start')
+    for now[0] in range(0, 190, 10):
+        tell_progress(tmp_path, 'permutations')(100 * now[0], 20_000)
+        progress.look()
+    progress.on_status(node('test', tmp_path), 'end')
+    progress.look()
+    said = [line.split(': test ')[1] for line in stream.getvalue().splitlines()]
+    told = [f'{number:,} of 20,000 permutations' for number in (6000, 12_000, 18_000)]
+    assert said == ['running', *told, 'done in 180 s']
+
+
 def test_parts_of_a_step_are_shown_and_not_counted():
     stream = io.StringIO()
     progress = Progress(1, stream)
     folder = '/w/clbpe_wf/sub_01_wf/task_rest_wf/functional_wf/motion/mapflow'
-    part = SimpleNamespace(fullname='_motion0', name='_motion0', base_dir=folder)
+    part = SimpleNamespace(fullname='_motion0', name='_motion0', base_dir=folder, output_dir=lambda: folder)
     progress.on_status(part, 'start')
     progress.on_status(part, 'end')
     assert progress.done == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.cli import main as run
+from bids_app.cli import main as analyse
 from bids_app.cohort_flaws import draw_flaws, list_flaws
 from bids_app.phenotype import read_tables
 from bids_app.simulate import main
@@ -114,7 +114,10 @@ def test_the_group_finds_the_response_of_bdnf(trial, truth, tmp_path):
     """From the files that were written, with the trial file beside them."""
     words = ['--trial', str(trial / 'code' / 'trial.json'), '-w', str(tmp_path / 'work'), '--nprocs', '1']
     out = tmp_path / 'out'
-    assert run([str(trial), str(out), 'group', *words, '--skip', 'voxelwise', 'expression', 'mediation']) == 0
+    assert (
+        analyse([str(trial), str(out), 'group', *words, '--skip', 'voxelwise', 'expression', 'mediation'])
+        == 0
+    )
     table = pd.read_csv(out / 'group' / 'bdnf.tsv', sep='\t')
     found = table.query("model == 'censored' and arm == 'difference'").set_index('contrast')
     planted = {name: truth['Effects'][f'bdnf_{name}'] for name in ('acute_s7', 'acute_s42', 'resting_change')}

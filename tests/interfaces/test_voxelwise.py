@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import DataError
+from pipelines.interfaces._interface import PROGRESS
 from pipelines.interfaces.clusters import list_clusters, name_points
 from pipelines.interfaces.group_maps import stack_maps
 from pipelines.interfaces.voxelwise import infer_maps
@@ -152,6 +153,7 @@ def test_maps_are_those_of_the_permutation_called_alone(people, tables, tmp_path
         load(found.log_p_max_tfce)[mask], -np.log10(alone.p_max_tfce), rtol=1e-5, atol=1e-6
     )
     assert found.facts['DegreesOfFreedom'] == alone.dof
+    assert (tmp_path / PROGRESS).read_text() == '50 of 50 permutations'
 
 
 def test_clusters_are_named_with_their_peak(tmp_path):
