@@ -13,7 +13,7 @@ from ..numerics import regions
 from ..numerics.resample import apply_field, apply_linear, sample
 from . import templates
 from .images import iterate_stored, open_image
-from .transforms import read_field, read_linear
+from .transforms import no_reference, read_field, read_linear
 
 _MANIFEST = Path(__file__).parents[1] / 'data' / 'regions.json'
 
@@ -132,7 +132,9 @@ def point_map(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     if path.suffix == '.h5':
         from nitransforms.manip import load
 
-        return load(path, fmt='itk').map
+        with no_reference():
+            composite = load(path, fmt='itk')
+        return no_reference()(composite.map)
     if path.suffix == '.txt':
         matrix = read_linear(path)
         return lambda points: apply_linear(matrix, points)

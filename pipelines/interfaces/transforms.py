@@ -1,6 +1,8 @@
 """Read and write transforms on disk: ITK text for linear ones, a displacement field otherwise."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nb
@@ -17,10 +19,17 @@ _LPS = np.array([-1, -1, 1], dtype=np.float32)
 _DISPLACEMENT = 'vector'  # NIfTI intent 1007
 
 
+@contextmanager
+def no_reference() -> Iterator[None]:
+    """Keep nitransforms from warning that it knows no image: to map points or write a matrix it needs none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'Reference space not set')
+        yield
+
+
 def write_linear(path: Path, matrix: Array) -> Path:
     """Write a (4, 4) RAS matrix, points of fixed to points of moving, as an ITK text transform."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'Reference space not set')  # a matrix needs none
+    with no_reference():
         Affine(np.asarray(matrix, dtype=float)).to_filename(path, fmt='itk')
     return path
 

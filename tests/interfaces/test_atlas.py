@@ -1,5 +1,7 @@
 """Regions of the packaged atlas, FreeSurfer, spheres and files: place and side, every bad choice named."""
 
+import warnings
+
 import ants
 import nibabel as nb
 import numpy as np
@@ -172,7 +174,9 @@ def test_composite_of_ants_maps_points_as_ants_does(tmp_path, rng):
     points = pd.DataFrame(rng.uniform(-20, 20, (20, 3)), columns=list('xyz'))
     expected = ants.apply_transforms_to_points(3, points, [made['fwdtransforms']]).to_numpy()
     flip = np.array([-1, -1, 1])
-    found = atlas.point_map(tmp_path / 'r_Composite.h5')(points.to_numpy() * flip) * flip
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        found = atlas.point_map(tmp_path / 'r_Composite.h5')(points.to_numpy() * flip) * flip
     assert np.abs(expected - points.to_numpy()).max() > 2
     np.testing.assert_allclose(found, expected, atol=0.1)
 
