@@ -169,7 +169,10 @@ class Reader:
             return
         tables = [*self.root.glob('*.tsv'), *self.root.glob('phenotype/*.tsv')]
         others = sorted(p.relative_to(self.root).as_posix() for p in tables)
-        self.problems.absent(name, 'is absent', nearest(name, others), outcome=outcome)
+        remedy = (
+            nearest(name, others) if others else 'Add it, or name another table in the trial file (--trial)'
+        )
+        self.problems.absent(name, 'is absent', remedy, outcome=outcome)
 
     @staticmethod
     def has_column(
