@@ -23,10 +23,11 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf --mount=type=secret,id=c
 
 FROM builder AS templates
 COPY scripts/templates /src/scripts/templates
-ARG TEMPLATES=yes
+# brains: 7 MB; all: also the transform between them, 205 MB; no: what comes with the packages
+ARG TEMPLATES=brains
 # without network the folder holds empty files, and the templates that come with the packages are used
-RUN if [ "$TEMPLATES" = yes ]; then /opt/clbpe/bin/python /src/scripts/templates /opt/templateflow; \
-    else /opt/clbpe/bin/python /src/scripts/templates /opt/templateflow --offline; fi \
+RUN case "$TEMPLATES" in brains) choice= ;; all) choice=--transform ;; *) choice=--offline ;; esac \
+    && /opt/clbpe/bin/python /src/scripts/templates /opt/templateflow $choice \
     && chmod -R a+rX /opt/templateflow
 
 FROM ${BASE}

