@@ -1,10 +1,12 @@
 """Nipype's plugins with guards: what is killed or refused ends the run with a reason, never in a hang."""
 
+import ctypes
 import gc
 import math
 import os
 import re
 import shlex
+import signal
 import subprocess
 import time
 from concurrent.futures import Future
@@ -28,13 +30,19 @@ _KILLED = 'a worker process was killed; most often memory ran out. Give more wit
 _PROGRAM_GB = 0.6
 """What a job needs before its step begins: the interpreter and the libraries it imports."""
 _AGAIN = 5.0  # s, between two questions to the batch system
+_SET_PARENT_DEATH_SIGNAL = 1  # prctl(2), Linux
 _TRANSIENT = ('timed out', 'not available at the moment', 'Unable to contact')
 
 
 def _be_first_to_go() -> None:
-    """Have the kernel end a worker for want of memory, and not the program, which can say so and resume."""
+    """Have the kernel end a worker for want of memory, and not the program, which can say so and resume.
+
+    And end it when the program is gone, killed without a chance to say so: it would wait for work forever.
+    """
     with suppress(OSError):
         Path('/proc/self/oom_score_adj').write_text('500')
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 os.register_at_fork(after_in_child=_be_first_to_go)

@@ -47,10 +47,8 @@ class Analysis:
         Of the analysis.
     mediators, outcome
         Names of outcomes of the trial; a mediator may be :data:`GENE_SET` and a set.
-    structure
-        Of the mediators.
-    covariates
-        Columns of the table of people.
+    structure, covariates
+        Of the mediators; columns of the table of people.
     pre_named
         The gene sets were chosen before anybody saw expression by arm.
 

@@ -11,6 +11,7 @@ import sys
 import nibabel as nb
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from bids_app.cli import main
@@ -304,8 +305,11 @@ def test_a_killed_run_is_resumed_with_the_same_bytes(preprocessed, uninterrupted
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert any(moment in line for line in process.stdout)
+        workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
+    assert workers
+    assert not psutil.wait_procs(workers, timeout=10)[1], 'workers wait for a program that is gone'
     assert not manifest_path(out, '01').exists()
     assert tables_and_maps(out).keys() < uninterrupted.keys()
     kept = next(work.rglob('clean/smoothed.npy'))

@@ -114,12 +114,12 @@ def test_the_group_gives_what_the_installation_gives(docker, trial, folder, tmp_
 
 
 def group_results(root):
-    """Return the checksums of what the group level wrote, but for its page and its log."""
+    """Return the checksums of what the group level wrote, but for what tells its command: page, record, log."""
     paths = [path for name in ('group', 'tpl-*') for folder in root.glob(name) for path in folder.rglob('*')]
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
-        if path.is_file() and 'log' not in path.parts and path.suffix != '.html'
+        if path.is_file() and 'log' not in path.parts and path.name not in ('report.html', 'results.json')
     }
 
 
