@@ -10,12 +10,12 @@ from pipelines.numerics.simulate_trial import ITEM_HIGH, N_ITEMS, N_SESSIONS, Co
 
 from .cohort_flaws import Flaws
 from .phantom_files import write_json
+from .trial import BDNF_SAMPLES
 
 EVENTS = 'phenotype/adverse_events.*'
 """One row per event, where BIDS wants one per participant: for ``.bidsignore``."""
 
 _WEEKS = {'pre': 0, 'wk3': 3, 'wk14': 14, 'post': 14}
-_SAMPLES = ('s7_pre', 's7_post', 's42_pre', 's42_post')
 _KINDS = ('muscle soreness', 'knee pain', 'flare of back pain', 'dizziness')
 
 
@@ -100,7 +100,7 @@ def _write_bdnf(
 ) -> None:
     values = np.exp(cohort.log_bdnf)
     values[flaws.bdnf_lost] = np.nan
-    samples = dict(zip(_SAMPLES, (numbers(v, 1) for v in values.reshape(len(labels), 4).T)))
+    samples = dict(zip(BDNF_SAMPLES, (numbers(v, 1) for v in values.reshape(len(labels), 4).T)))
     columns = {f'bdnf_{name}': column for name, column in samples.items()}
     beyond = {name: [f'{limit:g}'] * len(labels) for name, limit in zip(('lod', 'uloq'), limits)}
     text = 'Plasma BDNF before (pre) or after (post) training session 7 (s7) or 42 (s42)'
