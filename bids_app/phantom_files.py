@@ -1,4 +1,4 @@
-"""A simulated dataset: what is asked for, and its images, tables and JSON; equal content gives equal bytes."""
+"""A simulated dataset: what is asked for, and its images, tables and JSON; equal requests give equal data."""
 
 import csv
 import json
@@ -168,7 +168,7 @@ def write_nifti(
     t_r: float | None = None,
     sform: int = 4,
 ) -> None:
-    """Write volumes one by one; equal input gives equal bytes (no name or time in the gzip header)."""
+    """Write volumes one by one; the gzip header holds neither name nor time."""
     header = nb.Nifti1Header()
     header.set_data_dtype(dtype)
     header.set_data_shape(shape)

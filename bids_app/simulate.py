@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         choices=SPACES,
         help='template of the brain (default MNI152NLin6Asym, qsiprep MNI152NLin2009cAsym)',
     )
-    add('--seed', type=int, help='the same seed gives the same bytes (default 1)')
+    add('--seed', type=int, help='the same seed gives the same data (default 1)')
     add('--confounds', type=Path, metavar='FILE.tsv', help='confounds of a real run (with FILE.json beside)')
     _add_diffusion(command)
     return command

@@ -237,7 +237,7 @@ def _positions(mask: np.ndarray) -> np.ndarray:
 
 
 def _write(volumes: Iterable[np.ndarray], header: nb.Nifti1Header, path: Path) -> Path:
-    """Write a NIfTI; equal content gives equal bytes, for the gzip header holds no name and no time."""
+    """Write a NIfTI; its gzip header holds neither name nor time."""
     with ExitStack() as stack:
         stream: Any = stack.enter_context(path.open('wb'))
         if path.suffix == '.gz':

@@ -16,6 +16,7 @@ from bids_app.cli import main
 from bids_app.manifest import manifest_path
 from bids_app.simulate import main as simulate
 from pipelines.numerics.resample import apply_linear
+from tests.sums import checksums
 
 QUICK = ['--sloppy', '--skip', 'functional', '--n-streamlines', '60', '--max-seeds', '4000']
 SMALL = [
@@ -213,11 +214,11 @@ def test_another_parameter_needs_overwrite(finished, qsiprep, capsys):
     assert 'step_size' in capsys.readouterr().err
 
 
-def test_one_core_gives_the_same_bytes(finished, qsiprep, tmp_path):
+def test_one_core_gives_the_same_result(finished, qsiprep, tmp_path):
     assert run(qsiprep, tmp_path / 'out', tmp_path / 'work', '--nprocs', '1', '--write-tck') == 0
     kinds = {'.tsv', '.gz', '.trk', '.tck', '.png'}
     first, second = (
-        {p.relative_to(out): p.read_bytes() for p in (out / 'sub-01').rglob('sub-01_*') if p.suffix in kinds}
+        checksums(out, [p for p in (out / 'sub-01').rglob('sub-01_*') if p.suffix in kinds])
         for out in (finished / 'out', tmp_path / 'out')
     )
     assert len(first) > 30

@@ -1,12 +1,12 @@
 """A small simulated dataset, and what the plain installation makes of it."""
 
-import hashlib
 import subprocess
 import sys
 
 import pytest
 
 from bids_app.simulate import main as simulate
+from tests.sums import checksums
 
 LIMIT = 900  # s, for one run on a crowded machine
 
@@ -17,13 +17,10 @@ def run_plain(*words, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, **options)
 
 
-def checksums(folder):
-    """Return what depends on the data alone: not records, nor files that tell paths and times."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob('sub-*'))
-        if path.is_file() and 'log' not in path.parts and path.suffix != '.html'
-    }
+def participant_results(folder):
+    """Return the checksums of what depends on the data alone: not records, nor files that tell paths and times."""
+    paths = folder.rglob('sub-*')
+    return checksums(folder, [p for p in paths if 'log' not in p.parts and p.suffix != '.html'])
 
 
 @pytest.fixture(scope='session')
@@ -42,7 +39,7 @@ def plain(dataset, tmp_path_factory):
     options = ['--participant-label', '01', '-d', dataset, '-w', folder / 'work']
     done = run_plain(dataset, folder / 'out', 'participant', *options)
     assert done.returncode == 0, done.stderr
-    return checksums(folder / 'out')
+    return participant_results(folder / 'out')
 
 
 def of_person(sums, label):

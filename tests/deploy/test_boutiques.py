@@ -14,7 +14,7 @@ import pytest
 from bids_app import cli
 from pipelines.params import FunctionalParams, GroupParams
 
-from .conftest import LIMIT, checksums
+from .conftest import LIMIT, participant_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = {
@@ -133,4 +133,4 @@ def test_a_participant_runs_without_container(bosh, dataset, plain, tmp_path, mo
     path, example = REPOSITORY / 'boutiques.json', REPOSITORY / 'boutiques/example_participant.json'
     done = bosh('exec', 'launch', '--no-container', path, example, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checksums(tmp_path / 'out') == plain
+    assert participant_results(tmp_path / 'out') == plain

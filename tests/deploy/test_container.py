@@ -1,6 +1,5 @@
 """The image, in Docker and Apptainer as users start it: read-only, any user, no network, little memory."""
 
-import hashlib
 import json
 import os
 import re
@@ -14,8 +13,9 @@ import pytest
 
 from bids_app import __version__
 from tests.app.trial_data import write_expression, write_trial
+from tests.sums import checksums
 
-from .conftest import LIMIT, checksums, run_plain
+from .conftest import LIMIT, participant_results, run_plain
 
 pytestmark = pytest.mark.container
 
@@ -80,7 +80,7 @@ def test_a_participant_gives_what_the_installation_gives(docker, dataset, plain,
     words = ['/data', '/out', 'participant', '--participant-label', '01', '-d', '/data']
     done = docker('run', '--rm', *SAFE, *mounts(dataset, folder), IMAGE, *words)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checksums(folder) == plain
+    assert participant_results(folder) == plain
     description = json.loads((folder / 'dataset_description.json').read_text())
     assert description['GeneratedBy'][0]['Container'] == {'Type': 'docker', 'Tag': f'clbpe:{__version__}'}
     again = docker('run', '--rm', *SAFE, *mounts(dataset, folder), IMAGE, *words)
@@ -116,11 +116,8 @@ def test_the_group_gives_what_the_installation_gives(docker, trial, folder, tmp_
 def group_results(root):
     """Return the checksums of what the group level wrote, but for what tells its command: page, record, log."""
     paths = [path for name in ('group', 'tpl-*') for folder in root.glob(name) for path in folder.rglob('*')]
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in paths
-        if path.is_file() and 'log' not in path.parts and path.name not in ('report.html', 'results.json')
-    }
+    told = ('report.html', 'results.json')
+    return checksums(root, [p for p in paths if 'log' not in p.parts and p.name not in told])
 
 
 def test_plans_for_what_the_container_has(docker):
@@ -197,7 +194,7 @@ def test_boutiques_launches_docker(docker, dataset, plain, tmp_path, monkeypatch
     shutil.copytree(dataset, tmp_path / 'data')
     done = bosh_launch('--no-pull', '--user', folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checksums(tmp_path / 'out') == plain
+    assert participant_results(tmp_path / 'out') == plain
 
 
 @pytest.fixture(scope='session')
@@ -250,7 +247,7 @@ def test_apptainer_gives_what_the_installation_gives(image_file, shared, dataset
     ]
     done = subprocess.run(command, cwd=shared, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checksums(shared / 'out') == plain
+    assert participant_results(shared / 'out') == plain
 
 
 def test_boutiques_launches_apptainer(image_file, shared, dataset, plain, tmp_path, monkeypatch):
@@ -261,4 +258,4 @@ def test_boutiques_launches_apptainer(image_file, shared, dataset, plain, tmp_pa
     os.link(image_file, shared / 'clbpe.sif')
     done = bosh_launch('--force-singularity', '--no-pull', '--imagepath', shared / 'clbpe.sif', folder=shared)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checksums(shared / 'out') == plain
+    assert participant_results(shared / 'out') == plain

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .conftest import checksums, run_plain
+from .conftest import participant_results, run_plain
 
 
 def listing(folder):
@@ -33,7 +33,7 @@ def test_one_participant_as_cbrain_hands_it_over(dataset, plain, tmp_path):
     words = ['--participant-label', '01', '-d', data, '-w', tmp_path / 'work']
     done = run_plain(data, tmp_path / 'out', 'participant', *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert checksums(tmp_path / 'out') == plain
+    assert participant_results(tmp_path / 'out') == plain
     assert listing(data) == before
 
 
@@ -67,7 +67,7 @@ def test_a_clone_as_babs_hands_it_over(dataset, plain, tmp_path):
     ]
     done = run_plain(data, tmp_path / 'out', 'participant', *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert checksums(tmp_path / 'out') == plain
+    assert participant_results(tmp_path / 'out') == plain
     assert 'no dataset_description.json; it is read all the same' in done.stderr
 
 
@@ -106,7 +106,7 @@ def test_nobody_is_asked_for_anything(dataset, plain, tmp_path, watched):
     done = run_plain(dataset, tmp_path / 'out', 'participant', *words)
     assert done.returncode == 0, done.stderr
     assert not watched.exists(), watched.read_text()
-    assert checksums(tmp_path / 'out') == plain
+    assert participant_results(tmp_path / 'out') == plain
 
 
 def test_the_watch_sees(watched):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LIMIT, checksums, of_person, run_plain
+from .conftest import LIMIT, of_person, participant_results, run_plain
 
 pytestmark = pytest.mark.slurm
 
@@ -90,8 +90,8 @@ def test_an_array_then_the_group(site, plain):
     group = submit(site, f'--dependency=afterok:{first}', '--mem=1500M', 'participants.sbatch', 'group')
     states = re.findall(r'JobState=(\w+)', facts_of(first))
     assert states == ['COMPLETED'] * 2, logs_of(site, first)
-    assert of_person(checksums(site / 'out'), '01') == plain
-    assert len(of_person(checksums(site / 'out'), '02')) == len(plain)
+    assert of_person(participant_results(site / 'out'), '01') == plain
+    assert len(of_person(participant_results(site / 'out'), '02')) == len(plain)
     facts = facts_of(group)
     assert 'JobState=COMPLETED' in facts, logs_of(site, group)
     assert 'the group is done' in logs_of(site, group)
@@ -110,7 +110,7 @@ def test_a_job_over_its_memory_is_told_and_resumes(site, plain):
     )
     again = submit(site, '--array=1', '--mem=1500M', *words)
     assert 'JobState=COMPLETED' in facts_of(again), logs_of(site, again)
-    assert checksums(site / 'out') == plain
+    assert participant_results(site / 'out') == plain
 
 
 def test_a_cancelled_job_ends_with_75(site):
@@ -147,7 +147,7 @@ def test_steps_as_jobs_of_their_own(dataset, plain, tmp_path, plugin, monkeypatc
     words = ['--participant-label', '01', '-d', dataset, '-w', tmp_path / 'work', '--use-plugin', plugin()]
     done = run_plain(dataset, tmp_path / 'out', 'participant', *words)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checksums(tmp_path / 'out') == plain
+    assert participant_results(tmp_path / 'out') == plain
     assert 'run by SLURM' in done.stdout
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.interfaces import images
+from tests.sums import checksum
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_saved_series_returns_and_keeps_its_time_step(scan, tmp_path, rng):
     assert not saved.get_fdata()[~mask].any()
 
 
-def test_product_is_saved_as_the_product_with_equal_bytes(scan, tmp_path, rng):
+def test_product_is_saved_as_the_product_and_always_the_same(scan, tmp_path, rng):
     like, mask = nb.load(scan), rng.random((7, 6, 5)) > 0.5
     left = rng.standard_normal((40, 3)).astype(np.float32)
     right = rng.standard_normal((3, mask.sum())).astype(np.float32)
@@ -123,7 +124,7 @@ def test_product_is_saved_as_the_product_with_equal_bytes(scan, tmp_path, rng):
     assert not saved.get_fdata()[~mask].any()
     assert saved.get_data_dtype() == np.float32
     assert saved.header.get_xyzt_units() == ('mm', 'sec')
-    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert checksum(paths[0]) == checksum(paths[1])
 
 
 @pytest.mark.parametrize('extension', ['.nii', '.nii.gz'])
