@@ -114,7 +114,7 @@ def _tract(
     """Run, and note what every tract promises."""
     done = run_clbpe(context, data, out, *words)
     checks.note('exit status 0', done.status, done.status == 0)
-    checks.note(f'under {minutes} minutes', f'{done.seconds / 60:.1f} min', done.seconds < 60 * minutes)
+    checks.note(f'under {minutes} minutes', f'{done.seconds / 60:.1f} min', done.is_in(60 * minutes, context))
     if done.status:
         return checks
     for row in _fa(out).itertuples():
