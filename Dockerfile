@@ -26,7 +26,10 @@ COPY scripts/templates /src/scripts/templates
 # brains: 7 MB; all: also the transform between them, 205 MB; no: what comes with the packages
 ARG TEMPLATES=brains
 # without network the folder holds empty files, and the templates that come with the packages are used
-RUN case "$TEMPLATES" in brains) choice= ;; all) choice=--transform ;; *) choice=--offline ;; esac \
+RUN case "$TEMPLATES" in \
+        brains) choice= ;; all) choice=--transform ;; no) choice=--offline ;; \
+        *) echo "TEMPLATES is brains, all or no, not '$TEMPLATES'" >&2; exit 2 ;; \
+    esac \
     && /opt/clbpe/bin/python /src/scripts/templates /opt/templateflow $choice \
     && chmod -R a+rX /opt/templateflow
 

@@ -4,6 +4,7 @@ import re
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,16 +14,23 @@ _PATIENCE = 60.0  # s between two lines of a log on one step
 _AGAIN = 2.0  # s between two looks at what the steps that run have written
 
 
+@dataclass
+class _Running:
+    """A step that has begun: its folder, when it began and when a line last told of it, s."""
+
+    folder: Path
+    began: float
+    shown: float
+
+
 class Progress:
     """Counts nodes as they finish; give :meth:`on_status` to Nipype as ``status_callback``."""
 
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self.total, self.done = total, 0
         self.stream = stream or sys.stdout
-        self.started: dict[str, float] = {}
         self.failed: list[str] = []
-        self._folders: dict[str, Path] = {}
-        self._shown: dict[str, float] = {}
+        self._running: dict[str, _Running] = {}
         self._looked = 0.0
         self._bar: Any = None
         if self.stream.isatty():
@@ -64,17 +72,16 @@ class Progress:
             else step_name(str(node.fullname or node.name))
         )
         if status == 'start':
-            self.started[name] = self._shown[name] = time.monotonic()
-            self._folders[name] = Path(node.output_dir())
+            now = time.monotonic()
+            self._running[name] = _Running(Path(node.output_dir()), now, now)
             self._show(name, 'running')
             return
         self.done += not part  # parts of a step are not in the total
         if status == 'exception':
             self.failed.append(name)
         state = 'FAILED' if status == 'exception' else 'done'
-        self._folders.pop(name, None)
-        began = self.started.pop(name, None)  # steps run in this process never report a start
-        self._show(name, state if began is None else f'{state} in {time.monotonic() - began:.0f} s')
+        step = self._running.pop(name, None)  # steps run in this process never report a start
+        self._show(name, f'{state} in {time.monotonic() - step.began:.0f} s' if step else state)
 
     def say(self, text: str) -> None:
         """Write how many steps there are and how they are run."""
@@ -87,11 +94,11 @@ class Progress:
         if now - self._looked < _AGAIN:
             return
         self._looked = now
-        for name, folder in self._folders.items():
-            if self._bar or now - self._shown[name] >= _PATIENCE:
+        for name, step in self._running.items():
+            if self._bar or now - step.shown >= _PATIENCE:
                 with suppress(OSError):
-                    self._show(name, (folder / PROGRESS).read_text())
-                    self._shown[name] = now
+                    self._show(name, (step.folder / PROGRESS).read_text())
+                    step.shown = now
 
     def _show(self, name: str, state: str) -> None:
         if self._bar:

@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -62,6 +63,23 @@ def test_image_holds_what_it_copies():
             copied |= set(line.split()[1:-1])
     assert copied == allowed
     assert all((REPOSITORY / name).exists() for name in copied)
+
+
+@pytest.mark.parametrize(
+    ('choice', 'status', 'words'),
+    [('brains', 0, ''), ('all', 0, '--transform'), ('no', 0, '--offline'), ('none', 2, "not 'none'")],
+)
+def test_the_templates_of_an_image_are_chosen_by_word(choice, status, words):
+    text = (REPOSITORY / 'Dockerfile').read_text()
+    (choose,) = re.findall(r'case "\$TEMPLATES".*?esac', text, re.DOTALL)
+    done = subprocess.run(
+        ['sh', '-c', f'{choose} && echo $choice'],
+        env={'TEMPLATES': choice, 'PATH': os.defpath},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status
+    assert words in done.stdout + done.stderr
 
 
 def test_image_leaves_the_base_to_the_builder():
