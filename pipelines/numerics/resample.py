@@ -120,16 +120,16 @@ def sample(volume: Array, affine: Array, points: Array, order: int = 1) -> Array
     channels = volume.reshape(*volume.shape[:3], -1)
     coefficients = [_coefficients(channels[..., c], order) for c in range(channels.shape[3])]
     to_voxel = np.linalg.inv(np.asarray(affine, dtype=float))
-    sampled = np.empty((len(points), len(coefficients)), dtype=np.float32)
+    sampled = np.zeros((len(points), len(coefficients)), dtype=np.float32)
     for start in range(0, len(points), _CHUNK):
         chunk = slice(start, start + _CHUNK)
         at = apply_linear(to_voxel, points[chunk])
-        outside = np.any((at < -0.5) | (at > np.array(volume.shape[:3]) - 0.5), axis=1)
+        inside = np.all((at >= -0.5) & (at <= np.array(volume.shape[:3]) - 0.5), axis=1)
         for channel, values in enumerate(coefficients):
-            sampled[chunk, channel] = ndimage.map_coordinates(
-                values, at.T, output=np.float32, order=order, mode='nearest', prefilter=False
+            # a scan covers half of a template's grid: its points alone are interpolated
+            sampled[chunk, channel][inside] = ndimage.map_coordinates(
+                values, at[inside].T, output=np.float32, order=order, mode='nearest', prefilter=False
             )
-        sampled[chunk][outside] = 0
     return sampled[:, 0] if volume.ndim == 3 else sampled
 
 
