@@ -125,10 +125,10 @@ def sample(volume: Array, affine: Array, points: Array, order: int = 1) -> Array
         chunk = slice(start, start + _CHUNK)
         at = apply_linear(to_voxel, points[chunk])
         inside = np.all((at >= -0.5) & (at <= np.array(volume.shape[:3]) - 0.5), axis=1)
+        at = at[inside].T  # a scan covers a part of a template's grid: that part alone is interpolated
         for channel, values in enumerate(coefficients):
-            # a scan covers half of a template's grid: its points alone are interpolated
             sampled[chunk, channel][inside] = ndimage.map_coordinates(
-                values, at[inside].T, output=np.float32, order=order, mode='nearest', prefilter=False
+                values, at, output=np.float32, order=order, mode='nearest', prefilter=False
             )
     return sampled[:, 0] if volume.ndim == 3 else sampled
 

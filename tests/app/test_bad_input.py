@@ -17,10 +17,9 @@ import pytest
 from bids_app.cli import main
 from bids_app.files import remove_drafts
 from bids_app.manifest import manifest_path
-from tests.sums import checksums
 
 from .test_inputs import T1W, bold, build
-from .test_participant import SPACE, STEM, run, write_dataset
+from .test_participant import SPACE, STEM, run, tables_and_maps, write_dataset
 
 VOXEL = 6  # mm
 BOLD, MASK = f'{STEM}_{SPACE}_desc-preproc_bold', f'{STEM}_{SPACE}_desc-brain_mask'
@@ -224,11 +223,6 @@ def test_raw_bold_with_three_dimensions(tmp_path, capsys):
     assert main([str(root), str(tmp_path / 'out'), 'participant', '-w', str(tmp_path / 'work')]) == 65
     assert f'{path} has shape (2, 2, 2)' in capsys.readouterr().err
     assert half_written(tmp_path / 'out') == []
-
-
-def tables_and_maps(out):
-    kinds = ('.tsv', '.gz', '_qc.json')
-    return checksums(out, [path for path in out.rglob('sub-01_*') if path.name.endswith(kinds)])
 
 
 @pytest.fixture(scope='module')

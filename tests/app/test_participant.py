@@ -80,7 +80,8 @@ def run(root, out, *words):
 
 
 def tables_and_maps(out):
-    return checksums(out, [p for p in out.rglob('sub-01_*') if p.suffix in {'.tsv', '.gz'}])
+    kinds = ('.tsv', '.gz', '_qc.json')
+    return checksums(out, [path for path in out.rglob('sub-01_*') if path.name.endswith(kinds)])
 
 
 @pytest.fixture(scope='module')
