@@ -27,7 +27,7 @@ def second_run(folder: Path, voxel: float, n_volumes: int) -> dict[str, float]:
         shutil.rmtree(left, ignore_errors=True)
     if not source.exists():
         size = '--voxel-size', str(voxel), '--n-volumes', str(n_volumes)
-        _run('-m', 'bids_app.simulate', str(source), '--participants', '1', '--sessions', 'pre', *size)
+        _run('-m', 'bids_app.simulated.cli', str(source), '--participants', '1', '--sessions', 'pre', *size)
     places = str(source), str(out), 'participant', '--derivatives', f'fmriprep={source}'
     command = '-m', 'bids_app', *places, '--work-dir', str(work)
     first, again = (seconds(lambda: _run(*command)) for _ in range(2))
@@ -43,7 +43,7 @@ def make_skeleton(root: str, n_participants: int) -> dict[str, Any]:
 
 def index_one(root: str) -> dict[str, Any]:
     """Find the runs of one participant as the application does, imports included."""
-    from bids_app.query import Images
+    from bids_app.scans.query import Images
 
     found: list[Path] = []
     label = sorted(Path(root).glob('sub-*'))[-1].name.removeprefix('sub-')

@@ -17,7 +17,7 @@ def ours(
     files: dict[str, str], out: str, *, t_r: float = 2.0, write_denoised: bool = False
 ) -> dict[str, Any]:
     """Run the five steps of ``pipelines.workflows.connectivity`` and return their time and peak memory."""
-    from pipelines.interfaces import connectivity, denoise, design, regions  # not part of what is timed
+    from pipelines.interfaces import connectivity, denoise, design, regions
     from pipelines.params import FunctionalParams
 
     params = FunctionalParams(fwhm=FWHM)

@@ -11,8 +11,8 @@ from pipelines.interfaces.dwi import prepare_scan, resample_scans
 from pipelines.interfaces.dwi_maps import model_tensor
 from pipelines.interfaces.transforms import write_linear
 from pipelines.numerics.fod import fit_fod
-from pipelines.numerics.simulate_diffusion import gradient_table
 from pipelines.numerics.tracking import track
+from pipelines.simulated.diffusion import gradient_table
 
 from .fresh import peak_gb, seconds
 from .scene import SIDES, Scene, deconvolve, generate, make_scene, read_scan, write_files

@@ -15,7 +15,7 @@ from pipelines.errors import ClbpeError, LevelError, ParameterError
 from pipelines.params import DiffusionParams, FunctionalParams, GroupParams, Parameters, option_name
 
 from . import __version__
-from .resources import available_cores, available_memory_gb
+from .running.resources import available_cores, available_memory_gb
 from .settings import Settings, check_folders
 
 LEVELS = ('participant', 'group')
@@ -280,7 +280,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # ITK reads its number of threads once per process, before antspyx is imported
         os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(settings.omp_nthreads)
         check_folders(settings)
-        from .engine import stopped_by_signal
+        from .running.engine import stopped_by_signal
 
         with stopped_by_signal():
             return _run(settings)
@@ -291,9 +291,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(settings: Settings) -> int:
     if settings.level == 'group':
-        from .group import run_group
+        from .group.run import run_group
 
         return run_group(settings)
-    from .participant import run_participants
+    from .participant.run import run_participants
 
     return run_participants(settings)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipelines.numerics.simulate_counts import SimulatedCounts, simulate_counts
+from pipelines.simulated.counts import SimulatedCounts, simulate_counts
 from pipelines.stats.enrich import preranked
 from pipelines.stats.expression import differential_expression
 

@@ -19,19 +19,21 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 
-from bids_app import cohort_genes
-from bids_app.cohort_flaws import Flaws, draw_flaws
-from bids_app.phantom import Anatomy, Person, load_anatomy
-from bids_app.phantom_bold import noise_masks, simulate_run
-from bids_app.phantom_files import TRIAL_SIZES, Request, write_json, write_nifti, write_table
+from bids_app.simulated import genes as gene_files
+from bids_app.simulated.anatomy import Anatomy, load_anatomy
+from bids_app.simulated.files import TRIAL_SIZES, Request, write_json, write_nifti, write_table
+from bids_app.simulated.flaws import Flaws, draw_flaws
+from bids_app.simulated.people import Person
+from bids_app.simulated.series import noise_masks, simulate_run
 from pipelines.errors import DegreesOfFreedomError
 from pipelines.interfaces.connectivity import region_matrix
 from pipelines.interfaces.denoise import region_series
 from pipelines.interfaces.design import make_design
 from pipelines.interfaces.regions import LABELS, make_regions
 from pipelines.numerics.clean import reduce_series
-from pipelines.numerics.simulate_confounds import confounds
-from pipelines.numerics.simulate_trial import (
+from pipelines.params import FunctionalParams
+from pipelines.simulated.confounds import confounds
+from pipelines.simulated.trial import (
     Cohort,
     Effects,
     Parameters,
@@ -40,7 +42,6 @@ from pipelines.numerics.simulate_trial import (
     planted_effects,
     rate_pain,
 )
-from pipelines.params import FunctionalParams
 from pipelines.stats.bdnf import fit_bdnf
 from pipelines.stats.change import ancova
 from pipelines.stats.expression import differential_expression
@@ -132,7 +133,7 @@ def scan_cohort(scanner: Scanner, cohort: Cohort, flaws: Flaws, number: int) -> 
 
 def score_cohort(cohort: Cohort, flaws: Flaws, rng: np.random.Generator) -> np.ndarray:
     """Return scores of the pathway (n, 2) from counts."""
-    found = cohort_genes.sequence(cohort, N_GENES, rng)
+    found = gene_files.sequence(cohort, N_GENES, rng)
     drawn = found.drawn
     lost = {(p, 0) for p in flaws.first_rna_lost} | {(p, 1) for p in flaws.last_rna_lost}
     samples = pd.DataFrame(
@@ -150,10 +151,10 @@ def score_cohort(cohort: Cohort, flaws: Flaws, rng: np.random.Generator) -> np.n
     samples = samples[kept]
     counts = pd.DataFrame(drawn.counts[:, kept], genes, samples['sample_id'])
     fit = differential_expression(
-        counts, samples, treatment='exercise', covariates=cohort_genes.COVARIATES
+        counts, samples, treatment='exercise', covariates=gene_files.COVARIATES
     ).fit
     members = tuple(genes[g] for g in drawn.pathways[0])
-    scores = pathway_scores(fit.vst, {cohort_genes.PATHWAY: members}).loc[cohort_genes.PATHWAY]
+    scores = pathway_scores(fit.vst, {gene_files.PATHWAY: members}).loc[cohort_genes.PATHWAY]
     table = np.full((len(cohort.treated), 2), np.nan)
     at = samples.set_index('sample_id').loc[scores.index]
     table[at['participant_id'].astype(int), (at['visit'] == 'followup').astype(int)] = scores

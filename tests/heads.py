@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from pipelines.interfaces.templates import target_brain
 from pipelines.numerics.resample import coarsen
-from pipelines.numerics.simulate import classify
+from pipelines.simulated.series import classify
 
 SPACE = 'MNI152NLin6Asym'
 

@@ -71,7 +71,8 @@ def test_one_participant_is_found_as_pybids_finds_it(tmp_path):
 
 def test_commands_that_are_timed_are_valid(tmp_path, monkeypatch):
     from benchmarks import app
-    from bids_app import cli, simulate
+    from bids_app import cli
+    from bids_app.simulated import cli as simulate
 
     asked = []
     monkeypatch.setattr(app, '_run', lambda *arguments: asked.append(arguments))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-from ..files import replace_text
+from ..running.files import replace_text
 
 LOGGER = logging.getLogger(__name__)
 

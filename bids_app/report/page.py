@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pipelines.params import Parameters, option_name
 
 from .methods import BIBLIOGRAPHY, render_methods
-from .records import RunRecord, read_json
+from .read import RunRecord, read_json
 from .words import FILTERS
 
 _TEMPLATES = Path(__file__).with_name('templates')

@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-from .results import number
-
 
 def fixed(value: Any, digits: int = 2) -> str:
     """Return a number with a true minus sign; ``n/a`` for none.
@@ -100,3 +98,19 @@ FILTERS = {
     filter_.__name__: filter_ for filter_ in (fixed, percent, thousandths, anchor, sentence, label, moment)
 }
 """The functions above by their names in the templates."""
+
+
+def number(value: Any) -> float | None:
+    """Return a number, or None for what is none (``n/a``).
+
+    Examples
+    --------
+    >>> number('0.5'), number('n/a')
+    (0.5, None)
+
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if found == found else None

@@ -9,7 +9,7 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 
-from bids_app.simulate import main as simulate
+from bids_app.simulated.cli import main as simulate
 from pipelines.interfaces._diffusion import load_table
 from pipelines.numerics.bundle import weighted_mean
 from pipelines.numerics.tracking import Domain

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from bids_app.simulate import main as simulate
+from bids_app.simulated.cli import main as simulate
 from pipelines.numerics.seed import fisher_z_se
 
 from .checks import Collector, Context, met, read_json, read_one, run_clbpe, validator_errors

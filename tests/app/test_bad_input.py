@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from bids_app.cli import main
-from bids_app.files import remove_drafts
-from bids_app.manifest import manifest_path
+from bids_app.running.files import remove_drafts
+from bids_app.running.manifest import manifest_path
 
 from .test_inputs import T1W, bold, build
 from .test_participant import SPACE, STEM, run, tables_and_maps, write_dataset

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from bids_app.phenotype import read_tables
-from bids_app.trial import DATA, read_trial
+from bids_app.phenotype.tables import read_tables
+from bids_app.phenotype.trial import DATA, read_trial
 from pipelines.errors import DataError, MissingInputError
 
 from .test_phenotype import (

@@ -5,17 +5,19 @@ import re
 
 import pytest
 
-from bids_app import derivatives as table
-from bids_app.derivatives import Derivative, derivative_name
+from bids_app.outputs.anatomy import ANATOMICAL_FIGURES, ANATOMY
+from bids_app.outputs.bold import CONNECTIVITY, CONNECTIVITY_FIGURES, DENOISED, FUNCTIONAL, FUNCTIONAL_FIGURES
+from bids_app.outputs.dataset import write_dataset_files
+from bids_app.outputs.rows import Derivative, derivative_name
 from pipelines.errors import OutputError
 
 SOURCE = {'sub': '01', 'ses': 'pre', 'task': 'rest', 'run': '1'}
 KEYS = {'space': 'MNI152NLin6Asym', 'res': '2', 'atlas': 'A'}
 ROWS = (
-    *(*table.FUNCTIONAL, *table.CONNECTIVITY, *table.DENOISED),
-    *(*table.FUNCTIONAL_FIGURES, *table.CONNECTIVITY_FIGURES),
+    *(*FUNCTIONAL, *CONNECTIVITY, *DENOISED),
+    *(*FUNCTIONAL_FIGURES, *CONNECTIVITY_FIGURES),
 )
-ANATOMY_ROWS = (*table.ANATOMY, *table.ANATOMICAL_FIGURES)
+ANATOMY_ROWS = (*ANATOMY, *ANATOMICAL_FIGURES)
 
 
 def names():
@@ -73,7 +75,7 @@ def test_unknown_entity_is_never_dropped():
 
 
 def test_session_is_optional():
-    name = derivative_name({'sub': '1', 'task': 'rest'}, table.CONNECTIVITY[0], space='S', res=None)
+    name = derivative_name({'sub': '1', 'task': 'rest'}, CONNECTIVITY[0], space='S', res=None)
     assert name == 'sub-1/func/sub-1_task-rest_desc-denoise_design.tsv'
 
 
@@ -83,7 +85,7 @@ def test_one_item_of_a_list():
 
 
 def test_dataset_files_name_the_source(tmp_path):
-    table.write_dataset_files(tmp_path, tmp_path, {'fmriprep': tmp_path / 'f'})
+    write_dataset_files(tmp_path, tmp_path, {'fmriprep': tmp_path / 'f'})
     about = json.loads((tmp_path / 'dataset_description.json').read_text())
     assert about['DatasetType'] == 'derivative'
     assert set(about['DatasetLinks']) == {'raw', 'fmriprep'}

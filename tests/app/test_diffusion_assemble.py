@@ -5,9 +5,9 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from bids_app.assemble import build_workflow
-from bids_app.inputs import collect
-from bids_app.plan import of_participant
+from bids_app.outputs.plan import of_participant
+from bids_app.participant.bold import build_workflow
+from bids_app.scans.people import collect
 
 from ..wiring import check_wiring
 from .test_diffusion_inputs import T1W, anatomy, build, dwi, series, settings_of

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bids_app.cli import main
-from bids_app.manifest import manifest_path
-from bids_app.simulate import main as simulate
-from pipelines.numerics.simulate_diffusion import gradient_table
+from bids_app.running.manifest import manifest_path
+from bids_app.simulated.cli import main as simulate
+from pipelines.simulated.diffusion import gradient_table
 
 from .test_participant import write_dataset
 

@@ -8,10 +8,10 @@ import pytest
 from niworkflows.utils.testing import generate_bids_skeleton
 
 from bids_app.cli import main
-from bids_app.inputs import collect
-from bids_app.participant import tracked_files
-from bids_app.plan import of_participant, tracts_of
-from pipelines.numerics.simulate_diffusion import gradient_table
+from bids_app.outputs.plan import of_participant, tracts_of
+from bids_app.participant.run import tracked_files
+from bids_app.scans.people import collect
+from pipelines.simulated.diffusion import gradient_table
 
 from .test_inputs import SPACE_6, SPACE_9, T1W, preprocessed, settings_of, write_bold
 

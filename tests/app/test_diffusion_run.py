@@ -13,8 +13,8 @@ import pytest
 from dipy.io.streamline import load_tractogram
 
 from bids_app.cli import main
-from bids_app.manifest import manifest_path
-from bids_app.simulate import main as simulate
+from bids_app.running.manifest import manifest_path
+from bids_app.simulated.cli import main as simulate
 from pipelines.numerics.resample import apply_linear
 from tests.sums import checksums
 

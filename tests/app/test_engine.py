@@ -14,9 +14,9 @@ from nipype import Node
 from nipype.interfaces.utility import IdentityInterface
 from scipy.sparse import lil_matrix
 
-from bids_app.engine import read_crashes
-from bids_app.plugin import Dependencies, GuardedMultiProc
-from bids_app.simulate import main as simulate
+from bids_app.running.engine import read_crashes
+from bids_app.running.plugin import Dependencies, GuardedMultiProc
+from bids_app.simulated.cli import main as simulate
 from pipelines.errors import StoppedError
 
 SLOW = 120  # s, an upper limit on a crowded machine

@@ -7,9 +7,9 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from bids_app.assemble import run_workflow
 from bids_app.cli import make_settings
-from bids_app.inputs import collect
+from bids_app.participant.bold import run_workflow
+from bids_app.scans.people import collect
 from tests.wiring import check_wiring
 
 BOLD = 'sub-01_task-rest_bold'

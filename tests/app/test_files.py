@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from bids_app import files
+from bids_app.running import files
 from pipelines.errors import OutputError
 
 

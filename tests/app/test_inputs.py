@@ -9,8 +9,8 @@ import pytest
 from niworkflows.utils.testing import generate_bids_skeleton
 
 from bids_app.cli import main, make_settings
-from bids_app.inputs import collect, participants
-from bids_app.query import sidecar
+from bids_app.scans.people import collect, participants
+from bids_app.scans.query import sidecar
 from bids_app.settings import check_folders
 from pipelines.errors import DatasetError, ParameterError, SelectionError
 

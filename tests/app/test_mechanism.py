@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main
-from bids_app.trial import DATA
+from bids_app.phenotype.trial import DATA
 from pipelines.interfaces.expression import read_counts
-from pipelines.numerics.simulate_counts import PATHWAY_SIZE
+from pipelines.simulated.counts import PATHWAY_SIZE
 from pipelines.stats.expression import differential_expression
 from tests.acceptance.checks import validator_errors
 

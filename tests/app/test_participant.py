@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main
-from bids_app.manifest import manifest_path
+from bids_app.running.manifest import manifest_path
 from pipelines.interfaces.templates import target_brain
 from pipelines.numerics.clean import MOTION
 from tests.sums import checksums

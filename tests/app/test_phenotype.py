@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.layouts import Key, spellings
-from bids_app.phenotype import OUTCOME_COLUMNS, read_tables
-from bids_app.problems import REPORT_COLUMNS
-from bids_app.tables import Labels
-from bids_app.trial import DATA, read_trial
+from bids_app.phenotype.layouts import Key, spellings
+from bids_app.phenotype.tables import OUTCOME_COLUMNS, read_tables
+from bids_app.phenotype.trial import DATA, read_trial
+from bids_app.tables.problems import REPORT_COLUMNS
+from bids_app.tables.text import Labels
 from pipelines.errors import DataError
 
 PEOPLE = [f'sub-{n:02d}' for n in range(1, 9)]

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bids_app import jobs, plugin
-from bids_app.engine import configure, plugin_name
+from bids_app.running import jobs, plugin
+from bids_app.running.engine import configure, plugin_name
 from bids_app.settings import Settings
 from pipelines.errors import ParameterError, StoppedError
 
@@ -71,7 +71,7 @@ def test_a_user_whom_the_machine_does_not_know(tmp_path, monkeypatch):
     def unknown():
         raise KeyError('getpwuid(): uid not found: 12345')
 
-    monkeypatch.setattr('bids_app.engine.getpass.getuser', unknown)
+    monkeypatch.setattr('bids_app.running.engine.getpass.getuser', unknown)
     monkeypatch.delenv('LOGNAME', raising=False)
     configure(settings(tmp_path), 'run')
     assert os.environ['LOGNAME'] == f'uid{os.getuid()}'

@@ -5,7 +5,7 @@ import io
 import pickle
 from types import SimpleNamespace
 
-from bids_app.progress import Progress, step_name
+from bids_app.running.progress import Progress, step_name
 from pipelines.interfaces._interface import tell_progress
 
 

@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app import phantom
 from bids_app.cli import main
-from bids_app.phantom_files import Given
+from bids_app.simulated.anatomy import Anatomy, load_anatomy
+from bids_app.simulated.files import Given, Request, write_top
+from bids_app.simulated.fmriprep import write_fmriprep
+from bids_app.simulated.people import draw_people
 from pipelines.interfaces import connectivity, denoise, design, regions
-from pipelines.numerics import simulate
 from pipelines.params import FunctionalParams
+from pipelines.simulated import series as simulate
 
 pytestmark = pytest.mark.real
 
@@ -85,10 +87,10 @@ def whole_run(request, tmp_path_factory, models):
     """Return space, output folder, planted series and true model of a run of the whole brain at 2 mm."""
     (space, number), folder = request.param, tmp_path_factory.mktemp('recovery')
     model, root, out = models[number], folder / 'fmriprep', folder / 'out'
-    wanted = phantom.Request(root, participants=1, sessions=['pre'], space=space, seed=7)
-    person, again = (next(iter(phantom.draw_people(wanted))) for _ in range(2))
-    phantom.write_fmriprep(wanted, phantom.load_anatomy(space, 2.0), 2.0, person, model.given)
-    phantom.write_top(wanted, root)
+    wanted = Request(root, participants=1, sessions=['pre'], space=space, seed=7)
+    person, again = (next(iter(draw_people(wanted))) for _ in range(2))
+    write_fmriprep(wanted, load_anatomy(space, 2.0), 2.0, person, model.given)
+    write_top(wanted, root)
     words = ['participant', '-d', f'fmriprep={root}', '-w', str(folder / 'work'), '--nprocs', '1']
     assert main([str(root), str(out), *words]) == 0
     drawn = simulate.draw_sources(N, T_R, again.rho, again.rng, model.given.motion, model.given.components)
@@ -146,13 +148,13 @@ def test_the_seed_map_is_high_where_it_was_planted(whole_run):
 
 def cropped(space):
     """Return the template's brain in a box about both regions, at 4 mm."""
-    whole = phantom.load_anatomy(space, VOXEL)
+    whole = load_anatomy(space, VOXEL)
     inverse = np.linalg.inv(whole.affine)
     corners = np.sort(np.rint(BOX_MM @ inverse[:3, :3].T + inverse[:3, 3]).astype(int), axis=0)
     box = tuple(slice(low, high) for low, high in corners.T)
     affine = whole.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ corners[0]
-    return phantom.Anatomy(
+    return Anatomy(
         whole.brain[box], affine, whole.mask[box], simulate.Tissues(*(t[box] for t in whole.tissues)),
         whole.regions[:, *box], whole.network[box],
     )  # fmt: skip

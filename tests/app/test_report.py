@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 
 from bids_app.report import assemble_report, write_methods
-from bids_app.report.assemble import REGIONS, embed, facts
 from bids_app.report.methods import BIBLIOGRAPHY, cited_keys, read_bibliography, render_methods
 from bids_app.report.page import parameters
-from bids_app.report.records import RunRecord, Scan, entities_of, read_record, read_scans
-from bids_app.report.results import FLAGS, estimates, flags, pooled, susceptibility
-from bids_app.report.sections import CHAPTERS, FIGURES
+from bids_app.report.person.page import REGIONS, embed, facts
+from bids_app.report.person.results import FLAGS, estimates, flags, pooled, susceptibility
+from bids_app.report.person.sections import CHAPTERS, FIGURES
+from bids_app.report.read import RunRecord, Scan, entities_of, read_record, read_scans
 from pipelines.errors import MissingInputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

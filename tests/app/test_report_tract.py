@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bids_app.report import assemble_report
-from bids_app.report import tract as results
-from bids_app.report.records import Scan, read_scans
-from bids_app.report.sections import FIGURES
+from bids_app.report.person import tract as results
+from bids_app.report.person.sections import FIGURES
+from bids_app.report.read import Scan, read_scans
 from bids_app.report.words import FILTERS
 
 from .test_report import browser, page_of, png, table, write_record, write_run  # noqa: F401

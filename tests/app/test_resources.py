@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bids_app import resources
+from bids_app.running import resources
 
 GB = 1024**3
 SLURM = ('SLURM_CPUS_PER_TASK', 'SLURM_CPUS_ON_NODE', 'SLURM_MEM_PER_NODE', 'SLURM_MEM_PER_CPU')

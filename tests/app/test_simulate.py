@@ -8,8 +8,8 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from bids_app.phantom_files import read_confounds, write_nifti
-from bids_app.simulate import main
+from bids_app.simulated.cli import main
+from bids_app.simulated.files import read_confounds, write_nifti
 from tests.sums import checksums
 
 SMALL = ['--participants', '1', '--voxel-size', '4', '--n-volumes', '100', '--seed', '3']
@@ -178,7 +178,7 @@ def test_gzip_header_holds_neither_name_nor_time(tmp_path):
 
 
 def test_help_imports_nothing_heavy():
-    code = 'import sys; from bids_app.simulate import parser; parser().format_help(); print("numpy" in sys.modules)'
+    code = 'import sys; from bids_app.simulated.cli import parser; parser().format_help(); print("numpy" in sys.modules)'
     root = Path(__file__).resolve().parents[2]
     result = subprocess.run(
         [sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=root

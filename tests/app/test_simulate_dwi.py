@@ -12,9 +12,11 @@ import pytest
 from dipy.core.gradients import gradient_table
 from dipy.reconst.dti import TensorModel
 
-from bids_app import phantom, phantom_dwi
-from bids_app.phantom_files import write_gradients, write_itk_affine
-from bids_app.simulate import main
+from bids_app.simulated import dwi as phantom_dwi
+from bids_app.simulated.anatomy import plant_region
+from bids_app.simulated.cli import main
+from bids_app.simulated.files import Request, write_gradients, write_itk_affine
+from bids_app.simulated.people import draw_people
 from pipelines.numerics.regions import voxel_centres
 from pipelines.numerics.resample import apply_linear
 from tests.sums import checksums
@@ -109,9 +111,7 @@ def test_truth_is_the_weighted_fa_of_the_series(layout, request):
     root = request.getfixturevalue(layout)
     fit, mask, affine = fitted(root, layout)
     template = apply_linear(to_template(root), voxel_centres(mask.shape, affine)).reshape(-1, 3)
-    inside = [
-        phantom.plant_region(name, SPACE[layout], template).reshape(mask.shape) for name in ('NAc', 'mPFC')
-    ]
+    inside = [plant_region(name, SPACE[layout], template).reshape(mask.shape) for name in ('NAc', 'mPFC')]
     for side in 'LR':
         name = f'sub-01_ses-pre_label-NAcMPFC{side}_probseg.nii.gz'
         visits = np.asarray(nb.load(root / 'sourcedata' / name).dataobj) * ~np.any(inside, axis=0)
@@ -136,7 +136,7 @@ def test_raw_series_follow_the_head_and_no_bold_is_written(raw):
 
 
 def test_fa_rises_in_the_exercise_arm_only(raw, tmp_path):
-    people = list(phantom.draw_people(phantom.Request(tmp_path, participants=4, sessions=['a', 'b', 'c'])))
+    people = list(draw_people(Request(tmp_path, participants=4, sessions=['a', 'b', 'c'])))
     fa = np.array([p.fa for p in people]).reshape(4, 3)
     np.testing.assert_allclose(np.diff(fa[::2], axis=1), 0.015, atol=2e-4)
     np.testing.assert_allclose(np.diff(fa[1::2], axis=1), 0, atol=1e-9)

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main as analyse
-from bids_app.cohort_flaws import draw_flaws, list_flaws
-from bids_app.phenotype import read_tables
-from bids_app.simulate import main
-from bids_app.trial import read_trial
-from pipelines.numerics.simulate_trial import Parameters
+from bids_app.phenotype.tables import read_tables
+from bids_app.phenotype.trial import read_trial
+from bids_app.simulated.cli import main
+from bids_app.simulated.flaws import draw_flaws, list_flaws
+from pipelines.simulated.trial import Parameters
 from pipelines.stats.genesets import read_gmt
 from tests.acceptance.checks import validator_errors
 from tests.sums import checksums

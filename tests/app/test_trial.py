@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bids_app.phenotype import read_tables
-from bids_app.trial import DATA, DerivativeOutcome, TableOutcome, read_trial
+from bids_app.phenotype.tables import read_tables
+from bids_app.phenotype.trial import DATA, DerivativeOutcome, TableOutcome, read_trial
 from pipelines.errors import DataError, MissingInputError
 
 SMALL = {

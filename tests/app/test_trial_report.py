@@ -16,15 +16,15 @@ import pytest
 from matplotlib.figure import Figure
 
 from bids_app.cli import main
-from bids_app.files import replace_json
-from bids_app.phenotype import read_tables
+from bids_app.phenotype.tables import read_tables
+from bids_app.phenotype.trial import read_trial
 from bids_app.report import assemble_report, record_trial, write_trial_report
 from bids_app.report.inline import inline_svg, lighter
-from bids_app.report.mediation import mediation_analyses
-from bids_app.report.trial_record import read_trial_record
-from bids_app.report.trial_tables import typed
-from bids_app.report.trial_words import FLAGS, estimate, interval
-from bids_app.trial import read_trial
+from bids_app.report.trial.mediation import mediation_analyses
+from bids_app.report.trial.record import read_trial_record
+from bids_app.report.trial.tables import typed
+from bids_app.report.trial.words import FLAGS, estimate, interval
+from bids_app.running.files import replace_json
 from pipelines.errors import DataError, MissingInputError
 from pipelines.figures.flow import Stage, plot_flow
 from pipelines.interfaces.trial_figures import save_svg

@@ -7,9 +7,10 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 
-from bids_app.derivatives import SEEDS, write_dataset_files
+from bids_app.outputs.bold import SEEDS
+from bids_app.outputs.dataset import write_dataset_files
 from pipelines.numerics.regions import voxel_centres
-from pipelines.numerics.simulate_counts import simulate_counts
+from pipelines.simulated.counts import simulate_counts
 
 SPACE = 'MNI152NLin6Asym'
 AFFINE = np.diag([8.0, 8, 8, 1])

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bids_app.simulate import main as simulate
+from bids_app.simulated.cli import main as simulate
 from tests.sums import checksums
 
 LIMIT = 900  # s, for one run on a crowded machine

@@ -121,7 +121,9 @@ def group_results(root):
 
 
 def test_plans_for_what_the_container_has(docker):
-    code = 'from bids_app.resources import *; print(available_cores(), round(available_memory_gb(), 3))'
+    code = (
+        'from bids_app.running.resources import *; print(available_cores(), round(available_memory_gb(), 3))'
+    )
     done = docker(
         'run',
         '--rm',

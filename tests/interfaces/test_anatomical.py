@@ -10,7 +10,7 @@ from pipelines.interfaces.transforms import read_linear, write_field
 from pipelines.numerics import average
 from pipelines.numerics.place import Placement
 from pipelines.numerics.resample import apply_linear, grid_points, resample
-from pipelines.numerics.simulate_head import scan, small_rigid, surround_with_head
+from pipelines.simulated.head import scan, small_rigid, surround_with_head
 from tests.heads import SPACE, template_at
 from tests.sums import checksum
 

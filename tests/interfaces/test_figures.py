@@ -16,6 +16,7 @@ from pipelines import figures
 from pipelines.errors import DataError
 from pipelines.interfaces import _pictures as pictures
 from pipelines.interfaces import figures as plot
+from pipelines.interfaces.regions import LABELS
 
 AFFINE = np.array([[-3.0, 0, 0, 81], [0, 3, 0, -111], [0, 0, 3, -66], [0, 0, 0, 1]])
 SHAPE = (54, 66, 52)
@@ -62,18 +63,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         'mask': save(folder, 'mask', mask),
         'dseg': save(folder, 'dseg', dseg),
         'bold': save(folder, 'bold', image),
-        'regions': save(folder, 'regions', np.stack([regions[k] for k in plot.LABELS], axis=-1)),
+        'regions': save(folder, 'regions', np.stack([regions[k] for k in LABELS], axis=-1)),
         'icc': save(folder, 'icc', np.where(mask, 0.2 + 0.1 * regions['mPFC'], 0)),
         'iccnorm': save(folder, 'iccnorm', np.where(mask, rng.standard_normal(SHAPE), 0)),
-        **{
-            f'seed_{k}': save(folder, f'seed_{k}', np.where(mask, 0.1 + regions[k], np.nan))
-            for k in plot.LABELS
-        },
+        **{f'seed_{k}': save(folder, f'seed_{k}', np.where(mask, 0.1 + regions[k], np.nan)) for k in LABELS},
     }
     flags = ['n/a', 'n/a', 'n/a', 'dropout', 'n/a', 'dropout']
     made['coverage'] = folder / 'coverage.tsv'
-    pd.DataFrame({'region': plot.LABELS, 'flags': flags}).to_csv(made['coverage'], sep='\t', index=False)
-    matrix = pd.DataFrame(np.full((6, 6), 0.3), index=plot.LABELS, columns=plot.LABELS)
+    pd.DataFrame({'region': LABELS, 'flags': flags}).to_csv(made['coverage'], sep='\t', index=False)
+    matrix = pd.DataFrame(np.full((6, 6), 0.3), index=LABELS, columns=LABELS)
     matrix.index.name = 'node'
     made['relmat'] = folder / 'relmat.tsv'
     matrix.mask(np.eye(6, dtype=bool)).to_csv(made['relmat'], sep='\t', na_rep='n/a')
@@ -107,7 +105,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
 
 
 def seeds(files: dict[str, Path]) -> list[Path]:
-    return [files[f'seed_{label}'] for label in plot.LABELS]
+    return [files[f'seed_{label}'] for label in LABELS]
 
 
 class TestSampling:
@@ -155,7 +153,7 @@ class TestSampling:
 
     def test_centre_of_a_region(self, files: dict[str, Path]) -> None:
         image = pictures.load(files['regions'])
-        found = pictures.centre(image, plot.LABELS.index('mPFCR'))
+        found = pictures.centre(image, LABELS.index('mPFCR'))
         assert found == pytest.approx(CENTRES['mPFCR'], abs=1.5)  # half a voxel
         empty = nb.Nifti1Image(np.zeros((2, 2, 2, 1), np.float32), np.eye(4))
         assert pictures.centre(empty, 0) is None

@@ -10,8 +10,8 @@ from pipelines.interfaces.susceptibility import estimate_distortion
 from pipelines.interfaces.transforms import read_field, write_field, write_linear
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import grid_points, resample
-from pipelines.numerics.simulate_head import epi_contrast, surround_with_head
 from pipelines.numerics.susceptibility import unwarp
+from pipelines.simulated.head import epi_contrast, surround_with_head
 from tests.heads import template_at
 
 VOXEL, T_R = 4.0, 2.0

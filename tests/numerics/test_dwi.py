@@ -6,7 +6,7 @@ from pipelines.numerics import dwi
 from pipelines.numerics.gradients import Gradients
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import grid_points
-from pipelines.numerics.simulate_diffusion import add_rician, gradient_table
+from pipelines.simulated.diffusion import add_rician, gradient_table
 
 SHAPE, AFFINE = (32, 36, 26), np.array([[3.0, 0, 0, -46], [0, 3, 0, -52], [0, 0, 3, -38], [0, 0, 0, 1]])
 

@@ -9,7 +9,7 @@ from pipelines.numerics.extract import at_nearest, bias_field, coarse_field
 from pipelines.numerics.outline import dilate, erode, fit_outline, refine_mask, tissue_evidence
 from pipelines.numerics.place import Placement, head_depth
 from pipelines.numerics.resample import resample
-from pipelines.numerics.simulate_head import scan, surround_with_head
+from pipelines.simulated.head import scan, surround_with_head
 from tests.heads import TEMPLATE, dice, template_at
 
 VOXEL = 3.0

@@ -5,8 +5,8 @@ from scipy.special import eval_legendre
 
 from pipelines.numerics import fod
 from pipelines.numerics.gradients import Gradients
-from pipelines.numerics.simulate_diffusion import add_rician, cylinder, gradient_table
 from pipelines.numerics.tensor import Tensor
+from pipelines.simulated.diffusion import add_rician, cylinder, gradient_table
 
 ALONG, ACROSS = (float(v) for v in cylinder(np.array(0.75), np.array(0.75e-3)))
 S0, FLUID, GREY = 1000.0, 3e-3, 0.8e-3

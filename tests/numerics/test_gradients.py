@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from pipelines.numerics import gradients
-from pipelines.numerics.simulate_diffusion import cylinder, gradient_table
 from pipelines.numerics.tensor import fit_tensor
+from pipelines.simulated.diffusion import cylinder, gradient_table
 
 OBLIQUE = np.array([[2.0, 0.3, 0, 5], [-0.3, 2.0, 0.4, 7], [0, -0.4, 2.5, 9], [0, 0, 0, 1]])
 

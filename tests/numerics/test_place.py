@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from pipelines.numerics.place import head_depth, largest_component, local_contrast, place_template
 from pipelines.numerics.resample import apply_linear, grid_points, resample
-from pipelines.numerics.simulate_head import scan, surround_with_head
+from pipelines.simulated.head import scan, surround_with_head
 from tests.heads import TEMPLATE, template_at
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.numerics.segment import segment_tissues
-from pipelines.numerics.simulate import classify
+from pipelines.simulated.series import classify
 from tests.heads import dice, template_at
 
 MEANS = np.array([60.0, 90.0, 30.0])

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from pipelines.numerics import simulate, simulate_confounds, simulate_head
 from pipelines.numerics.clean import confound_columns
 from pipelines.numerics.resample import apply_linear
+from pipelines.simulated import confounds as simulate_confounds
+from pipelines.simulated import head as simulate_head
+from pipelines.simulated import series as simulate
 
 
 def brain(shape=(12, 14, 12)):

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from pipelines.numerics import simulate_diffusion as diffusion
-from pipelines.numerics import simulate_tract as tract
-from pipelines.numerics.simulate import Tissues
+from pipelines.simulated import diffusion, tract
+from pipelines.simulated.series import Tissues
 
 SHAPE, VOXEL = (24, 30, 12), 2.5
 AFFINE = np.array([[VOXEL, 0, 0, -28.75], [0, VOXEL, 0, -15], [0, 0, VOXEL, -14], [0, 0, 0, 1]])

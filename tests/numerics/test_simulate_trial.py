@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipelines.numerics.motion import framewise_displacement
-from pipelines.numerics.simulate import BOLD_MEAN
-from pipelines.numerics.simulate_counts import simulate_counts
-from pipelines.numerics.simulate_trial import (
+from pipelines.simulated.counts import simulate_counts
+from pipelines.simulated.series import BOLD_MEAN
+from pipelines.simulated.trial import (
     SIGNAL_LEFT,
     Parameters,
     answer_items,

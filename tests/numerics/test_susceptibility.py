@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from pipelines.numerics.resample import apply_field, grid_points, sample
-from pipelines.numerics.simulate_head import epi_contrast, surround_with_head
 from pipelines.numerics.susceptibility import (
     displacement_mm,
     estimate_pair_field,
@@ -12,6 +11,7 @@ from pipelines.numerics.susceptibility import (
     shift_in_voxels,
     unwarp,
 )
+from pipelines.simulated.head import epi_contrast, surround_with_head
 from tests.heads import template_at
 
 VOXEL = 4.0

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipelines.numerics.resample import grid_points
-from pipelines.numerics.simulate_head import epi_contrast, surround_with_head
 from pipelines.numerics.susceptibility import unwarp
 from pipelines.numerics.susceptibility_t1w import register_along_axis
+from pipelines.simulated.head import epi_contrast, surround_with_head
 from tests.heads import template_at
 
 from .test_susceptibility import correlation, push, rms

@@ -5,7 +5,7 @@ from dipy.reconst.dti import TensorModel
 
 from pipelines.numerics import tensor
 from pipelines.numerics.gradients import Gradients
-from pipelines.numerics.simulate_diffusion import add_rician, gradient_table
+from pipelines.simulated.diffusion import add_rician, gradient_table
 
 EVALS = np.array([1.6e-3, 0.5e-3, 0.3e-3])
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pipelines.numerics import bundle, simulate_diffusion, simulate_tract
+from pipelines.numerics import bundle
 from pipelines.numerics.fod import estimate_response, fit_fod, response_voxels
 from pipelines.numerics.gradients import Gradients
-from pipelines.numerics.simulate import Tissues
 from pipelines.numerics.tensor import fit_tensor
 from pipelines.numerics.tracking import Domain, track
+from pipelines.simulated import diffusion as simulate_diffusion
+from pipelines.simulated import tract as simulate_tract
+from pipelines.simulated.series import Tissues
 
 SHAPE, VOXEL = (38, 38, 20), 2.0
 AFFINE = np.array([[VOXEL, 0, 0, -36.25], [0, VOXEL, 0, -15], [0, 0, VOXEL, -19], [0, 0, 0, 1]])

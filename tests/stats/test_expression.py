@@ -11,7 +11,7 @@ from pydeseq2.default_inference import DefaultInference
 from scipy import optimize, stats
 
 from pipelines.errors import DataError
-from pipelines.numerics.simulate_counts import (
+from pipelines.simulated.counts import (
     ASYMPTOTIC_DISPERSION,
     EXTRA_POISSON,
     NEUTROPHILS,

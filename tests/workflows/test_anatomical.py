@@ -9,8 +9,8 @@ import pytest
 from pipelines.interfaces.anatomical import normalize_brain
 from pipelines.interfaces.transforms import read_field, read_linear
 from pipelines.numerics.resample import apply_field, apply_linear, grid_points, resample, sample
-from pipelines.numerics.simulate import classify
-from pipelines.numerics.simulate_head import scan, small_affine, surround_with_head
+from pipelines.simulated.head import scan, small_affine, surround_with_head
+from pipelines.simulated.series import classify
 from pipelines.workflows.anatomical import init_anatomical_wf
 from tests.heads import SPACE, dice, template_at
 

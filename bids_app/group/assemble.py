@@ -1,0 +1,269 @@
+"""Connect the workflows of the group to the files of the output dataset."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from pipelines.params import GroupParams
+from pipelines.stats.counts import VISITS
+from pipelines.stats.mediation_trial import GENE_SET, variants
+from pipelines.workflows.group import init_bdnf_wf, init_clusters_wf, init_outcomes_wf, init_voxelwise_wf
+from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
+
+from ..outputs.found import stamp_of
+from ..outputs.group import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
+from ..outputs.mechanism import FACTS, of_expression, of_mediation
+from ..outputs.plan import Planned
+from ..outputs.sinks import SaveDerivative, pick
+from ..phenotype.trial import DerivativeOutcome, Outcome
+from ..settings import Settings
+from .plan import GroupPlan
+
+_SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999}
+_CONTRASTS = {
+    'difference': 'Change of expression, {treatment} minus {control}',
+    'change_treatment': 'Change of expression in {treatment}',
+    'change_control': 'Change of expression in {control}',
+}
+
+
+def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
+    """Return every file of the group level."""
+    out = settings.output_dir
+    planned = [of_table(out, 'outcomes', row) for row in OUTCOMES]
+    planned += of_figures(out, [outcome.name for outcome in plan.outcomes])
+    if 'bdnf' in plan.tables:
+        planned += [of_table(out, 'bdnf', row) for row in BDNF]
+    for kind in plan.people:
+        planned += of_maps(out, plan.results.space, kind, plan.contrasts)
+        planned += of_map_figures(out, kind, plan.contrasts)
+    if plan.people:
+        planned += [of_table(out, 'clusters', row) for row in CLUSTERS]
+    if plan.expression:
+        has_sets = bool(plan.expression.gene_sets)
+        planned += of_expression(out, plan.expression.contrasts, has_sets=has_sets)
+    if plan.analyses:
+        planned += of_mediation(out, [v.label for analysis in plan.analyses for v in variants(analysis)])
+    return planned
+
+
+def build_group_workflow(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
+    """Return the workflow of the group in the work folder of the participants."""
+    root = LiterateWorkflow(name='clbpe_wf', base_dir=str(settings.work_dir))
+    workflow = LiterateWorkflow(name='group_wf')
+    root.add_nodes([workflow])
+    stages: dict[str, Any] = {'outcomes': _outcomes(plan)}
+    workflow.add_nodes([stages['outcomes']])
+    if 'bdnf' in plan.tables:
+        stages['bdnf'] = _bdnf(plan)
+        workflow.add_nodes([stages['bdnf']])
+    for kind in plan.people:
+        stages[f'voxelwise_{kind}'] = _voxelwise(settings, plan, kind)
+        workflow.connect(
+            [
+                (
+                    stages['outcomes'],
+                    stages[f'voxelwise_{kind}'],
+                    [('outputnode.values', 'inputnode.values')],
+                ),
+            ]
+        )
+    if plan.people:
+        stages['clusters'] = _clusters(workflow, plan, stages)
+    if plan.expression:
+        stages['expression'] = _expression(settings, plan)
+        workflow.add_nodes([stages['expression']])
+    if plan.analyses:
+        stages['mediation'] = _mediation(workflow, settings, plan, stages)
+    _save(workflow, settings, plan, stages)
+    return root
+
+
+def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
+    visits = {visit.session_id: visit.name for visit in plan.trial.visits}
+    scans = [
+        {
+            'participant_id': scan.participant_id, 'visit': visits[scan.session_id], 'relmat': str(scan.relmat),
+            'icc': str(scan.maps['icc']), 'regions': str(scan.regions), 'qc': str(scan.qc),
+            'stamp': stamp_of(scan.relmat, scan.maps['icc'], scan.regions, scan.qc),
+        }
+        for scan in plan.results.scans
+    ]  # fmt: skip
+    tracts = [
+        {
+            'participant_id': tract.participant_id, 'visit': visits[tract.session_id],
+            'session_id': tract.session_id.removeprefix('ses-'), 'table': str(tract.table),
+            'stamp': stamp_of(tract.table),
+        }
+        for tract in plan.results.tracts
+    ]  # fmt: skip
+    workflow = init_outcomes_wf(scans=scans, tracts=tracts, design=_design(plan))
+    workflow.inputs.inputnode.tables = str(plan.tables['outcomes'])
+    workflow.inputs.inputnode.participants = str(plan.tables['participants'])
+    return workflow
+
+
+def _design(plan: GroupPlan) -> dict[str, Any]:
+    """Return what models, readers and figures need to know of the trial."""
+    design: dict[str, Any] = {
+        'treatment': plan.trial.arms.treatment,
+        'outcomes': [_model_of(outcome) for outcome in plan.outcomes],
+        'imaging': [
+            {
+                'name': o.name,
+                'derivative': o.derivative,
+                'regions': list(o.regions),
+                'hemisphere': o.hemisphere,
+            }
+            for o in plan.outcomes
+            if isinstance(o, DerivativeOutcome)
+        ],
+    }
+    design['figures'] = {
+        'treatment': plan.trial.arms.treatment,
+        'control': plan.trial.arms.control,
+        'visits': {visit.name: visit.session_id.removeprefix('ses-') for visit in plan.trial.visits},
+        'outcomes': [
+            {
+                'name': o.name, 'title': o.description or o.name, 'units': o.units, 'role': o.role,
+                'lower_is_better': o.lower_is_better,
+            }
+            for o in plan.outcomes
+        ],
+    }  # fmt: skip
+    return design
+
+
+def _model_of(outcome: Outcome) -> dict[str, Any]:
+    percent = outcome.minimal_important_percent
+    return {
+        'name': outcome.name,
+        'units': outcome.units,
+        'lower_is_better': outcome.lower_is_better,
+        'absolute': outcome.minimal_important_change,
+        'relative': None if percent is None else percent / 100,
+        'in_family': isinstance(outcome, DerivativeOutcome) and outcome.role != 'other',
+    }
+
+
+def _bdnf(plan: GroupPlan) -> LiterateWorkflow:
+    assert plan.trial.bdnf
+    design = {
+        'treatment': plan.trial.arms.treatment,
+        'control': plan.trial.arms.control,
+        'samples': [sample.name for sample in plan.trial.bdnf.samples],
+        'units': plan.trial.bdnf.units,
+        'labels': {s.name: [s.session_id.removeprefix('ses-'), s.time] for s in plan.trial.bdnf.samples},
+    }
+    workflow = init_bdnf_wf(design=design)
+    workflow.inputs.inputnode.samples = str(plan.tables['bdnf'])
+    return workflow
+
+
+def _voxelwise(settings: Settings, plan: GroupPlan, kind: str) -> LiterateWorkflow:
+    workflow = init_voxelwise_wf(
+        people=plan.people[kind],
+        kind=kind,
+        space=plan.results.space,
+        contrasts=plan.contrasts,
+        treatment=plan.trial.arms.treatment,
+        primary=plan.primary,
+        params=_params(settings),
+        random_seed=settings.seed_of(f'voxelwise_{kind}'),
+        name=f'voxelwise_{kind}_wf',
+    )
+    workflow.inputs.inputnode.participants = str(plan.tables['participants'])
+    return workflow
+
+
+def _params(settings: Settings) -> GroupParams:
+    return replace(settings.group, **_SLOPPY) if settings.sloppy else settings.group
+
+
+def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
+    assert plan.expression
+    assert plan.trial.expression
+    arms = plan.trial.arms
+    names = {'treatment': arms.treatment, 'control': arms.control}
+    design = {
+        'treatment': arms.treatment,
+        'covariates': list(plan.expression.covariates),
+        'contrasts': {name: _CONTRASTS[name].format(**names) for name in plan.expression.contrasts},
+        'arms': {arm: arm for arm in names.values()},
+        'visits': {
+            name: visit.session_id.removeprefix('ses-')
+            for name, visit in zip(VISITS, plan.trial.expression.visits)
+        },
+    }
+    workflow = init_expression_wf(
+        design=design,
+        gene_sets=[str(path) for path in plan.expression.gene_sets],
+        random_seed=settings.seed_of('expression'),
+    )
+    workflow.inputs.inputnode.counts = str(plan.expression.counts)
+    workflow.inputs.inputnode.samples = str(plan.tables['samples'])
+    return workflow
+
+
+def _mediation(
+    workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stages: Mapping[str, Any]
+) -> LiterateWorkflow:
+    design = {
+        'treatment': plan.trial.arms.treatment,
+        'analyses': [asdict(analysis) for analysis in plan.analyses],
+        'titles': {outcome.name: outcome.description or outcome.name for outcome in plan.outcomes},
+    }
+    mediation = init_mediation_wf(
+        design=design, params=_params(settings), random_seed=settings.seed_of('mediation')
+    )
+    mediation.inputs.inputnode.participants = str(plan.tables['mediation'])
+    workflow.connect([(stages['outcomes'], mediation, [('outputnode.values', 'inputnode.values')])])
+    names = [name for analysis in plan.analyses for name in analysis.mediators]
+    if any(name.startswith(GENE_SET) for name in names):
+        workflow.connect(
+            [
+                (stages['expression'], mediation, [('outputnode.expression_scores', 'inputnode.scores')]),
+            ]
+        )
+    return mediation
+
+
+def _clusters(workflow: LiterateWorkflow, plan: GroupPlan, stages: Mapping[str, Any]) -> LiterateWorkflow:
+    kinds = tuple(plan.people)
+    clusters = init_clusters_wf(kinds=kinds, contrasts=plan.contrasts, space=plan.results.space)
+    for kind in kinds:
+        fields = ('statistic', 'log_p_max_tfce')
+        workflow.connect(
+            [
+                (
+                    stages[f'voxelwise_{kind}'],
+                    clusters,
+                    [(f'outputnode.{f}', f'inputnode.{f}_{kind}') for f in fields],
+                ),
+            ]
+        )
+    return clusters
+
+
+def _save(workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stages: Mapping[str, Any]) -> None:
+    """Attach one sink to every file; maps carry what their test says of itself."""
+    shared = {'SpatialReference': plan.results.space, 'Trial': plan.trial.name}
+    for number, (stage, row, path) in enumerate(planned_files(settings, plan)):
+        about = {'Description': row.description, 'Units': row.units, **row.fields} if row.description else {}
+        output, index = row.index
+        if row.is_standard:
+            about |= shared
+        sink = SaveDerivative(out_file=str(path), sidecar=about, metadata={})
+        node = pe.Node(sink, name=f'save_{number:03d}_{output}', run_without_submitting=True)
+        links: list[Any] = [
+            (f'outputnode.{output}' if index is None else (f'outputnode.{output}', pick, index), 'in_file')
+        ]
+        if row.is_standard:
+            facts = 'outputnode.stack_facts' if index is None else ('outputnode.facts', pick, index)
+            links.append((facts, 'metadata'))
+        elif output in FACTS:
+            links.append((f'outputnode.{FACTS[output]}', 'metadata'))
+        workflow.connect([(stages[stage], node, links)])

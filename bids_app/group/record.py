@@ -1,0 +1,41 @@
+"""Record of a trial for its report: what no table of the group holds."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..phenotype.tables import Tables
+from ..phenotype.trial import Trial
+
+
+def record_trial(trial: Trial, tables: Tables, *, output_dir: Path, results_dir: Path) -> dict[str, Any]:
+    """Return what ``group/log/trial.json`` holds.
+
+    Parameters
+    ----------
+    trial
+        As it was read.
+    tables
+        As they were read: people with covariates, attendance and adverse events are taken from them.
+    output_dir
+        Dataset of derivatives.
+    results_dir
+        Where the participants' results were found, recorded relative to ``output_dir``.
+
+    """
+    return {
+        'trial': asdict(trial),
+        'participants': _records(tables.participants),
+        'attendance': None if tables.attendance is None else _records(tables.attendance),
+        'events': None if tables.events is None else _records(tables.events),
+        'results': os.path.relpath(results_dir, output_dir),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows with None where a value is missing."""
+    found = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in found.to_dict('records')]

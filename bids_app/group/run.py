@@ -1,0 +1,169 @@
+"""The group level: tables and derivatives to workflows to files."""
+
+import json
+import shutil
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.errors import SelectionError
+
+from ..outputs.dataset import write_dataset_files
+from ..outputs.found import collect_results
+from ..outputs.group import TRIAL_RECORD
+from ..participant.run import versions
+from ..phenotype.rnaseq import with_named_files
+from ..phenotype.tables import Tables, read_tables
+from ..phenotype.trial import Trial, read_trial
+from ..report import write_methods, write_trial_report
+from ..running import engine
+from ..running.engine import Failure
+from ..running.files import remove_drafts, replace_file, replace_json
+from ..running.manifest import group_manifest_path, is_current, write_manifest
+from ..settings import Settings, check_writable
+from .assemble import build_group_workflow, planned_files
+from .plan import GroupPlan, make_plan, write_text, write_tsv
+from .record import record_trial
+from .status import list_status
+
+
+def run_group(settings: Settings) -> int:
+    """Analyse the group and return the exit status."""
+    out = settings.output_dir / 'group'
+    if settings.reports_only:
+        print(f'clbpe: report {write_trial_report(settings.output_dir)}')
+        return 0
+    trial = read_trial(Path(settings.group.trial) if settings.group.trial else None)
+    trial = with_named_files(trial, settings.group)
+    tables = _selected(settings, read_tables(settings.bids_dir, trial))
+    results = collect_results(settings, trial, tables.participants['participant_id'])
+    folder = settings.work_dir / 'group_tables'
+    plan = make_plan(settings, trial, tables, results, folder)
+    if settings.dry_run:
+        _print_plan(plan, tables)
+        return 0
+    check_writable(out)
+    remove_drafts(out)
+    settings.output_dir.mkdir(parents=True, exist_ok=True)
+    write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
+    inputs = [_describe_trial(settings, trial, tables, folder), *plan.tables.values(), *_files(plan)]
+    manifest = group_manifest_path(settings.output_dir)
+    parameters = {**settings.group_parameters(), 'trial_name': trial.name}
+    if is_current(settings.output_dir, manifest, parameters, inputs, overwrite=settings.overwrite):
+        print(f'clbpe: the group is already up to date; results in {out}')
+        return 0
+    write_tsv(tables.report, out / 'phenotype_report.tsv')
+    write_tsv(list_status(settings, trial, tables, results), out / 'participants.tsv')
+    run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
+    engine.configure(settings, run_id)
+    workflow = build_group_workflow(settings, plan)
+    write_methods(workflow.visit_desc(), out, versions=versions())
+    failures = engine.execute(settings, workflow, run_id, [engine.EVERYBODY])
+    _write_record(settings, plan, failures, run_id)
+    replace_file(inputs[0], settings.output_dir / TRIAL_RECORD)
+    written = [planned.path for planned in planned_files(settings, plan) if planned.path.is_file()]
+    written.append(write_trial_report(settings.output_dir))
+    if not failures:
+        write_manifest(settings.output_dir, manifest, parameters, inputs, written)
+    _tell_gaps(out)
+    return _conclude(settings, failures)
+
+
+def _describe_trial(settings: Settings, trial: Trial, tables: Tables, folder: Path) -> Path:
+    """Write what the report needs to know of the trial."""
+    record = record_trial(trial, tables, output_dir=settings.output_dir, results_dir=settings.results_dir)
+    return write_text(json.dumps(record, indent=2, default=str) + '\n', folder / 'trial.json')
+
+
+def _selected(settings: Settings, tables: Tables) -> Tables:
+    """Keep the participants of ``--participant-label``.
+
+    Raises
+    ------
+    SelectionError
+        None of them has an arm.
+
+    """
+    if not settings.participant_label:
+        return tables
+    wanted = {f'sub-{label}' for label in settings.participant_label}
+    people = tables.participants[tables.participants['participant_id'].isin(wanted)]
+    if people.empty:
+        known = ', '.join(tables.participants['participant_id'].head(5))
+        raise SelectionError(
+            f'--participant-label {" ".join(settings.participant_label)}: nobody of these has an arm. '
+            f'Known are {known}, and so on.'
+        )
+    kept = {
+        name: table[table['participant_id'].isin(wanted)].reset_index(drop=True)
+        for name, table in tables._asdict().items()
+        if isinstance(table, pd.DataFrame) and name != 'report' and 'participant_id' in table
+    }
+    return tables._replace(**kept)
+
+
+def _files(plan: GroupPlan) -> list[Path]:
+    """Return the files that results rest on, beside the tables."""
+    scans = [path for s in plan.results.scans for path in (s.qc, s.relmat, s.regions, *s.maps.values())]
+    tracts = [path for t in plan.results.tracts for path in (t.table, t.table.with_suffix('.json'))]
+    genes = [plan.expression.counts, *plan.expression.gene_sets] if plan.expression else []
+    return [*scans, *tracts, *genes]
+
+
+def _print_plan(plan: GroupPlan, tables: Tables) -> None:
+    counts = tables.participants['arm'].value_counts()
+    print(f'trial {plan.trial.name}: ' + ', '.join(f'{number} {arm}' for arm, number in counts.items()))
+    for outcome in plan.outcomes:
+        print(f'outcome {outcome.name} ({outcome.role})')
+    if tables.bdnf is not None and 'bdnf' in plan.tables:
+        print(f'bdnf: {len(tables.bdnf)} samples')
+    if plan.expression:
+        print(f'expression: {len(plan.expression.samples)} samples, {len(plan.expression.sets)} gene sets')
+    for analysis in plan.analyses:
+        print(f'mediation {analysis.name}: {" and ".join(analysis.mediators)} on {analysis.outcome}')
+    for kind in plan.people:
+        print(f'voxel-wise {kind}: {", ".join(plan.contrasts)}')
+
+
+def _write_record(settings: Settings, plan: GroupPlan, failures: list[Failure], run_id: str) -> None:
+    folder = settings.output_dir / 'group' / 'log' / run_id
+    record = {
+        'command': settings.command,
+        'started': run_id.split('_')[0],
+        'versions': versions(),
+        'parameters': settings.group_parameters(),
+        'trial': plan.trial.name,
+        'inputs': [str(path) for path in plan.tables.values()],
+        'absent': [{'modality': part, 'reason': reason} for part, reason in plan.absent.items()],
+        'errors': [{'node': f.node, 'message': f.message} for f in failures],
+    }
+    replace_json(json.loads(json.dumps(record, default=str)), folder / 'run.json')
+    for failure in failures:
+        if failure.crash:
+            shutil.copyfile(failure.crash, folder / failure.crash.name)
+
+
+def _tell_gaps(out: Path) -> None:
+    """Print which mediation analyses have no estimate, and why, once for all variants of one."""
+    path = out / 'mediation_models.tsv'
+    if path.is_file():
+        models = pd.read_csv(path, sep='\t', keep_default_na=False)
+        failed = models[models['note'] != 'n/a']
+        for note in failed.groupby(failed['label'].str.split('_').str[0], sort=False)['note'].first():
+            print(f'clbpe: not estimated: {note}', file=sys.stderr)
+
+
+def _conclude(settings: Settings, failures: list[Failure]) -> int:
+    out = settings.output_dir / 'group'
+    for failure in failures:
+        print(f'clbpe: group, {failure.node}: {failure.message}', file=sys.stderr)
+    if failures:
+        print(f'clbpe: the group finished with errors; valid results are in {out}', file=sys.stderr)
+        return engine.first_status(failures)
+    if settings.clean_workdir:
+        shutil.rmtree(settings.work_dir / 'clbpe_wf' / 'group_wf', ignore_errors=True)
+    print(f'clbpe: the group is done; results in {out}, report {out / "report.html"}')
+    return 0

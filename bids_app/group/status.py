@@ -1,0 +1,118 @@
+"""Who is analysed with what: every participant, visit and kind of data, and why something is not."""
+
+import csv
+from collections.abc import Iterator
+
+import pandas as pd
+
+from pipelines.interfaces.trial import UNUSABLE
+
+from ..outputs.found import Results, TractResult
+from ..phenotype.tables import Tables
+from ..phenotype.trial import Trial, Visit
+from ..report.read import read_record
+from ..settings import Settings
+
+COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'status', 'reason')
+"""``status`` is ``analysed``, ``flagged`` (analysed, left out in sensitivity analyses) or ``missing``."""
+
+
+def list_status(settings: Settings, trial: Trial, tables: Tables, results: Results) -> pd.DataFrame:
+    """Return one row per participant, visit and kind of data: nothing is left out without a word."""
+    rows = []
+    for label, arm in zip(tables.participants['participant_id'], tables.participants['arm']):
+        for visit in trial.visits:
+            place = (label, arm, visit.name, visit.session_id)
+            for data, status, reason in _imaging(settings, label, visit, results):
+                rows.append((*place, data, status, reason))
+            for data, status, reason in _measured(label, visit, tables):
+                rows.append((*place, data, status, reason))
+        rows += [(label, arm, *found) for found in _blood(label, trial, tables)]
+        rows += [(label, arm, *found) for found in _genes(label, trial, tables)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _imaging(
+    settings: Settings, label: str, visit: Visit, results: Results
+) -> Iterator[tuple[str, str, str]]:
+    scans = [s for s in results.scans if (s.participant_id, s.session_id) == (label, visit.session_id)]
+    gaps = [
+        reason for pid, session, reason in results.incomplete if (pid, session) == (label, visit.session_id)
+    ]
+    if results.scans:
+        if scans:
+            yield 'connectivity', *_status(sorted({flag for scan in scans for flag in scan.flags}))
+        else:
+            yield 'connectivity', 'missing', '; '.join(gaps) or _why(settings, label, visit)
+    if results.tracts:
+        tracts = [t for t in results.tracts if (t.participant_id, t.session_id) == (label, visit.session_id)]
+        if tracts:
+            yield 'tract', *_tract_status(tracts[0])
+        else:
+            yield 'tract', 'missing', _why(settings, label, visit)
+
+
+def _status(flags: list[str]) -> tuple[str, str]:
+    return 'flagged' if UNUSABLE & set(flags) else 'analysed', ' '.join(flags) or 'n/a'
+
+
+def _tract_status(tract: TractResult) -> tuple[str, str]:
+    """Return what the bilateral anisotropy of a session is worth."""
+    with tract.table.open(newline='') as stream:
+        rows = list(csv.DictReader(stream, delimiter='\t'))
+    session = tract.session_id.removeprefix('ses-')
+    wanted = {'session_id': session, 'hemi': 'B', 'method': 'weighted', 'param': 'fa'}
+    found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
+    if not found:
+        return 'missing', f'no value of {tract.session_id}'
+    flags = [] if found[0]['flags'] == 'n/a' else found[0]['flags'].split(',')
+    if found[0]['value'] == 'n/a':
+        return 'missing', ' '.join(flags) or 'no value'
+    return _status(flags)
+
+
+def _why(settings: Settings, label: str, visit: Visit) -> str:
+    """Return what the participant level said, as far as it says anything."""
+    root = settings.results_dir
+    if not (root / label).is_dir():
+        return 'participant level not run'
+    record = read_record(root, label.removeprefix('sub-'))
+    said = [str(entry.get('message') or entry.get('reason')) for entry in (*record.errors, *record.absent)]
+    own = [text for text in said if visit.session_id in text] or said
+    return '; '.join(own) or f'no results of {visit.session_id}'
+
+
+def _measured(label: str, visit: Visit, tables: Tables) -> Iterator[tuple[str, str, str]]:
+    own = tables.outcomes
+    own = own[(own['participant_id'] == label) & (own['visit'] == visit.name)]
+    for row in own.itertuples():
+        if pd.isna(row.value):
+            yield row.outcome, 'missing', row.flags or 'no value'
+        else:
+            yield row.outcome, 'analysed', row.flags or 'n/a'
+
+
+def _blood(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:
+    if trial.bdnf is None or tables.bdnf is None:
+        return
+    own = tables.bdnf[tables.bdnf['participant_id'] == label].set_index('sample')
+    for sample in trial.bdnf.samples:
+        known = sample.name in own.index and not (
+            pd.isna(own.loc[sample.name, 'value']) and not own.loc[sample.name, 'censored']
+        )
+        status = ('analysed', 'n/a') if known else ('missing', 'no sample')
+        yield sample.name, sample.session_id, 'bdnf', *status
+
+
+def _genes(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:
+    """Yield the sequenced samples of a person; one alone cannot be compared with anything."""
+    if trial.expression is None or tables.expression is None:
+        return
+    own = set(tables.expression.loc[tables.expression['participant_id'] == label, 'visit'])
+    is_pair = len(own) == len(trial.expression.visits)
+    for visit in trial.expression.visits:
+        if visit.name not in own:
+            status = ('missing', 'no sample')
+        else:
+            status = ('analysed', 'n/a') if is_pair else ('missing', 'the other sample is missing')
+        yield visit.name, visit.session_id, 'expression', *status

@@ -1,0 +1,39 @@
+"""The rows of files that come of T1-weighted images."""
+
+from typing import Any
+
+from .rows import _STRIPPED, HEAD, MASK, Derivative, figures
+
+
+def _anatomical(
+    output: str, suffix: str, description: str, units: str = 'arbitrary', **more: Any
+) -> Derivative:
+    standard, fields = more.pop('is_standard', False), more.pop('fields', {})
+    return Derivative(output, suffix, '.nii.gz', 'anat', more, standard, description, units, fields)
+
+
+_TISSUES = {'GM': 'grey matter', 'WM': 'white matter', 'CSF': 'cerebrospinal fluid'}
+
+ANATOMY = (
+    _anatomical('t1w_preproc', 'T1w', 'Reference: bias-corrected, averaged over images', desc='preproc', fields=HEAD),
+    _anatomical('t1w_mask', 'mask', 'Brain mask', 'boolean', desc='brain', fields=MASK),
+    _anatomical('t1w_dseg', 'dseg', 'Tissues: 1 grey matter, 2 white matter, 3 cerebrospinal fluid', 'label'),
+    *(
+        _anatomical(f't1w_probseg_{label.lower()}', 'probseg', f'Probability of {name}', 'probability', label=label)
+        for label, name in _TISSUES.items()
+    ),
+    _anatomical(
+        't1w_std', 'T1w', 'Brain of the reference in template space', desc='preproc', is_standard=True, fields=_STRIPPED
+    ),
+    _anatomical('t1w_mask_std', 'mask', 'Brain mask', 'boolean', desc='brain', is_standard=True, fields=MASK),
+    _anatomical(
+        'anat2std_xfm', 'xfm', 'Displacement field (LPS) that resamples T1w images onto the template', 'mm',
+        **{'from': 'T1w', 'to': '{space}', 'mode': 'image'},
+    ),
+    _anatomical(
+        'std2anat_xfm', 'xfm', 'Displacement field (LPS) that resamples template images onto the T1w', 'mm',
+        **{'from': '{space}', 'to': 'T1w', 'mode': 'image'},
+    ),
+)  # fmt: skip
+"""From raw T1-weighted images: one reference per participant."""
+ANATOMICAL_FIGURES = figures('T1w', 'mask', 'normalization')

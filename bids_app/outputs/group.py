@@ -1,0 +1,175 @@
+"""The table of every file of the group level, its name and its sidecar."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .bold import SEEDS
+from .plan import Planned
+from .rows import Derivative
+
+MAP_KINDS = (*SEEDS, 'icc')
+"""What is tested voxel by voxel."""
+
+LEAST_PEOPLE = 6
+"""People with maps that a voxel-wise test needs."""
+
+_NUMBERS = {
+    'estimate': {'Description': 'difference at follow-up, treatment minus control, adjusted for baseline'},
+    'se': {'Description': 'standard error'},
+    'df': {'Description': 'degrees of freedom of t'},
+    'ci_low': {'Description': 'lower limit of the 95 % confidence interval'},
+    'ci_high': {'Description': 'upper limit of the 95 % confidence interval'},
+    'statistic': {'Description': 't'},
+    'p': {'Description': 'two-sided p value'},
+    'flags': {'Description': 'what limits the result'},
+    'note': {'Description': 'why there is no result'},
+}
+_EFFECTS = {
+    **_NUMBERS,
+    'outcome': {'Description': 'name in the trial file'},
+    'model': {
+        'Description': 'statistical model',
+        'Levels': {
+            'clda': 'constrained longitudinal analysis with covariates (REML); the primary analysis',
+            'ancova': 'people with both visits, HC3 standard error',
+            'ancova_interaction': 'as ancova, with a slope on baseline in each arm',
+            'clda_unadjusted': 'as clda, without covariates',
+            'clda_mean_fd': 'as clda, with mean framewise displacement among the covariates',
+            'clda_unflagged': 'as clda, without flagged scans',
+        },
+    },
+    'n_treatment': {'Description': 'treated people in the model'},
+    'n_control': {'Description': 'people of the control arm in the model'},
+    'n_pairs': {'Description': 'people with both visits'},
+    'p_holm': {'Description': 'p adjusted by Holm within the imaging family'},
+    'effect_size': {'Description': 'estimate in pooled baseline standard deviations, Hedges-corrected'},
+    'effect_ci_low': {'Description': 'lower limit of its 95 % confidence interval'},
+    'effect_ci_high': {'Description': 'upper limit of its 95 % confidence interval'},
+    'units': {'Description': 'of the estimate'},
+}
+_RESPONDERS = {
+    'threshold': {'Description': 'improvement that counts'},
+    'difference': {'Description': 'of the proportions, treatment minus control'},
+    'n_missing': {'Description': 'people without one of the visits, not counted'},
+    **{key: _NUMBERS[key] for key in ('ci_low', 'ci_high')},
+}
+_BDNF = {
+    **_NUMBERS,
+    'model': {
+        'Description': 'treatment of samples beyond the limits of detection',
+        'Levels': {
+            'censored': 'as censored observations; the primary analysis',
+            'lod_half': 'half the limit in their place; for comparison only',
+            'plasma_volume': 'censored, after correction for lost plasma (Dill and Costill)',
+        },
+    },
+    'arm': {'Description': 'an arm, or the difference between arms'},
+    'contrast': {
+        'Description': 'on the natural log scale',
+        'Levels': {
+            'acute_s7': 'after minus before session 7',
+            'acute_s42': 'after minus before session 42',
+            'resting_change': 'before session 42 minus before session 7',
+            'change_of_acute': 'acute_s42 minus acute_s7',
+        },
+    },
+    'ratio': {'Description': 'exponential of the estimate'},
+    'n': {'Description': 'people'},
+    'n_samples': {'Description': 'samples'},
+    'n_censored': {'Description': 'samples beyond a limit of detection'},
+}
+_CLUSTERS = {
+    'map': {'Description': 'seed, or icc for intrinsic connectivity'},
+    'contrast': {'Description': 'what was tested'},
+    'volume': {'Description': 'size', 'Units': 'mm^3'},
+    'peak_t': {'Description': 'largest t'},
+    'peak_p_corrected': {'Description': 'two-sided p at the peak, corrected for all voxels by TFCE'},
+    'peak_region': {'Description': 'Harvard-Oxford region of the peak'},
+    'regions': {'Description': 'shares of the cluster in its largest regions'},
+}
+
+
+def table_row(output: str, description: str, columns: Mapping[str, Any]) -> Derivative:
+    """Return the row of a table in ``group/``."""
+    return Derivative(output, output, '.tsv', 'group', {}, False, description, 'n/a', columns)
+
+
+def figure_row(output: str, name: str) -> Derivative:
+    """Return the row of a figure of the group."""
+    return Derivative(output, name, '.svg', 'figures')
+
+
+OUTCOMES = (
+    table_row('outcomes', 'Effects of treatment, one row per outcome and model', _EFFECTS),
+    table_row('descriptives', 'Description of every outcome per arm and visit, and of its change', {}),
+    table_row('responders', 'People who improved by the minimal important change', _RESPONDERS),
+    table_row('values', 'Values of all outcomes, one row per participant and visit', {}),
+)
+FOREST = figure_row('forest', 'forest')
+BDNF = (table_row('bdnf', 'Response of BDNF to exercise', _BDNF), figure_row('bdnf_figure', 'bdnf'))
+CLUSTERS = (table_row('clusters', 'Clusters where a map is significant (TFCE, p below 0.05)', _CLUSTERS),)
+
+STATISTICS = {
+    'statistic': ('t', 't statistic', 't'),
+    'tfce': ('tfce', 'Threshold-free cluster enhancement of t (E 0.5, H 2, 26 neighbours)', 'arbitrary'),
+    'log_p_max_t': ('logpmaxt', 'Significance by the largest t of permutations, two-sided', '-log10(p)'),
+    'log_p_max_tfce': ('logpmaxtfce', 'Significance by the largest TFCE of permutations, two-sided', '-log10(p)'),
+}  # fmt: skip
+
+
+def map_name(space: str, kind: str, end: str) -> str:
+    """Return the path of a group map relative to the output folder.
+
+    Examples
+    --------
+    >>> map_name('MNI152NLin6Asym', 'NAc', 'desc-armOnChange_stat-t_statmap')
+    'tpl-MNI152NLin6Asym/tpl-MNI152NLin6Asym_seg-NAc_desc-armOnChange_stat-t_statmap.nii.gz'
+    >>> map_name('MNI152NLin6Asym', 'icc', 'desc-n_statmap').split('/')[1]
+    'tpl-MNI152NLin6Asym_param-icc_desc-n_statmap.nii.gz'
+
+    """
+    what = f'param-{kind}' if kind == 'icc' else f'seg-{kind}'
+    return f'tpl-{space}/tpl-{space}_{what}_{end}.nii.gz'
+
+
+def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -> Iterator[Planned]:
+    """Yield the files of one kind of map."""
+    stage = f'voxelwise_{kind}'
+    for output, end, text, units in (
+        ('n_map', 'desc-count_statmap', 'Number of people with data at all their visits', 'people'),
+        ('mask', 'desc-common_statmap', 'Voxels of everyone, which were tested', 'boolean'),
+    ):
+        fields = {'Type': 'Brain'} if output == 'mask' else {}
+        row = Derivative(output, 'statmap', '.nii.gz', 'group', {}, True, text, units, fields)
+        yield Planned(stage, row, output_dir / map_name(space, kind, end))
+    for number, contrast in enumerate(contrasts):
+        for output, (stat, text, units) in STATISTICS.items():
+            row = Derivative(f'{output}[{number}]', 'statmap', '.nii.gz', 'group', {}, True, text, units)
+            yield Planned(
+                stage, row, output_dir / map_name(space, kind, f'desc-{contrast}_stat-{stat}_statmap')
+            )
+
+
+def of_figures(output_dir: Path, outcomes: Iterable[str]) -> Iterator[Planned]:
+    """Yield the figures of the outcomes."""
+    for number, name in enumerate(outcomes):
+        yield of_table(output_dir, 'outcomes', figure_row(f'trajectories[{number}]', f'{name}_trajectories'))
+    yield of_table(output_dir, 'outcomes', FOREST)
+
+
+def of_map_figures(output_dir: Path, kind: str, contrasts: Iterable[str]) -> Iterator[Planned]:
+    """Yield the figures of one kind of map."""
+    stage = f'voxelwise_{kind}'
+    for number, contrast in enumerate(contrasts):
+        yield of_table(output_dir, stage, figure_row(f'test_figure[{number}]', f'{kind}_{contrast}'))
+    yield of_table(output_dir, stage, figure_row('count_figure', f'{kind}_count'))
+
+
+def of_table(output_dir: Path, stage: str, row: Derivative) -> Planned:
+    """Return the file of a table or figure in ``group/``."""
+    folder = output_dir / 'group' / ('figures' if row.datatype == 'figures' else '')
+    return Planned(stage, row, folder / f'{row.suffix}{row.extension}')
+
+
+TRIAL_RECORD = Path('group', 'log', 'trial.json')

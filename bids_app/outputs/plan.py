@@ -1,0 +1,136 @@
+"""Which files a participant will have: the rows of the table that apply, and their paths."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pipelines.params import SPACES
+
+from ..scans.diffusion import Diffusion, DwiSession
+from ..scans.people import RAW_RESOLUTION, Anatomy, BoldRun, ParticipantInputs
+from ..scans.query import entities_of
+from ..settings import Settings
+from .anatomy import ANATOMICAL_FIGURES, ANATOMY
+from .bold import CONNECTIVITY, CONNECTIVITY_FIGURES, DENOISED, FUNCTIONAL, FUNCTIONAL_FIGURES, atlas_label
+from .diffusion import (
+    DIFFUSION,
+    DIFFUSION_COREGISTRATION,
+    DIFFUSION_FIGURES,
+    DIFFUSION_MOTION,
+    DIFFUSION_NORMALIZATION,
+    DIFFUSION_RAW,
+    DIFFUSION_T1W,
+    TCK,
+    TRACT,
+    TRACT_FIGURES,
+)
+from .rows import Derivative, derivative_name
+
+_ANATOMY_RESOLUTION = '1'
+
+
+class Planned(NamedTuple):
+    """One file to be written: the workflow whose outputnode has it, its row and its path."""
+
+    stage: str
+    row: Derivative
+    path: Path
+
+
+def region_files(settings: Settings) -> list[Path]:
+    """Return the images that name regions."""
+    from pipelines.interfaces.atlas import file_of
+
+    named = (file_of(choice) for choice in (settings.functional.nac, settings.functional.mpfc))
+    return [found[0].absolute() for found in named if found]
+
+
+def of_participant(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
+    """Yield every file of a participant."""
+    if person.t1w:
+        yield from of_anatomy(settings, person)
+    for anatomy in person.anatomies():
+        yield of_shown_anatomy(settings, anatomy)
+    for run in person.runs:
+        yield from of_run(settings, run)
+    if person.diffusion:
+        for session in person.diffusion.sessions:
+            yield from of_session(settings, person.diffusion, session)
+        for entities, _ in tracts_of(settings, person.label, person.diffusion):
+            yield from of_tract(settings, person.diffusion, entities)
+
+
+def of_anatomy(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
+    """Yield the files of the one anatomical reference."""
+    space = settings.functional.output_space or SPACES[0]
+    res = RAW_RESOLUTION if settings.sloppy else _ANATOMY_RESOLUTION
+    source = person.anatomy()
+    for stage, rows in (('anatomical', ANATOMY), ('anatomical_figures', ANATOMICAL_FIGURES)):
+        for row in rows:
+            yield Planned(
+                stage, row, settings.output_dir / derivative_name(source, row, space=space, res=res)
+            )
+
+
+def of_shown_anatomy(settings: Settings, anatomy: Anatomy) -> Planned:
+    """Return the figure of an anatomy that fMRIPrep normalised."""
+    source = {k: v for k, v in entities_of(anatomy.t1w).items() if k not in ('space', 'res', 'desc')}
+    row = next(row for row in ANATOMICAL_FIGURES if row.output == 'normalization_figure')
+    return Planned(
+        'anatomical_figures', row, settings.output_dir / derivative_name(source, row, space='', res=None)
+    )
+
+
+def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
+    """Yield the files of one BOLD run."""
+    params = settings.functional
+    atlas = atlas_label(params.nac, params.mpfc)
+    stages: dict[str, tuple[Derivative, ...]] = {
+        'connectivity': (*CONNECTIVITY, *(DENOISED if params.write_denoised else ())),
+        'connectivity_figures': CONNECTIVITY_FIGURES,
+    }
+    if run.preprocessed is None:
+        stages['functional'] = FUNCTIONAL
+    if run.preprocessed is None or run.anatomy:
+        stages['functional_figures'] = FUNCTIONAL_FIGURES
+    for stage, rows in stages.items():
+        for row in rows:
+            name = derivative_name(run.entities, row, space=run.space, res=run.res, atlas=atlas)
+            yield Planned(stage, row, settings.output_dir / name)
+
+
+def of_session(settings: Settings, found: Diffusion, session: DwiSession) -> Iterator[Planned]:
+    """Yield the files of the diffusion scans of one session."""
+    has_t1w = found.space != 'individual'
+    rows = [*DIFFUSION, *(() if found.is_preprocessed else DIFFUSION_RAW)]
+    rows += DIFFUSION_T1W if has_t1w and not found.is_preprocessed else ()
+    figures = [*DIFFUSION_FIGURES, DIFFUSION_COREGISTRATION if has_t1w else DIFFUSION_NORMALIZATION]
+    figures += [] if found.is_preprocessed else [DIFFUSION_MOTION]
+    yield from _diffusion(settings, found, session.entities, {'dwi': rows, 'dwi_figures': figures})
+
+
+def tracts_of(
+    settings: Settings, label: str, found: Diffusion
+) -> list[tuple[dict[str, str], list[DwiSession]]]:
+    """Return entities and sessions of every tract: one for all, or one each with ``--tract independent``."""
+    if settings.diffusion.tract == 'independent':
+        return [(session.entities, [session]) for session in found.sessions]
+    return [({'sub': label}, found.sessions)]
+
+
+def of_tract(settings: Settings, found: Diffusion, entities: dict[str, str]) -> Iterator[Planned]:
+    """Yield the files of one tract."""
+    rows = [*TRACT, *(TCK if settings.diffusion.write_tck else ())]
+    yield from _diffusion(settings, found, entities, {'tract': rows, 'tract_figures': TRACT_FIGURES})
+
+
+def _diffusion(
+    settings: Settings,
+    found: Diffusion,
+    entities: Mapping[str, str],
+    stages: Mapping[str, Iterable[Derivative]],
+) -> Iterator[Planned]:
+    for stage, rows in stages.items():
+        for row in rows:
+            name = derivative_name(entities, row, space=found.space, res=None)
+            yield Planned(stage, row, settings.output_dir / name)

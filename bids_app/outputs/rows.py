@@ -1,0 +1,92 @@
+"""The table of every file the program writes, its name, and its sidecar."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.errors import OutputError
+
+_ENTITIES = (
+    'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo', 'part', 'hemi', 'from', 'to', 'mode', 'space', 'res', 'atlas',
+    'seg', 'model', 'bundle', 'param', 'stat', 'label', 'desc',
+)  # fmt: skip
+"""Order of entities behind ``sub`` in a name (that of BIDS, with our own in between)."""
+
+_NAME = f'sub-{{sub}}{"".join(f"[_{key}-{{{key}}}]" for key in _ENTITIES)}_{{suffix}}{{extension}}'
+PATTERNS = (
+    f'sub-{{sub}}/{{datatype<figures>}}/{_NAME}',
+    f'sub-{{sub}}[/ses-{{ses}}]/{{datatype<anat|func|dwi>}}/{_NAME}',
+)
+"""Path patterns of PyBIDS: every name is built from them and from nothing else."""
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """One row: the outputnode's field, what its name adds to the source's entities, its sidecar.
+
+    ``fields`` are further values of the sidecar; a row without description has none.
+    """
+
+    output: str
+    suffix: str
+    extension: str
+    datatype: str = 'func'
+    entities: Mapping[str, str] = field(default_factory=dict)
+    is_standard: bool = False
+    description: str = ''
+    units: str = 'arbitrary'
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def index(self) -> tuple[str, int | None]:
+        """Return the field's name and, for ``name[2]``, the number of the item."""
+        name, _, number = self.output.partition('[')
+        return name, int(number.rstrip(']')) if number else None
+
+
+def figures(suffix: str, *names: str) -> tuple[Derivative, ...]:
+    """Return a row per picture of a scan."""
+    return tuple(Derivative(f'{name}_figure', suffix, '.png', 'figures', {'desc': name}) for name in names)
+
+
+MASK, _STRIPPED, HEAD = {'Type': 'Brain'}, {'SkullStripped': True}, {'SkullStripped': False}
+
+REGION_COLUMNS = {
+    'source': {'Description': 'choice of the region'},
+    'transform': {'Description': 'how the region came to the template of the series'},
+    'volume': {'Description': 'volume on the grid of the series', 'Units': 'mm^3'},
+    **{axis: {'Description': f'centre, RAS {axis}', 'Units': 'mm'} for axis in 'xyz'},
+}
+
+
+def derivative_name(
+    source: Mapping[str, str], row: Derivative, *, space: str, res: str | None, atlas: str = ''
+) -> str:
+    """Return the path of a derivative relative to the output folder.
+
+    Parameters
+    ----------
+    source
+        Entities of the source file, short names (``sub``, ``ses``, ``task``, ``run`` ...).
+    row
+        Row of the table.
+    space, res
+        Template space and resolution label of standard-space files.
+    atlas
+        Label of the chosen regions.
+
+    Raises
+    ------
+    OutputError
+        No pattern holds all entities: a name is never written without one.
+
+    """
+    from bids.layout.writing import build_path
+
+    standard = {'space': space, 'res': res} if row.is_standard else {}
+    added = {key: value.format(atlas=atlas, space=space) for key, value in row.entities.items()}
+    what = {'suffix': row.suffix, 'extension': row.extension, 'datatype': row.datatype}
+    name = build_path({**source, **standard, **added, **what}, PATTERNS, strict=True)
+    if not isinstance(name, str):
+        raise OutputError(f'no pattern for the entities {sorted({**source, **added})} of {row.suffix}.')
+    return name

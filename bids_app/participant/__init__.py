@@ -1,0 +1,1 @@
+"""The participant level: scans of one person to workflows to files."""

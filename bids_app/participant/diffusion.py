@@ -1,0 +1,257 @@
+"""Connect the diffusion workflows of one participant: every session, then the tract that they share."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from nipype.interfaces.utility import Merge
+from nipype.pipeline import engine as pe
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from pipelines.interfaces.dwi_preprocessed import AdoptGrid
+from pipelines.interfaces.dwi_space import MakeGrid, voxel_of
+from pipelines.workflows.diffusion import init_dwi_preprocessed_wf, init_dwi_session_wf
+from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
+from pipelines.workflows.figures import init_diffusion_figures_wf, init_tract_figures_wf
+from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
+
+from ..outputs.anatomy import ANATOMY
+from ..outputs.diffusion import DIFFUSION
+from ..outputs.plan import of_session, of_tract, region_files, tracts_of
+from ..outputs.rows import derivative_name
+from ..outputs.sinks import pass_on, pick, save_all
+from ..scans.diffusion import DwiSession
+from ..scans.fieldmaps import is_corrected
+from ..scans.people import ParticipantInputs
+from ..settings import Settings
+
+_SHOWN = ('dwiref', 'dwi_mask', 'fa', 'evec')
+_ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
+_DRAWN = ('probsegs', 'regions_dseg', 'scalarstats', 'profile', 'threshold')
+
+
+def add_diffusion(
+    workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any
+) -> None:
+    """Add everything that diffusion gives to the workflow of a participant.
+
+    Parameters
+    ----------
+    workflow
+        Of the participant.
+    settings, person
+        What is asked for, and what there is.
+    anatomy
+        Workflow of the T1w images; None without, or when QSIPrep made the anatomy.
+
+    Notes
+    -----
+    Scans, maps, tracts and figures of sessions are workflows of their own, for without T1w each needs
+    the one before of all sessions.
+
+    """
+    found = person.diffusion
+    assert found
+    maps = [session_workflow(settings, person, session) for session in found.sessions]
+    shown = [figures_workflow(settings, person, session) for session in found.sessions]
+    workflow.add_nodes([*maps, *shown])
+    scans = [] if found.is_preprocessed else [_scans(settings, session) for session in found.sessions]
+    for prepared, own in zip(scans, maps):
+        given = [*SCANS, *(['reference'] if anatomy else [])]
+        workflow.connect(
+            [(prepared, own, [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in given])]
+        )
+    inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
+    grid = _grid(workflow, settings, person, anatomy, scans, maps)
+    drawn = [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])]
+    for session, own, figures in zip(found.sessions, maps, shown):
+        workflow.connect([
+            (grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')]),
+            (own, figures, [(f'{inner}.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in drawn]),
+        ])  # fmt: skip
+        if anatomy:
+            _connect_anatomy(workflow, anatomy, own, figures, person.t1w_of(session.entities))
+    for number, (entities, members) in enumerate(tracts_of(settings, person.label, found)):
+        tract = tract_workflow(settings, person, entities, members, number)
+        chosen = [found.sessions.index(member) for member in members]
+        workflow.connect([(grid[0], tract, [(grid[1], 'tract_wf.inputnode.person_mask')])])
+        for order, index in enumerate(chosen):
+            fields = [(f'{inner}.outputnode.{f}', f'tract_wf.session_{order}.{f}') for f in SESSION]
+            workflow.connect([(maps[index], tract, fields)])
+        if anatomy:
+            _give_anatomy(workflow, anatomy, tract)
+        elif not found.anatomy:
+            _show_normalization(workflow, tract, maps[chosen[0]], [shown[index] for index in chosen])
+
+
+def _connect_anatomy(workflow: Any, anatomy: Any, maps: Any, figures: Any, number: int) -> None:
+    """Give the anatomy to a session; ``number`` is the T1-weighted image of that session."""
+    xfm = ('anatomical_wf.outputnode.t1w2ref_xfms', pick, number)
+    workflow.connect([
+        (anatomy, maps, [
+            *((f'anatomical_wf.outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in _ON_ANATOMY[:2]),
+            (xfm, 'dwi_session_wf.inputnode.session_xfm'),
+        ]),
+        (anatomy, figures, [
+            (f'anatomical_wf.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in _ON_ANATOMY
+        ]),
+    ])  # fmt: skip
+
+
+def _give_anatomy(workflow: Any, anatomy: Any, tract: Any) -> None:
+    workflow.connect([
+        (anatomy, tract, [
+            ('anatomical_wf.outputnode.std2anat_xfm', 'tract_wf.inputnode.std2anat_xfm'),
+            ('anatomical_wf.outputnode.t1w_preproc', 'tract_figures_wf.inputnode.background'),
+            *((f'anatomical_wf.outputnode.t1w_{f}', f'tract_wf.inputnode.{f}') for f in TISSUE),
+        ]),
+    ])  # fmt: skip
+
+
+def _show_normalization(workflow: Any, tract: Any, maps: Any, shown: list[Any]) -> None:
+    """Without T1w: the tract lies on the anisotropy, and each session shows the tract's normalisation."""
+    workflow.connect(
+        [
+            (maps, tract, [('dwi_session_wf.outputnode.fa', 'tract_figures_wf.inputnode.background')]),
+            *(
+                (tract, figures, [('tract_wf.outputnode.fa_std', 'diffusion_figures_wf.inputnode.fa_std')])
+                for figures in shown
+            ),
+        ]
+    )
+
+
+def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
+    return init_dwi_scans_wf(
+        has_correction=is_corrected(settings),
+        name=f'dwi_{_word(session.entities)}_scans_wf',
+        **_options(settings, session),
+    )
+
+
+def _options(settings: Settings, session: DwiSession) -> dict[str, Any]:
+    scans = [
+        ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction, s.readout_time) for s in session.scans
+    ]
+    corrects = settings.diffusion.use_syn_sdc and is_corrected(settings)
+    return {
+        'scans': scans, 'params': replace(settings.diffusion, use_syn_sdc=corrects), 'sloppy': settings.sloppy,
+        'random_seed': settings.seed_of(session.scans[0].dwi.name),
+    }  # fmt: skip
+
+
+def session_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
+    """Return the workflow of the maps of one session, to derivatives."""
+    found = person.diffusion
+    assert found
+    workflow = LiterateWorkflow(name=f'dwi_{_word(session.entities)}_wf')
+    if found.is_preprocessed:
+        scan = session.scans[0]
+        maps = init_dwi_preprocessed_wf(
+            dwi=str(scan.dwi), bval=str(scan.bval), bvec=str(scan.bvec), dwi_mask=str(scan.mask)
+        )
+    else:
+        maps = init_dwi_session_wf(has_t1w=found.space != 'individual', **_options(settings, session))
+    planned = [plan for plan in of_session(settings, found, session) if plan.stage == 'dwi']
+    save_all(workflow, {'dwi': maps}, planned, {'Sources': session.uris()}, _space(person))
+    return workflow
+
+
+def figures_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
+    """Return the workflow of the figures of one session."""
+    found = person.diffusion
+    assert found
+    workflow = LiterateWorkflow(name=f'dwi_{_word(session.entities)}_figures_wf')
+    figures = init_diffusion_figures_wf(
+        has_t1w=found.space != 'individual', space=found.template, has_motion=not found.is_preprocessed
+    )
+    for field in _ON_ANATOMY if found.anatomy else ():
+        setattr(figures.inputs.inputnode, field, str(getattr(found.anatomy, field)))
+    planned = [plan for plan in of_session(settings, found, session) if plan.stage == 'dwi_figures']
+    save_all(workflow, {'dwi_figures': figures}, planned, {}, {})
+    return workflow
+
+
+def tract_workflow(
+    settings: Settings,
+    person: ParticipantInputs,
+    entities: dict[str, str],
+    members: list[DwiSession],
+    number: int,
+) -> LiterateWorkflow:
+    """Return the workflow of one tract, to derivatives and figures."""
+    found = person.diffusion
+    assert found
+    workflow = LiterateWorkflow(name=f'tract_{number}_wf')
+    params, anatomy = settings.functional, found.anatomy
+    tract = init_tract_wf(
+        params=settings.diffusion,
+        regions=(params.nac, params.mpfc),
+        region_files=[str(path) for path in region_files(settings)],
+        space=found.template,
+        sessions=[member.label for member in members],
+        has_t1w=found.space != 'individual',
+        has_tissue=anatomy.has_tissue if anatomy else found.space != 'individual',
+        sloppy=settings.sloppy,
+        random_seed=settings.seed_of('_'.join([*entities.values(), 'tract'])),
+    )
+    figures = init_tract_figures_wf()
+    pass_on(workflow, tract, figures, _DRAWN)
+    if anatomy:
+        figures.inputs.inputnode.background = str(anatomy.t1w_preproc)
+        for field in ('std2anat_xfm', *(TISSUE if anatomy.has_tissue else ())):
+            setattr(tract.inputs.inputnode, field, str(getattr(anatomy, field)))
+    sidecar = {'Sources': [uri for member in members for uri in member.uris()]}
+    planned = of_tract(settings, found, entities)
+    save_all(workflow, {'tract': tract, 'tract_figures': figures}, planned, sidecar, _space(person))
+    return workflow
+
+
+def _grid(
+    workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any,
+    scans: list[LiterateWorkflow], maps: list[LiterateWorkflow],
+) -> tuple[Any, str]:  # fmt: skip
+    """Return what gives the person's grid: a node or workflow, and the name of the output."""
+    found = person.diffusion
+    assert found
+    if found.is_preprocessed:
+        node = pe.Node(AdoptGrid(dwi_mask=str(found.sessions[0].scans[0].mask)), name='dwi_grid', mem_gb=0.5)
+        return node, 'person_mask'
+    voxels = [voxel_of(scan.dwi) for session in found.sessions for scan in session.scans]
+    if anatomy:
+        node = pe.Node(MakeGrid(voxel=max(voxels)), name='dwi_grid', mem_gb=1.0)
+        workflow.connect([(anatomy, node, [('anatomical_wf.outputnode.t1w_mask', 't1w_mask')])])
+        return node, 'person_mask'
+    half_way = init_half_way_wf(
+        n_sessions=len(scans), voxel=max(voxels), sloppy=settings.sloppy,
+        random_seed=settings.seed_of(f'sub-{person.label}_dwi'),
+    )  # fmt: skip
+    for output, field in (('reference', 'references'), ('reference_mask', 'reference_masks')):
+        merge = pe.Node(Merge(len(scans)), name=f'dwi_{field}', run_without_submitting=True)
+        workflow.connect([
+            *((own, merge, [(f'outputnode.{output}', f'in{n}')]) for n, own in enumerate(scans, 1)),
+            (merge, half_way, [('out', f'inputnode.{field}')]),
+        ])  # fmt: skip
+    for number, own in enumerate(maps):
+        xfm = ('outputnode.person2dwi_xfms', pick, number)
+        workflow.connect([(half_way, own, [(xfm, 'dwi_session_wf.inputnode.person2dwi_xfm')])])
+    return half_way, 'outputnode.person_mask'
+
+
+def _space(person: ParticipantInputs) -> dict[str, str]:
+    """Return what the sidecar of a file in the person's space says of it."""
+    found = person.diffusion
+    assert found
+    if found.anatomy:
+        return {'SpatialReference': found.sessions[0].dataset.uri(found.anatomy.t1w_preproc)}
+    if person.t1w:
+        reference = derivative_name(person.anatomy(), ANATOMY[0], space='', res=None)
+    else:
+        reference = derivative_name(found.sessions[0].entities, DIFFUSION[0], space=found.space, res=None)
+    return {'SpatialReference': f'bids::{reference}'}
+
+
+def _word(entities: dict[str, str]) -> str:
+    """Return the entities of a session as part of a workflow's name."""
+    words: Iterable[str] = (f'{key}_{value}' for key, value in entities.items() if key != 'sub')
+    return '_'.join(words).replace('+', '') or 'all'

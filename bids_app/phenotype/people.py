@@ -1,0 +1,197 @@
+"""Who takes part: arms, covariates, attendance and adverse events."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ..tables.problems import Problems
+from ..tables.text import MISSING, Labels, read_table
+from .layouts import Cell, Key, Reader
+from .trial import Trial
+from .values import Measure, decode, holds_numbers, read_numbers
+
+
+def known_participants(root: Path, trial: Trial, problems: Problems) -> Labels:
+    """Return the participants of the folders, of the table of arms and of ``participants.tsv``."""
+    folders = Labels('sub-', (p.name for p in root.glob('sub-*') if p.is_dir()))
+    known = list(folders.known)
+    for name in dict.fromkeys((trial.arms.table, 'participants.tsv')):
+        table = read_table(root, name, problems) if (root / name).exists() else None
+        for row in table.rows if table else ():
+            text = row.cells.get('participant_id', '')
+            if text not in MISSING and not folders.find(text):
+                known.append(folders.full(text))
+                if folders.known:
+                    problems.warn(
+                        name, 'no folder of this participant', 'no scans; tables are used',
+                        column='participant_id', row=row.number, value=text,
+                    )  # fmt: skip
+    found = Labels('sub-', known)
+    for twins in found.lookalikes():
+        problems.warn(
+            'participants', f'{" and ".join(twins)} look like one participant',
+            'taken for different people; check that they are',
+        )  # fmt: skip
+    return found
+
+
+def read_arms(reader: Reader, trial: Trial) -> pd.DataFrame | None:
+    """Return ``participant_id arm`` and covariates of everyone in one of the two arms, sorted."""
+    baseline = _baseline(trial)
+    column = trial.arms.column
+    sources = reader.find(trial.arms.table, [column], baseline, plain=True)
+    if not sources:
+        return None
+    cells = reader.cells(sources, column, baseline, plain=True)
+    arms = {cell.participant_id: arm for cell in cells if (arm := _arm(cell, trial, reader.problems))}
+    _check_arms(arms, cells, trial, reader)
+    people = pd.DataFrame(sorted(arms.items()), columns=['participant_id', 'arm'])
+    wanted = [*trial.covariates, *(c for model in trial.mediation for c in model.covariates)]
+    for name in dict.fromkeys(wanted):
+        found = read_column(reader, trial.arms.table, name, baseline, is_default=trial.is_default)
+        if found is not None:
+            people[name] = _covariate(found, list(people['participant_id']), reader.problems)
+    return people
+
+
+def _baseline(trial: Trial) -> list[Key]:
+    return [Key(trial.visits[0].name, trial.visits[0].session_id)]
+
+
+def _arm(cell: Cell, trial: Trial, problems: Problems) -> str:
+    """Return the arm of a participant under the trial's name, empty when there is none."""
+    names = {name.casefold(): name for name in (trial.arms.treatment, trial.arms.control)}
+    where = {'column': cell.column, 'participant_id': cell.participant_id, 'row': cell.row}
+    if cell.is_missing:
+        problems.warn(cell.table, 'has no arm', 'participant not analysed', **where)
+        return ''
+    words = [cell.text, decode(cell.text, cell.entry) or '']
+    if any(word.casefold() in map(str.casefold, trial.arms.others) for word in words):
+        problems.warn(
+            cell.table, 'of an arm left out by the trial file', 'not analysed', **where, value=cell.text
+        )
+        return ''
+    found = next((names[word.casefold()] for word in words if word.casefold() in names), '')
+    if not found:
+        problems.stop(
+            cell.table, f'is no arm of the trial, which has {" and ".join(names.values())}',
+            'Correct it, add Levels to the JSON file, name it in Arms.Others to leave it out, or write n/a',
+            **where, value=cell.text,
+        )  # fmt: skip
+    elif found not in words:
+        problems.warn(
+            cell.table, f'spelled otherwise than {found}', f'taken for {found}', **where, value=cell.text
+        )
+    return found
+
+
+def _check_arms(arms: Mapping[str, str], cells: Sequence[Cell], trial: Trial, reader: Reader) -> None:
+    table, problems = trial.arms.table, reader.problems
+    for name in (trial.arms.treatment, trial.arms.control):
+        number = sum(arm == name for arm in arms.values())
+        if number:
+            problems.summarise(table, f'{number} participants of {name}', column=trial.arms.column)
+        elif arms:
+            problems.warn(
+                table, f'nobody is in the arm {name}', 'nothing can be compared between arms; if that is wrong, '
+                'correct the column or the names in Arms', column=trial.arms.column,
+            )  # fmt: skip
+        else:
+            problems.stop(
+                table, f'nobody is in the arm {name}', 'Correct the column or the names in Arms',
+                column=trial.arms.column,
+            )  # fmt: skip
+    with_row = {cell.participant_id for cell in cells}
+    for participant_id in reader.participants.known:
+        if participant_id not in with_row:
+            problems.warn(
+                table, 'no row of this participant', 'no arm: participant not analysed',
+                participant_id=participant_id,
+            )  # fmt: skip
+
+
+def read_column(
+    reader: Reader, table: str, column: str, keys: Sequence[Key], *, is_default: bool
+) -> list[Cell] | None:
+    """Return the cells of a covariate; None when the table has no such column.
+
+    The column must be there when the trial file is the user's.
+    """
+    sources = reader.sources(table)
+    if not sources:
+        return None
+    if reader.has_column(sources, column, keys, plain=True):
+        return reader.cells(sources, column, keys, plain=True)
+    if is_default:
+        reader.problems.warn(table, f'has no column {column}', 'covariate left out', column=column)
+    else:
+        reader.explain_absence(table, column, sources, keys, plain=True)
+    return None
+
+
+def _covariate(cells: Sequence[Cell], order: Sequence[str], problems: Problems) -> list[float | str | None]:
+    by_person = covariate_values(cells, problems)
+    for cell in cells:
+        if cell.is_missing and cell.participant_id in order:
+            problems.missing(cell.table, 'no value', value=cell.text, **cell.where())
+    of_person = {pid: value for (pid, _), value in by_person.items()}
+    return [of_person.get(pid) for pid in order]
+
+
+def covariate_values(cells: Sequence[Cell], problems: Problems) -> dict[tuple[str, str], float | str | None]:
+    """Return numbers, or words with their levels decoded, by participant and key."""
+    if holds_numbers(cells):
+        measure = Measure(outcome='')
+        numbers = [value.number for value in read_numbers(cells, measure, problems)]
+        return {(c.participant_id, c.key.name): number for c, number in zip(cells, numbers)}
+    found: dict[tuple[str, str], float | str | None] = {}
+    for cell in cells:
+        label = None if cell.is_missing else decode(cell.text, cell.entry)
+        if label is None and not cell.is_missing:
+            problems.warn(
+                cell.table, 'is none of the Levels in its JSON file', 'set aside, the value counts as missing',
+                **cell.where(), value=cell.text,
+            )  # fmt: skip
+        found[cell.participant_id, cell.key.name] = label
+    return found
+
+
+def read_attendance(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataFrame | None:
+    """Return ``participant_id arm attended``, the number of sessions that each participant came to."""
+    wanted, keys = trial.attendance, _baseline(trial)
+    if wanted is None:
+        return None
+    sources = reader.find(wanted.table, [wanted.column], keys, plain=True, is_default=trial.is_default)
+    if not sources:
+        return None
+    cells = reader.cells(sources, wanted.column, keys, plain=True)
+    measure = Measure(outcome='attendance', low=0, high=wanted.planned)
+    numbers = [value.number for value in read_numbers(cells, measure, reader.problems)]
+    reader.problems.summarise(wanted.table, f'{len(cells)} participants read', column=wanted.column)
+    rows = [
+        (c.participant_id, arms[c.participant_id], number)
+        for c, number in zip(cells, numbers)
+        if c.participant_id in arms
+    ]
+    return pd.DataFrame(sorted(rows), columns=['participant_id', 'arm', 'attended'])
+
+
+def read_events(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataFrame | None:
+    """Return ``participant_id arm event``, one row per adverse event."""
+    wanted = trial.adverse_events
+    if wanted is None:
+        return None
+    sources = reader.find(
+        wanted.table, [wanted.column], _baseline(trial), plain=True, unique=False, is_default=trial.is_default
+    )
+    if not sources:
+        return None
+    rows = [
+        (record.participant_id, arms[record.participant_id], record.row.cells[wanted.column])
+        for source in sources
+        for record in source.records
+        if record.participant_id in arms and record.row.cells[wanted.column] not in MISSING
+    ]
+    reader.problems.summarise(wanted.table, f'{len(rows)} events read', column=wanted.column)
+    return pd.DataFrame(rows, columns=['participant_id', 'arm', 'event'])

@@ -1,0 +1,152 @@
+"""Say in plain words what is wrong with a trial file: its keys first, then what they say together."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipelines.stats.mediation_trial import GENE_SET
+
+from ..tables.problems import nearest
+
+_KINDS = {
+    'object': 'an object in braces { }',
+    'array': 'a list in brackets [ ]',
+    'string': 'text in quotes',
+    'number': 'a number',
+    'integer': 'a whole number',
+    'boolean': 'true or false',
+    'null': 'null',
+}
+_PATTERNS = {
+    '\\S': 'is empty. Write a name',
+    '\\.tsv$': 'is no .tsv file. Export the table with tabs between the columns',
+    '^(ses-)?[A-Za-z0-9+]+$': 'is no session label. Use letters and digits, as in the folder ses-pre',
+    '^[A-Za-z][A-Za-z0-9_]*$': 'is no name. Begin with a letter; letters, digits and _ may follow',
+}
+_REGIONS = {'roi_connectivity': 2, 'intrinsic_connectivity': 1, 'tract_fa': 0}
+
+
+def trial_errors(content: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Return every fault of a trial file, each with the path of its key; empty when it is sound."""
+    from jsonschema import Draft202012Validator
+
+    found = sorted(Draft202012Validator(schema).iter_errors(content), key=lambda e: [*map(str, e.path)])
+    if found:
+        return list(dict.fromkeys(text for error in found for text in _plain(error)))
+    return list(_contradictions(content))
+
+
+def _plain(error: Any) -> Iterator[str]:
+    path = '.'.join(map(str, error.path))
+    at, where = f'{path}.' if path else '', path or 'the file'
+    value, wanted = error.instance, error.validator_value
+    match error.validator:
+        case 'additionalProperties':
+            known = [key for key in error.schema['properties'] if not key.startswith('$')]
+            for key in value:
+                if key not in error.schema['properties']:
+                    yield f'{at}{key} is no known key. {nearest(key, known)}'
+        case 'required':
+            for key in wanted:
+                if key not in value:
+                    yield f'{at}{key} is missing. Add it.'
+        case 'anyOf':
+            yield f'{where} has neither Column nor Items. Name the column of the value, or those of the items.'
+        case 'type':
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            yield f'{where}: {_shown(value)} is not {" or ".join(_KINDS[kind] for kind in kinds)}.'
+        case 'enum':
+            yield f'{where}: {_shown(value)} is not allowed. {nearest(str(value), [str(w) for w in wanted])}'
+        case 'pattern':
+            reason = _PATTERNS.get(wanted, 'leads out of the dataset. Give the path from its top folder')
+            yield f'{where}: {_shown(value)} {reason}.'
+        case 'minItems' | 'maxItems' if error.schema.get('minItems') == error.schema.get('maxItems'):
+            yield f'{where}: {len(value)} values where {wanted} are needed.'
+        case 'minItems':
+            yield f'{where}: {len(value)} values; at least {wanted} are needed.'
+        case 'maxItems':
+            yield f'{where}: {len(value)} values; at most {wanted} are allowed.'
+        case 'minProperties':
+            yield f'{where} is empty. Name at least one.'
+        case 'uniqueItems':
+            yield f'{where}: a name stands twice in {_shown(value)}.'
+        case 'exclusiveMinimum':
+            yield f'{where}: {_shown(value)} is not above {wanted}.'
+        case _:
+            yield f'{where}: {error.message}.'
+
+
+def _shown(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + '...'
+
+
+def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    arms = content['Arms']
+    names = [name.casefold() for name in (arms['Treatment'], arms['Control'], *arms.get('Others', ()))]
+    if len(set(names)) < len(names):
+        yield f'Arms: two arms have the same name ({", ".join(names)}). Each needs its own.'
+    yield from _same_session('Visits', content['Visits'])
+    if 'Expression' in content:
+        yield from _same_session('Expression.Visits', content['Expression']['Visits'])
+    for name, outcome in content['Outcomes'].items():
+        yield from _outcome_contradictions(f'Outcomes.{name}', outcome)
+    if 'BDNF' in content:
+        yield from _sample_contradictions(content['BDNF'])
+    models = content.get('Mediation', ())
+    labels = ['-'.join(re.findall('[a-z0-9]+', model['Name'].casefold())) for model in models]
+    for label in dict.fromkeys(labels):
+        if labels.count(label) > 1:
+            alike = [model['Name'] for model, own in zip(models, labels) if own == label]
+            yield f'Mediation: {" and ".join(alike)} have one name for their files. Rename all but one.'
+    for number, model in enumerate(models):
+        yield from _model_contradictions(f'Mediation.{number}', model, content)
+
+
+def _same_session(path: str, visits: Mapping[str, Any]) -> Iterator[str]:
+    labels = {name: visit['Session'].removeprefix('ses-') for name, visit in visits.items()}
+    if len(set(labels.values())) < len(labels):
+        yield f'{path}: {" and ".join(labels)} are the same session {next(iter(labels.values()))}.'
+
+
+def _outcome_contradictions(path: str, outcome: Mapping[str, Any]) -> Iterator[str]:
+    for key in ('Range', 'ItemRange'):
+        low, high = outcome.get(key, (None, None))
+        if low is not None and high is not None and low >= high:
+            yield f'{path}.{key}: {low} is not below {high}. Write [lowest, highest].'
+    if 'Derivative' in outcome:
+        wanted, given = _REGIONS[outcome['Derivative']], len(outcome.get('Regions', ()))
+        if given != wanted:
+            yield f'{path}.Regions: {given} regions where {outcome["Derivative"]} has {wanted}.'
+        if 'Hemisphere' in outcome and outcome['Derivative'] != 'tract_fa':
+            yield f'{path}.Hemisphere is of tracts only. Name the side in Regions, as NAcL.'
+    items = outcome.get('Items', ())
+    if outcome.get('MaxMissingItems', 0) >= len(items) > 0:
+        yield f'{path}.MaxMissingItems: {outcome["MaxMissingItems"]} leaves none of {len(items)} items.'
+    if not items and ('ItemRange' in outcome or 'MaxMissingItems' in outcome):
+        yield f'{path} has ItemRange or MaxMissingItems but no Items. Name the columns of the items.'
+
+
+def _sample_contradictions(bdnf: Mapping[str, Any]) -> Iterator[str]:
+    places = [(s['Session'].removeprefix('ses-'), s['Time'].casefold()) for s in bdnf['Samples'].values()]
+    if len(set(places)) < len(places):
+        yield 'BDNF.Samples: two samples have the same Session and Time.'
+    low, high = bdnf.get('LowerLimit'), bdnf.get('UpperLimit')
+    if isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
+        yield f'BDNF.LowerLimit: {low} is not below UpperLimit {high}.'
+
+
+def _model_contradictions(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:
+    outcomes, mediators = list(content['Outcomes']), model['Mediators']
+    for key, name in [('Mediators', m) for m in mediators] + [('Outcome', model['Outcome'])]:
+        if key == 'Mediators' and name.startswith(GENE_SET):
+            if 'Expression' not in content:
+                yield f'{path}.{key}: "{name}" needs the part Expression, which is absent.'
+        elif name not in outcomes:
+            yield f'{path}.{key}: "{name}" is none of the Outcomes. {nearest(name, outcomes)}'
+    if model['Outcome'] in mediators:
+        yield f'{path}: {model["Outcome"]} is mediator and outcome at once.'
+    structure = model.get('Structure', 'single')
+    if (structure == 'single') != (len(mediators) == 1):
+        wanted = 'one mediator' if structure == 'single' else 'two or more mediators'
+        yield f'{path}.Structure: {structure} needs {wanted}; Mediators names {len(mediators)}.'

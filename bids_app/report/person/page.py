@@ -1,0 +1,157 @@
+"""Assemble the report of one participant from the derivatives on disk."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from pipelines.errors import MissingInputError
+
+from ...running.files import replace_text
+from ..page import render_page
+from ..read import Scan, entities_of, read_record, read_scans
+from . import results, tract
+from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
+
+_QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
+
+REGIONS = {
+    'NAcL': 'Nucleus accumbens, left',
+    'NAcR': 'Nucleus accumbens, right',
+    'NAc': 'Nucleus accumbens, both sides',
+    'mPFCL': 'Medial prefrontal cortex, left',
+    'mPFCR': 'Medial prefrontal cortex, right',
+    'mPFC': 'Medial prefrontal cortex, both sides',
+}
+
+FACTS = (
+    ('Spaces', 'Template space of maps', '{}'),
+    ('Preset', 'Denoising preset', '{}'),
+    ('NVolumes', 'Volumes acquired', '{:.0f}'),
+    ('NKept', 'Volumes analysed', '{:.0f}'),
+    ('NLeftOut', 'Volumes left out', '{}'),
+    ('MinutesKept', 'Time analysed', '{:.1f} min'),
+    ('DegreesOfFreedom', 'Degrees of freedom left after denoising', '{:.4g}'),
+    ('MeanFD', 'Mean head movement between volumes (FD)', '{:.2f} mm'),
+    ('NVoxels', 'Voxels in intrinsic connectivity', '{:.0f}'),
+    ('OverlapPercent', 'Share of the template’s mask that was scanned', '{:.0f} %'),
+    ('ICCNoiseFloor', 'Intrinsic connectivity of noise alone', '{:.3f}'),
+)
+"""Quality of a scan: key in its sidecars, words, format; what a scan lacks is not shown."""
+
+
+class Figure(NamedTuple):
+    """A figure of the page: its description and its content as a data URI."""
+
+    spec: FigureSpec
+    name: str
+    source: str
+    width: int
+    height: int
+
+
+def assemble_report(output_dir: Path, participant_label: str, *, page: Path | None = None) -> Path:
+    """Write the report of a participant: one page that needs no other file and no network.
+
+    Parameters
+    ----------
+    output_dir
+        Dataset of derivatives.
+    participant_label
+        With or without ``sub-``.
+    page
+        File to write; default ``<output_dir>/sub-<label>.html``.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MissingInputError
+        If the participant has no folder in ``output_dir``.
+
+    """
+    output_dir, participant = Path(output_dir), f'sub-{participant_label.removeprefix("sub-")}'
+    if not (output_dir / participant).is_dir():
+        raise MissingInputError(
+            f'{output_dir / participant} does not exist: there is nothing to report for {participant}. '
+            'Run the participant level first, without --reports-only'
+        )
+    scans, record = read_scans(output_dir, participant), read_record(output_dir, participant)
+    folders = [folder for folder in (record.folder, output_dir / 'logs') if folder]
+    context = {
+        'participant': participant,
+        'flags': [*results.flags(record, scans), *tract.flags(scans)],
+        'scans': scans,
+        'pooled': results.pooled(scans),
+        'chapters': [chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
+        'regions': REGIONS,
+        'results': results,
+        'tract': tract,
+        'n_tracts': sum(found[0].fa is not None for scan in scans for found in tract.sessions(scan)),
+        'facts': facts,
+    }
+    html = render_page('report.html', output_dir, record, folders, context)
+    return replace_text(html, page or output_dir / f'{participant}.html')
+
+
+def _chapter(chapter: Chapter, scans: list[Scan]) -> dict[str, Any] | None:
+    """Return a chapter with the scans that have figures or tables in it."""
+    parts = []
+    for scan in scans:
+        figures = [
+            _figure(path) for path in scan.figures if entities_of(path.name)['suffix'] in chapter.suffixes
+        ]
+        figures.sort(
+            key=lambda figure: FIGURES.index(figure.spec) if figure.spec in FIGURES else len(FIGURES)
+        )
+        tables = 'task' in entities_of(f'{scan.name}_x') and 'bold' in chapter.suffixes
+        tracked = bool(scan.tract) and 'dwi' in chapter.suffixes
+        if figures or tracked or (tables and (scan.coverage or scan.relmat or facts(scan))):
+            parts.append({'scan': scan, 'figures': figures, 'tables': tables, 'tract': tracked})
+    return {'chapter': chapter, 'parts': parts} if parts else None
+
+
+def _figure(path: Path) -> Figure:
+    entities = entities_of(path.name)
+    desc, suffix = entities.get('desc', ''), entities['suffix']
+    unknown = FigureSpec(desc, suffix, desc or path.stem, '', f'Figure {path.stem}')
+    spec = next((f for f in FIGURES if (f.desc, f.suffix) == (desc, suffix)), unknown)
+    source, width, height = embed(path)
+    return Figure(spec, path.name, source, width, height)
+
+
+def embed(path: Path) -> tuple[str, int, int]:
+    """Return a picture as data URI with its width and height in pixels (0 for SVG)."""
+    if path.suffix == '.svg':
+        content, kind, size = path.read_bytes(), 'svg+xml', (0, 0)
+    else:
+        buffer = io.BytesIO()
+        with Image.open(path) as image:
+            size = image.size
+            image.convert('RGB').save(buffer, 'webp', quality=_QUALITY, method=2, use_sharp_yuv=True)
+        content, kind = buffer.getvalue(), 'webp'
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}', *size
+
+
+def facts(scan: Scan) -> list[tuple[str, str]]:
+    """Return the quality of a scan in words and formatted numbers."""
+    known = dict(scan.facts)
+    if isinstance(reasons := known.get('NLeftOut'), dict):
+        known['NLeftOut'] = (
+            ', '.join(f'{n} {why.replace("_", " ")}' for why, n in reasons.items() if n) or '0'
+        )
+    if seconds := results.number(known.get('SecondsKept')):
+        known['MinutesKept'] = seconds / 60
+    if overlap := results.number(known.get('TemplateMaskOverlap')):
+        known['OverlapPercent'] = 100 * overlap
+    rows = []
+    for key, words, form in FACTS:
+        value = known.get(key) if form == '{}' else results.number(known.get(key))
+        if value is not None:
+            rows.append((words, form.format(value)))
+    return rows

@@ -1,0 +1,213 @@
+"""Read a participant's derivatives: tables, sidecars, figures and the record of the last run.
+
+Everything is optional: a run that stopped early still gets its report.
+"""
+
+import csv
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from ..scans import query
+
+LOGGER = logging.getLogger(__name__)
+
+SOURCE_ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'dir', 'rec', 'run', 'echo', 'part')
+"""Entities that say which scan a file comes from; the others say what was made of it."""
+
+Row = dict[str, str]
+
+_TRACT = '_bundle-NAcMPFC_scalarstats'
+
+
+class Scan(NamedTuple):
+    """What was made of one scan: ``name`` holds its source entities, ``title`` says them in words.
+
+    ``facts`` are the values of all its sidecars; those of the quality file win.  ``tract`` is the
+    table of the tract's values and ``tracking`` their sidecar.
+    """
+
+    name: str
+    title: str
+    session: str
+    facts: dict[str, Any]
+    relmat: list[Row]
+    coverage: list[Row]
+    figures: list[Path]
+    tract: Sequence[Row] = ()
+    tracking: Mapping[str, Any] = MappingProxyType({})
+
+
+class RunRecord(NamedTuple):
+    """What the last run was asked, what it found and how it ended."""
+
+    command: str
+    started: str
+    versions: dict[str, str]
+    parameters: dict[str, Any]
+    inputs: list[dict[str, Any]]
+    absent: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+    folder: Path | None
+    crashes: list[Path]
+
+
+def entities_of(name: str) -> dict[str, str]:
+    """Return the entities and the suffix of a BIDS file name.
+
+    Examples
+    --------
+    >>> entities_of('sub-02_task-rest_desc-carpet_bold.png')
+    {'sub': '02', 'task': 'rest', 'desc': 'carpet', 'suffix': 'bold'}
+
+    """
+    return {**query.entities_of(Path(name)), 'suffix': name.split('.')[0].rpartition('_')[2]}
+
+
+def source_of(name: str) -> str:
+    """Return the part of a file name that names its scan.
+
+    Examples
+    --------
+    >>> source_of('sub-02_ses-pre_task-rest_run-1_space-S_seg-NAc_stat-fisherz_boldmap.json')
+    'sub-02_ses-pre_task-rest_run-1'
+
+    """
+    entities = entities_of(name)
+    return '_'.join(f'{key}-{entities[key]}' for key in SOURCE_ENTITIES if key in entities)
+
+
+def title_of(source: str) -> str:
+    """Return the scan's entities in words, without the participant.
+
+    Examples
+    --------
+    >>> title_of('sub-02_ses-pre_task-rest_run-1'), title_of('sub-02')
+    ('session pre, task rest, run 1', 'all sessions')
+
+    """
+    words = {'ses': 'session', 'acq': 'acquisition', 'dir': 'direction', 'rec': 'reconstruction'}
+    pairs = [pair.split('-', 1) for pair in source.split('_')[1:]]
+    return ', '.join(f'{words.get(key, key)} {value}' for key, value in pairs) or 'all sessions'
+
+
+def read_scans(output_dir: Path, participant: str) -> list[Scan]:
+    """Return the scans of a participant (``sub-XX``) in the order of their names."""
+    root = output_dir / participant
+    derived = [
+        path
+        for path in sorted(root.rglob(f'{participant}_*'))
+        if path.is_file() and path.relative_to(root).parts[0] not in ('log', 'figures')
+    ]
+    figures = sorted(p for p in (root / 'figures').glob(f'{participant}*') if p.suffix in ('.png', '.svg'))
+    names = sorted({source_of(path.name) for path in (*derived, *figures)}, key=natural)
+    return [_read_scan(name, derived, figures) for name in names]
+
+
+def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> Scan:
+    own = [path for path in derived if source_of(path.name) == name]
+    # the tract's sidecar speaks of no scan and of no map
+    sidecars = [path for path in own if path.suffix == '.json' and '_scalarstats' not in path.name]
+    facts: dict[str, Any] = {}
+    for path in sorted(sidecars, key=lambda path: path.name.endswith('_qc.json')):
+        facts.update(read_json(path))
+    spaces = {entities_of(path.name).get('space') for path in own} - {None}
+    facts.setdefault('Spaces', ', '.join(sorted(map(str, spaces))) or None)
+    return Scan(
+        name=name,
+        title=title_of(name),
+        session=entities_of(name + '_x').get('ses', ''),
+        facts=facts,
+        relmat=_read_table(own, '_relmat.tsv'),
+        coverage=_read_table(own, '_coverage.tsv'),
+        figures=[path for path in figures if source_of(path.name) == name],
+        tract=_read_table(own, f'{_TRACT}.tsv'),
+        tracking=next((read_json(path) for path in own if path.name.endswith(f'{_TRACT}.json')), {}),
+    )
+
+
+def read_record(output_dir: Path, participant: str) -> RunRecord:
+    """Return the record of the participant's latest run; an empty one if there is none."""
+    return record_of(output_dir / participant / 'log')
+
+
+def record_of(log: Path) -> RunRecord:
+    """Return the record of the latest run of which a folder in ``log`` tells; empty without one."""
+    folders = [path for path in log.glob('*') if path.is_dir()]
+    records = [(read_json(folder / 'run.json'), folder) for folder in folders]
+    dated = sorted(
+        (str(record.get('started', '')), folder.name, record, folder) for record, folder in records
+    )
+    record, folder = dated[-1][2:] if dated else ({}, None)
+    return RunRecord(
+        command=str(record.get('command', '')),
+        started=str(record.get('started', '')),
+        versions={str(k): str(v) for k, v in _mapping(record, 'versions').items()},
+        parameters=_flat(_mapping(record, 'parameters')),
+        inputs=_entries(record, 'inputs', 'path'),
+        absent=_entries(record, 'absent', 'modality'),
+        errors=_entries(record, 'errors', 'message'),
+        folder=folder,
+        crashes=sorted(folder.glob('crash*')) if folder else [],
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; empty, with a warning, if it cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        LOGGER.warning('%s is left out of the report: %s', path, error)
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _read_table(paths: list[Path], ending: str) -> list[Row]:
+    found = [path for path in paths if path.name.endswith(ending)]
+    if not found:
+        return []
+    with found[0].open(encoding='utf-8', newline='') as file:
+        return list(csv.DictReader(file, delimiter='\t'))
+
+
+def _mapping(record: dict[str, Any], key: str) -> dict[str, Any]:
+    value = record.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _entries(record: dict[str, Any], key: str, main: str) -> list[dict[str, Any]]:
+    """Return a list of objects: of names with reasons, or of what becomes one with the field ``main``."""
+    value = record.get(key)
+    if isinstance(value, dict):
+        return [{main: str(name), 'reason': str(reason)} for name, reason in value.items()]
+    items = value if isinstance(value, list) else []
+    return [item if isinstance(item, dict) else {main: str(item)} for item in items]
+
+
+def _flat(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of all analyses side by side."""
+    flat: dict[str, Any] = {}
+    for key, value in parameters.items():
+        flat.update(value if isinstance(value, dict) and value else {key: value})
+    return flat
+
+
+def natural(name: str) -> list[tuple[str, int, str]]:
+    """Sort run-10 behind run-9, and the sessions before a treatment ahead of those after it.
+
+    Examples
+    --------
+    >>> sorted(['ses-10', 'ses-post', 'ses-9', 'ses-pre'], key=natural)
+    ['ses-pre', 'ses-post', 'ses-9', 'ses-10']
+
+    """
+    pairs = [pair.split('-', 1) for pair in name.split('_')]
+    first = ('pre', 'baseline', 'bl')
+    return [
+        (key, int(value) if value.isdigit() else -1, '' if value in first else value) for key, value in pairs
+    ]

@@ -1,0 +1,1 @@
+"""The page of a trial, from the files of the group level alone."""

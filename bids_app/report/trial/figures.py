@@ -1,0 +1,144 @@
+"""The figures of the trial report: which files they are, and what is said about them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from pipelines.interfaces.trial_figures import save_svg
+
+from ...running.files import replace_text
+from ..inline import inline_svg, width_of
+from .record import TrialRecord
+from .results import contrast_titles
+from .words import KINDS, MAPS, METHODS
+
+_WIDE = 420.0  # points; narrower figures are drawn for a telephone
+
+
+class Drawing(NamedTuple):
+    """A figure in the page: its SVG, what is said about it, and whether people in it lead to their pages."""
+
+    name: str
+    svg: str
+    title: str
+    caption: str
+    is_narrow: bool
+    has_links: bool
+
+
+Words = tuple[str, str, str]
+"""Title, caption, and the description for those who do not see the figure."""
+
+
+class Drawings:
+    """Figures of a group, read from disk when they are asked for.
+
+    Parameters
+    ----------
+    folder
+        ``group/figures``.
+    trial
+        Names of outcomes and arms.
+    pages
+        Address of each participant's page.
+
+    """
+
+    def __init__(self, folder: Path, trial: TrialRecord, pages: Mapping[str, str]) -> None:
+        self._folder, self._trial, self._pages = folder, trial, pages
+
+    def get(self, name: str) -> Drawing | None:
+        """Return a figure by the name of its file; None if it is not there."""
+        path = self._folder / f'{name}.svg'
+        if not path.is_file():
+            return None
+        title, caption, alt = self._words(name)
+        return draw(path, (title, caption, alt), self._pages)
+
+    def names(self, pattern: str) -> list[str]:
+        """Return the names of the figures of a pattern."""
+        return sorted(path.stem for path in self._folder.glob(f'{pattern}.svg'))
+
+    def _words(self, name: str) -> Words:
+        if name.endswith('_trajectories'):
+            return self._of_outcome(name.removesuffix('_trajectories'))
+        if name in _FIXED:
+            return _FIXED[name]
+        kind, _, what = name.partition('_')
+        if kind in KINDS:
+            return _of_map(kind, what)
+        if kind in ('expression', 'enrichment'):
+            return self._of_genes(kind, what)
+        title = f'Path diagram: {name.removeprefix("mediation_")}'
+        return title, _PATHS, f'{title}: treatment, mediators and outcome with the estimate of each path.'
+
+    def _of_outcome(self, outcome: str) -> Words:
+        title = self._trial.titles().get(outcome, outcome)
+        alt = f'{title}: lines from baseline to follow-up for every person in each arm, and the means.'
+        return title, '', alt
+
+    def _of_genes(self, kind: str, what: str) -> Words:
+        titles = contrast_titles(self._trial)
+        contrast = next((key for key in titles if what.startswith(key)), '')
+        end = what.removeprefix(contrast).strip('_')
+        if kind == 'enrichment':
+            title = f'{METHODS.get(end, end)}: {titles.get(contrast, contrast)}'
+            return title, '', f'{title}: the gene sets with the smallest p values.'
+        form, caption = _GENES.get(end, (end, ''))
+        title = f'{form}: {titles.get(contrast, contrast)}'
+        return title, caption, f'{title}: one dot per gene.'
+
+
+_GENES = {
+    'ma': ('MA plot', 'Change of every gene against its mean level.'),
+    'volcano': ('Volcano plot', 'Evidence for every gene against its change.'),
+}
+_FIXED: dict[str, Words] = {
+    'forest': (
+        'All outcomes on one scale',
+        'Effects in standard deviations of the baseline with 95 % intervals.',
+        'Forest plot of the effects on all outcomes with their intervals.',
+    ),
+    'bdnf': (
+        'BDNF before and after exercise',
+        '',
+        'BDNF of every person and the geometric mean of each arm at each sample, on a log axis.',
+    ),
+    'expression_components': (
+        'Samples by their first two principal components',
+        'The two samples of a person are joined.',
+        'Samples of blood by the first two principal components of their gene expression.',
+    ),
+}
+_PATHS = (
+    'Estimates with 95 % intervals; a dashed path’s interval includes zero. Below: the effects, and how the '
+    'indirect effect would change if errors of mediator and outcome were correlated.'
+)
+
+
+def _of_map(kind: str, what: str) -> Words:
+    if what == 'count':
+        title = f'{KINDS[kind]}: where people have data'
+        return title, 'Only voxels of everybody are tested.', f'{title}, in cuts through the brain.'
+    title = f'{KINDS[kind]}: {MAPS.get(what, what)}'
+    return title, '', f'{title}: t in cuts through the brain, significant clusters outlined.'
+
+
+def draw(path: Path, words: Words, pages: Mapping[str, str]) -> Drawing:
+    """Return a figure for the page."""
+    title, caption, alt = words
+    svg = inline_svg(path, alt=alt, pages=pages)
+    return Drawing(path.name, svg, title, caption, width_of(svg) < _WIDE, 'class="person"' in svg)
+
+
+def draw_flow(figure: Figure, folder: Path, alt: str) -> Drawing:
+    """Write the flow of participants as ``flow.svg`` among the figures, and return it for the page."""
+    target = folder / 'flow.svg'
+    with TemporaryDirectory() as scratch:
+        text = save_svg(figure, Path(scratch, 'flow.svg')).read_text(encoding='utf-8')
+    replace_text(text, target)
+    title = 'Flow of participants by arm and kind of data'
+    return draw(target, (title, '', alt), {})

@@ -1,0 +1,184 @@
+"""Mediation analyses with what AGReMA asks to be said of each."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipelines.stats.mediation_trial import GENE_SET, MEDIUM_PATH, SMALL_PATH
+
+from ..read import Row
+from ..words import number
+from .record import TrialRecord
+from .tables import Tables, rows_where
+from .words import PATHS, STRUCTURES, flag_list, flag_words
+
+
+class Analysis(NamedTuple):
+    """One mediation model: its paths, the fields of AGReMA, and why it has no result if it has none.
+
+    ``is_variant``: it stands beside another, with an interaction, without a reference, in another order.
+    """
+
+    name: str
+    figure: str
+    paths: list[tuple[str, str, Row]]
+    fields: list[tuple[str, str]]
+    flags: list[str]
+    note: str
+    is_variant: bool
+
+
+def mediation_analyses(trial: TrialRecord, tables: Tables) -> list[Analysis]:
+    """Return every model in the order of its table."""
+    rows = tables.get('mediation_models', ())
+    first = first_of_each(rows)
+    return [_analysis(trial, row, tables, is_variant=row not in first) for row in rows]
+
+
+def first_of_each(rows: Sequence[Row]) -> list[Row]:
+    """Return the main model of each analysis, the first of those whose names differ in brackets only.
+
+    Examples
+    --------
+    >>> first_of_each([{'analysis': 'pain'}, {'analysis': 'pain (interaction)'}, {'analysis': 'FA'}])
+    [{'analysis': 'pain'}, {'analysis': 'FA'}]
+
+    """
+    found: dict[str, Row] = {}
+    for row in rows:
+        found.setdefault(row['analysis'].partition(' (')[0], row)
+    return list(found.values())
+
+
+def _analysis(trial: TrialRecord, row: Row, tables: Tables, *, is_variant: bool) -> Analysis:
+    own = rows_where(tables.get('mediation', ()), analysis=row['analysis'])
+    note = '' if row.get('note', 'n/a') == 'n/a' else row['note']
+    paths = [(_path(trial, line), _chain(trial, line['mediator']), line) for line in own]
+    label = row.get('label', row['analysis'])
+    about = fields(trial, row, own)
+    return Analysis(
+        _name(trial, row), f'mediation_{label}', paths, about, flag_list(row['flags']), note, is_variant
+    )
+
+
+def _name(trial: TrialRecord, row: Row) -> str:
+    """Return the name of a model with the order of its mediators in words."""
+    chain = '>'.join(row['mediators'].split(';'))
+    return row['analysis'].replace(f'({chain})', f'({_chain(trial, chain)})')
+
+
+def _path(trial: TrialRecord, row: Row) -> str:
+    head, _, arm = row['path'].rpartition('_')
+    if row['path'] in PATHS:
+        return PATHS[row['path']]
+    arms = {'treatment': trial.treatment, 'control': trial.control}
+    return f'{PATHS[head]}, {arms[arm]}' if head in PATHS and arm in arms else row['path']
+
+
+def _chain(trial: TrialRecord, mediators: str) -> str:
+    """Return one mediator, or several side by side or one after the other, in words."""
+    mark, word = ('+', ' and ') if '+' in mediators else ('>', ' → ')
+    return '' if mediators == 'n/a' else word.join(title_of(trial, name) for name in mediators.split(mark))
+
+
+def title_of(trial: TrialRecord, name: str) -> str:
+    """Return a mediator or outcome in words."""
+    if name.startswith(GENE_SET):
+        return f'score of the gene set {name.removeprefix(GENE_SET)}'
+    return trial.titles().get(name, name)
+
+
+def fields(trial: TrialRecord, row: Row, paths: list[Row]) -> list[tuple[str, str]]:
+    """Return what AGReMA asks for, in words."""
+    mediators = [f'“{title_of(trial, name)}”' for name in _names(row['mediators'])]
+    outcome = f'“{title_of(trial, row["outcome"])}”'
+    last = list(trial.visits.values())[-1]
+    through = ' and '.join(mediators)
+    found = [
+        (
+            'Target effect',
+            f'effect of {trial.treatment} against {trial.control} on {outcome} that goes through {through} '
+            '(indirect effect), beside that which does not (direct effect)',
+        ),
+        ('Model', f'{STRUCTURES.get(row["structure"], row["structure"])}; {_adjusted(trial, row)}'),
+        ('Timing', _timing(row, last)),
+        ('Assumptions', _assumptions(row)),
+    ]
+    if paths:
+        found += [
+            ('People', _people(trial, row)),
+            ('Sensitivity', _sensitivity(paths)),
+            ('Power', _power(row)),
+            ('Interval', '95 % percentile interval of resampled people within arms'),
+        ]
+    flags = '; '.join(flag_words(flag) for flag in flag_list(row['flags']))
+    return [*found, ('Limits', flags)] if flags else found
+
+
+def _assumptions(row: Row) -> str:
+    crossed = ', but for the slope of the mediator per arm' if 'interaction' in row['analysis'] else ''
+    return (
+        'assignment is random, so that the path from treatment to mediator is causal; that no unmeasured '
+        'variable moves both mediator and outcome is assumed, randomisation does not give it; effects '
+        f'are linear and do not interact{crossed}'
+    )
+
+
+def _adjusted(trial: TrialRecord, row: Row) -> str:
+    baselines = 'baselines of mediators and outcome in every model'
+    given = row.get('baselines')
+    if given is not None:
+        names = [
+            title_of(trial, name.removesuffix('_baseline').removesuffix('_reference'))
+            for name in _names(given)
+        ]
+        baselines = f'first values in every model: {", ".join(names) or "none"}'
+    covariates = ', '.join(_names(row['covariates'])) or 'none'
+    return f'{baselines}; covariates: {covariates}'
+
+
+def _names(cell: str) -> list[str]:
+    return [] if cell == 'n/a' else cell.split(';')
+
+
+def _timing(row: Row, last: str) -> str:
+    text = f'mediator and outcome are both of visit {last}: that the mediator comes first is assumed'
+    if GENE_SET in row['mediators']:
+        text += '; the first sample of gene expression was drawn after randomisation'
+    return text
+
+
+def _people(trial: TrialRecord, row: Row) -> str:
+    n, treated, control, left = (
+        number(row[key]) for key in ('n', 'n_treatment', 'n_control', 'n_incomplete')
+    )
+    if n is None:
+        return 'none: there is no result'
+    text = f'{n:.0f} in every path ({treated:.0f} {trial.treatment}, {control:.0f} {trial.control})'
+    text += f'; {left:.0f} left out because something is missing' if left else '; nobody left out'
+    lost = number(row['n_degenerate'])
+    return text + (f'; {lost:.0f} resamples without an estimate' if lost else '')
+
+
+def _sensitivity(paths: list[Row]) -> str:
+    found = [number(row['estimate']) for row in paths if row['path'] == 'rho_at_zero']
+    values = [f'{rho:.2f}'.replace('-', '−') for rho in found if rho is not None]
+    if not values:
+        return (
+            'no closed form for this model; the joint indirect effect carries all mediators'
+            if paths
+            else 'n/a'
+        )
+    return (
+        f'the indirect effect would be zero if errors of mediator and outcome were correlated by {", ".join(values)}'
+        '; the nearer to 0, the less confounding would explain it'
+    )
+
+
+def _power(row: Row) -> str:
+    medium, small = number(row['power_medium']), number(row['power_small'])
+    if medium is None or small is None:
+        return 'n/a'
+    return (
+        f'{medium:.0%} when both paths are of medium size ({MEDIUM_PATH} in standard deviations), {small:.0%} when they '
+        f'are small ({SMALL_PATH}), at this number of people, simulated'
+    ).replace('%', ' %')

@@ -1,0 +1,113 @@
+"""Assemble the report of a trial from the files of the group level alone."""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.figures.flow import plot_flow
+
+from ...running.files import replace_text
+from ..page import render_page
+from ..person import results
+from ..read import RunRecord
+from . import absent, flow, quality
+from . import results as trial_results
+from . import words as trial_words
+from .figures import Drawings, draw_flow
+from .mediation import mediation_analyses
+from .record import TrialRecord, read_group_record, read_trial_record
+from .tables import Tables, read_tables, write_results
+from .viewer import make_viewer
+
+_MAIN_KINDS = ('NAc', 'mPFC', 'icc')
+
+
+def write_trial_report(output_dir: Path) -> Path:
+    """Write ``group/report.html``, which needs no other file and no network, and ``group/results.json``.
+
+    Parameters
+    ----------
+    output_dir
+        Dataset of derivatives with the results of the group level, and ``group/log/trial.json`` of
+        :func:`~bids_app.group.record.record_trial`.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MissingInputError
+        There is no record of a trial.
+
+    """
+    output_dir = Path(output_dir)
+    trial, record = read_trial_record(output_dir), read_group_record(output_dir)
+    tables = read_tables(output_dir)
+    write_results(output_dir, trial, record, tables)
+    folder, context = output_dir / 'group', _context(output_dir, trial, record, tables)
+    html = render_page('trial.html', output_dir, record, [folder], context, filters=trial_words.TRIAL_FILTERS)
+    return replace_text(html, folder / 'report.html')
+
+
+def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> dict[str, Any]:
+    folder = output_dir / 'group'
+    tests = trial_results.tests(output_dir, tables)
+    drawings = Drawings(folder / 'figures', trial, quality.pages_of(trial, folder))
+    return {
+        'trial': trial,
+        'tables': tables,
+        'drawing': drawings.get,
+        'drawings': drawings.names,
+        'files': sorted(path.name for path in folder.glob('*.tsv')),
+        'words': trial_words,
+        'results': results,
+        'find': trial_results,
+        **_numbers(output_dir, trial, record, tables),
+        **_maps(tests, output_dir),
+        **_flow(folder, trial, tables),
+    }
+
+
+def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> dict[str, Any]:
+    """Return the results by part of the report."""
+    folder = output_dir / 'group'
+    has_maps = any(output_dir.glob('tpl-*/*_stat-t_statmap.nii.gz'))
+    scans = quality.scan_quality(trial, tables, quality.pages_of(trial, folder))
+    flags = [flag for scan in scans for flag in scan.flags]
+    return {
+        'effects': trial_results.effects(trial, tables),
+        'baseline': trial_results.baseline(trial, tables),
+        'bdnf': trial_results.bdnf(trial, tables),
+        'genes': trial_results.genes(trial, tables),
+        'sets': trial_results.sets(trial, tables),
+        'mediation': mediation_analyses(trial, tables),
+        'absent': absent.absent_parts(trial, record, tables, has_maps=has_maps),
+        'trying': absent.trials_only(record),
+        'changed': absent.changed_options(record),
+        'scans': scans,
+        'scan_flags': list(dict.fromkeys(flags)),
+        'left_out': quality.left_out(tables),
+        'findings': quality.findings(tables),
+        'attendance': trial_results.attendance(trial),
+        'events': trial_results.events(trial),
+    }
+
+
+def _maps(tests: dict[str, list[trial_results.Test]], output_dir: Path) -> dict[str, Any]:
+    images = [
+        (f'{test.kind}-{test.contrast}', test.image)
+        for own in tests.values()
+        for test in own
+        if test.image is not None
+    ]
+    spaces = sorted(path.name.removeprefix('tpl-') for path in output_dir.glob('tpl-*'))
+    viewer = make_viewer(images, spaces[0]) if images else None
+    return {'tests': tests, 'viewer': viewer, 'main_kinds': _MAIN_KINDS, 'map_titles': trial_words.KINDS}
+
+
+def _flow(folder: Path, trial: TrialRecord, tables: Tables) -> dict[str, Any]:
+    enrolled, stages = flow.enrolled(trial, tables), flow.stages(trial, tables)
+    figure = plot_flow(enrolled, trial.arms, stages)
+    alt = 'Flow of participants; its numbers stand in the table below.'
+    return {'enrolled': enrolled, 'stages': stages, 'flow': draw_flow(figure, folder / 'figures', alt)}

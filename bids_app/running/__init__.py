@@ -1,0 +1,1 @@
+"""Run steps, follow them, and record what is done; knows nothing of images."""

@@ -1,0 +1,1 @@
+"""What a person has: raw scans, or those that fMRIPrep and QSIPrep left."""

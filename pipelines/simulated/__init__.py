@@ -1,0 +1,1 @@
+"""Arrays with known truth: series, confounds, heads, diffusion, counts, whole trials."""
