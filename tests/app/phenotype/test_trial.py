@@ -15,7 +15,7 @@ SMALL = {
     'Visits': {'baseline': {'Session': 'pre'}, 'followup': {'Session': 'ses-post'}},
     'Outcomes': {'nrs': {'Table': 'phenotype/nrs.tsv', 'Column': 'nrs', 'Units': 'points', 'Range': [0, 10]}},
 }
-PAGE = (Path(__file__).resolve().parents[2] / 'docs' / 'trial.md').read_text()
+PAGE = (Path(__file__).resolve().parents[3] / 'docs' / 'trial.md').read_text()
 DEFAULT = json.loads((DATA / 'trial.json').read_text())
 
 

@@ -7,8 +7,7 @@ import pytest
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import DATA, read_trial
 from pipelines.errors import DataError, MissingInputError
-
-from .test_phenotype import (
+from tests.app.phenotype.test_phenotype import (
     NRS,
     PEOPLE,
     TRIAL,
@@ -22,7 +21,7 @@ from .test_phenotype import (
     tsv,
     wide,
 )
-from .test_phenotype import root as root  # a fixture
+from tests.app.phenotype.test_phenotype import root as root  # a fixture
 
 TABLE = 'phenotype/nrs.tsv'
 

@@ -10,8 +10,7 @@ import pytest
 
 from bids_app.cli import main
 from tests.acceptance.checks import validator_errors
-
-from .trial_data import BLOB, EFFECTS, SPACE, save, write_trial
+from tests.app.trial_data import BLOB, EFFECTS, SPACE, save, write_trial
 
 
 def run(bids, out, work, *words):

@@ -179,7 +179,7 @@ def test_gzip_header_holds_neither_name_nor_time(tmp_path):
 
 def test_help_imports_nothing_heavy():
     code = 'import sys; from bids_app.simulated.cli import parser; parser().format_help(); print("numpy" in sys.modules)'
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     result = subprocess.run(
         [sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=root
     )

@@ -16,9 +16,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from bids_app.cli import main
+from bids_app.group.record import record_trial
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
-from bids_app.report import assemble_report, record_trial, write_trial_report
+from bids_app.report import assemble_report, write_trial_report
 from bids_app.report.inline import inline_svg, lighter
 from bids_app.report.trial.mediation import mediation_analyses
 from bids_app.report.trial.record import read_trial_record
@@ -28,9 +29,8 @@ from bids_app.running.files import replace_json
 from pipelines.errors import DataError, MissingInputError
 from pipelines.figures.flow import Stage, plot_flow
 from pipelines.interfaces.trial_figures import save_svg
-
-from .test_report import Page
-from .trial_data import AFFINE, SHAPE, SPACE, save, write_trial
+from tests.app.report.test_report import Page
+from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, write_trial
 
 SECTIONS = (
     'summary', 'flow', 'baseline', 'outcomes', 'imaging', 'bdnf', 'expression', 'mediation', 'safety', 'quality',

@@ -24,7 +24,7 @@ from bids_app.report.person.sections import CHAPTERS, FIGURES
 from bids_app.report.read import RunRecord, Scan, entities_of, read_record, read_scans
 from pipelines.errors import MissingInputError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 LABELS = list(REGIONS)
 VOID = {'meta', 'link', 'img', 'input', 'br', 'hr', 'line', 'rect'}
 

@@ -20,7 +20,7 @@ from pipelines.stats.genesets import read_gmt
 from tests.acceptance.checks import validator_errors
 from tests.sums import checksums
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 SMALL = [
     '--trial', '--participants', '11', '--raw-participants', '1', '--genes', '600', '--voxel-size', '8',
     '--n-volumes', '40', '--t-r', '2', '--dwi-voxel-size', '5', '--dwi-directions', '6',

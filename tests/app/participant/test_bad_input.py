@@ -17,9 +17,8 @@ import pytest
 from bids_app.cli import main
 from bids_app.running.files import remove_drafts
 from bids_app.running.manifest import manifest_path
-
-from .test_inputs import T1W, bold, build
-from .test_participant import SPACE, STEM, run, tables_and_maps, write_dataset
+from tests.app.participant.test_participant import SPACE, STEM, run, tables_and_maps, write_dataset
+from tests.app.scans.test_inputs import T1W, bold, build
 
 VOXEL = 6  # mm
 BOLD, MASK = f'{STEM}_{SPACE}_desc-preproc_bold', f'{STEM}_{SPACE}_desc-brain_mask'

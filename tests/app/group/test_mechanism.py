@@ -13,8 +13,7 @@ from pipelines.interfaces.expression import read_counts
 from pipelines.simulated.counts import PATHWAY_SIZE
 from pipelines.stats.expression import differential_expression
 from tests.acceptance.checks import validator_errors
-
-from .trial_data import SET, save, write_expression, write_trial
+from tests.app.trial_data import SET, save, write_expression, write_trial
 
 COUNTS = 'sourcedata/rnaseq/counts.tsv.gz'
 

@@ -11,8 +11,7 @@ from bids_app.cli import main
 from bids_app.running.manifest import manifest_path
 from bids_app.simulated.cli import main as simulate
 from pipelines.simulated.diffusion import gradient_table
-
-from .test_participant import write_dataset
+from tests.app.participant.test_participant import write_dataset
 
 STEM = 'sub-01_ses-pre_space-ACPC'
 SERIES = f'{STEM}_desc-preproc_dwi'

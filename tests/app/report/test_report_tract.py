@@ -10,8 +10,7 @@ from bids_app.report.person import tract as results
 from bids_app.report.person.sections import FIGURES
 from bids_app.report.read import Scan, read_scans
 from bids_app.report.words import FILTERS
-
-from .test_report import browser, page_of, png, table, write_record, write_run  # noqa: F401
+from tests.app.report.test_report import browser, page_of, png, table, write_record, write_run  # noqa: F401
 
 COLUMNS = [
     'session_id',

@@ -8,9 +8,8 @@ import pytest
 from bids_app.outputs.plan import of_participant
 from bids_app.participant.bold import build_workflow
 from bids_app.scans.people import collect
-
-from ..wiring import check_wiring
-from .test_diffusion_inputs import T1W, anatomy, build, dwi, series, settings_of
+from tests.app.scans.test_diffusion_inputs import T1W, anatomy, build, dwi, series, settings_of
+from tests.wiring import check_wiring
 
 SESSIONS = ('pre', 'post')
 

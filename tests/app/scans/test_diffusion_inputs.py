@@ -12,8 +12,7 @@ from bids_app.outputs.plan import of_participant, tracts_of
 from bids_app.participant.run import tracked_files
 from bids_app.scans.people import collect
 from pipelines.simulated.diffusion import gradient_table
-
-from .test_inputs import SPACE_6, SPACE_9, T1W, preprocessed, settings_of, write_bold
+from tests.app.scans.test_inputs import SPACE_6, SPACE_9, T1W, preprocessed, settings_of, write_bold
 
 N_DIRECTIONS = 15
 PHASE = {'PhaseEncodingDirection': 'j-', 'TotalReadoutTime': 0.05}
