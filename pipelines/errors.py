@@ -4,6 +4,7 @@
 
     ClbpeError
     +-- ParameterError   (ValueError)           2   an option or parameter is out of its range
+    |   +-- UnknownWordError (KeyError)         2   a name is none of those offered
     +-- DatasetError     (ValueError)          16   the input folder is not a usable dataset
     +-- LevelError       (ValueError)          17   unknown analysis level
     +-- SelectionError   (LookupError)         18   the filters selected nothing
@@ -28,6 +29,14 @@ class ParameterError(ClbpeError, ValueError):
     """An option or parameter is out of its range."""
 
     exit_code = 2
+
+
+class UnknownWordError(ParameterError, KeyError):
+    """A name is none of those offered."""
+
+    def __str__(self) -> str:
+        """Return the message as it is; a KeyError would put it in quotes."""
+        return str(self.args[0])
 
 
 class DatasetError(ClbpeError, ValueError):

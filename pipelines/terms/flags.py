@@ -1,0 +1,240 @@
+"""Flags: what limits a value, in words, and whether a value that carries one is still used."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import UnknownWordError
+from .imaging import REGIONS
+from .words import Term, Words
+
+Scope = Literal['bold', 'region', 'dwi', 'tract', 'map', 'model', 'value']
+"""What carries a flag: a scan, a region of one, a tract, a map of the group, a model, a value of a table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag(Term):
+    """A flag; ``title`` says what it means.
+
+    ``is_unusable``: a value that carries it may be wrong, not only less precise, and is left out in the
+    analysis without flagged scans.  ``has_no_value``: it says why there is none.  ``takes`` is what
+    stands behind the name: a region after ``_``, or a word after ``:``.
+    """
+
+    scope: Scope
+    is_unusable: bool = False
+    has_no_value: bool = False
+    takes: Literal['', 'region', 'word'] = ''
+
+
+FLAGS = Words(
+    'flag',
+    [
+        Flag(
+            name='no_sdc', scope='dwi',
+            title='no correction of distortion by magnetic susceptibility: the frontal part of the tract may be '
+            'displaced by some millimetres',
+        ),
+        Flag(
+            name='few_streamlines', scope='tract', is_unusable=True, has_no_value=True,
+            title='fewer than 50 streamlines join the regions in one direction, too few for a value',
+        ),
+        Flag(
+            name='budget', scope='tract',
+            title='the search ended before the wanted number of streamlines was found: the value rests on fewer',
+        ),
+        Flag(
+            name='no_t1w', scope='tract',
+            title='no T1-weighted image: regions come from the template by way of FA, and tissue is told by FA alone',
+        ),
+        Flag(
+            name='low_lmax', scope='tract', is_unusable=True,
+            title='few diffusion directions (harmonic order 4): crossing fibres are told apart poorly',
+        ),
+        Flag(
+            name='high_motion_dwi', scope='dwi', is_unusable=True,
+            title='strong head movement during the diffusion scan, on average above 2 mm from volume to volume: '
+            'FA may be too low',
+        ),
+        Flag(
+            name='flipped_bvecs', scope='dwi', is_unusable=True,
+            title='the table of directions looks flipped: neither tract nor FA along it can be trusted',
+        ),
+        Flag(
+            name='region_outside', scope='tract', is_unusable=True, has_no_value=True,
+            title='a region lies partly outside the diffusion scan: streamlines that end there are lost',
+        ),
+        Flag(
+            name='dropout', scope='region', is_unusable=True, takes='region',
+            title='signal dropout: this region lies where the scan has lost much of its signal, or partly '
+            'outside the scan; its connectivity is unreliable',
+        ),
+        Flag(
+            name='high_motion', scope='bold', is_unusable=True,
+            title='strong head movement: the mean displacement between volumes is above 0.5 mm',
+        ),
+        Flag(
+            name='short', scope='bold', is_unusable=True,
+            title='little data: less time than required remains after leaving out volumes with movement',
+        ),
+        Flag(
+            name='low_dof', scope='bold', is_unusable=True,
+            title='few degrees of freedom remain after denoising: the result is imprecise',
+        ),
+        Flag(
+            name='template_overlap', scope='bold', is_unusable=True,
+            title='the scan covers less than 90 % of the template’s grey matter: intrinsic connectivity is not '
+            'comparable with that of complete scans',
+        ),
+        Flag(
+            name='small_mask', scope='map',
+            title='many voxels that most people have are not in the scans of all, and are not tested',
+        ),
+        Flag(name='resampled', scope='map', title='some maps were on another grid than most, and were resampled'),
+        Flag(name='not_estimated', scope='model', title='there is no estimate; the reason stands beside it'),
+        Flag(
+            name='covariate_missing', scope='model',
+            title='people without a value of a covariate are not in this model',
+        ),
+        Flag(
+            name='dropped', scope='model', takes='word',
+            title='this covariate says nothing that the others do not, and was left out',
+        ),
+        Flag(
+            name='within_arm_not_randomised', scope='model',
+            title='a change within one arm, not a randomised comparison',
+        ),
+        Flag(
+            name='reference_post_randomisation', scope='model',
+            title='the first sample was drawn after randomisation and may itself be an effect of treatment',
+        ),
+        Flag(
+            name='no_cell_counts', scope='model',
+            title='counts of blood cells were not supplied: changes of expression may be changes of cell types',
+        ),
+        Flag(
+            name='dispersion_trend_constant', scope='model',
+            title='the trend of dispersions could not be fitted: their mean stands in its place',
+        ),
+        Flag(name='exploratory', scope='model', title='the gene set was not named before the data were seen'),
+        Flag(
+            name='no_baseline', scope='model', title='a mediator or outcome has no value before treatment',
+        ),
+        Flag(name='flagged_values', scope='model', title='some values come from scans with quality flags'),
+        Flag(name='degenerate_resamples', scope='model', title='some resamples had no estimate'),
+        Flag(
+            name='total_not_away_from_zero', scope='model',
+            title='no proportion is given of a total effect that may be zero',
+        ),
+        Flag(
+            name='opposite_signs', scope='model',
+            title='no proportion is given of direct and indirect effects that oppose each other',
+        ),
+        Flag(name='decimal_comma', scope='value', title='written with a decimal comma, converted'),
+        Flag(name='converted', scope='value', title='converted to the units of the trial'),
+        Flag(name='out_of_range', scope='value', title='out of range: counts as missing'),
+        Flag(name='prorated', scope='value', title='total scaled up from the items that were answered'),
+        Flag(name='items_missing', scope='value', title='too many items without an answer'),
+    ],
+)  # fmt: skip
+
+
+def flag_term(name: str) -> tuple[Flag, str]:
+    """Return a flag, and what stands behind its name: a region or a word.
+
+    Raises
+    ------
+    UnknownWordError
+        It is no flag, or does not take what stands behind it.
+
+    Examples
+    --------
+    >>> flag_term('dropout_NAcL')[1], flag_term('dropped:age')[1], flag_term('short')[1]
+    ('NAcL', 'age', '')
+
+    """
+    region, word = name.partition('_'), name.partition(':')
+    if region[2] in REGIONS and region[0] in _OF_REGIONS:
+        return FLAGS[region[0]], region[2]
+    if word[2] and word[0] in _OF_WORDS:
+        return FLAGS[word[0]], word[2]
+    return FLAGS[name], ''
+
+
+_OF_REGIONS = [flag.name for flag in FLAGS.values() if flag.takes == 'region']
+_OF_WORDS = [flag.name for flag in FLAGS.values() if flag.takes == 'word']
+
+
+def flag_words(name: str) -> str:
+    """Return what a flag means; one of another version of the program as it is.
+
+    Examples
+    --------
+    >>> flag_words('dropout_NAcL').endswith('unreliable (NAcL)'), flag_words('of_tomorrow')
+    (True, 'of tomorrow')
+
+    """
+    try:
+        flag, rest = flag_term(name)
+    except UnknownWordError:
+        return name.replace('_', ' ')
+    return f'{flag.title} ({rest})' if rest else flag.title
+
+
+def raised(**found: bool) -> list[str]:
+    """Return the names of the flags that hold.
+
+    Raises
+    ------
+    UnknownWordError
+        One of them is no flag.
+
+    Examples
+    --------
+    >>> raised(short=True, low_dof=False)
+    ['short']
+
+    """
+    return [FLAGS[name].name for name, holds in found.items() if holds]
+
+
+def unusable_flags(names: Iterable[str]) -> set[str]:
+    """Return those flags that say a value may be wrong.
+
+    Raises
+    ------
+    UnknownWordError
+        One of them is no flag: whether its value may be used is not known.
+
+    Examples
+    --------
+    >>> sorted(unusable_flags(['no_sdc', 'flipped_bvecs', 'dropout_NAcR']))
+    ['dropout_NAcR', 'flipped_bvecs']
+
+    """
+    return {name for name in names if flag_term(name)[0].is_unusable}
+
+
+def join_flags(names: Iterable[str]) -> str:
+    """Return flags as a cell of a table, each once; empty without any.
+
+    Examples
+    --------
+    >>> join_flags(['short', 'high_motion', 'short'])
+    'short high_motion'
+
+    """
+    return ' '.join(dict.fromkeys(names))
+
+
+def split_flags(cell: Any) -> list[str]:
+    """Return the flags of a cell or a list; older tables part them by commas.
+
+    Examples
+    --------
+    >>> split_flags('short high_motion'), split_flags('n/a'), split_flags(None), split_flags('no_sdc,budget')
+    (['short', 'high_motion'], [], [], ['no_sdc', 'budget'])
+
+    """
+    items = cell if isinstance(cell, list) else str(cell or '').replace(',', ' ').replace(';', ' ').split()
+    return [word for item in items if (word := str(item).strip()) not in ('', 'n/a', 'nan', 'None')]

@@ -1,0 +1,218 @@
+"""Regions, measures, kinds of maps and denoising presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .words import Term, Words
+
+Hemisphere = Literal['L', 'R', 'B']
+"""Left, right, both."""
+
+SIDES = Words(
+    'hemisphere',
+    [
+        Term(name='B', title='Both sides'),
+        Term(name='L', title='Left'),
+        Term(name='R', title='Right'),
+    ],
+)
+"""Hemispheres in the order of tables for readers, the outcome first."""
+
+LATERAL = ('L', 'R')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure(Term):
+    """An anatomical structure that regions are the sides of; ``option`` of the command line chooses it."""
+
+    option: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region(Term):
+    """A structure on one side or on both; ``phrase`` stands in a sentence, behind an article."""
+
+    structure: str
+    hemisphere: Hemisphere
+    phrase: str
+
+
+STRUCTURES = Words(
+    'structure',
+    [
+        Structure(name='NAc', title='nucleus accumbens', option='nac'),
+        Structure(name='mPFC', title='medial prefrontal cortex', option='mpfc'),
+    ],
+)
+
+
+def _sides_of(structure: Structure) -> list[Region]:
+    title = structure.title[:1].upper() + structure.title[1:]
+    words: tuple[tuple[Hemisphere, str], ...] = (('L', 'left'), ('R', 'right'))
+    own = [
+        Region(
+            name=f'{structure.name}{side}', title=f'{title}, {word}', phrase=f'{word} {structure.title}',
+            structure=structure.name, hemisphere=side,
+        )
+        for side, word in words
+    ]  # fmt: skip
+    both = Region(
+        name=structure.name, title=f'{title}, both sides', phrase=f'{structure.title}, both sides',
+        structure=structure.name, hemisphere='B',
+    )  # fmt: skip
+    return [*own, both]
+
+
+REGIONS = Words('region', [region for structure in STRUCTURES.values() for region in _sides_of(structure)])
+"""In the order of every table and 4D image: left, right and both sides of each structure."""
+
+
+def dseg_labels(name: str) -> tuple[int, ...]:
+    """Return the numbers of a region in the label image, where both sides together have none of their own.
+
+    Examples
+    --------
+    >>> dseg_labels('mPFCR'), dseg_labels('mPFC')
+    ((5,), (4, 5))
+
+    """
+    wanted = REGIONS[name]
+    return tuple(
+        number
+        for number, region in enumerate(REGIONS.values(), 1)
+        if region.structure == wanted.structure
+        and region.hemisphere in (LATERAL if wanted.hemisphere == 'B' else wanted.hemisphere)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Term):
+    """What the participant level measures: ``name`` is the word of a trial file's ``Derivative``.
+
+    ``low`` and ``high`` limit its values; ``n_regions`` belong to one value; ``source`` says what a
+    value is read from, ``map`` which kind of map that is; ``modality`` which scan it comes from.
+    """
+
+    units: str
+    low: float | None = None
+    high: float | None = None
+    n_regions: int
+    source: Literal['matrix', 'map', 'tract']
+    map: str = ''
+    modality: Literal['bold', 'dwi']
+
+    @property
+    def is_map(self) -> bool:
+        """Return whether a value is the mean of a map over regions."""
+        return self.source == 'map'
+
+
+MEASURES = Words(
+    'measure',
+    [
+        Measure(
+            name='roi_connectivity', title='Connectivity of the regions', units='Fisher z', n_regions=2,
+            source='matrix', modality='bold',
+        ),
+        Measure(
+            name='intrinsic_connectivity', title='Intrinsic connectivity', units='r', low=0, high=1, n_regions=1,
+            source='map', map='icc', modality='bold',
+        ),
+        Measure(
+            name='tract_fa', title='FA of the tract', units='1', low=0, high=1, n_regions=0, source='tract',
+            modality='dwi',
+        ),
+    ],
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map(Term):
+    """A kind of map that is tested voxel by voxel; ``entity`` precedes its name in that of a group map.
+
+    ``short`` is its title in a figure; ``is_main``: shown before maps of one side.
+    """
+
+    entity: Literal['seg', 'param']
+    short: str
+    is_main: bool = True
+
+
+MAPS = Words(
+    'kind of map',
+    [
+        *(
+            Map(
+                name=region.name, title=f'Connectivity with the {region.phrase}', entity='seg',
+                short=f'Connectivity with {region.name}', is_main=region.hemisphere == 'B',
+            )
+            for region in REGIONS.values()
+        ),
+        *(
+            Map(name=measure.map, title=measure.title, entity='param', short=measure.title)
+            for measure in MEASURES.values()
+            if measure.is_map
+        ),
+    ],
+)  # fmt: skip
+
+
+_MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
+_TWELVE = tuple(f'{name}{end}' for end in ('', '_derivative1') for name in _MOTION)
+_COSINES = 'cosine*'
+DISPLACEMENT = 'framewise_displacement'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset(Term):
+    """A denoising preset: ``title`` is what the methods text says of it.
+
+    ``columns`` are those of fMRIPrep's confounds: a plain name must be there, a pattern may match
+    nothing.  ``n_compcor`` components of aCompCor of each tissue go with them.  ``censoring`` is the rule
+    by which volumes are left out: Power's displacement, ART's jumps, or none.  ``cleaning`` says
+    whether regression and filter are one projection or follow each other.  ``icc_components``
+    principal components enter intrinsic connectivity, all with None.
+    """
+
+    columns: tuple[str, ...]
+    n_compcor: int = 0
+    censoring: Literal['displacement', 'jumps', 'none'] = 'displacement'
+    cleaning: Literal['projection', 'regress_then_filter'] = 'projection'
+    icc_components: int | None = None
+
+
+PRESETS = Words(
+    'denoising preset',
+    [
+        Preset(
+            name='acompcor',
+            title='six motion parameters and their derivatives, five white-matter and five cerebrospinal-fluid '
+            'components of aCompCor [@behzadi2007] and cosines',
+            columns=(*_TWELVE, _COSINES),
+            n_compcor=5,
+        ),
+        Preset(
+            name='24p',
+            title='24 motion parameters [@friston1996]',
+            columns=(*_TWELVE, *(f'{name}{end}' for end in ('_power2', '_derivative1_power2') for name in _MOTION)),
+        ),
+        Preset(
+            name='conn',
+            title='motion parameters with derivatives and aCompCor components [@behzadi2007], then a hard-cut '
+            'filter of the mirrored series as CONN does [@whitfieldgabrieli2012]',
+            columns=(*_TWELVE, _COSINES),
+            n_compcor=5,
+            censoring='jumps',
+            cleaning='regress_then_filter',
+            icc_components=64,
+        ),
+        Preset(
+            name='gsr',
+            title='motion parameters with derivatives, aCompCor components [@behzadi2007], cosines '
+            'and the global signal',
+            columns=(*_TWELVE, _COSINES, 'global_signal'),
+            n_compcor=5,
+        ),
+        Preset(name='none', title='no confounds', columns=(), censoring='none'),
+    ],
+)  # fmt: skip

@@ -1,0 +1,155 @@
+"""Models, contrasts and paths: what the tables of the group abbreviate."""
+
+from dataclasses import dataclass
+
+from .words import Term, Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described(Term):
+    """A word of a table's column; ``about`` explains it in the table's sidecar."""
+
+    about: str
+
+
+MODELS = Words(
+    'model',
+    [
+        Described(
+            name='clda', title='Constrained longitudinal analysis with covariates (primary)',
+            about='constrained longitudinal analysis with covariates (REML); the primary analysis',
+        ),
+        Described(
+            name='ancova', title='ANCOVA of people with both visits', about='people with both visits, HC3 standard error',
+        ),
+        Described(
+            name='ancova_interaction', title='ANCOVA with a slope on baseline per arm',
+            about='as ancova, with a slope on baseline in each arm',
+        ),
+        Described(
+            name='clda_unadjusted', title='Constrained longitudinal analysis without covariates',
+            about='as clda, without covariates',
+        ),
+        Described(
+            name='clda_mean_fd', title='With mean head movement as covariate',
+            about='as clda, with mean framewise displacement among the covariates',
+        ),
+        Described(name='clda_unflagged', title='Without flagged scans', about='as clda, without flagged scans'),
+    ],
+)  # fmt: skip
+"""Of outcomes, the primary one first."""
+
+BDNF_MODELS = Words(
+    'model of BDNF',
+    [
+        Described(
+            name='censored', title='Samples beyond a limit of detection as censored (primary)',
+            about='as censored observations; the primary analysis',
+        ),
+        Described(
+            name='lod_half', title='Half the limit in their place, for comparison only',
+            about='half the limit in their place; for comparison only',
+        ),
+        Described(
+            name='plasma_volume', title='Censored, corrected for lost plasma',
+            about='censored, after correction for lost plasma (Dill and Costill)',
+        ),
+    ],
+)  # fmt: skip
+
+BDNF_CONTRASTS = Words(
+    'contrast of BDNF',
+    [
+        Described(name='acute_s7', title='After against before session 7', about='after minus before session 7'),
+        Described(name='acute_s42', title='After against before session 42', about='after minus before session 42'),
+        Described(
+            name='resting_change', title='Before session 42 against before session 7',
+            about='before session 42 minus before session 7',
+        ),
+        Described(
+            name='change_of_acute', title='Acute response, session 42 against session 7',
+            about='acute_s42 minus acute_s7',
+        ),
+    ],
+)  # fmt: skip
+
+MAP_CONTRASTS = Words(
+    'voxel-wise test',
+    [
+        Described(
+            name='armOnChange', title='Change between visits, arm against arm',
+            about='change between visits, treatment minus control, with the map at baseline as covariate',
+        ),
+        Described(
+            name='changeWithSymptoms', title='Change between visits with the change of the primary outcome',
+            about='change between visits against the change of the primary outcome',
+        ),
+        Described(name='meanBaseline', title='Mean at baseline', about='mean at baseline'),
+        Described(name='meanFollowup', title='Mean at follow-up', about='mean at follow-up'),
+    ],
+)  # fmt: skip
+
+EXPRESSION_CONTRASTS = Words(
+    'contrast of expression',
+    [
+        Described(
+            name='difference', title='Difference in change, {treatment} minus {control}',
+            about='change of the treatment arm minus change of the control arm',
+        ),
+        Described(
+            name='change_treatment', title='Change within {treatment}',
+            about='change of the treatment arm, not randomised',
+        ),
+        Described(
+            name='change_control', title='Change within {control}', about='change of the control arm, not randomised',
+        ),
+    ],
+)  # fmt: skip
+"""Titles name the arms in braces."""
+
+SET_METHODS = Words(
+    'test of gene sets',
+    [
+        Described(
+            name='gsea', title='Gene set enrichment analysis',
+            about='place in the ranking of all genes by their Wald statistic',
+        ),
+        Described(
+            name='over_representation', title='Over-representation',
+            about='share among the called genes (hypergeometric)',
+        ),
+    ],
+)  # fmt: skip
+
+STRUCTURES_OF_MEDIATORS = Words(
+    'structure of mediators',
+    [
+        Term(name='single', title='one mediator'),
+        Term(name='parallel', title='mediators side by side'),
+        Term(name='serial', title='mediators in series'),
+    ],
+)
+
+PATHS = Words(
+    'path',
+    [
+        Described(name='a', title='Treatment on mediator', about='treatment on mediator'),
+        Described(name='b', title='Mediator on outcome', about='mediator on outcome'),
+        Described(name='d21', title='First mediator on second', about='first mediator on the second'),
+        Described(name='indirect', title='Indirect effect', about='treatment on outcome through the mediator'),
+        Described(
+            name='joint_indirect', title='Indirect effect through all mediators', about='through all mediators',
+        ),
+        Described(name='direct', title='Direct effect', about='treatment on outcome, mediators held'),
+        Described(name='total', title='Total effect', about='direct and indirect'),
+        Described(name='proportion', title='Proportion mediated', about='indirect over total'),
+        Described(
+            name='rho_at_zero', title='Correlation of errors at which the indirect effect is zero',
+            about='correlation of errors at which indirect is zero',
+        ),
+        Described(
+            name='interaction', title='Difference of the slopes between arms',
+            about='difference of the slopes of the mediator between arms',
+        ),
+    ],
+)  # fmt: skip
