@@ -7,8 +7,8 @@ import nibabel as nb
 import numpy as np
 from scipy import ndimage
 
-from bids_app.simulated.dataset import Request, write_dataset
-from bids_app.simulated.files import write_nifti
+from bids_app.simulated.dataset import write_dataset
+from bids_app.simulated.files import Request, write_nifti
 
 _GRID = (99, 117, 95)
 _SKIN_MM, _SKIN, _AIR = 12, 2500, 40

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
@@ -138,21 +138,21 @@ def _add_parameters(group: Any, parameters: type[Parameters]) -> None:
         if hints[field.name] is bool:
             group.add_argument(name, action='store_true', help=text)
             continue
-        group.add_argument(
-            name, default=field.default, help=text, **_type_of(hints[field.name], meta['metavar'])
-        )
+        group.add_argument(name, default=field.default, help=text, **_type_of(hints[field.name], meta))
 
 
-def _type_of(hint: Any, metavar: str | None) -> dict[str, Any]:
+def _type_of(hint: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     """Return argparse keywords for a type hint of a parameter class."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _type_of(next(a for a in arguments if a is not type(None)), metavar)
+        return _type_of(next(a for a in arguments if a is not type(None)), meta)
     if origin is tuple:
-        return {**_type_of(arguments[0], metavar), 'nargs': '+'}
+        return {**_type_of(arguments[0], meta), 'nargs': '+'}
     if origin is Literal:
         return {'choices': arguments}
-    return {'type': hint, 'metavar': metavar or {int: 'N', float: 'X'}.get(hint, 'CHOICE')}
+    if meta['choices']:
+        return {'choices': meta['choices']}
+    return {'type': hint, 'metavar': meta['metavar'] or {int: 'N', float: 'X'}.get(hint, 'CHOICE')}
 
 
 def memory_gb(text: str) -> float:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from .errors import ParameterError
+from .terms import PRESETS
 
-Denoising = Literal['acompcor', '24p', 'conn', 'gsr', 'none']
 IccMask = Literal['gm', 'brain']
 Space = Literal['MNI152NLin6Asym', 'MNI152NLin2009cAsym']
 SPACES: tuple[str, ...] = get_args(Space)
@@ -33,9 +33,12 @@ def option(
     low: float | None = None,
     high: float | None = None,
     metavar: str | None = None,
+    choices: tuple[str, ...] | None = None,
 ) -> Any:
-    """Declare a parameter: its default, one sentence of help, unit and closed range."""
-    metadata = {'help': help, 'unit': unit, 'low': low, 'high': high, 'metavar': metavar}
+    """Declare a parameter: its default, one sentence of help, unit, closed range and the words offered."""
+    metadata = {
+        'help': help, 'unit': unit, 'low': low, 'high': high, 'metavar': metavar, 'choices': choices,
+    }  # fmt: skip
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -54,6 +57,11 @@ class Parameters:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             low, high = field.metadata.get('low'), field.metadata.get('high')
+            offered = field.metadata.get('choices')
+            if offered and value not in offered:
+                raise ParameterError(
+                    f'{option_name(field.name)} {value} is unknown; offered: {", ".join(offered)}.'
+                )
             if value is None or isinstance(value, str | tuple):
                 continue
             if (low is not None and value < low) or (high is not None and value > high):
@@ -86,7 +94,7 @@ def describe(parameters: Parameters) -> Iterator[tuple[str, Any]]:
 class FunctionalParams(Parameters):
     """Resting-state BOLD: preprocessing choices, denoising, regions and maps."""
 
-    denoising: Denoising = option('acompcor', 'denoising preset')
+    denoising: str = option('acompcor', 'denoising preset', choices=tuple(PRESETS))
     high_pass: float = option(0.008, 'lower edge of the pass band (0 = none)', unit='Hz', low=0, high=1)
     low_pass: float = option(0.09, 'upper edge of the pass band (0 = none)', unit='Hz', low=0, high=5)
     fd_threshold: float = option(

@@ -29,7 +29,7 @@ from pipelines.errors import DegreesOfFreedomError
 from pipelines.interfaces.connectivity import region_matrix
 from pipelines.interfaces.denoise import region_series
 from pipelines.interfaces.design import make_design
-from pipelines.interfaces.regions import LABELS, make_regions
+from pipelines.interfaces.regions import make_regions
 from pipelines.numerics.clean import reduce_series
 from pipelines.params import FunctionalParams
 from pipelines.simulated.confounds import confounds
@@ -49,6 +49,7 @@ from pipelines.stats.mediate import mediate
 from pipelines.stats.mediation_model import PathModel
 from pipelines.stats.outcomes import Outcome, model_outcomes
 from pipelines.stats.scores import pathway_scores
+from pipelines.terms import REGIONS
 
 SEED = 20260301
 N_PEOPLE, N_GENES, N_BOOTSTRAPS = 57, 2000, 1000
@@ -105,7 +106,7 @@ class Scanner:
         stored = np.rint(series[:, inside]).astype(np.float32)
         reduced = reduce_series(factors['reduce'], stored)
         means = region_series(reduced, factors['expand'], self.members[:, inside])
-        return float(region_matrix(means[LABELS].to_numpy()).loc['NAc', 'mPFC'])
+        return float(region_matrix(means[list(REGIONS)].to_numpy()).loc['NAc', 'mPFC'])
 
 
 class Trial(NamedTuple):
@@ -150,11 +151,9 @@ def score_cohort(cohort: Cohort, flaws: Flaws, rng: np.random.Generator) -> np.n
     genes = [f'gene{k}' for k in range(len(drawn.counts))]
     samples = samples[kept]
     counts = pd.DataFrame(drawn.counts[:, kept], genes, samples['sample_id'])
-    fit = differential_expression(
-        counts, samples, treatment='exercise', covariates=gene_files.COVARIATES
-    ).fit
+    fit = differential_expression(counts, samples, treatment='exercise', covariates=gene_files.COVARIATES).fit
     members = tuple(genes[g] for g in drawn.pathways[0])
-    scores = pathway_scores(fit.vst, {gene_files.PATHWAY: members}).loc[cohort_genes.PATHWAY]
+    scores = pathway_scores(fit.vst, {gene_files.PATHWAY: members}).loc[gene_files.PATHWAY]
     table = np.full((len(cohort.treated), 2), np.nan)
     at = samples.set_index('sample_id').loc[scores.index]
     table[at['participant_id'].astype(int), (at['visit'] == 'followup').astype(int)] = scores

@@ -10,6 +10,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from pipelines.params import GroupParams
 from pipelines.stats.counts import VISITS
 from pipelines.stats.mediation_trial import GENE_SET, variants
+from pipelines.terms import EXPRESSION_CONTRASTS, MEASURES
 from pipelines.workflows.group import init_bdnf_wf, init_clusters_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
@@ -23,11 +24,8 @@ from ..settings import Settings
 from .plan import GroupPlan
 
 _SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999}
-_CONTRASTS = {
-    'difference': 'Change of expression, {treatment} minus {control}',
-    'change_treatment': 'Change of expression in {treatment}',
-    'change_control': 'Change of expression in {control}',
-}
+_READ = {'qc': 'qc', 'relmat': 'relmat', 'regions': 'regions_dseg'}
+"""Files of a run by the names that the step of imaging outcomes gives them."""
 
 
 def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
@@ -38,8 +36,8 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     if 'bdnf' in plan.tables:
         planned += [of_table(out, 'bdnf', row) for row in BDNF]
     for kind in plan.people:
-        planned += of_maps(out, plan.results.space, kind, plan.contrasts)
-        planned += of_map_figures(out, kind, plan.contrasts)
+        planned += of_maps(out, plan.results.space, kind, plan.contrasts[kind])
+        planned += of_map_figures(out, kind, plan.contrasts[kind])
     if plan.people:
         planned += [of_table(out, 'clusters', row) for row in CLUSTERS]
     if plan.expression:
@@ -84,11 +82,14 @@ def build_group_workflow(settings: Settings, plan: GroupPlan) -> LiterateWorkflo
 
 def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
     visits = {visit.session_id: visit.name for visit in plan.trial.visits}
-    scans = [
+    imaging = [o for o in plan.outcomes if isinstance(o, DerivativeOutcome)]
+    used = {MEASURES[outcome.derivative].map for outcome in imaging}
+    scans: list[dict[str, Any]] = [
         {
-            'participant_id': scan.participant_id, 'visit': visits[scan.session_id], 'relmat': str(scan.relmat),
-            'icc': str(scan.maps['icc']), 'regions': str(scan.regions), 'qc': str(scan.qc),
-            'stamp': stamp_of(scan.relmat, scan.maps['icc'], scan.regions, scan.qc),
+            'participant_id': scan.participant_id, 'visit': visits[scan.session_id],
+            **{key: str(scan.files[output]) for key, output in _READ.items() if output in scan.files},
+            'maps': {kind: str(path) for kind, path in scan.maps.items() if kind in used},
+            'stamp': stamp_of(*scan.files.values()),
         }
         for scan in plan.results.scans
     ]  # fmt: skip
@@ -168,7 +169,7 @@ def _voxelwise(settings: Settings, plan: GroupPlan, kind: str) -> LiterateWorkfl
         people=plan.people[kind],
         kind=kind,
         space=plan.results.space,
-        contrasts=plan.contrasts,
+        contrasts=plan.contrasts[kind],
         treatment=plan.trial.arms.treatment,
         primary=plan.primary,
         params=_params(settings),
@@ -191,7 +192,9 @@ def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     design = {
         'treatment': arms.treatment,
         'covariates': list(plan.expression.covariates),
-        'contrasts': {name: _CONTRASTS[name].format(**names) for name in plan.expression.contrasts},
+        'contrasts': {
+            name: EXPRESSION_CONTRASTS[name].title.format(**names) for name in plan.expression.contrasts
+        },
         'arms': {arm: arm for arm in names.values()},
         'visits': {
             name: visit.session_id.removeprefix('ses-')
@@ -232,9 +235,8 @@ def _mediation(
 
 
 def _clusters(workflow: LiterateWorkflow, plan: GroupPlan, stages: Mapping[str, Any]) -> LiterateWorkflow:
-    kinds = tuple(plan.people)
-    clusters = init_clusters_wf(kinds=kinds, contrasts=plan.contrasts, space=plan.results.space)
-    for kind in kinds:
+    clusters = init_clusters_wf(contrasts=dict(plan.contrasts), space=plan.results.space)
+    for kind in plan.contrasts:
         fields = ('statistic', 'log_p_max_tfce')
         workflow.connect(
             [

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pipelines.errors import MissingInputError
+from pipelines.interfaces.tables import columns_text
 from pipelines.stats.mediation_trial import GENE_SET, Analysis
+from pipelines.terms import MAPS
 
 from ..outputs.found import Results, stamp_of
-from ..outputs.group import LEAST_PEOPLE, MAP_KINDS
+from ..outputs.group import LEAST_PEOPLE
 from ..phenotype.rnaseq import Absent, ExpressionPlan, plan_expression
 from ..phenotype.tables import Tables
 from ..phenotype.trial import DerivativeOutcome, Outcome, Trial
@@ -29,15 +31,15 @@ class GroupPlan(NamedTuple):
     """What the group level computes.
 
     ``tables`` are the files with the tables as they were read; ``contrasts`` the voxel-wise tests that are
-    possible; ``people`` maps a kind of map to who has which images; ``absent`` says of a part why it is left
-    out.
+    possible of each kind of map; ``people`` who has which of its images; ``absent`` says of a part why it is
+    left out.
     """
 
     trial: Trial
     outcomes: list[Outcome]
     tables: Mapping[str, Path]
     results: Results
-    contrasts: tuple[str, ...]
+    contrasts: Mapping[str, tuple[str, ...]]
     people: Mapping[str, list[dict[str, Any]]]
     expression: ExpressionPlan | None
     analyses: list[Analysis]
@@ -87,20 +89,13 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
     if analyses:
         used = dict.fromkeys(name for analysis in analyses for name in analysis.covariates)
         files['mediation'] = tables.participants[[*columns, *_present(used, tables)]]
-    written = {name: write_tsv(table, folder / f'{name}.tsv') for name, table in files.items()}
+    written = {
+        name: write_text(columns_text(table), folder / f'{name}.json') for name, table in files.items()
+    }
     people = {} if 'voxelwise' in settings.skip else _maps_of(trial, tables, results)
-    contrasts = _possible(trial, tables, people.get('icc', []), primary_of(outcomes))
-    return GroupPlan(
-        trial,
-        outcomes,
-        written,
-        results,
-        contrasts,
-        people if contrasts else {},
-        expression,
-        analyses,
-        absent,
-    )
+    contrasts = _tests(trial, tables, people, primary_of(outcomes))
+    tested = {kind: people[kind] for kind in contrasts}
+    return GroupPlan(trial, outcomes, written, results, contrasts, tested, expression, analyses, absent)
 
 
 def _present(names: Any, tables: Tables) -> list[str]:
@@ -157,11 +152,10 @@ def _analyses(
 def _available(trial: Trial, tables: Tables, results: Results) -> list[Outcome]:
     """Return the outcomes that have data; a derivative the user's own trial names must be there."""
     read = set(tables.outcomes['outcome'])
-    has = {'tract_fa': bool(results.tracts)}
     found: list[Outcome] = []
     for outcome in trial.outcomes.values():
         if isinstance(outcome, DerivativeOutcome):
-            if has.get(outcome.derivative, bool(results.scans)):
+            if results.has(outcome.derivative):
                 found.append(outcome)
             else:
                 LOGGER.warning('outcome %s: no participant has results of it', outcome.name)
@@ -171,46 +165,62 @@ def _available(trial: Trial, tables: Tables, results: Results) -> list[Outcome]:
 
 
 def _maps_of(trial: Trial, tables: Tables, results: Results) -> dict[str, list[dict[str, Any]]]:
-    """Return for each kind of map who has which images at which visit."""
-    if not results.scans:
-        return {}
+    """Return for each kind of map that anybody has who has which images at which visit."""
     visits = {visit.session_id: visit.name for visit in trial.visits}
     kinds: dict[str, list[dict[str, Any]]] = {}
-    for kind in MAP_KINDS:
+    for kind in MAPS:
+        owners = [scan for scan in results.scans if kind in scan.maps]
         people = []
-        for label in tables.participants['participant_id']:
+        for label in tables.participants['participant_id'] if owners else ():
             entry: dict[str, Any] = {'participant_id': label, 'stamp': ''}
             entry |= {name: [] for visit in visits.values() for name in (visit, f'{visit}_dof')}
-            for scan in results.scans:
+            for scan in owners:
                 if scan.participant_id == label:
                     path, visit = scan.maps[kind], visits[scan.session_id]
                     entry[visit].append(str(path))
                     entry[f'{visit}_dof'].append(scan.dof)
                     entry['stamp'] += stamp_of(path)
             people.append(entry)
-        kinds[kind] = people
+        if people:
+            kinds[kind] = people
+        elif results.scans:
+            LOGGER.warning('voxel-wise %s: nobody has such a map; not tested', kind)
     return kinds
 
 
-def _possible(trial: Trial, tables: Tables, people: list[dict[str, Any]], primary: str) -> tuple[str, ...]:
-    """Return the voxel-wise tests that have enough people."""
+def _tests(
+    trial: Trial, tables: Tables, people: Mapping[str, list[dict[str, Any]]], primary: str
+) -> dict[str, tuple[str, ...]]:
+    """Return the voxel-wise tests that have enough people, of each kind of map that has any."""
+    found: dict[str, tuple[str, ...]] = {}
+    few: dict[str, list[str]] = {}
+    for kind, own in people.items():
+        counts = _counts(trial, tables, own, primary)
+        found[kind] = tuple(contrast for contrast, count in counts.items() if count >= LEAST_PEOPLE)
+        for contrast, count in counts.items():
+            if count < LEAST_PEOPLE:
+                few.setdefault(contrast, []).append(kind)
+    for contrast, kinds in few.items():
+        of = '' if len(kinds) == len(people) else f' of {", ".join(kinds)}'
+        LOGGER.warning('voxel-wise %s%s: too few people have maps; not tested', contrast, of)
+    return {kind: contrasts for kind, contrasts in found.items() if contrasts}
+
+
+def _counts(trial: Trial, tables: Tables, people: list[dict[str, Any]], primary: str) -> dict[str, int]:
+    """Return for each voxel-wise test how many people it would have, as far as they count."""
     arms = dict(zip(tables.participants['participant_id'], tables.participants['arm']))
     pairs = [p['participant_id'] for p in people if p['baseline'] and p['followup']]
     by_arm = Counter(arms[label] for label in pairs)
     own = tables.outcomes[tables.outcomes['outcome'] == primary].dropna(subset='value')
     visits = own.groupby('participant_id')['visit'].nunique()
     with_symptoms = [label for label in pairs if visits.get(label, 0) == len(trial.visits)]
-    counts = {
+    return {
         'armOnChange': min(by_arm[trial.arms.treatment], by_arm[trial.arms.control])
         * (LEAST_PEOPLE // _PER_ARM),
         'changeWithSymptoms': len(with_symptoms),
         'meanBaseline': sum(bool(p['baseline']) for p in people),
         'meanFollowup': sum(bool(p['followup']) for p in people),
     }
-    for contrast, count in counts.items():
-        if people and count < LEAST_PEOPLE:
-            LOGGER.warning('voxel-wise %s: too few people have maps; not tested', contrast)
-    return tuple(contrast for contrast, count in counts.items() if count >= LEAST_PEOPLE)
 
 
 def write_tsv(table: pd.DataFrame, path: Path) -> Path:

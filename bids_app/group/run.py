@@ -107,7 +107,7 @@ def _selected(settings: Settings, tables: Tables) -> Tables:
 
 def _files(plan: GroupPlan) -> list[Path]:
     """Return the files that results rest on, beside the tables."""
-    scans = [path for s in plan.results.scans for path in (s.qc, s.relmat, s.regions, *s.maps.values())]
+    scans = [path for scan in plan.results.scans for path in scan.files.values()]
     tracts = [path for t in plan.results.tracts for path in (t.table, t.table.with_suffix('.json'))]
     genes = [plan.expression.counts, *plan.expression.gene_sets] if plan.expression else []
     return [*scans, *tracts, *genes]
@@ -125,7 +125,7 @@ def _print_plan(plan: GroupPlan, tables: Tables) -> None:
     for analysis in plan.analyses:
         print(f'mediation {analysis.name}: {" and ".join(analysis.mediators)} on {analysis.outcome}')
     for kind in plan.people:
-        print(f'voxel-wise {kind}: {", ".join(plan.contrasts)}')
+        print(f'voxel-wise {kind}: {", ".join(plan.contrasts[kind])}')
 
 
 def _write_record(settings: Settings, plan: GroupPlan, failures: list[Failure], run_id: str) -> None:
@@ -150,7 +150,7 @@ def _tell_gaps(out: Path) -> None:
     """Print which mediation analyses have no estimate, and why, once for all variants of one."""
     path = out / 'mediation_models.tsv'
     if path.is_file():
-        models = pd.read_csv(path, sep='\t', keep_default_na=False)
+        models = pd.read_csv(path, sep='\t', keep_default_na=False, dtype=str)
         failed = models[models['note'] != 'n/a']
         for note in failed.groupby(failed['label'].str.split('_').str[0], sort=False)['note'].first():
             print(f'clbpe: not estimated: {note}', file=sys.stderr)

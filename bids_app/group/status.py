@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pipelines.interfaces.trial import UNUSABLE
+from pipelines.terms import MEASURES, join_flags, split_flags, unusable_flags
 
 from ..outputs.found import Results, TractResult
 from ..phenotype.tables import Tables
@@ -15,6 +15,8 @@ from ..settings import Settings
 
 COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'status', 'reason')
 """``status`` is ``analysed``, ``flagged`` (analysed, left out in sensitivity analyses) or ``missing``."""
+
+_MATRIX = MEASURES['roi_connectivity'].name
 
 
 def list_status(settings: Settings, trial: Trial, tables: Tables, results: Results) -> pd.DataFrame:
@@ -36,14 +38,18 @@ def _imaging(
     settings: Settings, label: str, visit: Visit, results: Results
 ) -> Iterator[tuple[str, str, str]]:
     scans = [s for s in results.scans if (s.participant_id, s.session_id) == (label, visit.session_id)]
-    gaps = [
-        reason for pid, session, reason in results.incomplete if (pid, session) == (label, visit.session_id)
-    ]
     if results.scans:
-        if scans:
-            yield 'connectivity', *_status(sorted({flag for scan in scans for flag in scan.flags}))
+        usable = [scan for scan in scans if _MATRIX not in scan.lacks]
+        if usable:
+            yield 'connectivity', *_status(sorted({flag for scan in usable for flag in scan.flags}))
         else:
-            yield 'connectivity', 'missing', '; '.join(gaps) or _why(settings, label, visit)
+            lacking = [f'{scan.name}: {scan.lacks[_MATRIX]}' for scan in scans]
+            yield 'connectivity', 'missing', '; '.join(lacking) or _why(settings, label, visit)
+    for scan in scans:
+        # what nobody has is told once, in the log
+        lacking = [why for key, why in scan.lacks.items() if key != _MATRIX and results.has(key)]
+        if lacking:
+            yield 'maps', 'missing', f'{scan.name}: {"; ".join(dict.fromkeys(lacking))}'
     if results.tracts:
         tracts = [t for t in results.tracts if (t.participant_id, t.session_id) == (label, visit.session_id)]
         if tracts:
@@ -53,7 +59,7 @@ def _imaging(
 
 
 def _status(flags: list[str]) -> tuple[str, str]:
-    return 'flagged' if UNUSABLE & set(flags) else 'analysed', ' '.join(flags) or 'n/a'
+    return 'flagged' if unusable_flags(flags) else 'analysed', join_flags(flags) or 'n/a'
 
 
 def _tract_status(tract: TractResult) -> tuple[str, str]:
@@ -65,9 +71,9 @@ def _tract_status(tract: TractResult) -> tuple[str, str]:
     found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
     if not found:
         return 'missing', f'no value of {tract.session_id}'
-    flags = [] if found[0]['flags'] == 'n/a' else found[0]['flags'].split(',')
+    flags = split_flags(found[0]['flags'])
     if found[0]['value'] == 'n/a':
-        return 'missing', ' '.join(flags) or 'no value'
+        return 'missing', join_flags(flags) or 'no value'
     return _status(flags)
 
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from .rows import _STRIPPED, HEAD, MASK, Derivative, figures
+from .rows import HEAD, MASK, STRIPPED, Derivative, figures
 
 
 def _anatomical(
     output: str, suffix: str, description: str, units: str = 'arbitrary', **more: Any
 ) -> Derivative:
-    standard, fields = more.pop('is_standard', False), more.pop('fields', {})
-    return Derivative(output, suffix, '.nii.gz', 'anat', more, standard, description, units, fields)
+    """Return a row; keywords that are none of a row's fields are entities of its name."""
+    about = {key: more.pop(key) for key in ('is_standard', 'fields') if key in more}
+    return Derivative(output, suffix, '.nii.gz', 'anat', more, description=description, units=units, **about)
 
 
 _TISSUES = {'GM': 'grey matter', 'WM': 'white matter', 'CSF': 'cerebrospinal fluid'}
@@ -23,7 +24,7 @@ ANATOMY = (
         for label, name in _TISSUES.items()
     ),
     _anatomical(
-        't1w_std', 'T1w', 'Brain of the reference in template space', desc='preproc', is_standard=True, fields=_STRIPPED
+        't1w_std', 'T1w', 'Brain of the reference in template space', desc='preproc', is_standard=True, fields=STRIPPED
     ),
     _anatomical('t1w_mask_std', 'mask', 'Brain mask', 'boolean', desc='brain', is_standard=True, fields=MASK),
     _anatomical(

@@ -3,16 +3,15 @@
 import re
 from typing import Any
 
-from .rows import _STRIPPED, HEAD, MASK, REGION_COLUMNS, Derivative, figures
+from pipelines.terms import MAP_MEASURES, MAPS, MEASURES, REGIONS, Map
+
+from .rows import HEAD, MASK, REGION_COLUMNS, STRIPPED, Derivative, figures
 
 
 def _functional(output: str, suffix: str, extension: str, description: str, **more: Any) -> Derivative:
-    standard, fields, units = (
-        more.pop('is_standard', False),
-        more.pop('fields', {}),
-        more.pop('units', 'arbitrary'),
-    )
-    return Derivative(output, suffix, extension, 'func', more, standard, description, units, fields)
+    """Return a row; keywords that are none of a row's fields are entities of its name."""
+    about = {key: more.pop(key) for key in ('is_standard', 'units', 'fields', 'term') if key in more}
+    return Derivative(output, suffix, extension, 'func', more, description=description, **about)
 
 
 FUNCTIONAL = (
@@ -28,11 +27,10 @@ FUNCTIONAL = (
     ),
 )  # fmt: skip
 """From raw BOLD."""
-SEEDS = ('NAcL', 'NAcR', 'NAc', 'mPFCL', 'mPFCR', 'mPFC')
 
 
-def _map(output: str, description: str, units: str, **entities: str) -> Derivative:
-    return _functional(output, 'boldmap', '.nii.gz', description, units=units, is_standard=True, **entities)
+def _map(output: str, description: str, units: str, **more: Any) -> Derivative:
+    return _functional(output, 'boldmap', '.nii.gz', description, units=units, is_standard=True, **more)
 
 
 CONNECTIVITY = (
@@ -48,7 +46,7 @@ CONNECTIVITY = (
     ),
     _functional(
         'relmat', 'relmat', '.tsv', 'Correlation between regions', units='Fisher z',
-        atlas='{atlas}', stat='fisherz', is_standard=True,
+        atlas='{atlas}', stat='fisherz', is_standard=True, term=MEASURES['roi_connectivity'],
     ),
     *(
         # both have one sidecar: it says the same for either
@@ -59,24 +57,38 @@ CONNECTIVITY = (
         for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
     ),
     *(
-        _map(f'seed_maps[{i}]', f'Correlation of every voxel with {seed}', 'Fisher z', seg=seed, stat='fisherz')
-        for i, seed in enumerate(SEEDS)
+        _map(
+            f'seed_maps[{i}]', f'Correlation of every voxel with {seed}', 'Fisher z', seg=seed, stat='fisherz',
+            term=MAPS[seed],
+        )
+        for i, seed in enumerate(REGIONS)
     ),
-    _map('icc', 'Intrinsic connectivity: root mean square of correlations', 'r', stat='icc'),
+    _map('icc', 'Intrinsic connectivity: root mean square of correlations', 'r', stat='icc', term=MAPS['icc']),
     _map('iccadj', 'Squared intrinsic connectivity adjusted for degrees of freedom', 'r^2', stat='iccadj'),
     _map('iccnorm', 'Intrinsic connectivity as normal scores of its ranks', 'z', stat='icc', desc='norm'),
 )  # fmt: skip
 
+MAP_ROWS = {row.term.name: row for row in CONNECTIVITY if isinstance(row.term, Map)}
+"""Row of each kind of map."""
+if MAP_ROWS.keys() != MAPS.keys():
+    raise TypeError(f'kinds of maps without a file: {sorted(MAPS.keys() ^ MAP_ROWS.keys())}')
+
+QC, REGIONS_DSEG = (
+    next(row for row in CONNECTIVITY if row.output == output) for output in ('qc', 'regions_dseg')
+)
+
 DENOISED = (
-    _functional('denoised', 'bold', '.nii.gz', 'Denoised', desc='denoised', is_standard=True, fields=_STRIPPED),
+    _functional('denoised', 'bold', '.nii.gz', 'Denoised', desc='denoised', is_standard=True, fields=STRIPPED),
     _functional(
         'denoised_smoothed', 'bold', '.nii.gz', 'Denoised and smoothed inside the mask',
-        desc='denoisedSmoothed', is_standard=True, fields=_STRIPPED,
+        desc='denoisedSmoothed', is_standard=True, fields=STRIPPED,
     ),
     _functional('analysis_mask', 'mask', '.nii.gz', 'Voxels analysed', units='boolean', desc='analysis', is_standard=True, fields=MASK),
 )  # fmt: skip
 FUNCTIONAL_FIGURES = figures('bold', 'coregistration')
-CONNECTIVITY_FIGURES = figures('bold', 'regions', 'carpet', 'seed', 'icc', 'relmat')
+CONNECTIVITY_FIGURES = figures(
+    'bold', 'regions', 'carpet', 'seed', *(measure.map for measure in MAP_MEASURES), 'relmat'
+)  # fmt: skip
 
 
 def atlas_label(nac: str, mpfc: str) -> str:

@@ -2,16 +2,15 @@
 
 from typing import Any
 
+from pipelines.terms import MEASURES
+
 from .rows import HEAD, MASK, REGION_COLUMNS, Derivative, figures
 
 
 def _diffusion(output: str, suffix: str, extension: str, description: str, **more: Any) -> Derivative:
-    standard, fields, units = (
-        more.pop('is_standard', False),
-        more.pop('fields', {}),
-        more.pop('units', 'arbitrary'),
-    )
-    return Derivative(output, suffix, extension, 'dwi', more, standard, description, units, fields)
+    """Return a row; keywords that are none of a row's fields are entities of its name."""
+    about = {key: more.pop(key) for key in ('is_standard', 'units', 'fields', 'term') if key in more}
+    return Derivative(output, suffix, extension, 'dwi', more, description=description, **about)
 
 
 _TENSOR_MAPS = {
@@ -96,7 +95,8 @@ TRACT = (
         for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
     ),
     _diffusion(
-        'scalarstats', 'scalarstats', '.tsv', 'Values of the tract', bundle=_BUNDLE, fields={**_TRACT_COLUMNS, **_VALUE_COLUMNS}
+        'scalarstats', 'scalarstats', '.tsv', 'Values of the tract', bundle=_BUNDLE, term=MEASURES['tract_fa'],
+        fields={**_TRACT_COLUMNS, **_VALUE_COLUMNS},
     ),
     _diffusion(
         'profile', 'scalarstats', '.tsv', 'Values along the tract', bundle=_BUNDLE, desc='profile',
@@ -108,6 +108,8 @@ TRACT = (
     ),
 )  # fmt: skip
 """Of a person, or of every session with --tract independent."""
+
+SCALARSTATS = next(row for row in TRACT if row.term is MEASURES['tract_fa'])
 
 TCK = tuple(
     _diffusion(

@@ -2,17 +2,20 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 from pipelines.errors import DataError
+from pipelines.terms import MEASURES
 
 from ..phenotype.trial import Trial, Visit
 from ..running.manifest import manifest_path
 from ..scans.query import entities_of
 from ..settings import Settings
-from .bold import SEEDS
+from .bold import CONNECTIVITY, MAP_ROWS, QC, REGIONS_DSEG
+from .diffusion import SCALARSTATS
+from .rows import SOURCE_ENTITIES, Derivative
 
 LOGGER = logging.getLogger(__name__)
 
@@ -21,18 +24,20 @@ _FREE = ('random_seed', 'derivatives', 'bids_filters', 'task_id')
 
 
 class ScanResult(NamedTuple):
-    """Connectivity of one BOLD run."""
+    """What was made of one BOLD run: its files by the output of their row, those that are there.
+
+    ``lacks`` names files that an analysis of the trial needs and that are absent, by that analysis.
+    """
 
     participant_id: str
     session_id: str
     name: str
-    qc: Path
-    relmat: Path
-    regions: Path
+    files: dict[str, Path]
     maps: dict[str, Path]
     space: str
     dof: float
     flags: list[str]
+    lacks: dict[str, str]
 
 
 class TractResult(NamedTuple):
@@ -44,17 +49,21 @@ class TractResult(NamedTuple):
 
 
 class Results(NamedTuple):
-    """Everything that was found, and what stands in the way of using some of it."""
+    """Everything that was found of the participant level."""
 
     scans: list[ScanResult]
     tracts: list[TractResult]
-    incomplete: list[tuple[str, str, str]]
-    """participant_id, session_id and reason of scans that lack files."""
 
     @property
     def space(self) -> str:
         """Return the one template space of the maps; empty without maps."""
-        return self.scans[0].space if self.scans else ''
+        return next((scan.space for scan in self.scans if scan.space), '')
+
+    def has(self, what: str) -> bool:
+        """Return whether anybody has the files of a measure or of a kind of map."""
+        if what in MEASURES and MEASURES[what].source == 'tract':
+            return bool(self.tracts)
+        return any(what not in scan.lacks for scan in self.scans)
 
 
 def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> Results:
@@ -78,20 +87,39 @@ def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> 
     root = settings.results_dir
     known = [label for label in sorted(people) if (root / label).is_dir()]
     _check_parameters(root, known)
-    found = [_scans_of(root / label, trial, settings) for label in known]
-    scans = [scan for own, _ in found for scan in own]
-    incomplete = [gap for _, gaps in found for gap in gaps]
+    wanted = _wanted(settings, trial)
+    scans = [scan for label in known for scan in _scans_of(root / label, trial, settings, wanted)]
     tracts = [tract for label in known for tract in _tracts_of(root / label, trial)]
     spaces: dict[str, str] = {}
     for scan in scans:
         spaces.setdefault(scan.space, scan.name)
+    spaces.pop('', None)
     if len(spaces) > 1:
         listed = '; '.join(f'{space}, for example {name}' for space, name in spaces.items())
         raise DataError(
             f'{root}: maps are in different template spaces: {listed}. Run the participant level with one '
             '--output-space for all.'
         )
-    return Results(scans, tracts, incomplete)
+    return Results(scans, tracts)
+
+
+def _wanted(settings: Settings, trial: Trial) -> dict[str, list[Derivative]]:
+    """Return the rows that each analysis of the trial reads of a BOLD run: a reader asks for no more."""
+    found: dict[str, list[Derivative]] = {}
+    for outcome in trial.derivative_outcomes:
+        measure = MEASURES[outcome.derivative]
+        match measure.source:
+            case 'matrix':
+                found[measure.name] = [row for row in CONNECTIVITY if row.term is measure]
+            case 'map':
+                found[measure.name] = [MAP_ROWS[measure.map], REGIONS_DSEG]
+            case 'tract':
+                pass
+            case other:
+                assert_never(other)
+    if 'voxelwise' not in settings.skip:
+        found |= {kind: [row] for kind, row in MAP_ROWS.items()}
+    return found
 
 
 def _check_parameters(root: Path, labels: list[str]) -> None:
@@ -129,21 +157,13 @@ def _sessions(folder: Path, trial: Trial) -> Iterator[tuple[Visit, Path]]:
 
 
 def _scans_of(
-    folder: Path, trial: Trial, settings: Settings
-) -> tuple[list[ScanResult], list[tuple[str, str, str]]]:
-    scans, gaps = [], []
+    folder: Path, trial: Trial, settings: Settings, wanted: Mapping[str, list[Derivative]]
+) -> Iterator[ScanResult]:
     for visit, session in _sessions(folder, trial):
-        for qc in sorted((session / 'func').glob('*_desc-denoise_qc.json')):
-            entities = entities_of(qc)
-            if not _is_selected(entities, settings):
-                continue
-            stem = qc.name.removesuffix('_desc-denoise_qc.json')
-            found = _scan(folder.name, visit, qc, stem)
-            if isinstance(found, str):
-                gaps.append((folder.name, visit.session_id, f'{stem}: {found}'))
-            else:
-                scans.append(found)
-    return scans, gaps
+        present = sorted(p for p in (session / 'func').glob('*') if p.is_file())
+        for qc in present:
+            if QC.is_name(qc.name, {}) and _is_selected(entities_of(qc), settings):
+                yield _scan(folder.name, visit, qc, present, wanted)
 
 
 def _is_selected(entities: dict[str, str], settings: Settings) -> bool:
@@ -153,39 +173,42 @@ def _is_selected(entities: dict[str, str], settings: Settings) -> bool:
     )
 
 
-def _scan(label: str, visit: Visit, qc: Path, stem: str) -> ScanResult | str:
-    """Return the results of one run, or what it lacks."""
+def _scan(
+    label: str, visit: Visit, qc: Path, present: list[Path], wanted: Mapping[str, list[Derivative]]
+) -> ScanResult:
+    """Return the results of one run, and what it lacks of that which analyses need."""
     facts: dict[str, Any] = json.loads(qc.read_text())
-    relmats = sorted(qc.parent.glob(f'{stem}_space-*_stat-fisherz_relmat.tsv'))
-    if len(relmats) != 1:
-        return f'{len(relmats)} matrices of region connectivity, one is expected'
-    space = entities_of(relmats[0])['space']
-    maps = {}
-    for name, tail in {
-        **{seed: f'seg-{seed}_stat-fisherz_boldmap' for seed in SEEDS},
-        'icc': 'stat-icc_boldmap',
-    }.items():
-        paths = sorted(qc.parent.glob(f'{stem}_space-{space}*_{tail}.nii.gz'))
-        if len(paths) != 1:
-            return f'{len(paths)} files *_{tail}.nii.gz, one is expected'
-        maps[name] = paths[0]
-    regions = sorted(qc.parent.glob(f'{stem}_space-{space}*_desc-regions_dseg.nii.gz'))
-    if len(regions) != 1:
-        return f'{len(regions)} label images of the regions, one is expected'
+    source = {key: value for key, value in entities_of(qc).items() if key in SOURCE_ENTITIES}
+    files, lacks = {QC.output: qc}, {}
+    for analysis, rows in wanted.items():
+        for row in rows:
+            own = [path for path in present if row.is_name(path.name, source)]
+            if len(own) == 1:
+                files[row.output] = own[0]
+            else:
+                lacks[analysis] = f'{len(own)} files of {row.description.lower()}, one is expected'
+    spaces = {entities_of(path).get('space', '') for path in files.values()} - {''}
+    if len(spaces) > 1:
+        raise DataError(f'{qc}: results of this run are in different spaces: {", ".join(sorted(spaces))}.')
+    maps = {kind: files[row.output] for kind, row in MAP_ROWS.items() if row.output in files}
+    stem = qc.name.removesuffix(f'_desc-denoise_{QC.suffix}{QC.extension}')
     return ScanResult(
-        label, visit.session_id, stem, qc, relmats[0], regions[0], maps, space,
-        float(facts['DegreesOfFreedom']), list(facts['Flags']),
+        label, visit.session_id, stem, files, maps, next(iter(spaces), ''), float(facts['DegreesOfFreedom']),
+        list(facts['Flags']), lacks,
     )  # fmt: skip
 
 
 def _tracts_of(folder: Path, trial: Trial) -> Iterator[TractResult]:
     """Yield tracts of one person (a table for all sessions) and those of a session of its own."""
-    name = '*_bundle-NAcMPFC_scalarstats.tsv'
-    common = sorted((folder / 'dwi').glob(name))
+    common = _tables_in(folder / 'dwi')
     for visit in trial.visits:
-        own = sorted((folder / visit.session_id / 'dwi').glob(name))
+        own = _tables_in(folder / visit.session_id / 'dwi')
         for table in own or common:
             yield TractResult(folder.name, visit.session_id, table)
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob('*') if SCALARSTATS.is_name(path.name, {}))
 
 
 def stamp_of(*paths: Path) -> str:

@@ -4,15 +4,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .bold import SEEDS
+from pipelines.terms import BDNF_CONTRASTS, BDNF_MODELS, MAPS, MODELS, Described, Words
+
 from .plan import Planned
 from .rows import Derivative
 
-MAP_KINDS = (*SEEDS, 'icc')
-"""What is tested voxel by voxel."""
-
 LEAST_PEOPLE = 6
 """People with maps that a voxel-wise test needs."""
+
+
+def levels(words: Words[Described]) -> dict[str, str]:
+    """Return what the words of a column mean, for its sidecar."""
+    return {name: word.about for name, word in words.items()}
+
 
 _NUMBERS = {
     'estimate': {'Description': 'difference at follow-up, treatment minus control, adjusted for baseline'},
@@ -30,14 +34,7 @@ _EFFECTS = {
     'outcome': {'Description': 'name in the trial file'},
     'model': {
         'Description': 'statistical model',
-        'Levels': {
-            'clda': 'constrained longitudinal analysis with covariates (REML); the primary analysis',
-            'ancova': 'people with both visits, HC3 standard error',
-            'ancova_interaction': 'as ancova, with a slope on baseline in each arm',
-            'clda_unadjusted': 'as clda, without covariates',
-            'clda_mean_fd': 'as clda, with mean framewise displacement among the covariates',
-            'clda_unflagged': 'as clda, without flagged scans',
-        },
+        'Levels': levels(MODELS),
     },
     'n_treatment': {'Description': 'treated people in the model'},
     'n_control': {'Description': 'people of the control arm in the model'},
@@ -58,21 +55,12 @@ _BDNF = {
     **_NUMBERS,
     'model': {
         'Description': 'treatment of samples beyond the limits of detection',
-        'Levels': {
-            'censored': 'as censored observations; the primary analysis',
-            'lod_half': 'half the limit in their place; for comparison only',
-            'plasma_volume': 'censored, after correction for lost plasma (Dill and Costill)',
-        },
+        'Levels': levels(BDNF_MODELS),
     },
     'arm': {'Description': 'an arm, or the difference between arms'},
     'contrast': {
         'Description': 'on the natural log scale',
-        'Levels': {
-            'acute_s7': 'after minus before session 7',
-            'acute_s42': 'after minus before session 42',
-            'resting_change': 'before session 42 minus before session 7',
-            'change_of_acute': 'acute_s42 minus acute_s7',
-        },
+        'Levels': levels(BDNF_CONTRASTS),
     },
     'ratio': {'Description': 'exponential of the estimate'},
     'n': {'Description': 'people'},
@@ -129,8 +117,7 @@ def map_name(space: str, kind: str, end: str) -> str:
     'tpl-MNI152NLin6Asym_param-icc_desc-n_statmap.nii.gz'
 
     """
-    what = f'param-{kind}' if kind == 'icc' else f'seg-{kind}'
-    return f'tpl-{space}/tpl-{space}_{what}_{end}.nii.gz'
+    return f'tpl-{space}/tpl-{space}_{MAPS[kind].entity}-{kind}_{end}.nii.gz'
 
 
 def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -> Iterator[Planned]:

@@ -3,18 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pipelines.interfaces.expression import METHODS
+from pipelines.terms import EXPRESSION_CONTRASTS, FLAGS, PATHS, SET_METHODS
 
-from .group import figure_row, of_table, table_row
+from .group import figure_row, levels, of_table, table_row
 from .plan import Planned
 
 _CONTRAST = {
     'Description': 'what was compared, from the first sample to the last',
-    'Levels': {
-        'difference': 'change of the treatment arm minus change of the control arm',
-        'change_treatment': 'change of the treatment arm, not randomised',
-        'change_control': 'change of the control arm, not randomised',
-    },
+    'Levels': levels(EXPRESSION_CONTRASTS),
 }
 _FLAGS = {'Description': 'what limits the result'}
 _GENES = {
@@ -48,10 +44,7 @@ _SETS = {
     'contrast': _CONTRAST,
     'method': {
         'Description': 'test',
-        'Levels': {
-            'gsea': 'place in the ranking of all genes by their Wald statistic',
-            'over_representation': 'share among the called genes (hypergeometric)',
-        },
+        'Levels': levels(SET_METHODS),
     },
     'set': {'Description': 'name in the file of gene sets'},
     'size': {'Description': 'genes of the set that were tested'},
@@ -80,17 +73,16 @@ _SCORES = {
         },
     },
 }
+_OF_MEDIATION = (
+    'reference_post_randomisation', 'exploratory', 'no_baseline', 'flagged_values', 'degenerate_resamples',
+    'total_not_away_from_zero', 'opposite_signs',
+)  # fmt: skip
 _PATHS = {
     'analysis': {'Description': 'name in the trial file, and variant'},
     'mediator': {'Description': 'mediator, or chain of mediators'},
     'path': {
         'Description': 'effect, per unit of what it comes from',
-        'Levels': {
-            'a': 'treatment on mediator', 'b': 'mediator on outcome', 'd21': 'first mediator on the second',
-            'indirect': 'treatment on outcome through the mediator', 'joint_indirect': 'through all mediators',
-            'direct': 'treatment on outcome, mediators held', 'total': 'direct and indirect',
-            'proportion': 'indirect over total', 'rho_at_zero': 'correlation of errors at which indirect is zero',
-        },
+        'Levels': levels(PATHS),
     },
     'estimate': {'Description': 'in units of the outcome; of the mediator for a'},
     'se': {'Description': 'standard deviation over resamples'},
@@ -100,15 +92,7 @@ _PATHS = {
     'n': {'Description': 'people of whom everything is known'},
     'flags': {
         'Description': 'what limits the result',
-        'Levels': {
-            'reference_post_randomisation': 'the first sample of expression is drawn after randomisation and may itself be an effect',
-            'exploratory': 'the gene set was not named before the data were seen',
-            'no_baseline': 'a mediator or outcome has no value before treatment',
-            'flagged_values': 'some values come from scans with quality flags',
-            'degenerate_resamples': 'some resamples had no estimate',
-            'total_not_away_from_zero': 'no proportion of an effect that may be zero',
-            'opposite_signs': 'no proportion of effects that oppose each other',
-        },
+        'Levels': {name: FLAGS[name].title for name in _OF_MEDIATION},
     },
 }  # fmt: skip
 _MODELS = {
@@ -163,7 +147,7 @@ def of_expression(output_dir: Path, contrasts: Iterable[str], *, has_sets: bool)
     for number, name in enumerate(contrasts):
         rows += [figure_row(f'{kind}[{number}]', f'expression_{name}_{kind}') for kind in ('ma', 'volcano')]
     if has_sets:
-        pairs = [f'enrichment_{name}_{method}' for name in contrasts for method in METHODS]
+        pairs = [f'enrichment_{name}_{method}' for name in contrasts for method in SET_METHODS]
         rows += [*_OF_SETS, *(figure_row(f'enrichment_figures[{n}]', name) for n, name in enumerate(pairs))]
     for row in rows:
         yield of_table(output_dir, 'expression', row)

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipelines.errors import OutputError
+from pipelines.terms import Term
+
+from ..scans.query import entities_of
 
 _ENTITIES = (
     'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo', 'part', 'hemi', 'from', 'to', 'mode', 'space', 'res', 'atlas',
@@ -24,7 +28,8 @@ PATTERNS = (
 class Derivative:
     """One row: the outputnode's field, what its name adds to the source's entities, its sidecar.
 
-    ``fields`` are further values of the sidecar; a row without description has none.
+    ``fields`` are further values of the sidecar; a row without description has none.  ``term`` is what
+    the file holds, by which a reader asks for it.
     """
 
     output: str
@@ -36,6 +41,7 @@ class Derivative:
     description: str = ''
     units: str = 'arbitrary'
     fields: Mapping[str, Any] = field(default_factory=dict)
+    term: Term | None = None
 
     @property
     def index(self) -> tuple[str, int | None]:
@@ -43,13 +49,51 @@ class Derivative:
         name, _, number = self.output.partition('[')
         return name, int(number.rstrip(']')) if number else None
 
+    def is_name(self, name: str, source: Mapping[str, str]) -> bool:
+        """Return whether a file is of this row and comes from a scan.
+
+        Parameters
+        ----------
+        name
+            Of the file, without its folder.
+        source
+            Entities of the scan, as :func:`derivative_name` takes them; empty: any scan.
+
+        Examples
+        --------
+        >>> row = Derivative('relmat', 'relmat', '.tsv', entities={'atlas': '{atlas}', 'stat': 'fisherz'}, is_standard=True)
+        >>> row.is_name('sub-1_task-rest_space-S_res-2_atlas-A_stat-fisherz_relmat.tsv', {'sub': '1', 'task': 'rest'})
+        True
+        >>> row.is_name('sub-1_task-rest_space-S_atlas-A_stat-fisherz_desc-half1_relmat.tsv', {'sub': '1', 'task': 'rest'})
+        False
+
+        """
+        stem, dot, extension = name.partition('.')
+        if dot + extension != self.extension or stem.rpartition('_')[2] != self.suffix:
+            return False
+        found = entities_of(Path(name))
+        own = {key: value for key, value in found.items() if key not in (source or SOURCE_ENTITIES)}
+        if source and any(found.get(key) != value for key, value in source.items()):
+            return False
+        if self.is_standard and 'space' not in own:
+            return False
+        for key in ('space', 'res') if self.is_standard else ():
+            own.pop(key, None)
+        return own.keys() == self.entities.keys() and all(
+            '{' in value or own[key] == value for key, value in self.entities.items()
+        )
+
+
+SOURCE_ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo', 'part')
+"""Entities that say which scan a file comes from; the others say what was made of it."""
+
 
 def figures(suffix: str, *names: str) -> tuple[Derivative, ...]:
     """Return a row per picture of a scan."""
     return tuple(Derivative(f'{name}_figure', suffix, '.png', 'figures', {'desc': name}) for name in names)
 
 
-MASK, _STRIPPED, HEAD = {'Type': 'Brain'}, {'SkullStripped': True}, {'SkullStripped': False}
+MASK, STRIPPED, HEAD = {'Type': 'Brain'}, {'SkullStripped': True}, {'SkullStripped': False}
 
 REGION_COLUMNS = {
     'source': {'Description': 'choice of the region'},

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pipelines.errors import DataError, MissingInputError
 from pipelines.stats.mediation_trial import Analysis
+from pipelines.terms import MEASURES
 
 from .trial_check import trial_errors
 
@@ -17,7 +18,6 @@ BDNF_SAMPLES = ('s7_pre', 's7_post', 's42_pre', 's42_post')
 """Before and after session 7, before and after session 42."""
 
 Role = Literal['primary', 'secondary', 'other']
-Derivative = Literal['roi_connectivity', 'intrinsic_connectivity', 'tract_fa']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +72,12 @@ class TableOutcome(Outcome):
 
 @dataclass(frozen=True, kw_only=True)
 class DerivativeOutcome(Outcome):
-    """An outcome that the participant level computed; ``hemisphere`` is of tracts (``B``: both)."""
+    """An outcome that the participant level computed.
 
-    derivative: Derivative
+    ``derivative`` is one of :data:`~pipelines.terms.MEASURES`, ``hemisphere`` is of tracts (``B``: both).
+    """
+
+    derivative: str
     regions: tuple[str, ...] = ()
     hemisphere: Literal['L', 'R', 'B'] = 'B'
 
@@ -275,19 +278,12 @@ def _session(label: str) -> str:
     return 'ses-' + label.removeprefix('ses-')
 
 
-# units, low, high of what the participant level computes
-_COMPUTED: dict[str, tuple[str, float | None, float | None]] = {
-    'roi_connectivity': ('Fisher z', None, None),
-    'intrinsic_connectivity': ('r', 0, 1),
-    'tract_fa': ('1', 0, 1),
-}
-
-
 def _outcome(name: str, given: Mapping[str, Any]) -> Outcome:
     given = dict(given)
     if 'Derivative' in given:
-        units, low, high = _COMPUTED[given['Derivative']]
-        return _record(DerivativeOutcome, given, name=name, units=units, low=low, high=high)
+        measure = MEASURES[given['Derivative']]
+        limits = {'units': measure.units, 'low': measure.low, 'high': measure.high}
+        return _record(DerivativeOutcome, given, name=name, **limits)
     low, high = given.pop('Range', (None, None))
     item_low, item_high = given.pop('ItemRange', (None, None))
     return _record(TableOutcome, given, name=name, low=low, high=high, item_low=item_low, item_high=item_high)

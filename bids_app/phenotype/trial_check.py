@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.stats.mediation_trial import GENE_SET
+from pipelines.terms import MEASURES
 
 from ..tables.problems import nearest
+from ..tables.text import MISSING
 
 _KINDS = {
     'object': 'an object in braces { }',
@@ -23,7 +25,6 @@ _PATTERNS = {
     '^(ses-)?[A-Za-z0-9+]+$': 'is no session label. Use letters and digits, as in the folder ses-pre',
     '^[A-Za-z][A-Za-z0-9_]*$': 'is no name. Begin with a letter; letters, digits and _ may follow',
 }
-_REGIONS = {'roi_connectivity': 2, 'intrinsic_connectivity': 1, 'tract_fa': 0}
 
 
 def trial_errors(content: Any, schema: Mapping[str, Any]) -> list[str]:
@@ -86,6 +87,9 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     names = [name.casefold() for name in (arms['Treatment'], arms['Control'], *arms.get('Others', ()))]
     if len(set(names)) < len(names):
         yield f'Arms: two arms have the same name ({", ".join(names)}). Each needs its own.'
+    for name in (arms['Treatment'], arms['Control'], *arms.get('Others', ())):
+        if name in MISSING:
+            yield f'Arms: "{name}" is a word for a missing value. Give the arm another name, there and in its table.'
     yield from _same_session('Visits', content['Visits'])
     if 'Expression' in content:
         yield from _same_session('Expression.Visits', content['Expression']['Visits'])
@@ -115,10 +119,10 @@ def _outcome_contradictions(path: str, outcome: Mapping[str, Any]) -> Iterator[s
         if low is not None and high is not None and low >= high:
             yield f'{path}.{key}: {low} is not below {high}. Write [lowest, highest].'
     if 'Derivative' in outcome:
-        wanted, given = _REGIONS[outcome['Derivative']], len(outcome.get('Regions', ()))
-        if given != wanted:
-            yield f'{path}.Regions: {given} regions where {outcome["Derivative"]} has {wanted}.'
-        if 'Hemisphere' in outcome and outcome['Derivative'] != 'tract_fa':
+        measure, given = MEASURES[outcome['Derivative']], len(outcome.get('Regions', ()))
+        if given != measure.n_regions:
+            yield f'{path}.Regions: {given} regions where {measure.name} has {measure.n_regions}.'
+        if 'Hemisphere' in outcome and measure.source != 'tract':
             yield f'{path}.Hemisphere is of tracts only. Name the side in Regions, as NAcL.'
     items = outcome.get('Items', ())
     if outcome.get('MaxMissingItems', 0) >= len(items) > 0:

@@ -10,7 +10,6 @@ from ..numerics.gradients import Gradients, read_gradients
 from ._series import load_image
 from .images import iterate_volumes, open_series
 
-SIDES = ('L', 'R')
 MAP_NAMES = ('fa', 'md', 'ad', 'rd')
 
 

@@ -13,6 +13,7 @@ from .. import figures
 from ..errors import DataError
 from ..figures import Outline
 from ..numerics.resample import apply_linear, sample
+from ..terms import REGIONS, SIDES_OF, STRUCTURES
 
 Array = NDArray[Any]
 
@@ -88,13 +89,18 @@ def centre(image: SpatialImage, volume: int) -> Array | None:
 def rows_through(centres: dict[str, Array | None]) -> list[list[tuple[int, float]]]:
     """Return a row of cuts through both sides of each structure that has voxels."""
     rows = []
-    for structure in sorted({name.rstrip('LR') for name in centres}, reverse=True):
-        sides = [centres.get(structure + side) for side in 'LR']
+    for structure in sorted({REGIONS[name].structure for name in centres}, reverse=True):
+        sides = [centres.get(side) for side in SIDES_OF[structure]]
         found = [centre for centre in sides if centre is not None]
         if found:
             middle = np.mean(found, axis=0)
             rows.append([*((0, c[0]) for c in found), (1, middle[1]), (2, middle[2])])
     return rows or [[(0, 0.0), (1, 0.0), (2, 0.0)]]
+
+
+def region_colour(name: str) -> str:
+    """Return the colour of a region's structure."""
+    return dict(zip(STRUCTURES, (figures.BLUE, figures.YELLOW)))[REGIONS[name].structure]
 
 
 def region_outline(
@@ -106,7 +112,7 @@ def region_outline(
     flagged = flags not in ('', 'n/a')
     return Outline(
         canvas.reshape(place.points.shape[:2]),
-        figures.BLUE if name.startswith('NAc') else figures.YELLOW,
+        region_colour(name),
         f'{name}: flagged' if flagged else name,
         'dashed' if flagged else 'solid',
         1.5,

@@ -13,6 +13,7 @@ from ..errors import DataError
 from ..numerics.confounds import dvars, expand, noise_mask, one_hot, pure_tissue
 from ..numerics.motion import framewise_displacement, head_centre, motion_parameters, rms_displacement
 from ..numerics.resample import coarsen, resample, voxel_sizes
+from ..terms import MOTION
 from ._interface import interface
 from ._series import load_image
 from .transforms import read_linear
@@ -21,7 +22,6 @@ _FD_LIMIT, _DVARS_LIMIT = 0.5, 1.5  # mm and standardised: fMRIPrep's marks of a
 _HIGH_PASS_PERIOD = 128.0  # s
 _VARIANCE = 0.5  # share that the kept components explain
 _PREFIXES = {'CSF': 'c_comp_cor', 'WM': 'w_comp_cor', 'combined': 'a_comp_cor'}
-_MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 
 
 class _NoiseMasks(NamedTuple):
@@ -181,7 +181,7 @@ def _motion(matrices: np.ndarray, bold_mask: Path) -> dict[str, np.ndarray]:
     image = load_image(bold_mask)
     centre = head_centre(np.asarray(image.dataobj), image.affine)
     parameters = motion_parameters(matrices, centre)
-    return dict(zip(_MOTION, parameters.T)) | {
+    return dict(zip(MOTION, parameters.T)) | {
         'framewise_displacement': framewise_displacement(parameters),
         'rmsd': rms_displacement(matrices, centre),
     }

@@ -10,13 +10,11 @@ import pandas as pd
 from ..numerics.intrinsic import intrinsic_connectivity, noise_floor
 from ..numerics.seed import fisher_z, seed_correlation
 from ..params import IccMask
+from ..terms import PRESETS, REGIONS, raised
 from ._interface import interface
 from .images import load_mask, open_image, save_map
-from .regions import LABELS
 
 _MIN_OVERLAP = 0.9
-_COMPONENTS = {'conn': 64}
-"""Principal components of the partners that a preset keeps, as CONN does; all others keep all."""
 
 
 class SeedMaps(NamedTuple):
@@ -62,10 +60,10 @@ def map_seeds(
     mask = load_mask(analysis_mask, like)
     with np.load(operator) as archive:
         expand = archive['expand']
-    seeds = pd.read_csv(timeseries, sep='\t', na_values=['n/a'])[LABELS].to_numpy(float)
+    seeds = pd.read_csv(timeseries, sep='\t', na_values=['n/a'])[list(REGIONS)].to_numpy(float)
     coordinates = expand.T @ np.nan_to_num(seeds)
     z = fisher_z(seed_correlation(np.load(smoothed), coordinates.astype(np.float32), demean=False))
-    maps = [save_map(row, mask, like, out_dir / f'{label}.nii.gz') for row, label in zip(z, LABELS)]
+    maps = [save_map(row, mask, like, out_dir / f'{label}.nii.gz') for row, label in zip(z, REGIONS)]
     region_matrix(seeds).to_csv(
         out_dir / 'relmat.tsv', sep='\t', na_rep='n/a', float_format='%.8g', index_label='node'
     )
@@ -82,7 +80,7 @@ def region_matrix(series: np.ndarray) -> pd.DataFrame:
     matrix[absent] = np.nan
     matrix[:, absent] = np.nan
     np.fill_diagonal(matrix, np.nan)
-    return pd.DataFrame(matrix, index=LABELS, columns=LABELS)
+    return pd.DataFrame(matrix, index=list(REGIONS), columns=list(REGIONS))
 
 
 def map_intrinsic(
@@ -115,7 +113,7 @@ def map_intrinsic(
     like = open_image(analysis_mask)
     mask = load_mask(analysis_mask, like)
     template = load_mask(grey_matter if icc_mask == 'gm' else brain, like)
-    dof, components = metadata['DegreesOfFreedom'], _COMPONENTS.get(metadata['Preset'])
+    dof, components = metadata['DegreesOfFreedom'], PRESETS[metadata['Preset']].icc_components
     maps = intrinsic_connectivity(
         np.load(smoothed), dof, partners=template[mask], n_components=components, demean=False
     )
@@ -128,7 +126,7 @@ def map_intrinsic(
         'NVoxels': int((mask & template).sum()),
         'TemplateMaskOverlap': overlap,
         'Regions': sources,
-        'Flags': [*metadata['Flags'], *['template_overlap'] * (overlap < _MIN_OVERLAP)],
+        'Flags': [*metadata['Flags'], *raised(template_overlap=overlap < _MIN_OVERLAP)],
     }
     (out_dir / 'qc.json').write_text(json.dumps(found, indent=2) + '\n')
     icc, adjusted, normal = (

@@ -10,11 +10,11 @@ import pandas as pd
 from ..errors import DataError
 from ..numerics import clean
 from ..numerics.smooth import smooth_in_mask
+from ..terms import REGIONS, SIDES_OF
 from ._interface import interface
 from .design import save_table
 from .images import load_mask, open_image, open_series, read_masked, save_product, save_volume
 from .quality import Scan, save_carpet, save_coverage
-from .regions import LABELS, SIDES
 
 
 class Cleaned(NamedTuple):
@@ -135,7 +135,7 @@ def region_series(reduced: np.ndarray, expand: np.ndarray, members: np.ndarray) 
     expand
         (T_kept, K) that turns coordinates into series.
     members
-        (6, N) bool, in the order of :data:`LABELS`.
+        (6, N) bool, in the order of :data:`~pipelines.terms.REGIONS`.
 
     Returns
     -------
@@ -148,9 +148,9 @@ def region_series(reduced: np.ndarray, expand: np.ndarray, members: np.ndarray) 
         label: expand @ reduced[:, member].mean(axis=1, dtype=np.float64)
         if member.any()
         else np.full(len(expand), np.nan)
-        for label, member in zip(LABELS, members)
+        for label, member in zip(REGIONS, members)
     }
-    for both, sides in SIDES.items():
+    for both, sides in SIDES_OF.items():
         columns[both] = (columns[sides[0]] + columns[sides[1]]) / 2
     return pd.DataFrame(columns)
 

@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, DegreesOfFreedomError
+from ..errors import DataError, DegreesOfFreedomError, UnknownWordError
 from ..numerics import clean, outliers
 from ..numerics.seed import fisher_z_se
 from ..params import MIN_DEGREES_OF_FREEDOM, WARN_DEGREES_OF_FREEDOM, FunctionalParams
+from ..terms import MOTION, PRESETS, raised
 from ._interface import interface
 from .images import open_series
 
@@ -117,15 +118,22 @@ def left_out(table: pd.DataFrame, params: FunctionalParams, path: Path) -> dict[
         columns = [c for c in table if c.startswith('non_steady_state_outlier')]
         dummy |= table[columns].fillna(0).to_numpy(bool).any(axis=1)
     reasons = {'non_steady_state': dummy}
-    if params.denoising == 'conn':
-        _require(table, [*clean.MOTION, 'global_signal'], path, '--denoising conn')
-        motion = table[list(clean.MOTION)].fillna(0).to_numpy(float)
-        signal = table['global_signal'].to_numpy(float)
-        reasons['motion'] = outliers.composite_motion(motion[:, :3], motion[:, 3:]) > _COMPOSITE_MM
-        reasons['global_signal'] = outliers.is_signal_jump(signal, ~dummy)
-    elif params.denoising != 'none' and params.fd_threshold:
-        _require(table, ['framewise_displacement'], path, f'--fd-threshold {params.fd_threshold:g}')
-        reasons['motion'] = table['framewise_displacement'].fillna(0).to_numpy() > params.fd_threshold
+    match PRESETS[params.denoising].censoring:
+        case 'jumps':
+            _require(table, [*MOTION, 'global_signal'], path, f'--denoising {params.denoising}')
+            motion = table[list(MOTION)].fillna(0).to_numpy(float)
+            signal = table['global_signal'].to_numpy(float)
+            reasons['motion'] = outliers.composite_motion(motion[:, :3], motion[:, 3:]) > _COMPOSITE_MM
+            reasons['global_signal'] = outliers.is_signal_jump(signal, ~dummy)
+        case 'displacement':
+            if params.fd_threshold:
+                _require(table, ['framewise_displacement'], path, f'--fd-threshold {params.fd_threshold:g}')
+                moved = table['framewise_displacement'].fillna(0).to_numpy()
+                reasons['motion'] = moved > params.fd_threshold
+        case 'none':
+            pass
+        case other:
+            assert_never(other)
     return reasons
 
 
@@ -142,6 +150,8 @@ def preset_columns(preset: str, table: pd.DataFrame, confounds: Path, metadata: 
         return clean.confound_columns(preset, list(table.columns), json.loads(metadata.read_text()))
     except ValueError as error:
         raise DataError(f'{metadata} is no valid JSON ({error}). Replace it.') from error
+    except UnknownWordError:
+        raise
     except KeyError as error:
         raise DataError(
             f'{confounds} lacks {error.args[0]}, which --denoising {preset} needs. '
@@ -186,12 +196,16 @@ def _operator(
     names = ['constant', 'linear_trend', *nuisance.columns]
     model = np.column_stack([clean.trend(len(nuisance)), nuisance])
     edges = t_r, params.high_pass, params.low_pass
-    if params.denoising == 'conn':
-        return pd.DataFrame(model, columns=names), clean.regress_then_filter(model, sample_mask, *edges)
-    band = clean.stop_band(len(nuisance), *edges)
-    names += [f'stop_band{number:03d}' for number in range(band.shape[1])]
-    model = np.column_stack([model, band])
-    return pd.DataFrame(model, columns=names), clean.projection(model, sample_mask)
+    match PRESETS[params.denoising].cleaning:
+        case 'regress_then_filter':
+            return pd.DataFrame(model, columns=names), clean.regress_then_filter(model, sample_mask, *edges)
+        case 'projection':
+            band = clean.stop_band(len(nuisance), *edges)
+            names += [f'stop_band{number:03d}' for number in range(band.shape[1])]
+            model = np.column_stack([model, band])
+            return pd.DataFrame(model, columns=names), clean.projection(model, sample_mask)
+        case other:
+            assert_never(other)
 
 
 def _describe(
@@ -200,11 +214,11 @@ def _describe(
     kept = int(np.sum(~np.any(list(masks.values()), axis=0)))
     fd = table['framewise_displacement'] if 'framewise_displacement' in table else pd.Series(dtype=float)
     mean_fd = float(fd.mean()) if fd.notna().any() else None
-    found = {
-        'low_dof': dof < WARN_DEGREES_OF_FREEDOM,
-        'short': kept * t_r < params.min_time,
-        'high_motion': mean_fd is not None and mean_fd > _HIGH_MOTION_MM,
-    }
+    flags = raised(
+        low_dof=dof < WARN_DEGREES_OF_FREEDOM,
+        short=kept * t_r < params.min_time,
+        high_motion=mean_fd is not None and mean_fd > _HIGH_MOTION_MM,
+    )
     return {
         'NVolumes': len(table),
         'NKept': kept,
@@ -215,7 +229,7 @@ def _describe(
         'RepetitionTime': t_r,
         'SecondsKept': kept * t_r,
         'Preset': params.denoising,
-        'Flags': [flag for flag, present in found.items() if present],
+        'Flags': flags,
     }
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 from .. import figures
 from ..figures import Curve, Outline
 from ..numerics.resample import apply_linear, sample
+from ..terms import LATERAL, SIDES_OF, STRUCTURES, dseg_labels
 from ._interface import interface
-from ._pictures import Figured, on, rows_through, save, three_planes, values_of
+from ._pictures import Figured, on, region_colour, rows_through, save, three_planes, values_of
 from ._pictures import load as load_image
-from .regions import LABELS, SIDES
 
 _CONTEXT = 26.0  # mm around the tract and its regions that a picture shows
 _STEP = 0.5  # mm of a pixel
@@ -89,16 +89,16 @@ def plot_tract(
     probsegs
         Share of streamlines that visit a voxel (0 to 1), left and right.
     regions_dseg
-        Labels of the regions, numbered as in :data:`~pipelines.interfaces.regions.LABELS`.
+        Labels of the regions, numbered as in :data:`~pipelines.terms.REGIONS`.
     scalarstats
         Table with ``hemi``, ``method`` and ``n_streamlines``.
 
     """
     place = tract_places(regions_dseg, probsegs)
-    visits = {hemi: on(place, path) for hemi, path in zip('LR', probsegs)}
+    visits = {hemi: on(place, path) for hemi, path in zip(LATERAL, probsegs)}
     regions = [
-        Outline(on(place, regions_dseg, labels=labels), colour, name, width=1.5)
-        for name, labels, colour in (('NAc', (1, 2), figures.BLUE), ('mPFC', (4, 5), figures.YELLOW))
+        Outline(on(place, regions_dseg, labels=dseg_labels(name)), region_colour(name), name, width=1.5)
+        for name in STRUCTURES
     ]
     counts, grey = streamline_counts(scalarstats), on(place, background)
     figure = figures.draw_tract(place, grey, visits, regions=regions, counts=counts)
@@ -113,11 +113,13 @@ def tract_places(regions_dseg: Path, probsegs: list[Path]) -> figures.Montage:
     """
     image = load_image(regions_dseg)
     labels = values_of(image)
-    shown = {name: np.argwhere(labels == LABELS.index(name) + 1) for pair in SIDES.values() for name in pair}
+    shown = {
+        name: np.argwhere(np.isin(labels, dseg_labels(name))) for pair in SIDES_OF.values() for name in pair
+    }
     points = {
         name: apply_linear(image.affine, index.astype(float)) for name, index in shown.items() if len(index)
     }
-    for side, path in zip('LR', probsegs):
+    for side, path in zip(LATERAL, probsegs):
         visited = load_image(path)
         found = np.argwhere(values_of(visited) > 0.1)  # what is outlined
         if len(found):
@@ -126,7 +128,7 @@ def tract_places(regions_dseg: Path, probsegs: list[Path]) -> figures.Montage:
         return figures.montage(rows_through({}), np.array([[-60.0, -60, -60], [60, 60, 60]]), _STEP)
     every = np.concatenate(list(points.values()))
     low, high = every.min(axis=0), every.max(axis=0)
-    sagittal = [(0, at) for side in 'LR' for at in _across(points, side)]
+    sagittal = [(0, at) for side in LATERAL for at in _across(points, side)]
     others = [[(axis, at) for at in figures.spread(low[axis], high[axis], 6)] for axis in (1, 2)]
     box = np.round([low - _CONTEXT, high + _CONTEXT])
     return figures.montage([sagittal, *others], box, _STEP)

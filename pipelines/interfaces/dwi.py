@@ -12,14 +12,13 @@ from ..numerics.gradients import Gradients, find_shells, rotate
 from ..numerics.motion import framewise_displacement, head_centre, motion_parameters
 from ..numerics.register import bias_correct
 from ..numerics.resample import apply_linear, grid_points, sample
+from ..terms import MOTION
 from ._anatomy import naming
 from ._diffusion import inside, load_table, read_series, read_table, write_table
 from ._interface import interface
 from ._series import load_image, save_volume, write_series
 from .design import save_table
 from .transforms import read_field, read_linear
-
-_MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 
 
 class _Prepared(NamedTuple):
@@ -181,7 +180,7 @@ def _distorted(
 
 def _motion_table(moved: list[np.ndarray], table: Gradients, centre: np.ndarray) -> pd.DataFrame:
     parameters = [motion_parameters(matrices, centre) for matrices in moved]
-    frame = pd.DataFrame(np.concatenate(parameters), columns=list(_MOTION))
+    frame = pd.DataFrame(np.concatenate(parameters), columns=list(MOTION))
     # no displacement is known from one scan to the next
     frame['framewise_displacement'] = np.concatenate([framewise_displacement(p) for p in parameters])
     frame['b_value'] = table.bvals

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from ..numerics.gradients import best_convention, find_shells
 from ..numerics.tensor import fit_tensor, tensor_volumes
+from ..terms import raised
 from ._diffusion import MAP_NAMES, inside, load_table, signals_in, spread
 from ._interface import interface
 from ._series import load_image, save_volume
@@ -56,7 +57,7 @@ def model_tensor(dwi: Path, gradients: Path, dwi_mask: Path, *, out_dir: Path) -
     }
     core = ndimage.binary_erosion(mask, iterations=3)
     found, ratio = best_convention(spread(tensor.evec, mask), np.where(core, spread(tensor.fa, mask), 0))
-    flags = ['flipped_bvecs'] if found != 'none' and ratio > _FLIPPED else []
+    flags = raised(flipped_bvecs=found != 'none' and ratio > _FLIPPED)
     used = tensor_volumes(table) & ~table.is_b0
     facts = {'TensorBValues': [round(b) for b, _ in find_shells(table.bvals[used])], 'Flags': flags}
     return _Maps(**paths, facts={**facts, 'BestConvention': found})
@@ -76,10 +77,10 @@ def summarize_session(scan: dict[str, Any], maps: dict[str, Any], correction: st
         Of susceptibility distortion, ``none`` without one.
 
     """
-    flags = [*maps['Flags']]
-    flags += ['no_sdc'] if correction == 'none' else []
-    flags += ['high_motion'] if scan.get('MeanFD', 0) > _HIGH_MOTION else []
-    return _Session({**scan, **maps, 'SusceptibilityDistortionCorrection': correction, 'Flags': flags})
+    found = raised(no_sdc=correction == 'none', high_motion_dwi=scan.get('MeanFD', 0) > _HIGH_MOTION)
+    return _Session(
+        {**scan, **maps, 'SusceptibilityDistortionCorrection': correction, 'Flags': [*maps['Flags'], *found]}
+    )
 
 
 SummarizeSession = interface(summarize_session)

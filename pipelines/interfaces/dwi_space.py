@@ -8,6 +8,7 @@ import numpy as np
 from ..numerics.average import half_way
 from ..numerics.register import register_nonlinear, register_rigid
 from ..numerics.resample import apply_field, apply_linear, coarsen, grid_points, resample, sample, voxel_sizes
+from ..terms import raised
 from . import templates
 from ._anatomy import load
 from ._diffusion import inside
@@ -167,7 +168,7 @@ def normalize_anisotropy(
         'Normalization': 'anisotropy to the white-matter map of the template',
         'WhiteMatterCorrelation': round(float(np.corrcoef(std.ravel(), white.ravel())[0, 1]), 4),
         'WhiteMatterDice': round(float(dice), 4),
-        'Flags': ['no_t1w'],
+        'Flags': raised(no_t1w=True),
     }
     return _Normalized(
         write_field(out_dir / 'std2anat.nii.gz', warp.inverse_field, warp.inverse_affine),

@@ -13,17 +13,17 @@ from ..stats.enrich import over_representation, preranked
 from ..stats.expression import differential_expression
 from ..stats.genesets import MAX_SIZE, MIN_SIZE, match_sets, read_gmt
 from ..stats.scores import Method, pathway_scores
+from ..terms import raised
 from ._interface import interface
-from .trial import read_table, write_table
+from .tables import read_columns, read_table, write_table
 
 ALPHA = 0.1
 """False discovery rate below which a gene is called."""
 
-METHODS = ('gsea', 'over_representation')
 MEDIATOR_SCORE = 'zscore'
 """Score that mediation takes."""
 
-NO_CELL_COUNTS = 'no_cell_counts'
+SCORE_KEYS = ('participant_id', 'visit', 'sample_id', 'method')
 _CELLS = re.compile(
     r'neutro|lympho|mono|eosin|baso|leuko|leuco|granulo|nk_?cell|[tb]_?cell|cbc|wbc', re.IGNORECASE
 )
@@ -143,7 +143,7 @@ def fit_expression(
         variance-stabilised counts.
 
     """
-    listed = read_table(samples)
+    listed = read_columns(samples)
     found = differential_expression(
         read_counts(counts)[listed['sample_id']],
         listed,
@@ -154,7 +154,7 @@ def fit_expression(
     has_cells = any(_CELLS.search(name) for name in covariates)
     facts = {
         'Pairs': found.n_pairs, 'Genes': len(found.fit.dispersions), 'Covariates': covariates,
-        'Flags': [*found.flags, *([] if has_cells else [NO_CELL_COUNTS])], 'FalseDiscoveryRate': ALPHA,
+        'Flags': [*found.flags, *raised(no_cell_counts=not has_cells)], 'FalseDiscoveryRate': ALPHA,
     }  # fmt: skip
     reasons = found.excluded.set_index('sample_id')['reason']
     status = listed.assign(
@@ -258,16 +258,18 @@ def score_sets(vst: Path, gene_sets: list[Path], samples: Path, *, out_dir: Path
         ``participant_id visit sample_id method`` and a column per set.
 
     """
-    values = read_table(vst).set_index('gene_id')
-    labels = read_table(samples)[['participant_id', 'visit', 'sample_id']]
+    values = read_table(vst, text=['gene_id']).set_index('gene_id')
+    labels = read_columns(samples)[list(SCORE_KEYS[:3])]
     sets, parts = read_sets(gene_sets), []
     for method in get_args(Method):
         wide = pathway_scores(values, sets, method).T.rename_axis('sample_id').reset_index()
         parts.append(labels.merge(wide.assign(method=method), on='sample_id'))
     table = pd.concat(parts, ignore_index=True)
-    first = ['participant_id', 'visit', 'sample_id', 'method']
     return _Scores(
-        write_table(table[[*first, *(c for c in table if c not in first)]], out_dir / 'expression_scores.tsv')
+        write_table(
+            table[[*SCORE_KEYS, *(c for c in table if c not in SCORE_KEYS)]],
+            out_dir / 'expression_scores.tsv',
+        )
     )
 
 

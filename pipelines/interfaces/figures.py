@@ -11,9 +11,9 @@ from nitransforms.linear import Affine
 
 from .. import figures
 from ..figures import Outline, Overlay
+from ..terms import LATERAL, MEASURES, REGIONS
 from ._interface import interface
 from ._pictures import Figured, centre, load, on, region_outline, rows_through, save, three_planes
-from .regions import LABELS
 
 _MNI_BOX = np.array([[-78.0, -112, -68], [78, 80, 88]])
 _MAP_CUTS = [(0, -9.0), (0, 2.0), (0, 9.0), (1, 12.0), (1, 44.0), (2, -8.0), (2, 28.0)]
@@ -127,7 +127,7 @@ def plot_regions(
     outlines = [
         region_outline(place, image, number, row.region, row.flags)
         for number, row in enumerate(table.itertuples())
-        if row.region[-1] in 'LR'
+        if REGIONS[row.region].hemisphere in LATERAL
     ]
     if analysis_mask is not None:
         outlines.append(Outline(on(place, analysis_mask), '#aaaaaa', 'voxels analysed', 'dotted'))
@@ -163,7 +163,7 @@ def plot_seed_maps(
     Parameters
     ----------
     seed_maps
-        Fisher z, one map per label of :data:`~pipelines.interfaces.regions.LABELS`.
+        Fisher z, one map per label of :data:`~pipelines.terms.REGIONS`.
     mean_bold
         Grey image beneath the maps unless ``background`` is given.
     metadata
@@ -179,43 +179,53 @@ def plot_seed_maps(
     unit = 'Fisher z' + (f' (outlined: |z| > {level:.2f})' if level else '')
     overlay = Overlay(z, (-limit, limit), 'RdBu_r', unit, level)
     grey = np.vstack([on(row, background or mean_bold)] * len(seed_maps))
-    figure = figures.draw_montage(place, grey, overlays=[overlay], row_names=LABELS[: len(seed_maps)])
+    figure = figures.draw_montage(place, grey, overlays=[overlay], row_names=list(REGIONS)[: len(seed_maps)])
     return save(figure, out_dir / 'seed.png')
 
 
-def plot_intrinsic(
-    icc: Path,
-    iccnorm: Path,
+def plot_map(
+    image: Path,
     mean_bold: Path,
     metadata: dict,
+    measure: str,
+    normal: Path | None = None,
     background: Path | None = None,
     *,
     out_dir: Path,
 ) -> Figured:
-    """Draw intrinsic connectivity: root mean square of r above, its normalised form below.
+    """Draw the map of a measure, and below it its normalised form where there is one.
 
     Parameters
     ----------
-    icc, iccnorm
-        Root mean square correlation (0 to 1) and rank-based inverse-normal values.
+    image
+        Values, 0 outside the mask.
     mean_bold
         Grey image beneath the maps unless ``background`` is given.
     metadata
-        ``ICCNoiseFloor``: the lower end of the colour scale of ``icc``.
+        Of the run; the key that the measure calls its floor gives the lower end of the colour scale.
+    measure
+        Name among :data:`~pipelines.terms.MEASURES`.
+    normal
+        Rank-based inverse-normal values of the same map.
 
     """
-    place, row = (figures.montage([_MAP_CUTS] * n, _MNI_BOX, 1.5) for n in (2, 1))
-    raw, normal, grey = (on(row, path) for path in (icc, iccnorm, background or mean_bold))
-    nothing = np.full_like(raw, np.nan)
+    known, paths = MEASURES[measure], [image, *([normal] if normal else [])]
+    place, row = (figures.montage([_MAP_CUTS] * n, _MNI_BOX, 1.5) for n in (len(paths), 1))
+    raw, *others = (on(row, path) for path in paths)
+    grey, nothing = on(row, background or mean_bold), np.full_like(raw, np.nan)
     top = float(np.percentile(raw[raw > 0], 99.5)) if (raw > 0).any() else 1.0
-    floor = min(float(metadata.get('ICCNoiseFloor') or 0), 0.9 * top)
+    floor = min(float(metadata.get(known.floor) or 0), 0.9 * top)
+    where = 'upper row: ' if normal else ''
     overlays = [
-        Overlay(np.vstack([nothing, normal]), (-3.0, 3.0), 'RdBu_r', 'lower row: normalised'),
-        Overlay(np.vstack([raw, nothing]), (floor, top), 'viridis', 'upper row: RMS r'),
+        *(
+            Overlay(np.vstack([nothing, ranks]), (-3.0, 3.0), 'RdBu_r', 'lower row: normalised')
+            for ranks in others
+        ),
+        Overlay(np.vstack([raw, *[nothing] * len(others)]), (floor, top), 'viridis', f'{where}{known.scale}'),
     ]
-    names = ['ICC (root mean square of r)', 'ICC, normalised']
-    figure = figures.draw_montage(place, np.vstack([grey, grey]), overlays=overlays, row_names=names)
-    return save(figure, out_dir / 'icc.png')
+    names = [known.row, f'{known.map.upper()}, normalised'][: len(paths)]
+    figure = figures.draw_montage(place, np.vstack([grey] * len(paths)), overlays=overlays, row_names=names)
+    return save(figure, out_dir / f'{known.map}.png')
 
 
 def plot_relmat(relmat: Path, *, out_dir: Path) -> Figured:
@@ -237,5 +247,5 @@ PlotCoregistration = interface(plot_coregistration)
 PlotRegions = interface(plot_regions)
 PlotCarpet = interface(plot_carpet)
 PlotSeedMaps = interface(plot_seed_maps)
-PlotIntrinsic = interface(plot_intrinsic)
+PlotMap = interface(plot_map)
 PlotRelmat = interface(plot_relmat)

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import DataError
 from ..numerics.regions import voxel_centres
 from ..numerics.resample import sample
+from ..terms import raised
 from ._interface import interface
 from .images import open_image, save_map
 from .regions import template_volumes
@@ -89,7 +90,7 @@ def stack_maps(people: list[dict[str, Any]], space: str, *, out_dir: Path) -> _S
         'VoxelsOfHalfThePeople': int(usual),
         'SmallestCoverage': {'Participant': least[0], 'ShareOfBrain': round(least[1], 3)},
         'Resampled': others,
-        'Flags': ['small_mask'] * bool(mask.sum() < _SUSPECT * usual) + ['resampled'] * bool(others),
+        'Flags': raised(small_mask=bool(mask.sum() < _SUSPECT * usual), resampled=bool(others)),
     }
     n_map = save_map(counts[inside].astype(np.float32), inside, like, out_dir / 'n.nii.gz')
     return _Stacked(

@@ -3,20 +3,17 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from ..terms import MEASURES, Measure, dseg_labels, join_flags, split_flags
 from ._interface import interface
 from .images import open_image
 
 COLUMNS = ('participant_id', 'visit', 'outcome', 'value', 'mean_fd', 'degrees_of_freedom', 'n_scans', 'flags')
-_MEMBERS = {
-    'NAcL': (1,), 'NAcR': (2,), 'NAc': (1, 2), 'mPFCL': (4,), 'mPFCR': (5,), 'mPFC': (4, 5),
-}  # fmt: skip
-"""Labels of each region in the label image, where both sides together have no label of their own."""
 
 
 class _Imaging(NamedTuple):
@@ -31,7 +28,7 @@ class _Value(NamedTuple):
 
 
 def measure_imaging(
-    scans: list[dict[str, str]],
+    scans: list[dict[str, Any]],
     tracts: list[dict[str, str]],
     outcomes: list[dict[str, Any]],
     *,
@@ -42,7 +39,9 @@ def measure_imaging(
     Parameters
     ----------
     scans
-        Of every BOLD run: ``participant_id``, ``visit`` and the files ``relmat``, ``icc``, ``regions`` and ``qc``.
+        Of every BOLD run: ``participant_id``, ``visit``, the file ``qc``, and of ``relmat``, ``regions`` and
+        ``maps`` (files by kind of map) those that are there; a run without what an outcome needs has no value
+        of that outcome.
     tracts
         Of every participant and visit: ``participant_id``, ``visit``, ``session_id`` as in the tract's
         ``table``, and that file, whose sidecar stands beside it; a session without a row is missing.
@@ -70,9 +69,10 @@ def measure_imaging(
     """
     rows = []
     for outcome in outcomes:
-        sources = tracts if outcome['derivative'] == 'tract_fa' else scans
-        for (participant, visit), own in _by_visit(sources):
-            found = [_read(outcome, source) for source in own]
+        measure = MEASURES[outcome['derivative']]
+        sources = tracts if measure.source == 'tract' else scans
+        for (participant, visit), own in _by_visit(s for s in sources if _has(measure, s)):
+            found = [_read(measure, outcome, source) for source in own]
             rows.append(
                 {'participant_id': participant, 'visit': visit, 'outcome': outcome['name'], **_mean(found)}
             )
@@ -85,22 +85,41 @@ def measure_imaging(
 MeasureImaging = interface(measure_imaging)
 
 
+def _has(measure: Measure, source: Mapping[str, Any]) -> bool:
+    """Return whether all files are there that a value is read from."""
+    match measure.source:
+        case 'matrix':
+            return 'relmat' in source
+        case 'map':
+            return 'regions' in source and measure.map in source['maps']
+        case 'tract':
+            return 'table' in source
+        case other:
+            assert_never(other)
+
+
 def _by_visit(
-    sources: Iterable[dict[str, str]],
-) -> Iterator[tuple[tuple[str, str], list[dict[str, str]]]]:
-    grouped: dict[tuple[str, str], list[dict[str, str]]] = {}
+    sources: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[tuple[str, str], list[Mapping[str, Any]]]]:
+    grouped: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for source in sources:
         grouped.setdefault((source['participant_id'], source['visit']), []).append(source)
     yield from sorted(grouped.items())
 
 
-def _read(outcome: Mapping[str, Any], source: Mapping[str, str]) -> _Value:
-    if outcome['derivative'] == 'tract_fa':
+def _read(measure: Measure, outcome: Mapping[str, Any], source: Mapping[str, Any]) -> _Value:
+    if measure.source == 'tract':
         return _tract_value(outcome, source)
     facts = json.loads(Path(source['qc']).read_text())
-    if outcome['derivative'] == 'roi_connectivity':
-        return _Value(_correlation(Path(source['relmat']), outcome['regions']), facts)
-    return _Value(region_mean(Path(source['icc']), Path(source['regions']), outcome['regions']), facts)
+    regions = outcome['regions']
+    match measure.source:
+        case 'matrix':
+            return _Value(_correlation(Path(source['relmat']), regions), facts)
+        case 'map':
+            image = Path(source['maps'][measure.map])
+            return _Value(region_mean(image, Path(source['regions']), regions), facts)
+        case other:
+            assert_never(other)
 
 
 def _correlation(relmat: Path, regions: list[str]) -> float:
@@ -121,23 +140,23 @@ def region_mean(image: Path, regions_dseg: Path, regions: list[str]) -> float:
     regions_dseg
         Label image of the participant level on the same grid.
     regions
-        Of ``NAcL NAcR NAc mPFCL mPFCR mPFC``.
+        Of :data:`~pipelines.terms.REGIONS`.
 
     """
-    unknown = [name for name in regions if name not in _MEMBERS]
-    if unknown:
-        raise DataError(f'region {unknown[0]} is unknown; offered: {", ".join(_MEMBERS)}.')
+    wanted = [label for name in regions for label in dseg_labels(name)]
     values = np.asarray(open_image(image).dataobj, float)
     labels = np.asarray(open_image(regions_dseg).dataobj)
     if labels.shape != values.shape:
         raise DataError(f'{image} {values.shape} and {regions_dseg} {labels.shape} are on different grids.')
-    inside = np.isin(labels, [label for name in regions for label in _MEMBERS[name]]) & (values != 0)
+    inside = np.isin(labels, wanted) & (values != 0)
     return float(values[inside].mean()) if inside.any() else float('nan')
 
 
-def _tract_value(outcome: Mapping[str, Any], source: Mapping[str, str]) -> _Value:
+def _tract_value(outcome: Mapping[str, Any], source: Mapping[str, Any]) -> _Value:
     path = Path(source['table'])
-    table = pd.read_csv(path, sep='\t', dtype={'session_id': str}, na_values=['n/a'], keep_default_na=False)
+    table = pd.read_csv(
+        path, sep='\t', dtype={'session_id': str, 'flags': str}, na_values=['n/a'], keep_default_na=False
+    )
     session = table['session_id'].fillna('')
     wanted = (
         (table['hemi'] == outcome['hemisphere']) & (table['param'] == 'fa') & (table['method'] == 'weighted')
@@ -145,9 +164,8 @@ def _tract_value(outcome: Mapping[str, Any], source: Mapping[str, str]) -> _Valu
     rows = table[wanted & (session == source['session_id'])]
     if not len(rows):
         return _Value(float('nan'), {})
-    flags = str(rows['flags'].iloc[0]).replace('nan', '')
     facts = {
-        'Flags': [flag for flag in flags.split(',') if flag],
+        'Flags': split_flags(rows['flags'].iloc[0]),
         'MeanFD': _motion(path, source['session_id']),
     }
     return _Value(float(rows['value'].iloc[0]), facts)
@@ -172,5 +190,5 @@ def _mean(found: list[_Value]) -> dict[str, Any]:
         'mean_fd': float(np.nanmean(fd)) if not np.isnan(fd).all() else float('nan'),
         'degrees_of_freedom': float(dof.sum()),
         'n_scans': len(found),
-        'flags': ' '.join(flags),
+        'flags': join_flags(flags),
     }

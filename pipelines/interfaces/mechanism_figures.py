@@ -11,12 +11,10 @@ from ..figures.paths import draw_paths
 from ..figures.words import plot_words
 from ..stats.components import principal_components
 from ..stats.mediation_trial import GENE_SET
+from ..terms import SET_METHODS
 from ._interface import interface
-from .expression import METHODS
-from .trial import read_table
+from .tables import read_table
 from .trial_figures import save_svg
-
-_TITLES = {'gsea': 'enrichment by rank', 'over_representation': 'over-representation'}
 
 
 class _Expression(NamedTuple):
@@ -58,8 +56,8 @@ def draw_expression(
         own = genes[genes['contrast'] == name]
         ma.append(save_svg(plot_ma(own, title=title), out_dir / f'{name}_ma.svg'))
         volcano.append(save_svg(plot_volcano(own, title=title), out_dir / f'{name}_volcano.svg'))
-    values = read_table(vst).set_index('gene_id')
-    samples = read_table(expression_samples)
+    values = read_table(vst, text=['gene_id']).set_index('gene_id')
+    samples = read_table(expression_samples, columns=['sample_id', 'participant_id', 'arm', 'visit'])
     samples = samples[samples['sample_id'].isin(values.columns)]
     found = principal_components(values)
     figure = plot_components(
@@ -87,9 +85,9 @@ def draw_enrichment(expression_enrichment: Path, contrasts: dict[str, Any], *, o
     """
     table, paths = read_table(expression_enrichment), []
     for name, title in contrasts.items():
-        for method in METHODS:
+        for method, term in SET_METHODS.items():
             own = table[(table['contrast'] == name) & (table['method'] == method)]
-            figure = _enrichment(own, f'{title}: {_TITLES[method]}')
+            figure = _enrichment(own, f'{title}: {term.title}')
             paths.append(save_svg(figure, out_dir / f'{name}_{method}.svg'))
     return _Enrichment(paths)
 

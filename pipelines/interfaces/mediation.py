@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..stats.mediation_trial import Analysis, analyse_mediation, tabulate_people
+from ..terms import split_flags, unusable_flags
 from ._interface import interface
-from .expression import MEDIATOR_SCORE
-from .trial import UNUSABLE, read_table, write_table
+from .expression import MEDIATOR_SCORE, SCORE_KEYS
+from .tables import read_columns, read_table, write_table
 
 
 class _Mediation(NamedTuple):
@@ -49,9 +50,9 @@ def mediate_outcomes(
         Paths, models and sensitivity to confounding.
 
     """
-    seen, people = read_table(values), read_table(participants)
+    seen, people = read_table(values), read_columns(participants)
     table = tabulate_people(seen, people, _of_sets(scores, design), treatment=design['treatment'])
-    doubtful = seen['flags'].fillna('').map(lambda words: bool(UNUSABLE & set(words.split())))
+    doubtful = seen['flags'].map(lambda cell: bool(unusable_flags(split_flags(cell))))
     found = analyse_mediation(
         table, [_analysis(given) for given in design['analyses']], seed=seed, n_bootstraps=n_bootstraps,
         flagged=seen.loc[doubtful, 'outcome'].unique(),
@@ -76,7 +77,7 @@ def _of_sets(scores: Path | None, design: dict[str, Any]) -> Any:
     """Return the scores of the sets that are mediators."""
     if scores is None:
         return None
-    wide = read_table(scores)
+    wide = read_table(scores, text=SCORE_KEYS)
     wide = wide[wide['method'] == MEDIATOR_SCORE]
     named = {m.partition(':')[2] for given in design['analyses'] for m in given['mediators'] if ':' in m}
     return wide[['participant_id', 'visit', *(name for name in wide if name in named)]]

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ..numerics.regions import region_quality
+from ..terms import FLAGS, REGIONS, join_flags
 from .design import save_table
 from .images import open_image
-from .regions import LABELS, TISSUES
+from .regions import TISSUES
 
 _CARPET_VOXELS = 4000
 
@@ -56,10 +57,11 @@ def save_coverage(
     tsnr = np.zeros(scan.mask.shape, np.float32)
     tsnr[scan.mask] = scan.mean[scan.mask] / scan.sd
     rows, flags = [], []
-    for label, region in zip(LABELS, stack):
+    for label, region in zip(REGIONS, stack):
         quality = region_quality(region, scan.mask, mean, tsnr, template)
-        flags += [f'dropout_{label}'] * quality.is_dropout
-        rows.append((label, *quality[:-1], 'dropout' if quality.is_dropout else 'n/a'))
+        own = [FLAGS['dropout'].name] * quality.is_dropout
+        flags += [f'{name}_{label}' for name in own]
+        rows.append((label, *quality[:-1], join_flags(own) or 'n/a'))
     columns = ['region', 'n_voxels', 'coverage', 'tsnr', 'signal_ratio', 'flags']
     return save_table(pd.DataFrame(rows, columns=columns), out_dir / 'coverage.tsv'), flags
 

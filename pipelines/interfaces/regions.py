@@ -10,16 +10,12 @@ import pandas as pd
 from ..errors import DataError
 from ..numerics import regions
 from ..numerics.resample import sample
+from ..terms import REGIONS, STRUCTURES
 from . import templates
 from ._interface import interface
 from .atlas import Drawn, Segmentation, atlas_labels, manifest, region_pair, sample_object, to_source
 from .design import save_table
 from .images import open_image, save_volume
-
-LABELS = ['NAcL', 'NAcR', 'NAc', 'mPFCL', 'mPFCR', 'mPFC']
-"""Order of regions in every table and 4D image; the third of each is the union of both sides."""
-
-SIDES = {'NAc': ('NAcL', 'NAcR'), 'mPFC': ('mPFCL', 'mPFCR')}
 
 TISSUES = {1: 'grey matter', 2: 'deep grey matter', 3: 'CSF', 0: 'other'}
 """Labels of the tissue image, in the order of the carpet: cortex, nuclei, ventricles, the rest."""
@@ -77,7 +73,7 @@ def make_regions(
     grid = open_image(bold_mask)
     positions = regions.voxel_centres(grid.shape[:3], grid.affine)
     segmentation = Segmentation(aseg, aparcaseg, anat2std_xfm)
-    choices = {'NAc': nac, 'mPFC': mpfc}
+    choices = dict(zip(STRUCTURES, (nac, mpfc)))
     drawn = {n: region_pair(n, choice, space, positions, segmentation) for n, choice in choices.items()}
     stack = stack_regions(drawn, choices, bold_mask)
     volumes, transform = template_volumes(space, positions)
@@ -137,9 +133,9 @@ def from_template(path: Path, source: str, target: str, positions: np.ndarray) -
 def stack_regions(drawn: dict[str, Drawn], choices: dict[str, str], bold_mask: Path) -> np.ndarray:
     """Return (6, X, Y, Z) masks in the order of the labels."""
     stack = np.stack([m for pair in drawn.values() for m in (*pair.masks, pair.masks.any(axis=0))])
-    for label, volume in zip(LABELS, stack):
+    for label, volume in zip(REGIONS, stack):
         if not volume.any():
-            choice = choices[label.rstrip('LR')]
+            choice = choices[REGIONS[label].structure]
             raise DataError(f'region {label} ({choice}) has no voxel on the grid of {bold_mask}.')
     return stack
 
@@ -147,8 +143,8 @@ def stack_regions(drawn: dict[str, Drawn], choices: dict[str, str], bold_mask: P
 def label_image(stack: np.ndarray) -> np.ndarray:
     """Return (X, Y, Z) the index of the one-sided region in the table of each voxel, 0 elsewhere."""
     labels = np.zeros(stack.shape[1:], np.uint8)
-    for index, (name, volume) in enumerate(zip(LABELS, stack), 1):
-        if name not in SIDES:
+    for index, (name, volume) in enumerate(zip(REGIONS, stack), 1):
+        if name not in STRUCTURES:
             labels[volume] = index
     return labels
 
@@ -159,8 +155,8 @@ def region_table(
     """Return a row per region: label, source, transform, volume in mm^3 and centre in RAS mm."""
     voxel = float(abs(np.linalg.det(grid.affine[:3, :3])))
     rows = []
-    for number, (label, volume) in enumerate(zip(LABELS, stack), 1):
-        name = label.rstrip('LR')
+    for number, (label, volume) in enumerate(zip(REGIONS, stack), 1):
+        name = REGIONS[label].structure
         centre = np.round(regions.centroid(volume, grid.affine), 2)
         rows.append((number, label, choices[name], drawn[name].transform, volume.sum() * voxel, *centre))
     return pd.DataFrame(rows, columns=['index', 'name', 'source', 'transform', 'volume', 'x', 'y', 'z'])

@@ -11,8 +11,9 @@ from ..numerics.gradients import harmonic_order
 from ..numerics.resample import voxel_sizes
 from ..numerics.tensor import Tensor
 from ..numerics.tracking import Domain, track
+from ..terms import LATERAL, raised
 from ._anatomy import load, naming
-from ._diffusion import SIDES, inside, load_table, signals_in, spread
+from ._diffusion import inside, load_table, signals_in, spread
 from ._interface import interface
 
 _MARGIN_MM = 20.0  # around both regions: as far as the tract may bend
@@ -73,7 +74,7 @@ def fit_orientations(
                 'BValues': response.shells.tolist(),
                 'ZonalCoefficients': response.white.round(3).tolist(),
             },
-            'Flags': ['low_lmax'] if order < 6 else [],
+            'Flags': raised(low_lmax=order < 6),
         },
     )
 
@@ -127,7 +128,7 @@ def track_tract(
         Streamlines, all from NAc to mPFC, and how many seeds they took.
 
     """
-    where, number = np.load(domain), SIDES.index(side)
+    where, number = np.load(domain), LATERAL.index(side)
     pair = [where['regions'][number], where['regions'][2 + number]]
     first, second = pair if start == 'NAc' else pair[::-1]
     tracked = track(

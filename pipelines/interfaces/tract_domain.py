@@ -9,13 +9,14 @@ import numpy as np
 from ..errors import DataError
 from ..numerics.regions import voxel_centres
 from ..numerics.resample import coarsen, resample, voxel_sizes
+from ..terms import REGIONS, SIDES_OF, STRUCTURES, raised
 from ._anatomy import load
 from ._diffusion import inside
 from ._interface import interface
 from ._series import load_image, save_volume
 from .atlas import point_map, region_pair
 from .design import save_table
-from .regions import LABELS, label_image, region_table, stack_regions
+from .regions import label_image, region_table, stack_regions
 
 WHITE_FA = 0.15
 """Without a segmentation, white matter is where the anisotropy is above this (METHODS, section 6)."""
@@ -80,7 +81,7 @@ def map_domain(
     like, mask = load_image(person_mask), np.all([inside(path) for path in dwi_masks], axis=0)
     positions = point_map(std2anat_xfm)(voxel_centres(mask.shape, like.affine).reshape(-1, 3))
     positions = positions.reshape(*mask.shape, 3)
-    choices = {'NAc': nac, 'mPFC': mpfc}
+    choices = dict(zip(STRUCTURES, (nac, mpfc)))
     drawn = {name: region_pair(name, choice, space, positions) for name, choice in choices.items()}
     complete = stack_regions(drawn, choices, person_mask)
     stack = complete & mask
@@ -91,9 +92,9 @@ def map_domain(
     fields: dict[str, Any] = _fields(stack, maps, mask, positions[..., 0])
     np.savez(out_dir / 'domain.npz', affine=like.affine, mask=mask, **fields)
     facts = {
-        **normalization, 'NAc': nac, 'mPFC': mpfc, 'Template': space, 'RegionCoverage': coverage,
+        **normalization, **choices, 'Template': space, 'RegionCoverage': coverage,
         'StoppingCriterion': 'tissue segmentation' if has_tissue else f'fractional anisotropy {WHITE_FA}',
-        'Flags': normalization['Flags'] + ['region_outside'] * (min(coverage.values()) < _MIN_COVERAGE),
+        'Flags': [*normalization['Flags'], *raised(region_outside=min(coverage.values()) < _MIN_COVERAGE)],
     }  # fmt: skip
     dseg = save_volume(out_dir / 'regions_dseg.nii.gz', label_image(stack), like.affine)
     table = save_table(region_table(stack, like, drawn, choices), out_dir / 'regions.tsv')
@@ -106,13 +107,13 @@ MapDomain = interface(map_domain)
 def _coverage(stack: np.ndarray, complete: np.ndarray, choices: dict[str, str]) -> dict[str, float]:
     """Return the share of every region that the scan shows."""
     shares = stack.sum(axis=(1, 2, 3)) / complete.sum(axis=(1, 2, 3))
-    for name, share in zip(LABELS, shares):
+    for name, share in zip(REGIONS, shares):
         if not share:
             raise DataError(
                 f'region {name} ({choices[name.rstrip("LR")]}) lies outside the field of view of the diffusion '
                 'scan, or where it has no signal. Choose another region with --nac or --mpfc, or exclude the scan.'
             )
-    return {name: round(float(share), 3) for name, share in zip(LABELS, shares)}
+    return {name: round(float(share), 3) for name, share in zip(REGIONS, shares)}
 
 
 def _segmented(tissue: list[Path], like: nb.Nifti1Image) -> list[np.ndarray]:
@@ -136,7 +137,7 @@ def _fields(
     opposite = [x > _MIDLINE_MM, x < -_MIDLINE_MM]
     barred = [np.where(free, 0, np.maximum(fluid, other | ~mask)) for other in opposite]
     return {
-        'regions': stack[[LABELS.index(name) for name in ('NAcL', 'NAcR', 'mPFCL', 'mPFCR')]],
+        'regions': stack[[list(REGIONS).index(name) for pair in SIDES_OF.values() for name in pair]],
         'ends': np.where(free, 0, grey).astype(np.float32),
         'barred': np.array(barred, np.float32),
         'white': (white > 0.5) & mask & ~free,

@@ -9,8 +9,9 @@ import pandas as pd
 
 from ..numerics import bundle
 from ..numerics.resample import voxel_sizes
+from ..terms import DIRECTIONS, LATERAL, join_flags, raised
 from ._anatomy import load
-from ._diffusion import MAP_NAMES, SIDES
+from ._diffusion import MAP_NAMES
 from ._interface import interface
 from ._series import save_volume
 from ._streamlines import read_streamlines, save_streamlines
@@ -21,8 +22,6 @@ MIN_STREAMLINES = 50
 
 TRACT_VISITATION = 0.01
 """A voxel belongs to the tract's volume when this share of the streamlines visits it."""
-
-_DIRECTIONS = ('NAcToMPFC', 'MPFCToNAc')
 
 
 class _Measured(NamedTuple):
@@ -101,7 +100,7 @@ def measure_tract(
         grid = _Grid(stored['white'], stored['affine'])
     read = _read_sessions(dict(zip(MAP_NAMES, (fa, md, ad, rd))), sessions, session_facts, tract_facts)
     pairs = [slice(0, 2), slice(2, 4)]
-    sides = [_side(h, streamlines[own], counts[own], n_streamlines, grid) for h, own in zip(SIDES, pairs)]
+    sides = [_side(h, streamlines[own], counts[own], n_streamlines, grid) for h, own in zip(LATERAL, pairs)]
     tables = {
         'scalarstats': pd.DataFrame(_values([*sides, _both(sides)], read, grid)),
         'profile': pd.concat(_profiles(sides, read, grid), ignore_index=True),
@@ -114,7 +113,7 @@ def measure_tract(
     }  # fmt: skip
     probsegs = [save_volume(out_dir / f'visits_{s.hemi}.nii.gz', s.visits, grid.affine) for s in sides]
     tracking = {
-        s.hemi: {name: {**count, 'Kept': kept} for name, count, kept in zip(_DIRECTIONS, counts[own], s.kept)}
+        s.hemi: {name: {**count, 'Kept': kept} for name, count, kept in zip(DIRECTIONS, counts[own], s.kept)}
         for s, own in zip(sides, pairs)
     }
     facts = _metadata(tracking, sides, read, session_facts, tract_facts)
@@ -148,7 +147,7 @@ def _side(hemi: str, streamlines: list[Path], counts: list[dict], wanted: int, g
     visits = [bundle.visitation(part, grid.white.shape, grid.affine) for part in parts]
     mean = ((visits[0] + visits[1]) / 2).astype(np.float32)
     accepted = min(count['Accepted'] for count in counts)
-    flags = ['few_streamlines'] * (accepted < MIN_STREAMLINES) + ['budget'] * (accepted < wanted)
+    flags = raised(few_streamlines=accepted < MIN_STREAMLINES, budget=accepted < wanted)
     found = accepted >= MIN_STREAMLINES and all(parts)
     return _Side(
         hemi, kept, mean, int((mean >= TRACT_VISITATION).sum()), found, flags, [len(part) for part in parts]
@@ -172,7 +171,7 @@ def _values(sides: list[_Side], sessions: list[_Session], grid: _Grid) -> Iterat
                 'n_streamlines': len(side.lines),
                 'mean_length': extent.mean() if len(extent) else np.nan,
                 'volume': side.n_voxels * voxel,
-                'flags': ','.join(dict.fromkeys([*side.flags, *session.flags])) or np.nan,
+                'flags': join_flags([*side.flags, *session.flags]) or np.nan,
             }
             for name, values in session.maps.items():
                 found = {'weighted': np.nan, 'streamline': np.nan}

@@ -9,21 +9,14 @@ import pandas as pd
 from ..errors import DataError
 from ..stats.bdnf import fit_bdnf, lod_half, plasma_volume_correction
 from ..stats.outcomes import Outcome, count_responders, describe_outcomes, model_outcomes
+from ..terms import BDNF_MODELS, join_flags, raised
 from ._interface import interface
-
-UNUSABLE = frozenset({
-    'dropout_NAcL', 'dropout_NAcR', 'dropout_NAc', 'dropout_mPFCL', 'dropout_mPFCR', 'dropout_mPFC',
-    'high_motion', 'low_dof', 'short', 'template_overlap', 'few_streamlines', 'low_lmax', 'region_outside',
-})  # fmt: skip
-"""Flags of the participant level that say a value may be wrong, not only less precise."""
+from .tables import read_columns, read_table, write_table
 
 BDNF_COLUMNS = (
     'model', 'arm', 'contrast', 'estimate', 'se', 'df', 'ci_low', 'ci_high', 'statistic', 'p', 'ratio',
     'ratio_ci_low', 'ratio_ci_high', 'n', 'n_samples', 'n_censored', 'flags', 'note',
 )  # fmt: skip
-
-
-_WORDS = ('participant_id', 'flags', 'sample_id', 'gene_id', 'set')  # although they may look like numbers
 
 
 class _Outcomes(NamedTuple):
@@ -62,14 +55,14 @@ def fit_outcomes(
         Effects, descriptions, responders, and the values they rest on.
 
     """
-    people = read_table(participants)
-    values = pd.concat([read_table(tables), read_table(imaging)], ignore_index=True)
+    people = read_columns(participants)
+    values = pd.concat([read_columns(tables), read_table(imaging)], ignore_index=True)
     values = values[values['participant_id'].isin(people['participant_id'])]
     values['value'] = values['value'].astype(float)
     outcomes = [Outcome(**given) for given in design['outcomes']]
     treatment = design['treatment']
     written = {
-        'outcomes': model_outcomes(values, people, outcomes, treatment=treatment, unusable=UNUSABLE),
+        'outcomes': model_outcomes(values, people, outcomes, treatment=treatment),
         'descriptives': describe_outcomes(values, people, outcomes),
         'responders': count_responders(values, people, outcomes, treatment=treatment),
         'values': values.assign(arm=values['participant_id'].map(people.set_index('participant_id')['arm'])),
@@ -105,7 +98,7 @@ def fit_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Bdn
     and haematocrit are given.
 
     """
-    table = read_table(samples)
+    table = read_columns(samples)
     table = table[table['sample'].isin(design['samples'])].reset_index(drop=True)
     value, lower, upper = _limits(table)
     variants = {'censored': (value, lower, upper), 'lod_half': (lod_half(value, lower, upper), 0.0, np.inf)}
@@ -166,27 +159,16 @@ def _fit_variant(
         ).contrasts
     except DataError as error:
         found = pd.DataFrame([{'contrast': 'n/a', 'note': str(error)}])
-        return found.assign(model=name, flags='not_estimated').reindex(columns=list(BDNF_COLUMNS))
+        return found.assign(model=name, flags=join_flags(raised(not_estimated=True))).reindex(
+            columns=list(BDNF_COLUMNS)
+        )
     arms = {'control': design['control'], 'treated': design['treatment']}
     ratios = {
         'ratio': np.exp(found['estimate']),
         'ratio_ci_low': np.exp(found['ci_low']),
         'ratio_ci_high': np.exp(found['ci_high']),
     }
-    flags = 'within_arm_not_randomised' if one_arm else ''
-    return found.assign(model=name, arm=found['arm'].replace(arms), flags=flags, note='', **ratios)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of ours: ``n/a`` is missing and nothing else is."""
-    return pd.read_csv(
-        path, sep='\t', na_values=['n/a'], keep_default_na=False, dtype=dict.fromkeys(_WORDS, str)
+    flags = join_flags(raised(within_arm_not_randomised=one_arm))
+    return found.assign(
+        model=BDNF_MODELS[name].name, arm=found['arm'].replace(arms), flags=flags, note='', **ratios
     )
-
-
-def write_table(table: pd.DataFrame, path: Path) -> Path:
-    """Write a table with ``n/a`` for what is missing or empty."""
-    table.replace('', np.nan).infer_objects(copy=False).to_csv(
-        path, sep='\t', index=False, na_rep='n/a', float_format='%.10g'
-    )
-    return path

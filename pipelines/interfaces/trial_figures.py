@@ -15,11 +15,12 @@ from ..figures.timecourse import plot_time_course
 from ..figures.trial import plot_trajectories
 from ..numerics.resample import apply_linear
 from ..stats.outcomes import PRIMARY_MODEL
+from ..terms import MAPS
 from ._interface import interface
 from .clusters import ALPHA
 from .images import open_image
+from .tables import read_columns, read_table
 from .templates import target_brain
-from .trial import read_table
 
 _PEAKS = 4
 
@@ -111,7 +112,7 @@ def draw_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Fi
         Folder of the figure.
 
     """
-    table = read_table(samples)
+    table = read_columns(samples)
     table = table[table['sample'].isin(design['labels'])]
     at_limit = {'left': 'lower', 'right': 'upper'}
     for side, limit in at_limit.items():
@@ -155,7 +156,7 @@ def draw_test(
         np.asarray(image.affine, float),
         np.asarray(brain.dataobj, np.float32),
         significant=significant,
-        title=f'{title_of(kind)}: {facts["Contrast"]}',
+        title=f'{MAPS[kind].short}: {facts["Contrast"]}',
         units=f't ({facts["DegreesOfFreedom"]} degrees of freedom)',
         peaks=_peaks(t, significant, np.asarray(image.affine, float)),
         background_affine=np.asarray(brain.affine, float),
@@ -169,11 +170,6 @@ def draw_test(
 
 
 DrawTest = interface(draw_test)
-
-
-def title_of(kind: str) -> str:
-    """Return what a kind of map is, in words."""
-    return 'Intrinsic connectivity' if kind == 'icc' else f'Connectivity with {kind}'
 
 
 def _peaks(t: np.ndarray, significant: np.ndarray, affine: np.ndarray) -> np.ndarray | None:
@@ -192,7 +188,7 @@ def draw_count(n_map: Path, facts: dict[str, Any], kind: str, space: str, *, out
     image, brain = open_image(n_map), open_image(target_brain(space))
     figure = plot_coverage(
         np.asarray(image.dataobj, float), np.asarray(image.affine, float), np.asarray(brain.dataobj, np.float32),
-        facts['NumberOfPeople'], title=f'{title_of(kind)}: people with data at each voxel',
+        facts['NumberOfPeople'], title=f'{MAPS[kind].short}: people with data at each voxel',
         background_affine=np.asarray(brain.affine, float),
     )  # fmt: skip
     return _Figured(save_svg(figure, out_dir / 'count.svg'))

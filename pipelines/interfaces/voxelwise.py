@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 
 import numpy as np
 import pandas as pd
@@ -10,18 +10,14 @@ import pandas as pd
 from ..stats.outcomes import encode
 from ..stats.permute import PermutationResult, flip_signs, permute
 from ..stats.tfce import neighbour_table
+from ..terms import MAP_CONTRASTS
 from ._interface import interface, tell_progress
 from .group_maps import blocks
 from .images import load_mask, open_image, save_map
-from .trial import read_table
+from .tables import read_columns, read_table
 
 Contrast = Literal['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFollowup']
-TESTED = {
-    'armOnChange': 'change between visits, treatment minus control, with the map at baseline as covariate',
-    'changeWithSymptoms': 'change between visits against the change of the primary outcome',
-    'meanBaseline': 'mean at baseline',
-    'meanFollowup': 'mean at follow-up',
-}
+"""Names of :data:`~pipelines.terms.MAP_CONTRASTS`."""
 
 
 class _Tested(NamedTuple):
@@ -65,7 +61,7 @@ def infer_maps(
     values
         Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
     contrast
-        What is tested, see :data:`TESTED`.
+        What is tested, see :data:`~pipelines.terms.MAP_CONTRASTS`.
     treatment
         Name of the treated arm.
     primary
@@ -88,7 +84,7 @@ def infer_maps(
     """
     like, folder = open_image(mask), Path(stack)
     inside = load_mask(mask, like)
-    table = read_table(participants).set_index('participant_id')
+    table = read_columns(participants).set_index('participant_id')
     question = _Question(
         contrast,
         table.drop(columns='arm'),
@@ -116,7 +112,7 @@ InferMaps = interface(infer_maps)
 
 def _facts(contrast: Contrast, n_people: int, found: PermutationResult) -> dict[str, Any]:
     return {
-        'Contrast': TESTED[contrast],
+        'Contrast': MAP_CONTRASTS[contrast].about,
         'NumberOfPeople': n_people,
         'NumberOfPermutations': found.n_permutations,
         'AllArrangements': found.exact,
@@ -139,22 +135,36 @@ def _infer(
 ) -> tuple[int, PermutationResult]:
     """Return how many people entered, and the result."""
     labels = json.loads((folder / 'people.json').read_text())
-    if question.contrast in ('meanBaseline', 'meanFollowup'):
-        visit = 'baseline' if question.contrast == 'meanBaseline' else 'followup'
-        return len(labels[visit]), flip_signs(np.load(folder / f'{visit}.npy', mmap_mode='r'), **options)
-    change, baseline = (np.load(folder / f'{name}.npy', mmap_mode='r') for name in ('change', 'baseline'))
     pairs = labels['pairs']
-    if question.contrast == 'armOnChange':
-        tested = question.is_treated.loc[pairs].to_numpy(float)
-        covariates = encode(question.people.loc[pairs])
-    else:
-        tested, covariates = question.symptoms.reindex(pairs).to_numpy(float), pd.DataFrame(index=pairs)
+    match question.contrast:
+        case 'meanBaseline' | 'meanFollowup':
+            visit = 'baseline' if question.contrast == 'meanBaseline' else 'followup'
+            return len(labels[visit]), flip_signs(np.load(folder / f'{visit}.npy', mmap_mode='r'), **options)
+        case 'armOnChange':
+            tested, covariates = question.is_treated.loc[pairs], encode(question.people.loc[pairs])
+        case 'changeWithSymptoms':
+            tested, covariates = question.symptoms.reindex(pairs), pd.DataFrame(index=pairs)
+        case _:
+            assert_never(question.contrast)
+    return _compare(folder, question.contrast, tested.to_numpy(float), covariates, options, out_dir)
+
+
+def _compare(
+    folder: Path,
+    contrast: Contrast,
+    tested: np.ndarray,
+    covariates: pd.DataFrame,
+    options: dict[str, Any],
+    out_dir: Path,
+) -> tuple[int, PermutationResult]:
+    """Test changes against ``tested`` (n,), between arms with the map at baseline as covariate."""
+    change, baseline = (np.load(folder / f'{name}.npy', mmap_mode='r') for name in ('change', 'baseline'))
     known = np.isfinite(tested) & covariates.notna().all(axis=1).to_numpy()
     varying = [name for name in covariates if covariates.loc[known, name].nunique() > 1]
     nuisance = np.column_stack([np.ones(known.sum()), covariates.loc[known, varying].to_numpy(float)])
     columns = np.flatnonzero(known)
     own: dict[str, Any] = {}
-    if question.contrast == 'armOnChange':
+    if contrast == 'armOnChange':
         own['covariate'] = _chosen(baseline, columns, out_dir / 'baseline.npy')
     outcome = _chosen(change, columns, out_dir / 'change.npy')
     return len(columns), permute(outcome, tested[known], nuisance, **own, **options)

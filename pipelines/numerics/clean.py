@@ -1,13 +1,14 @@
 """Denoising of resting BOLD by one simultaneous projection, and what it leaves to estimate with."""
 
+import fnmatch
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
 
-MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
-_N_COMPCOR = 5
+from ..terms import PRESETS
+
 _RANK_TOLERANCE = 1e-6  # tables are rounded: a cosine of eight digits is its stop-band cosine to 5e-8
 
 
@@ -228,7 +229,7 @@ def confound_columns(
     Parameters
     ----------
     preset
-        ``acompcor``, ``24p``, ``conn``, ``gsr`` or ``none``.
+        Name among :data:`~pipelines.terms.PRESETS`.
     columns
         Column names of an fMRIPrep confounds table.
     metadata
@@ -236,6 +237,8 @@ def confound_columns(
 
     Raises
     ------
+    UnknownWordError
+        There is no such preset.
     KeyError
         Naming the first column that the preset needs and the table lacks.
 
@@ -249,24 +252,20 @@ def confound_columns(
     []
 
     """
-    if preset == 'none':
-        return []
-    wanted = [name + suffix for suffix in ('', '_derivative1') for name in MOTION]
-    if preset == '24p':
-        wanted += [name + suffix for suffix in ('_power2', '_derivative1_power2') for name in MOTION]
-    else:
-        wanted += _compcor_columns(columns, metadata)
-        wanted += [name for name in columns if name.startswith('cosine')]
-    if preset == 'gsr':
-        wanted.append('global_signal')
-    missing = [name for name in wanted if name not in columns]
-    if missing:
-        raise KeyError(missing[0])
+    known = PRESETS[preset]
+    wanted = _compcor_columns(columns, metadata, known.n_compcor) if known.n_compcor else []
+    for pattern in known.columns:
+        found = fnmatch.filter(columns, pattern)
+        if not found and '*' not in pattern:
+            raise KeyError(pattern)
+        wanted += found
     return [name for name in columns if name in set(wanted)]
 
 
-def _compcor_columns(columns: Sequence[str], metadata: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """Return the five strongest retained components of white matter and of fluid; fewer if no more exist."""
+def _compcor_columns(
+    columns: Sequence[str], metadata: Mapping[str, Mapping[str, object]], number: int
+) -> list[str]:
+    """Return the strongest retained components of white matter and of fluid; fewer if no more exist."""
     chosen: list[str] = []
     for tissue in ('WM', 'CSF'):
         found = [
@@ -281,5 +280,5 @@ def _compcor_columns(columns: Sequence[str], metadata: Mapping[str, Mapping[str,
         strength = {name: metadata[name].get('SingularValue') for name in found}
         if all(isinstance(value, int | float) for value in strength.values()):
             found.sort(key=lambda name: -float(str(strength[name])))
-        chosen += found[:_N_COMPCOR]
+        chosen += found[:number]
     return chosen

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
+from pipelines.terms import FLAGS, raised
 
 from .counts import VISITS, Pairs, check_counts, filter_counts, pair_samples
 from .deseq import ALPHA, Fit, fit_counts
@@ -29,8 +30,8 @@ CONTRASTS: dict[str, tuple[int, int]] = {
 }
 """Weights of ``time`` and ``exercise:time``."""
 
-NOT_RANDOMISED = 'within_arm_not_randomised'
-POST_RANDOMISATION = 'reference_post_randomisation'
+NOT_RANDOMISED = FLAGS['within_arm_not_randomised'].name
+POST_RANDOMISATION = FLAGS['reference_post_randomisation'].name
 
 MIN_PAIRS = 2
 """People of each arm with both samples that a model needs."""
@@ -224,7 +225,7 @@ def differential_expression(
     names = contrasts_of(n_pairs, treatment)
     fit = fit_counts(kept, design, {name: _weights(design, name) for name in names}, alpha=alpha, use_t=True)
     flags = [f'dropped:{name}' for name in dropped]
-    flags += ['dispersion_trend_constant'] if fit.is_trend_constant else []
+    flags += raised(dispersion_trend_constant=fit.is_trend_constant)
     tables = [_label(fit, kept, design, name) for name in names]
     table = pd.concat(tables, ignore_index=True)[list(COLUMNS)]
     flags += list(dict.fromkeys(table['flags']))

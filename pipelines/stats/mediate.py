@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError, ParameterError
+from pipelines.terms import join_flags, raised
 
 from .bootstrap import (
     LEAST_BOOTSTRAPS,
@@ -86,7 +87,7 @@ def _table(model: PathModel, n: int, estimates: Paths, replicates: Array) -> pd.
             'estimate': [float(values[0]) for values in estimates.values()],
             **spread._asdict(),
             'n': n,
-            'flags': ' '.join(model.flags),
+            'flags': join_flags(model.flags),
         },
         columns=list(COLUMNS),
     )
@@ -101,11 +102,12 @@ def _judge_proportion(table: pd.DataFrame, model: PathModel) -> None:
         return
     known = table.set_index('path').loc[['direct', 'total']]
     direct, total = known['estimate']
-    words = [] if known['p'].iloc[1] <= 0.05 else ['total_not_away_from_zero']
-    words += ['opposite_signs'] if (total - direct) * direct < 0 else []
+    words = raised(
+        total_not_away_from_zero=not known['p'].iloc[1] <= 0.05, opposite_signs=(total - direct) * direct < 0
+    )
     if words:
         table.loc[row, ['estimate', 'se', 'ci_low', 'ci_high', 'p']] = np.nan
-        table.loc[row, 'flags'] = ' '.join([*model.flags, *words])
+        table.loc[row, 'flags'] = join_flags([*model.flags, *words])
 
 
 def _sensitivity(estimates: Paths, squares: Array, df: int, mediator: str) -> Sensitivity | None:
@@ -201,7 +203,7 @@ def mediate(
             f'mediation {model.analysis}: {n_degenerate} of {n_bootstraps} resamples of {n} people have no '
             'estimate; a covariate that few people have, or a mediator with few values, is to be left out'
         )
-    flags = (*model.flags, *(['degenerate_resamples'] if n_degenerate else []))
+    flags = (*model.flags, *raised(degenerate_resamples=n_degenerate > 0))
     paths = _table(model._replace(flags=flags), n, estimates, replicates)
     treated = int(data.arm.sum())
     arm, outcome = data.columns[:, data.n_fixed], data.columns[:, -1]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import DataError
+from pipelines.terms import FLAGS, join_flags
 
 from .expression import POST_RANDOMISATION
 from .mediate import MediationFit, mediate, mediation_table
@@ -22,7 +23,9 @@ ARM = 'arm'
 GENE_SET = 'expression:'
 """Start of a mediator that is the score of a gene set."""
 
-EXPLORATORY, NO_BASELINE, FLAGGED = 'exploratory', 'no_baseline', 'flagged_values'
+EXPLORATORY, NO_BASELINE, FLAGGED = (
+    FLAGS[name].name for name in ('exploratory', 'no_baseline', 'flagged_values')
+)
 MODEL_COLUMNS = (
     'analysis', 'label', 'structure', 'mediators', 'outcome', 'baselines', 'covariates', 'n', 'n_treatment',
     'n_control', 'n_incomplete', 'n_degenerate', 'without_mediator', 'power_medium', 'power_small', 'flags',
@@ -229,7 +232,7 @@ def analyse_mediation(
             'analysis': model.analysis, 'label': variant.label, 'structure': model.structure,
             'mediators': ';'.join(model.mediators), 'outcome': model.outcome,
             'baselines': ';'.join(model.baselines), 'covariates': ';'.join(model.covariates),
-            'flags': ' '.join(model.flags),
+            'flags': join_flags(model.flags),
         }  # fmt: skip
         rng = np.random.default_rng([seed, *variant.label.encode()])
         try:

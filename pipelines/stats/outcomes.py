@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
+from pipelines.terms import MODELS, join_flags, raised, split_flags, unusable_flags
 
 from .change import ancova, constrained_lda
 from .describe import describe_arms, hedges, holm, responders
@@ -15,7 +16,7 @@ from .estimate import Estimate
 
 Array = NDArray[Any]
 
-PRIMARY_MODEL = 'clda'
+PRIMARY_MODEL = next(iter(MODELS))
 EFFECT_COLUMNS = (
     'outcome', 'model', 'n_treatment', 'n_control', *Estimate._fields, 'p_holm', 'effect_size', 'units', 'flags',
     'effect_ci_low', 'effect_ci_high', 'n_pairs', 'note',
@@ -85,7 +86,6 @@ def model_outcomes(
     outcomes: Sequence[Outcome],
     *,
     treatment: str,
-    unusable: frozenset[str] = frozenset(),
 ) -> pd.DataFrame:
     """Fit every model to every outcome.
 
@@ -100,8 +100,6 @@ def model_outcomes(
         Which, in the order of the result.
     treatment
         Name of the arm whose effect is estimated.
-    unusable
-        Flags for which a value is left out in the model ``clda_unflagged``.
 
     Returns
     -------
@@ -120,7 +118,7 @@ def model_outcomes(
     rows = []
     for outcome in outcomes:
         own = values[values['outcome'] == outcome.name]
-        for model, fit, data in _models(own, people, treatment, unusable):
+        for model, fit, data in _models(own, people, treatment):
             rows.append(_fitted(outcome, model, fit, data))
     table = pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
     family = table['outcome'].isin([o.name for o in outcomes if o.in_family])
@@ -131,7 +129,7 @@ def model_outcomes(
 
 
 def _models(
-    own: pd.DataFrame, people: pd.DataFrame, treatment: str, unusable: frozenset[str]
+    own: pd.DataFrame, people: pd.DataFrame, treatment: str
 ) -> list[tuple[str, Callable[..., Any], _Data]]:
     data = _arrange(own, people, treatment)
     bare = data._replace(covariates=data.covariates[:, :0], dropped=[])
@@ -145,7 +143,7 @@ def _models(
         motion = own.groupby('participant_id')['mean_fd'].mean()
         moved = people.assign(mean_fd=people['participant_id'].map(motion))
         found.append(('clda_mean_fd', constrained_lda, _arrange(own, moved, treatment)))
-    is_flagged = own['flags'].map(lambda words: bool(unusable & set(str(words).split())))
+    is_flagged = own['flags'].map(lambda cell: bool(unusable_flags(split_flags(cell))))
     if is_flagged.any():
         left = own.assign(value=own['value'].mask(is_flagged))
         found.append(('clda_unflagged', constrained_lda, _arrange(left, people, treatment)))
@@ -170,18 +168,17 @@ def _arrange(own: pd.DataFrame, people: pd.DataFrame, treatment: str) -> _Data:
 
 
 def _fitted(outcome: Outcome, model: str, fit: Callable[..., Any], data: _Data) -> dict[str, Any]:
-    row: dict[str, Any] = {'outcome': outcome.name, 'model': model, 'units': outcome.units}
+    row: dict[str, Any] = {'outcome': outcome.name, 'model': MODELS[model].name, 'units': outcome.units}
     flags = [f'dropped:{name}' for name in data.dropped]
     try:
         found = fit(data.baseline, data.followup, data.treatment, data.covariates)
         size = hedges(found.effect, data.baseline, data.treatment)
     except DataError as error:
-        return {**row, 'flags': ' '.join([*flags, 'not_estimated']), 'note': str(error)}
+        return {**row, 'flags': join_flags([*flags, *raised(not_estimated=True)]), 'note': str(error)}
     known = ~np.isnan(data.covariates).any(axis=1)
     seen = [~np.isnan(visit) for visit in (data.baseline, data.followup)]
     used = known & (seen[0] & seen[1] if 'ancova' in model else seen[0] | seen[1])
-    if found.n_without_covariates:
-        flags.append('covariate_missing')
+    flags += raised(covariate_missing=found.n_without_covariates > 0)
     numbers = {
         'n_treatment': int(used[data.treatment == 1].sum()),
         'n_control': int(used[data.treatment == 0].sum()),
@@ -190,7 +187,7 @@ def _fitted(outcome: Outcome, model: str, fit: Callable[..., Any], data: _Data) 
         'effect_ci_low': size.ci_low,
         'effect_ci_high': size.ci_high,
     }
-    return {**row, **found.effect._asdict(), **numbers, 'flags': ' '.join(flags), 'note': ''}
+    return {**row, **found.effect._asdict(), **numbers, 'flags': join_flags(flags), 'note': ''}
 
 
 def describe_outcomes(

@@ -165,6 +165,22 @@ _OF_REGIONS = [flag.name for flag in FLAGS.values() if flag.takes == 'region']
 _OF_WORDS = [flag.name for flag in FLAGS.values() if flag.takes == 'word']
 
 
+def is_flag(name: str) -> bool:
+    """Return whether a word is a flag.
+
+    Examples
+    --------
+    >>> is_flag('dropout_NAcL'), is_flag('no sample')
+    (True, False)
+
+    """
+    try:
+        flag_term(name)
+    except UnknownWordError:
+        return False
+    return True
+
+
 def flag_words(name: str) -> str:
     """Return what a flag means; one of another version of the program as it is.
 
@@ -174,10 +190,9 @@ def flag_words(name: str) -> str:
     (True, 'of tomorrow')
 
     """
-    try:
-        flag, rest = flag_term(name)
-    except UnknownWordError:
+    if not is_flag(name):
         return name.replace('_', ' ')
+    flag, rest = flag_term(name)
     return f'{flag.title} ({rest})' if rest else flag.title
 
 

@@ -20,6 +20,15 @@ SIDES = Words(
 
 LATERAL = ('L', 'R')
 
+DIRECTIONS = Words(
+    'direction of tracking',
+    [
+        Term(name='NAcToMPFC', title='from NAc to mPFC'),
+        Term(name='MPFCToNAc', title='from mPFC to NAc'),
+    ],
+)
+"""In the order of tracking: from either region of the tract to the other."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Structure(Term):
@@ -67,6 +76,10 @@ REGIONS = Words('region', [region for structure in STRUCTURES.values() for regio
 """In the order of every table and 4D image: left, right and both sides of each structure."""
 
 
+SIDES_OF = {structure: tuple(f'{structure}{side}' for side in LATERAL) for structure in STRUCTURES}
+"""Left and right region of each structure."""
+
+
 def dseg_labels(name: str) -> tuple[int, ...]:
     """Return the numbers of a region in the label image, where both sides together have none of their own.
 
@@ -90,7 +103,9 @@ class Measure(Term):
     """What the participant level measures: ``name`` is the word of a trial file's ``Derivative``.
 
     ``low`` and ``high`` limit its values; ``n_regions`` belong to one value; ``source`` says what a
-    value is read from, ``map`` which kind of map that is; ``modality`` which scan it comes from.
+    value is read from; ``modality`` which scan it comes from.  Of a map: ``map`` is its kind, ``row`` names
+    it in its figure, ``scale`` the colours there, ``floor`` the key of the sidecar that has their lower
+    end, and ``caption`` and ``alt`` stand beside the figure.
     """
 
     units: str
@@ -98,8 +113,13 @@ class Measure(Term):
     high: float | None = None
     n_regions: int
     source: Literal['matrix', 'map', 'tract']
-    map: str = ''
     modality: Literal['bold', 'dwi']
+    map: str = ''
+    row: str = ''
+    scale: str = ''
+    floor: str = ''
+    caption: str = ''
+    alt: str = ''
 
     @property
     def is_map(self) -> bool:
@@ -116,7 +136,12 @@ MEASURES = Words(
         ),
         Measure(
             name='intrinsic_connectivity', title='Intrinsic connectivity', units='r', low=0, high=1, n_regions=1,
-            source='map', map='icc', modality='bold',
+            source='map', modality='bold', map='icc', row='ICC (root mean square of r)', scale='RMS r',
+            floor='ICCNoiseFloor',
+            caption='Upper row: root mean square of the correlations of each voxel with all others; the colour '
+            'scale begins at the value that noise alone would give. Lower row: the same map as ranks on a '
+            'normal scale, red above and blue below the median of the brain.',
+            alt='Two rows of cuts through the brain with maps of intrinsic connectivity.',
         ),
         Measure(
             name='tract_fa', title='FA of the tract', units='1', low=0, high=1, n_regions=0, source='tract',
@@ -124,6 +149,10 @@ MEASURES = Words(
         ),
     ],
 )  # fmt: skip
+
+
+MAP_MEASURES = tuple(measure for measure in MEASURES.values() if measure.is_map)
+"""Measures that are maps, each with a figure of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,17 +179,17 @@ MAPS = Words(
         ),
         *(
             Map(name=measure.map, title=measure.title, entity='param', short=measure.title)
-            for measure in MEASURES.values()
-            if measure.is_map
+            for measure in MAP_MEASURES
         ),
     ],
 )  # fmt: skip
 
 
-_MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
-_TWELVE = tuple(f'{name}{end}' for end in ('', '_derivative1') for name in _MOTION)
+MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
+"""Head motion as fMRIPrep's confounds name it: translations (mm) and rotations (rad)."""
+
+_TWELVE = tuple(f'{name}{end}' for end in ('', '_derivative1') for name in MOTION)
 _COSINES = 'cosine*'
-DISPLACEMENT = 'framewise_displacement'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +223,7 @@ PRESETS = Words(
         Preset(
             name='24p',
             title='24 motion parameters [@friston1996]',
-            columns=(*_TWELVE, *(f'{name}{end}' for end in ('_power2', '_derivative1_power2') for name in _MOTION)),
+            columns=(*_TWELVE, *(f'{name}{end}' for end in ('_power2', '_derivative1_power2') for name in MOTION)),
         ),
         Preset(
             name='conn',

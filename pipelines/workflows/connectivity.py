@@ -1,5 +1,7 @@
 """Denoising, regions, seed-based and intrinsic connectivity of one run in template space."""
 
+from typing import assert_never
+
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
@@ -10,6 +12,7 @@ from ..interfaces.denoise import CleanSeries, WriteDenoised
 from ..interfaces.design import MakeDesign
 from ..interfaces.regions import MakeRegions
 from ..params import FunctionalParams
+from ..terms import PRESETS, Preset
 
 _INPUTS = ('bold', 'bold_mask', 'confounds', 'confounds_metadata', 'aseg', 'aparcaseg', 'anat2std_xfm')
 _SOURCES = {
@@ -18,16 +21,6 @@ _SOURCES = {
     'clean': ('timeseries', 'coverage', 'mean_bold', 'analysis_mask', 'carpet'),
     'seeds': ('relmat', 'seed_maps'),
     'intrinsic': ('icc', 'iccadj', 'iccnorm', 'qc', 'metadata'),
-}
-_PRESETS = {
-    'acompcor': 'six motion parameters and their derivatives, five white-matter and five cerebrospinal-fluid '
-    'components of aCompCor [@behzadi2007] and cosines',
-    '24p': '24 motion parameters [@friston1996]',
-    'conn': 'motion parameters with derivatives and aCompCor components [@behzadi2007], then a hard-cut '
-    'filter of the mirrored series as CONN does [@whitfieldgabrieli2012]',
-    'gsr': 'motion parameters with derivatives, aCompCor components [@behzadi2007], cosines '
-    'and the global signal',
-    'none': 'no confounds',
 }
 
 
@@ -135,22 +128,26 @@ def _absolute(choice: str) -> str:
 
 def _describe(params: FunctionalParams, space: str) -> str:
     where = 'brain' if params.icc_mask == 'brain' else 'grey matter of the template'
-    conn = params.denoising == 'conn'
+    preset = PRESETS[params.denoising]
     order = (
         ''
-        if conn
+        if preset.cleaning == 'regress_then_filter'
         else '; these, a linear trend and {} were removed together [@hallquist2013; @lindquist2019]'
     )
     smooth = (
         f'data smoothed inside the brain mask ({params.fwhm:g} mm FWHM)' if params.fwhm else 'unsmoothed data'
     )
     return f"""\
-Nuisance regression used {_PRESETS[params.denoising]}{order.format(_stop_band(params))}, fitted on the kept \
+Nuisance regression used {preset.title}{order.format(_stop_band(params))}, fitted on the kept \
 volumes only. {_left_out(params)}Regions were the nucleus accumbens (*{params.nac}*) and the medial prefrontal \
 cortex (*{params.mpfc}*) in {space} [@desikan2006]. Region series are means of unsmoothed voxels; maps come from \
 {smooth}. Connectivity is the Fisher z of Pearson's r. Intrinsic connectivity is the root mean square of a \
-voxel's correlations with all voxels of the {where} [@martuzzi2011]{', of which 64 components were kept' if conn else ''}.
+voxel's correlations with all voxels of the {where} [@martuzzi2011]{_kept(preset)}.
 """
+
+
+def _kept(preset: Preset) -> str:
+    return f', of which {preset.icc_components} components were kept' if preset.icc_components else ''
 
 
 def _stop_band(params: FunctionalParams) -> str:
@@ -164,10 +161,17 @@ def _stop_band(params: FunctionalParams) -> str:
 
 
 def _left_out(params: FunctionalParams) -> str:
-    if params.denoising == 'conn':
-        return 'Volumes with a change of the global signal above 5 SD or a composite motion above 0.9 mm were left out. '
-    if params.denoising == 'none' or not params.fd_threshold:
-        return ''
-    return (
-        f'Volumes with a framewise displacement [@power2012] above {params.fd_threshold:g} mm were left out. '
-    )
+    match PRESETS[params.denoising].censoring:
+        case 'jumps':
+            return (
+                'Volumes with a change of the global signal above 5 SD or a composite motion above 0.9 mm were '
+                'left out. '
+            )
+        case 'displacement':
+            limit = params.fd_threshold
+            said = f'Volumes with a framewise displacement [@power2012] above {limit:g} mm were left out. '
+            return said if limit else ''
+        case 'none':
+            return ''
+        case other:
+            assert_never(other)

@@ -1,6 +1,7 @@
 """Workflows that draw the figures of the participant report."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
@@ -8,22 +9,20 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces import diffusion_figures, figures
 from ..interfaces.templates import target_brain
+from ..terms import MAP_MEASURES, Measure
 
 Field = str | tuple[str, str]
 
 ANATOMICAL = ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_std')
 _FUNCTIONAL = ('boldref', 'bold2anat_xfm', 't1w_preproc', 't1w_mask', 't1w_dseg')
+_NORMAL = {'icc': 'iccnorm'}
+"""Normalised form of a map, which its figure shows below it."""
+
 CONNECTIVITY = (
-    'mean_bold',
-    'analysis_mask',
-    'regions',
-    'coverage',
-    'carpet',
-    'seed_maps',
-    'icc',
-    'iccnorm',
-    'relmat',
-    'metadata',
+    *('mean_bold', 'analysis_mask', 'regions', 'coverage', 'carpet', 'seed_maps'),
+    *(measure.map for measure in MAP_MEASURES),
+    *_NORMAL.values(),
+    *('relmat', 'metadata'),
 )
 DIFFUSION = (
     'dwiref',
@@ -113,12 +112,12 @@ def init_connectivity_figures_wf(
 
     Inputs
     ------
-    mean_bold, analysis_mask, regions, coverage, carpet, seed_maps, icc, iccnorm, relmat, metadata
+    mean_bold, analysis_mask, regions, coverage, carpet, seed_maps, relmat, metadata, and every map
         As the connectivity workflow gives them.
 
     Outputs
     -------
-    regions_figure, carpet_figure, seed_figure, icc_figure, relmat_figure
+    regions_figure, carpet_figure, seed_figure, relmat_figure, and ``<map>_figure`` of every measure that is a map
         PNG files.
 
     """
@@ -127,10 +126,18 @@ def init_connectivity_figures_wf(
         'regions': (figures.PlotRegions(), ('mean_bold', 'regions', 'coverage', 'analysis_mask')),
         'carpet': (figures.PlotCarpet(fd_threshold=fd_threshold), ('carpet',)),
         'seed': (figures.PlotSeedMaps(**beneath), ('seed_maps', 'mean_bold', 'metadata')),
-        'icc': (figures.PlotIntrinsic(**beneath), ('icc', 'iccnorm', 'mean_bold', 'metadata')),
+        **{measure.map: _map_figure(measure, beneath) for measure in MAP_MEASURES},
         'relmat': (figures.PlotRelmat(), ('relmat',)),
     }
     return _picture_wf(name, CONNECTIVITY, nodes)
+
+
+def _map_figure(measure: Measure, beneath: Mapping[str, str]) -> tuple[Any, tuple[Field, ...]]:
+    """Return the node's interface and its inputs for the map of a measure."""
+    fields: tuple[Field, ...] = ((measure.map, 'image'), 'mean_bold', 'metadata')
+    if measure.map in _NORMAL:
+        fields += ((_NORMAL[measure.map], 'normal'),)
+    return figures.PlotMap(measure=measure.name, **beneath), fields
 
 
 def init_diffusion_figures_wf(

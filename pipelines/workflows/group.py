@@ -1,6 +1,7 @@
 """The group: outcome models, BDNF, and voxel-wise tests of one kind of map."""
 
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import Any
 
 from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline import engine as pe
@@ -11,17 +12,16 @@ from ..interfaces.group_maps import StackMaps
 from ..interfaces.imaging_outcomes import MeasureImaging
 from ..interfaces.trial import FitOutcomes, FitSamples
 from ..interfaces.trial_figures import DrawCount, DrawOutcomes, DrawSamples, DrawTest
-from ..interfaces.voxelwise import Contrast, InferMaps
+from ..interfaces.voxelwise import InferMaps
 from ..params import GroupParams
 
-CONTRASTS: tuple[str, ...] = get_args(Contrast)
 MAPS = ('statistic', 'tfce', 'log_p_max_t', 'log_p_max_tfce')
 _PER_PERSON_GB = 0.002  # pages of the stacked maps that stay in memory
 
 
 def init_outcomes_wf(
     *,
-    scans: list[dict[str, str]],
+    scans: list[dict[str, Any]],
     tracts: list[dict[str, str]],
     design: dict[str, Any],
     name: str = 'outcomes_wf',
@@ -142,7 +142,7 @@ def init_voxelwise_wf(
     kind, space
         Seed or ``icc``, and the template of the maps.
     contrasts
-        Of :data:`CONTRASTS`.
+        Of :data:`~pipelines.terms.MAP_CONTRASTS`.
     treatment, primary
         Names of the treated arm and of the outcome that maps are compared with.
     params
@@ -209,14 +209,14 @@ def init_voxelwise_wf(
 
 
 def init_clusters_wf(
-    *, kinds: tuple[str, ...], contrasts: tuple[str, ...], space: str, name: str = 'clusters_wf'
+    *, contrasts: Mapping[str, tuple[str, ...]], space: str, name: str = 'clusters_wf'
 ) -> LiterateWorkflow:
     """List the clusters of all tests in one table.
 
     Parameters
     ----------
-    kinds, contrasts
-        Kinds of maps, and what was tested of each.
+    contrasts
+        What was tested of each kind of map.
     space
         Template of the maps.
     name
@@ -234,13 +234,14 @@ def init_clusters_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
+    kinds = tuple(contrasts)
     given = [f'{field}_{kind}' for field in ('statistic', 'log_p_max_tfce') for kind in kinds]
     inputnode = pe.Node(IdentityInterface(fields=given), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=['clusters']), name='outputnode')
     clusters = pe.Node(
         ListClusters(
-            maps=[kind for kind in kinds for _ in contrasts],
-            contrasts=list(contrasts) * len(kinds),
+            maps=[kind for kind, own in contrasts.items() for _ in own],
+            contrasts=[contrast for own in contrasts.values() for contrast in own],
             space=space,
         ),
         name='list_clusters',

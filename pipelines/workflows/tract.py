@@ -11,13 +11,14 @@ from ..interfaces.tract import FitOrientations, TrackTract
 from ..interfaces.tract_domain import MapDomain
 from ..interfaces.tract_values import MeasureTract
 from ..params import DiffusionParams
+from ..terms import LATERAL, STRUCTURES
 from .diffusion import MAPS
 
 SESSION = tuple(field for field in MAPS if field != 'dwiref')
 """What the tract needs of every session."""
 
 TISSUE = ('probseg_gm', 'probseg_wm', 'probseg_csf')
-_FROM = (('L', 'NAc'), ('L', 'mPFC'), ('R', 'NAc'), ('R', 'mPFC'))
+_FROM = tuple((side, structure) for side in LATERAL for structure in STRUCTURES)
 _OUTPUTS = (
     *('streamlines', 'tck', 'probsegs', 'scalarstats', 'profile', 'threshold', 'metadata'),
     *('regions_dseg', 'regions_table', 'fa_std'),

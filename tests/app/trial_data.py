@@ -7,10 +7,10 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 
-from bids_app.outputs.bold import SEEDS
 from bids_app.outputs.dataset import write_dataset_files
 from pipelines.numerics.regions import voxel_centres
 from pipelines.simulated.counts import simulate_counts
+from pipelines.terms import REGIONS
 
 SPACE = 'MNI152NLin6Asym'
 AFFINE = np.diag([8.0, 8, 8, 1])
@@ -146,11 +146,11 @@ def _write_scan(stem: Path, z: float, late: float, trait: float, rng: np.random.
         dseg[np.linalg.norm(positions - centre, axis=-1) < 9] = label
     qc = {'DegreesOfFreedom': 80.0, 'MeanFD': round(float(rng.gamma(4, 0.04)), 3), 'Flags': []}
     Path(f'{stem}_desc-denoise_qc.json').write_text(json.dumps(qc))
-    matrix = pd.DataFrame(z + rng.normal(0, 0.05), index=list(SEEDS), columns=list(SEEDS))
+    matrix = pd.DataFrame(z + rng.normal(0, 0.05), index=list(REGIONS), columns=list(REGIONS))
     matrix.to_csv(f'{stem}_space-{SPACE}_atlas-A_stat-fisherz_relmat.tsv', sep='\t', index_label='node')
     _image(dseg, f'{stem}_space-{SPACE}_desc-regions_dseg.nii.gz')
     blob = np.linalg.norm(positions - BLOB, axis=-1) < 20
-    for seed in SEEDS:
+    for seed in REGIONS:
         values = 0.2 + 0.05 * trait + rng.normal(0, 0.1, SHAPE) + (0.4 * late * blob if seed == 'NAc' else 0)
         _image(values.astype(np.float32), f'{stem}_space-{SPACE}_seg-{seed}_stat-fisherz_boldmap.nii.gz')
     icc = (0.2 + rng.normal(0, 0.01, SHAPE)).astype(np.float32)

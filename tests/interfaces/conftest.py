@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pipelines.interfaces import denoise, design
-from pipelines.numerics.clean import MOTION
 from pipelines.params import FunctionalParams
+from pipelines.terms import MOTION
 
 SHAPE = (8, 8, 6)
 T_R = 2.0

@@ -9,12 +9,14 @@ import pytest
 
 from pipelines.interfaces import denoise
 from pipelines.interfaces.connectivity import map_intrinsic, map_seeds, region_matrix
-from pipelines.interfaces.regions import LABELS
 from pipelines.numerics.seed import fisher_z_se
 from pipelines.numerics.smooth import smooth_in_mask
 from pipelines.params import FunctionalParams
+from pipelines.terms import REGIONS
 
 from .conftest import SHAPE
+
+LABELS = list(REGIONS)
 
 PLAIN = FunctionalParams(fwhm=0)
 

@@ -13,7 +13,9 @@ from PIL import Image
 from pipelines import figures
 from pipelines.interfaces import _pictures as pictures
 from pipelines.interfaces import diffusion_figures as plot
-from pipelines.interfaces.regions import LABELS
+from pipelines.terms import REGIONS
+
+LABELS = list(REGIONS)
 
 AFFINE = np.array([[-4.0, 0, 0, 80], [0, 4, 0, -110], [0, 0, 4, -66], [0, 0, 0, 1]])
 SHAPE = (41, 50, 40)

@@ -13,10 +13,13 @@ from nitransforms.linear import Affine
 from PIL import Image
 
 from pipelines import figures
-from pipelines.errors import DataError
+from pipelines.errors import DataError, UnknownWordError
 from pipelines.interfaces import _pictures as pictures
 from pipelines.interfaces import figures as plot
-from pipelines.interfaces.regions import LABELS
+from pipelines.terms import REGIONS
+
+LABELS = list(REGIONS)
+ICC = 'intrinsic_connectivity'
 
 AFFINE = np.array([[-3.0, 0, 0, 81], [0, 3, 0, -111], [0, 0, 3, -66], [0, 0, 0, 1]])
 SHAPE = (54, 66, 52)
@@ -301,8 +304,8 @@ class TestFunction:
         dark = save(tmp_path, 'dark', np.zeros(SHAPE))
         for background in (None, dark):
             plot.plot_seed_maps(seeds(files), files['bold'], {}, background, out_dir=tmp_path)
-            plot.plot_intrinsic(
-                files['icc'], files['iccnorm'], files['bold'], {}, background, out_dir=tmp_path
+            plot.plot_map(
+                files['icc'], files['bold'], {}, ICC, files['iccnorm'], background, out_dir=tmp_path
             )
         assert [bool(arguments[1].any()) for arguments, _ in drawn] == [True, True, False, False]
 
@@ -310,7 +313,7 @@ class TestFunction:
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
         meta = {'ICCNoiseFloor': 0.113}
-        plot.plot_intrinsic(files['icc'], files['iccnorm'], files['bold'], meta, out_dir=tmp_path)
+        plot.plot_map(files['icc'], files['bold'], meta, ICC, files['iccnorm'], out_dir=tmp_path)
         normal, raw = drawn[0][1]['overlays']
         assert raw.limits[0] == 0.113
         assert normal.limits == (-3, 3)
@@ -319,12 +322,24 @@ class TestFunction:
 
     def test_floor_above_the_map(self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]) -> None:
         meta = {'ICCNoiseFloor': 5.0}
-        plot.plot_intrinsic(files['icc'], files['iccnorm'], files['bold'], meta, out_dir=tmp_path)
+        plot.plot_map(files['icc'], files['bold'], meta, ICC, files['iccnorm'], out_dir=tmp_path)
         low, high = drawn[0][1]['overlays'][1].limits
         assert low < high
 
+    def test_map_without_a_normalised_form_is_one_row(
+        self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
+    ) -> None:
+        plot.plot_map(files['icc'], files['bold'], {}, ICC, out_dir=tmp_path)
+        place, (arguments) = drawn[0][0][0], drawn[0][1]
+        assert arguments['row_names'] == ['ICC (root mean square of r)']
+        assert [overlay.canvas.shape for overlay in arguments['overlays']] == [place.points.shape[:2]]
+
+    def test_map_of_an_unknown_measure_is_refused(self, files: dict[str, Path], tmp_path: Path) -> None:
+        with pytest.raises(UnknownWordError, match='measure reho is unknown'):
+            plot.plot_map(files['icc'], files['bold'], {}, 'reho', out_dir=tmp_path)
+
     def test_intrinsic_picture(self, files: dict[str, Path], tmp_path: Path) -> None:
-        figured = plot.plot_intrinsic(files['icc'], files['iccnorm'], files['bold'], {}, out_dir=tmp_path)
+        figured = plot.plot_map(files['icc'], files['bold'], {}, ICC, files['iccnorm'], out_dir=tmp_path)
         assert picture(figured).size
 
     def test_existing_read_only_picture_is_replaced(self, files: dict[str, Path], tmp_path: Path) -> None:
@@ -341,7 +356,7 @@ INTERFACES = [
     plot.PlotRegions,
     plot.PlotCarpet,
     plot.PlotSeedMaps,
-    plot.PlotIntrinsic,
+    plot.PlotMap,
     plot.PlotRelmat,
 ]
 

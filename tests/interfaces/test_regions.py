@@ -8,6 +8,7 @@ import pytest
 from pipelines.errors import DataError
 from pipelines.interfaces import regions, templates
 from pipelines.numerics.regions import centroid, voxel_centres
+from pipelines.terms import REGIONS
 
 from .conftest import MNI_AFFINE as AFFINE
 from .conftest import MNI_REGIONS, SPACE
@@ -26,7 +27,7 @@ def made(tmp_path_factory):
 def test_regions_lie_where_they_should_on_a_2_mm_grid(made):
     """Centroids within 1.5 mm (the grid is 2 mm), sides apart, unions exact, volume within 15 %."""
     stack = np.moveaxis(np.asarray(nb.load(made.regions).dataobj) > 0, -1, 0)
-    found = dict(zip(regions.LABELS, stack))
+    found = dict(zip(list(REGIONS), stack))
     for name, (place, volume) in MNI_REGIONS.items():
         assert np.linalg.norm(centroid(found[name], AFFINE) - place) < 1.5
         assert found[name].sum() * 8 == pytest.approx(volume, rel=0.15)
@@ -87,7 +88,7 @@ def test_region_off_the_grid_is_an_error(tmp_path):
 
 def test_table_tells_source_volume_and_centre(made):
     table = pd.read_csv(made.regions_table, sep='\t').set_index('name')
-    assert list(table.index) == regions.LABELS
+    assert list(table.index) == list(REGIONS)
     assert (table['source'] == ['harvard-oxford'] * 3 + ['frontal-medial'] * 3).all()
     assert (table['transform'] == 'same space').all()
     for name, (place, volume) in MNI_REGIONS.items():

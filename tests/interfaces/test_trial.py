@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.errors import UnknownWordError
 from pipelines.interfaces.imaging_outcomes import measure_imaging
+from pipelines.interfaces.tables import columns_text
 from pipelines.interfaces.trial import fit_samples
 from pipelines.stats.bdnf import fit_bdnf
 
@@ -39,8 +41,8 @@ def samples(rng):
 
 
 def fit(table, tmp_path):
-    table.to_csv(tmp_path / 'bdnf.tsv', sep='\t', index=False, na_rep='n/a')
-    found = fit_samples(tmp_path / 'bdnf.tsv', DESIGN, out_dir=tmp_path).bdnf
+    (tmp_path / 'bdnf.json').write_text(columns_text(table))
+    found = fit_samples(tmp_path / 'bdnf.json', DESIGN, out_dir=tmp_path).bdnf
     return pd.read_csv(found, sep='\t', na_values='n/a', keep_default_na=False).set_index(
         ['model', 'arm', 'contrast']
     )
@@ -108,7 +110,8 @@ def scan(tmp_path, rng):
         for key, data in (('icc', icc), ('regions', dseg)):
             paths[key] = tmp_path / f'{name}_{key}.nii.gz'
             nb.save(nb.Nifti1Image(data, np.eye(4)), paths[key])
-        return {key: str(path) for key, path in paths.items()}
+        files = {key: str(path) for key, path in paths.items()}
+        return {'maps': {'icc': files.pop('icc')}, **files}
 
     return write
 
@@ -142,6 +145,31 @@ def test_intrinsic_connectivity_is_the_mean_of_the_region_inside_the_map(scan, t
     ).set_index('outcome')
     assert table.loc['both', 'value'] == pytest.approx((16 * 0.2 + 12 * 0.4) / 28)
     assert table.loc['right', 'value'] == pytest.approx(0.4)
+
+
+def test_a_run_without_its_maps_still_has_its_connectivity(scan, tmp_path):
+    bare = {**scan('a', 0.2, 42), 'maps': {}}
+    scans = [{'participant_id': 'sub-01', 'visit': 'baseline', **bare}]
+    asked = [
+        outcome('fc', 'roi_connectivity', ['NAc', 'mPFC']),
+        outcome('icc', 'intrinsic_connectivity', ['NAc']),
+    ]
+    table = measure(tmp_path, scans, [], *asked)
+    assert list(table['outcome']) == ['fc']
+    assert table['value'].tolist() == [0.2]
+
+
+@pytest.mark.parametrize('word', ['reho', 'Tract_FA', ''])
+def test_an_unknown_measure_is_refused_not_read_as_another(word, scan, tmp_path):
+    scans = [{'participant_id': 'sub-01', 'visit': 'baseline', **scan('a', 0.2, 42)}]
+    with pytest.raises(UnknownWordError, match='offered: roi_connectivity'):
+        measure(tmp_path, scans, [], outcome('x', word, ['NAc']))
+
+
+def test_an_unknown_region_is_refused(scan, tmp_path):
+    scans = [{'participant_id': 'sub-01', 'visit': 'baseline', **scan('a', 0.2, 42)}]
+    with pytest.raises(UnknownWordError, match='region VTA is unknown'):
+        measure(tmp_path, scans, [], outcome('x', 'intrinsic_connectivity', ['VTA']))
 
 
 def test_tract_without_streamlines_is_missing_and_flagged(tmp_path):

@@ -11,6 +11,7 @@ from pipelines.errors import DataError
 from pipelines.interfaces._interface import PROGRESS
 from pipelines.interfaces.clusters import list_clusters, name_points
 from pipelines.interfaces.group_maps import stack_maps
+from pipelines.interfaces.tables import columns_text, read_columns
 from pipelines.interfaces.voxelwise import infer_maps
 from pipelines.numerics.regions import voxel_centres
 from pipelines.stats.permute import flip_signs, permute
@@ -113,16 +114,15 @@ def test_an_empty_map_is_refused_by_name(people, tmp_path):
 def tables(tmp_path, rng):
     labels = [f'sub-{i:02d}' for i in range(10)]
     arm = ['a' if i % 2 else 'b' for i in range(10)]
-    pd.DataFrame({'participant_id': labels, 'arm': arm, 'age': rng.normal(40, 5, 10).round(1)}).to_csv(
-        tmp_path / 'people.tsv', sep='\t', index=False
-    )
+    people = pd.DataFrame({'participant_id': labels, 'arm': arm, 'age': rng.normal(40, 5, 10).round(1)})
+    (tmp_path / 'people.json').write_text(columns_text(people))
     values = pd.DataFrame({
         'participant_id': labels * 2, 'outcome': 'pain', 'visit': ['baseline'] * 10 + ['followup'] * 10,
         'value': rng.normal(5, 1, 20).round(2), 'flags': 'n/a',
     })  # fmt: skip
     values.loc[14, 'value'] = np.nan  # sub-04 has no follow-up of pain
     values.to_csv(tmp_path / 'values.tsv', sep='\t', index=False, na_rep='n/a')
-    return tmp_path / 'people.tsv', tmp_path / 'values.tsv', values
+    return tmp_path / 'people.json', tmp_path / 'values.tsv', values
 
 
 @pytest.mark.parametrize('contrast', ['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFollowup'])
@@ -134,7 +134,7 @@ def test_maps_are_those_of_the_permutation_called_alone(people, tables, tmp_path
     mask = load(stacked.mask) > 0
     before, after, change = (np.load(stacked.stack / f'{n}.npy') for n in ('baseline', 'followup', 'change'))
     options = {'neighbours': neighbour_table(mask), 'n_permutations': 50, 'rng': np.random.default_rng(3)}
-    table = pd.read_csv(tables[0], sep='\t')
+    table = read_columns(tables[0])
     if contrast.startswith('mean'):
         alone = flip_signs(before if contrast == 'meanBaseline' else after, **options)
     elif contrast == 'armOnChange':

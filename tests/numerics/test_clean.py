@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from nilearn.signal import clean as nilearn_clean
 
+from pipelines.errors import UnknownWordError
 from pipelines.numerics import clean
+from pipelines.terms import MOTION
 
 
 def model_of(rng, n_volumes=120, n_confounds=6):
@@ -174,7 +176,7 @@ def test_temporal_sd_of_kept_volumes(rng):
 
 
 COLUMNS = [
-    *(f'{m}{s}' for m in clean.MOTION for s in ('', '_derivative1', '_power2', '_derivative1_power2')),
+    *(f'{m}{s}' for m in MOTION for s in ('', '_derivative1', '_power2', '_derivative1_power2')),
     'global_signal',
     *(f'a_comp_cor_{i:02d}' for i in range(14)),
     'cosine00',
@@ -219,6 +221,11 @@ def test_fewer_components_are_taken_as_they_are():
     about = {k: {'Mask': 'WM' if i < 11 else 'CSF'} for i, k in enumerate(METADATA)}
     chosen = [c for c in clean.confound_columns('acompcor', COLUMNS, about) if 'comp_cor' in c]
     assert len(chosen) == 5 + 3
+
+
+def test_unknown_preset_is_refused_not_read_as_the_default():
+    with pytest.raises(UnknownWordError, match='denoising preset 36p is unknown; offered: acompcor'):
+        clean.confound_columns('36p', COLUMNS, METADATA)
 
 
 def test_missing_column_is_named():

@@ -85,7 +85,7 @@ def test_motion_and_flags_have_models_of_their_own(people, visits):
     values.loc[[0, 5], 'flags'] = 'high_motion no_sdc'
     values.loc[9, 'flags'] = 'no_sdc'
     table = rows_of(
-        model_outcomes(values, people, [Outcome('fc')], treatment='a', unusable=frozenset({'high_motion'})),
+        model_outcomes(values, people, [Outcome('fc')], treatment='a'),
         'fc',
     )
     assert table.loc['clda_unflagged', 'n_pairs'] == N - 3

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from pipelines.errors import MissingInputError
+from pipelines.terms import REGIONS, split_flags
 
 from ...running.files import replace_text
 from ..page import render_page
@@ -16,15 +17,6 @@ from . import results, tract
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
 
 _QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
-
-REGIONS = {
-    'NAcL': 'Nucleus accumbens, left',
-    'NAcR': 'Nucleus accumbens, right',
-    'NAc': 'Nucleus accumbens, both sides',
-    'mPFCL': 'Medial prefrontal cortex, left',
-    'mPFCR': 'Medial prefrontal cortex, right',
-    'mPFC': 'Medial prefrontal cortex, both sides',
-}
 
 FACTS = (
     ('Spaces', 'Template space of maps', '{}'),
@@ -89,8 +81,9 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         'scans': scans,
         'pooled': results.pooled(scans),
         'chapters': [chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
-        'regions': REGIONS,
+        'regions': REGIONS.titles(),
         'results': results,
+        'split_flags': split_flags,
         'tract': tract,
         'n_tracts': sum(found[0].fa is not None for scan in scans for found in tract.sessions(scan)),
         'facts': facts,

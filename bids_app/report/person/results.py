@@ -1,31 +1,24 @@
 """The numbers of the report, in words: connectivity with its interval, flags, limits."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pipelines.numerics.seed import average_fisher_z, fisher_z_se
+from pipelines.terms import REGIONS, SIDES, flag_words, split_flags
 
 from ..read import Row, RunRecord, Scan
 from ..words import number
 
-PAIRS = (('Both sides', 'NAc', 'mPFC'), ('Left', 'NAcL', 'mPFCL'), ('Right', 'NAcR', 'mPFCR'))
+PAIRS = tuple(
+    (side.title, *(region.name for region in REGIONS.values() if region.hemisphere == side.name))
+    for side in SIDES.values()
+)
 """The pairs of regions that are reported, the outcome first."""
 
 Z95 = 1.959964
 _SCALE = 1.0  # Fisher z at the ends of the drawn interval
-
-FLAGS = {
-    'dropout': 'signal dropout: this region lies where the scan has lost much of its signal, or partly '
-    'outside the scan; its connectivity is unreliable',
-    'high_motion': 'strong head movement: the mean displacement between volumes is above 0.5 mm',
-    'short': 'little data: less time than required remains after leaving out volumes with movement',
-    'low_dof': 'few degrees of freedom remain after denoising: the result is imprecise',
-    'template_overlap': 'the scan covers less than 90 % of the template’s grey matter: intrinsic '
-    'connectivity is not comparable with that of complete scans',
-}
-"""Flags in words; one that is not listed is shown as it is."""
 
 
 class Estimate(NamedTuple):
@@ -74,7 +67,7 @@ def pooled(scans: Iterable[Scan]) -> list[list[Estimate]]:
     return [[mean for mean in session if mean is not None] for session in means]
 
 
-def _pooled(title: str, pair: tuple[str, str, str], runs: list[Scan]) -> Estimate | None:
+def _pooled(title: str, pair: tuple[str, ...], runs: list[Scan]) -> Estimate | None:
     values = [(_value(run.relmat, *pair[1:]), float(run.facts['DegreesOfFreedom'])) for run in runs]
     present = [(z, dof) for z, dof in values if z is not None]
     if not present:
@@ -122,8 +115,8 @@ def flags(record: RunRecord, scans: list[Scan]) -> list[Flag]:
         named = {flag: ', '.join(names) for flag, names in regions.items()}
         # the quality file repeats the flags of regions as dropout_NAcL
         own = [f for f in split_flags(scan.facts.get('Flags')) if f.partition('_')[0] not in named]
-        found += [Flag(scan.title, flag, FLAGS.get(flag, flag)) for flag in own]
-        found += [Flag(f'{scan.title}: {who}', flag, FLAGS.get(flag, flag)) for flag, who in named.items()]
+        found += [Flag(scan.title, flag, flag_words(flag)) for flag in own]
+        found += [Flag(f'{scan.title}: {who}', flag, flag_words(flag)) for flag, who in named.items()]
     return found
 
 
@@ -144,19 +137,6 @@ def susceptibility(scan: Scan) -> str:
             'phase encoding would show all of it.'
         )
     return f'Distortion by magnetic susceptibility was corrected ({method}).'
-
-
-def split_flags(value: Any) -> list[str]:
-    """Return the flags in a list or a text.
-
-    Examples
-    --------
-    >>> split_flags('dropout, short'), split_flags('n/a'), split_flags(None)
-    (['dropout', 'short'], [], [])
-
-    """
-    items = value if isinstance(value, list) else str(value or '').replace(';', ',').split(',')
-    return [flag for item in items if (flag := str(item).strip()) not in ('', 'n/a', 'None')]
 
 
 def _value(relmat: list[Row], a: str, b: str) -> float | None:

@@ -6,6 +6,8 @@ its chapter, under its file name.
 
 from typing import NamedTuple
 
+from pipelines.terms import MAP_MEASURES
+
 
 class Chapter(NamedTuple):
     """A part of the report; ``suffixes`` are those of its figures."""
@@ -125,14 +127,9 @@ FIGURES = (
         'Rows of cuts through the brain, one row per seed region, with Fisher z in colour from blue '
         '(negative) over white (zero) to red (positive).',
     ),
-    FigureSpec(
-        'icc',
-        'bold',
-        'Intrinsic connectivity',
-        'Upper row: root mean square of the correlations of each voxel with all others; the colour scale '
-        'begins at the value that noise alone would give. Lower row: the same map as ranks on a normal '
-        'scale, red above and blue below the median of the brain.',
-        'Two rows of cuts through the brain with maps of intrinsic connectivity.',
+    *(
+        FigureSpec(measure.map, 'bold', measure.title, measure.caption, measure.alt)
+        for measure in MAP_MEASURES
     ),
     FigureSpec(
         'mask',

@@ -3,29 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pipelines.terms import DIRECTIONS, SIDES, flag_term, flag_words, is_flag, split_flags
+
 from ..read import Row, Scan, natural, title_of
 from ..words import number
-from .results import Flag, split_flags
-
-SIDES = {'B': 'Both sides', 'L': 'Left', 'R': 'Right'}
-"""Sides in the order of the table, the outcome first."""
-
-DIRECTIONS = {'NAcToMPFC': 'from NAc to mPFC', 'MPFCToNAc': 'from mPFC to NAc'}
-
-FLAGS = {
-    'no_sdc': 'no correction of distortion by magnetic susceptibility: the frontal part of the tract may be '
-    'displaced by some millimetres',
-    'few_streamlines': 'fewer than 50 streamlines join the regions in one direction, too few for a value',
-    'budget': 'the search ended before the wanted number of streamlines was found: the value rests on fewer',
-    'no_t1w': 'no T1-weighted image: regions come from the template by way of FA, and tissue is told by FA '
-    'alone',
-    'low_lmax': 'few diffusion directions (harmonic order 4): crossing fibres are told apart poorly',
-    'high_motion': 'strong head movement during the diffusion scan: FA may be too low',
-    'flipped_bvecs': 'the table of directions looks flipped: neither tract nor FA along it can be trusted',
-    'region_outside': 'a region lies partly outside the diffusion scan: streamlines that end there are lost',
-    'short_tract': 'the tract is unusually short: FA also depends on length',
-}
-"""Flags in words; one that is not listed is shown as it is."""
+from .results import Flag
 
 FACTS = (
     ('NumberOfDirections', 'Diffusion directions', ''),
@@ -95,7 +77,7 @@ def _row(key: tuple[str, str], group: Sequence[Row], scan: Scan) -> TractRow:
     flags = list(dict.fromkeys(flag for row in group for flag in split_flags(row.get('flags'))))
     reason = '' if fa is not None else _reason([*flags, *split_flags(scan.tracking.get('Flags'))])
     title = f'session {session}' if session else title_of(scan.name)
-    side = SIDES.get(hemi, hemi)
+    side = SIDES.titles().get(hemi, hemi)
     return TractRow(title, side, fa, streamline_fa, md, n, length, volume, flags, reason)
 
 
@@ -107,8 +89,8 @@ def _value(group: Sequence[Row], method: str, param: str) -> float | None:
 def _reason(flags: Iterable[str]) -> str:
     """Say why there is no value: the flags that forbid one, else all of them."""
     given = list(dict.fromkeys(flags))
-    forbid = [flag for flag in given if flag in ('few_streamlines', 'region_outside')] or given
-    return '; '.join(FLAGS.get(flag, flag) for flag in forbid) or 'no reason was recorded'
+    forbid = [flag for flag in given if is_flag(flag) and flag_term(flag)[0].has_no_value] or given
+    return '; '.join(flag_words(flag) for flag in forbid) or 'no reason was recorded'
 
 
 def sessions(scan: Scan) -> list[list[TractRow]]:
@@ -122,7 +104,7 @@ def sessions(scan: Scan) -> list[list[TractRow]]:
 def counts(scan: Scan) -> list[Count]:
     """Return the seeds and streamlines of each side and direction that the sidecar records."""
     return [
-        Count(SIDES.get(hemi, hemi), DIRECTIONS.get(way, way), *_stages(numbers))
+        Count(SIDES.titles().get(hemi, hemi), DIRECTIONS.titles().get(way, way), *_stages(numbers))
         for hemi, ways in _items(scan.tracking.get('Tracking'))
         for way, numbers in _items(ways)
     ]
@@ -148,14 +130,14 @@ def flags(scans: Iterable[Scan]) -> list[Flag]:
     for scan in scans:
         where: dict[str, list[str]] = {}
         for session in sessions(scan):
-            sides = [row for row in session if row.side != SIDES['B']] or session
+            sides = [row for row in session if row.side != SIDES['B'].title] or session
             for row in sides:  # both sides have the flags of either
                 for flag in row.flags:
                     where.setdefault(flag, []).append(f'{row.session} {row.side.lower()}')
         named = [(flag, f': {", ".join(places)}') for flag, places in where.items()]
         own = [(flag, '') for flag in split_flags(scan.tracking.get('Flags')) if flag not in where]
         found += [
-            Flag(f'tract{place}' if place else f'tract, {scan.title}', flag, FLAGS.get(flag, flag))
+            Flag(f'tract{place}' if place else f'tract, {scan.title}', flag, flag_words(flag))
             for flag, place in (*named, *own)
         ]
     return found

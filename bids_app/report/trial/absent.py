@@ -6,17 +6,12 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from pipelines.params import GroupParams, option_name
+from pipelines.terms import MEASURES
 
 from ...outputs.group import LEAST_PEOPLE
 from ..read import Row, RunRecord, read_record
 from .record import Outcome, TrialRecord
 from .tables import Tables, rows_where
-
-_DERIVATIVES = {
-    'roi_connectivity': 'Connectivity of the regions',
-    'intrinsic_connectivity': 'Intrinsic connectivity',
-    'tract_fa': 'FA of the tract',
-}
 
 
 class Absent(NamedTuple):
@@ -31,7 +26,7 @@ def absent_parts(trial: TrialRecord, record: RunRecord, tables: Tables, *, has_m
     """Return every part of the trial that has no results, with the reason as far as it is known."""
     skipped = set(_listed(record, 'skip'))
     found = [*_arms(trial), *_visits(trial, tables), *_derivatives(trial, tables), *_measured(trial, tables)]
-    if not has_maps and any(outcome.derivative != 'tract_fa' for outcome in _imaging(trial)):
+    if not has_maps and any(MEASURES[outcome.derivative].modality == 'bold' for outcome in _imaging(trial)):
         found.append(Absent('imaging', 'Maps', _why_no_maps(trial, tables, skipped)))
     found += _blood(trial, tables)
     reasons = {
@@ -82,20 +77,16 @@ def _derivatives(trial: TrialRecord, tables: Tables) -> Iterator[Absent]:
     for kind in kinds:
         own = [outcome.name for outcome in _imaging(trial) if outcome.derivative == kind]
         if not any(rows_where(tables.get('outcomes', ()), outcome=name) for name in own):
-            yield Absent('imaging', _DERIVATIVES.get(kind, kind), _said(trial, kind))
+            yield Absent('imaging', MEASURES[kind].title, _said(trial, kind))
 
 
 def _said(trial: TrialRecord, kind: str) -> str:
     """Return why participants have no results of a kind, as their own records tell it."""
-    words = ('dwi', 'diffusion') if kind == 'tract_fa' else ('bold', 'func')
+    modality = MEASURES[kind].modality
     reasons: Counter[str] = Counter()
     for person in trial.people:
         absent = read_record(trial.results, person['participant_id']).absent
-        reasons.update(
-            str(entry.get('reason', ''))
-            for entry in absent
-            if any(word in str(entry.get('modality', '')).lower() for word in words)
-        )
+        reasons.update(str(entry.get('reason', '')) for entry in absent if entry.get('modality') == modality)
     listed = '; '.join(f'{reason} ({n} people)' for reason, n in reasons.most_common(3) if reason)
     return 'no participant has results of it' + (f': {listed}' if listed else '')
 

@@ -13,7 +13,7 @@ from ...running.files import replace_text
 from ..inline import inline_svg, width_of
 from .record import TrialRecord
 from .results import contrast_titles
-from .words import KINDS, MAPS, METHODS
+from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES
 
 _WIDE = 420.0  # points; narrower figures are drawn for a telephone
 
@@ -68,7 +68,7 @@ class Drawings:
         if name in _FIXED:
             return _FIXED[name]
         kind, _, what = name.partition('_')
-        if kind in KINDS:
+        if kind in MAP_TITLES:
             return _of_map(kind, what)
         if kind in ('expression', 'enrichment'):
             return self._of_genes(kind, what)
@@ -85,7 +85,7 @@ class Drawings:
         contrast = next((key for key in titles if what.startswith(key)), '')
         end = what.removeprefix(contrast).strip('_')
         if kind == 'enrichment':
-            title = f'{METHODS.get(end, end)}: {titles.get(contrast, contrast)}'
+            title = f'{METHOD_TITLES.get(end, end)}: {titles.get(contrast, contrast)}'
             return title, '', f'{title}: the gene sets with the smallest p values.'
         form, caption = _GENES.get(end, (end, ''))
         title = f'{form}: {titles.get(contrast, contrast)}'
@@ -121,9 +121,9 @@ _PATHS = (
 
 def _of_map(kind: str, what: str) -> Words:
     if what == 'count':
-        title = f'{KINDS[kind]}: where people have data'
+        title = f'{MAP_TITLES[kind]}: where people have data'
         return title, 'Only voxels of everybody are tested.', f'{title}, in cuts through the brain.'
-    title = f'{KINDS[kind]}: {MAPS.get(what, what)}'
+    title = f'{MAP_TITLES[kind]}: {TEST_TITLES.get(what, what)}'
     return title, '', f'{title}: t in cuts through the brain, significant clusters outlined.'
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipelines.stats.mediation_trial import GENE_SET, MEDIUM_PATH, SMALL_PATH
+from pipelines.terms import PATHS, STRUCTURES_OF_MEDIATORS, flag_words, split_flags
 
 from ..read import Row
 from ..words import number
 from .record import TrialRecord
 from .tables import Tables, rows_where
-from .words import PATHS, STRUCTURES, flag_list, flag_words
 
 
 class Analysis(NamedTuple):
@@ -56,7 +56,7 @@ def _analysis(trial: TrialRecord, row: Row, tables: Tables, *, is_variant: bool)
     label = row.get('label', row['analysis'])
     about = fields(trial, row, own)
     return Analysis(
-        _name(trial, row), f'mediation_{label}', paths, about, flag_list(row['flags']), note, is_variant
+        _name(trial, row), f'mediation_{label}', paths, about, split_flags(row['flags']), note, is_variant
     )
 
 
@@ -69,9 +69,9 @@ def _name(trial: TrialRecord, row: Row) -> str:
 def _path(trial: TrialRecord, row: Row) -> str:
     head, _, arm = row['path'].rpartition('_')
     if row['path'] in PATHS:
-        return PATHS[row['path']]
+        return PATHS[row['path']].title
     arms = {'treatment': trial.treatment, 'control': trial.control}
-    return f'{PATHS[head]}, {arms[arm]}' if head in PATHS and arm in arms else row['path']
+    return f'{PATHS[head].title}, {arms[arm]}' if head in PATHS and arm in arms else row['path']
 
 
 def _chain(trial: TrialRecord, mediators: str) -> str:
@@ -99,7 +99,7 @@ def fields(trial: TrialRecord, row: Row, paths: list[Row]) -> list[tuple[str, st
             f'effect of {trial.treatment} against {trial.control} on {outcome} that goes through {through} '
             '(indirect effect), beside that which does not (direct effect)',
         ),
-        ('Model', f'{STRUCTURES.get(row["structure"], row["structure"])}; {_adjusted(trial, row)}'),
+        ('Model', f'{STRUCTURES_OF_MEDIATORS[row["structure"]].title}; {_adjusted(trial, row)}'),
         ('Timing', _timing(row, last)),
         ('Assumptions', _assumptions(row)),
     ]
@@ -110,7 +110,7 @@ def fields(trial: TrialRecord, row: Row, paths: list[Row]) -> list[tuple[str, st
             ('Power', _power(row)),
             ('Interval', '95 % percentile interval of resampled people within arms'),
         ]
-    flags = '; '.join(flag_words(flag) for flag in flag_list(row['flags']))
+    flags = '; '.join(flag_words(flag) for flag in split_flags(row['flags']))
     return [*found, ('Limits', flags)] if flags else found
 
 

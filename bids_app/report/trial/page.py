@@ -18,8 +18,6 @@ from .record import TrialRecord, read_group_record, read_trial_record
 from .tables import Tables, read_tables, write_results
 from .viewer import make_viewer
 
-_MAIN_KINDS = ('NAc', 'mPFC', 'icc')
-
 
 def write_trial_report(output_dir: Path) -> Path:
     """Write ``group/report.html``, which needs no other file and no network, and ``group/results.json``.
@@ -103,7 +101,12 @@ def _maps(tests: dict[str, list[trial_results.Test]], output_dir: Path) -> dict[
     ]
     spaces = sorted(path.name.removeprefix('tpl-') for path in output_dir.glob('tpl-*'))
     viewer = make_viewer(images, spaces[0]) if images else None
-    return {'tests': tests, 'viewer': viewer, 'main_kinds': _MAIN_KINDS, 'map_titles': trial_words.KINDS}
+    return {
+        'tests': tests,
+        'viewer': viewer,
+        'main_kinds': trial_words.MAIN_MAPS,
+        'map_titles': trial_words.MAP_TITLES,
+    }
 
 
 def _flow(folder: Path, trial: TrialRecord, tables: Tables) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ..read import Row, Scan, read_scans
 from ..words import number
 from .record import TrialRecord
 from .tables import Tables
-from .words import DATA, flag_list
+from .words import DATA, split_flags
 
 _SCANS = ('connectivity', 'tract')
 
@@ -61,7 +61,7 @@ def scan_quality(trial: TrialRecord, tables: Tables, pages: dict[str, str]) -> l
 
 def _of_row(row: Row, pages: dict[str, str], scan: str) -> ScanQuality:
     is_missing = row['status'] == 'missing'
-    flags = [] if is_missing else flag_list(row['reason'])
+    flags = [] if is_missing else split_flags(row['reason'])
     return ScanQuality(
         row['participant_id'], pages.get(row['participant_id'], ''), row['arm'],
         row['session_id'].removeprefix('ses-'), DATA[row['data']], scan, row['status'], flags,
@@ -87,7 +87,7 @@ def _function(row: Row, scan: Scan, pages: dict[str, str]) -> ScanQuality:
     if found.page:
         found = found._replace(page=f'{found.page}#function-{scan.name}')
     # flags of the visit are those of all its runs
-    flags = flag_list(facts.get('Flags')) if found.status != 'missing' else []
+    flags = split_flags(facts.get('Flags')) if found.status != 'missing' else []
     return found._replace(
         flags=flags,
         mean_fd=number(facts.get('MeanFD')),

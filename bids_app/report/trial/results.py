@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.stats.describe import describe
+from pipelines.terms import BDNF_CONTRASTS, EXPRESSION_CONTRASTS, MAPS, MODELS
 
 from ..read import Row, read_json
 from ..words import number
 from .record import Outcome, TrialRecord
 from .tables import Tables, rows_where
-from .words import BDNF_CONTRASTS, KINDS, MAPS, METHODS, significant
+from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES, significant
 
-PRIMARY_MODEL = 'clda'
+PRIMARY_MODEL = next(iter(MODELS))
 _SHOWN = 25
 """Genes and sets of a contrast that the page lists; all are in the tables."""
 
@@ -145,9 +146,9 @@ def tests(output_dir: Path, tables: Tables) -> dict[str, list[Test]]:
     """Return the voxel-wise tests that were made, by kind of map, the main ones first."""
     clusters = tables.get('clusters', ())
     found: dict[str, list[Test]] = {}
-    for kind in KINDS:
-        part = 'param-icc' if kind == 'icc' else f'seg-{kind}'
-        for contrast, title in MAPS.items():
+    for kind in MAP_TITLES:
+        part = f'{MAPS[kind].entity}-{kind}'
+        for contrast, title in TEST_TITLES.items():
             name = f'tpl-*/tpl-*_{part}_desc-{contrast}_stat-t_statmap.json'
             for sidecar in sorted(output_dir.glob(name)):
                 image = sidecar.with_suffix('.nii.gz')
@@ -175,11 +176,8 @@ def bdnf(trial: TrialRecord, tables: Tables) -> list[tuple[str, list[tuple[str, 
 
 def contrast_titles(trial: TrialRecord) -> dict[str, str]:
     """Return the contrasts of expression in words."""
-    return {
-        'difference': f'Difference in change, {trial.treatment} minus {trial.control}',
-        'change_treatment': f'Change within {trial.treatment}',
-        'change_control': f'Change within {trial.control}',
-    }
+    arms = {'treatment': trial.treatment, 'control': trial.control}
+    return {name: title.format(**arms) for name, title in EXPRESSION_CONTRASTS.titles().items()}
 
 
 def genes(trial: TrialRecord, tables: Tables) -> list[Genes]:
@@ -210,7 +208,7 @@ def sets(trial: TrialRecord, tables: Tables) -> list[Sets]:
     rows = tables.get('expression_enrichment', ())
     found = []
     for (contrast, method), own in _grouped(rows, lambda row: (row['contrast'], row['method'])).items():
-        title = f'{METHODS.get(method, method)}: {titles.get(contrast, contrast)}'
+        title = f'{METHOD_TITLES.get(method, method)}: {titles.get(contrast, contrast)}'
         n_called = sum(map(_is_called, own))
         found.append(Sets(contrast, method, title, len(own), n_called, _smallest(own, 'p')))
     return found
@@ -264,7 +262,7 @@ def events(trial: TrialRecord) -> list[tuple[str, list[int]]]:
 
 def bdnf_title(contrast: str) -> str:
     """Return a contrast of BDNF in words."""
-    return BDNF_CONTRASTS.get(contrast, contrast)
+    return BDNF_CONTRASTS.titles().get(contrast, contrast)
 
 
 def side_by_side(

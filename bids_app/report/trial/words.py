@@ -3,114 +3,32 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines import terms
 from pipelines.figures.paths import write_interval
+from pipelines.terms import flag_words, is_flag, split_flags
 
-from ..person.results import FLAGS as SCAN_FLAGS
-from ..person.results import split_flags
-from ..person.tract import FLAGS as TRACT_FLAGS
 from ..words import number
 
-MODELS = {
-    'clda': 'Constrained longitudinal analysis with covariates (primary)',
-    'ancova': 'ANCOVA of people with both visits',
-    'ancova_interaction': 'ANCOVA with a slope on baseline per arm',
-    'clda_unadjusted': 'Constrained longitudinal analysis without covariates',
-    'clda_mean_fd': 'With mean head movement as covariate',
-    'clda_unflagged': 'Without flagged scans',
-    'censored': 'Samples beyond a limit of detection as censored (primary)',
-    'lod_half': 'Half the limit in their place, for comparison only',
-    'plasma_volume': 'Censored, corrected for lost plasma',
+MODEL_TITLES = terms.MODELS.titles() | terms.BDNF_MODELS.titles()
+MAP_TITLES = {
+    kind.name: kind.title for kind in sorted(terms.MAPS.values(), key=lambda kind: not kind.is_main)
 }
-BDNF_CONTRASTS = {
-    'acute_s7': 'After against before session 7',
-    'acute_s42': 'After against before session 42',
-    'resting_change': 'Before session 42 against before session 7',
-    'change_of_acute': 'Acute response, session 42 against session 7',
-}
-MAPS = {
-    'armOnChange': 'Change between visits, arm against arm',
-    'changeWithSymptoms': 'Change between visits with the change of the primary outcome',
-    'meanBaseline': 'Mean at baseline',
-    'meanFollowup': 'Mean at follow-up',
-}
-KINDS = {
-    'NAc': 'Connectivity with the nucleus accumbens, both sides',
-    'mPFC': 'Connectivity with the medial prefrontal cortex, both sides',
-    'icc': 'Intrinsic connectivity',
-    'NAcL': 'Connectivity with the left nucleus accumbens',
-    'NAcR': 'Connectivity with the right nucleus accumbens',
-    'mPFCL': 'Connectivity with the left medial prefrontal cortex',
-    'mPFCR': 'Connectivity with the right medial prefrontal cortex',
-}
-METHODS = {'gsea': 'Gene set enrichment analysis', 'over_representation': 'Over-representation'}
-STRUCTURES = {'single': 'one mediator', 'parallel': 'mediators side by side', 'serial': 'mediators in series'}
-PATHS = {
-    'a': 'Treatment on mediator',
-    'b': 'Mediator on outcome',
-    'd21': 'First mediator on second',
-    'indirect': 'Indirect effect',
-    'joint_indirect': 'Indirect effect through all mediators',
-    'direct': 'Direct effect',
-    'total': 'Total effect',
-    'proportion': 'Proportion mediated',
-    'rho_at_zero': 'Correlation of errors at which the indirect effect is zero',
-    'interaction': 'Difference of the slopes between arms',
-}
+"""Kinds of maps, the main ones first."""
+
+MAIN_MAPS = tuple(name for name in MAP_TITLES if terms.MAPS[name].is_main)
+TEST_TITLES = terms.MAP_CONTRASTS.titles()
+METHOD_TITLES = terms.SET_METHODS.titles()
 _LEADERS = 8  # genes of a set that the page names
 ROLES = {'primary': 'Primary', 'secondary': 'Secondary', 'other': 'Other'}
-DATA = {'connectivity': 'Connectivity', 'tract': 'Tract FA', 'bdnf': 'BDNF', 'expression': 'Gene expression'}
-
-FLAGS = {
-    **TRACT_FLAGS,
-    **SCAN_FLAGS,
-    'not_estimated': 'there is no estimate; the reason stands beside it',
-    'covariate_missing': 'people without a value of a covariate are not in this model',
-    'within_arm_not_randomised': 'a change within one arm, not a randomised comparison',
-    'reference_post_randomisation': 'the first sample was drawn after randomisation and may itself be an '
-    'effect of treatment',
-    'exploratory': 'the gene set was not named before the data were seen',
-    'no_baseline': 'a mediator or outcome has no value before treatment',
-    'flagged_values': 'some values come from scans with quality flags',
-    'degenerate_resamples': 'some resamples had no estimate',
-    'total_not_away_from_zero': 'no proportion is given of a total effect that may be zero',
-    'opposite_signs': 'no proportion is given of direct and indirect effects that oppose each other',
-    'decimal_comma': 'written with a decimal comma, converted',
-    'converted': 'converted to the units of the trial',
-    'out_of_range': 'out of range: counts as missing',
-    'prorated': 'total scaled up from the items that were answered',
-    'items_missing': 'too many items without an answer',
+DATA = {
+    'connectivity': 'Connectivity',
+    'maps': 'Maps',
+    'tract': 'Tract FA',
+    'bdnf': 'BDNF',
+    'expression': 'Gene expression',
 }
-"""Flags in words; one that is not listed is shown as it is."""
-
 
 _RAISED = str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹')
-
-
-def flag_words(flag: str) -> str:
-    """Return what a flag means.
-
-    Examples
-    --------
-    >>> flag_words('dropout_NAcL').endswith('unreliable (NAcL)'), flag_words('new')
-    (True, 'new')
-
-    """
-    if flag in FLAGS:
-        return FLAGS[flag]
-    head, _, region = flag.partition('_')
-    return f'{FLAGS[head]} ({region})' if head in FLAGS else flag.replace('_', ' ')
-
-
-def flag_list(text: Any) -> list[str]:
-    """Return the flags of a cell, whether commas or spaces part them.
-
-    Examples
-    --------
-    >>> flag_list('short high_motion'), flag_list('n/a'), flag_list('short, high_motion')
-    (['short', 'high_motion'], [], ['short', 'high_motion'])
-
-    """
-    return [word for part in split_flags(text) for word in part.split()]
 
 
 def reason_words(reason: str) -> str:
@@ -122,9 +40,8 @@ def reason_words(reason: str) -> str:
     ('too many items without an answer', 'no sample')
 
     """
-    words = flag_list(reason)
-    is_flags = all(word in FLAGS or word.partition('_')[0] in FLAGS for word in words)
-    return '; '.join(map(flag_words, words)) if words and is_flags else reason
+    words = split_flags(reason)
+    return '; '.join(map(flag_words, words)) if words and all(map(is_flag, words)) else reason
 
 
 def p_value(value: Any) -> str:
@@ -252,7 +169,7 @@ def leaders(genes: str) -> str:
 TRIAL_FILTERS = {
     filter_.__name__: filter_
     for filter_ in (
-        flag_words, flag_list, reason_words, p_value, small_p, with_sign, estimate, interval, significant, count,
+        flag_words, split_flags, reason_words, p_value, small_p, with_sign, estimate, interval, significant, count,
         leaders,
     )
 }  # fmt: skip

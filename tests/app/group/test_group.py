@@ -179,6 +179,64 @@ def test_flagged_scans_are_left_out_in_one_model(small):
     assert rows.loc[('sub-01', 'ses-post', 'connectivity'), 'status'] == 'flagged'
 
 
+def test_flipped_directions_are_left_out_where_flags_are(small):
+    """What is said not to be trusted may not stand among the values that are."""
+    bids, out, work = small
+    for path in out.glob('sub-0[12]/dwi/*_scalarstats.tsv'):
+        tract = pd.read_csv(path, sep='\t', dtype=str, keep_default_na=False)
+        save(tract.assign(flags='no_sdc flipped_bvecs'), path)
+    assert run(bids, out, work, '--skip', 'voxelwise') == 0
+    models = table(out, 'outcomes').set_index(['outcome', 'model'])
+    assert models.loc[('fa_nac_mpfc', 'clda_unflagged'), 'n_pairs'] == 6
+    assert models.loc[('fa_nac_mpfc', 'clda'), 'n_pairs'] == 8
+    rows = statuses(out)
+    assert rows.loc[('sub-01', 'ses-post', 'tract'), ['status', 'reason']].tolist() == [
+        'flagged',
+        'no_sdc flipped_bvecs',
+    ]
+    assert rows.loc[('sub-03', 'ses-post', 'tract'), 'status'] == 'analysed'
+
+
+def test_scans_without_maps_keep_what_their_tables_give(small):
+    bids, out, work = small
+    for path in out.glob('sub-*/ses-*/func/*_boldmap.nii.gz'):
+        path.unlink()
+    assert run(bids, out, work) == 0
+    models = table(out, 'outcomes').set_index(['outcome', 'model'])
+    assert models.loc[('fc_nac_mpfc', 'clda'), 'n_pairs'] == 8
+    assert 'icc_nac' not in models.index.get_level_values('outcome')
+    rows = table(out, 'participants')
+    assert (rows.query("data == 'connectivity'")['status'] == 'analysed').all()
+    assert 'maps' not in set(rows['data'])  # nobody has any: said once, not of everybody
+    assert not list(out.glob('tpl-*'))
+
+
+def test_one_missing_map_costs_what_needs_it_and_is_told(small, caplog):
+    bids, out, work = small
+    for name in (
+        'sub-01/ses-post/func/*_stat-icc_boldmap',
+        'sub-02/ses-pre/func/*_seg-NAcL_stat-fisherz_boldmap',
+    ):
+        (path,) = out.glob(f'{name}.nii.gz')
+        path.unlink()
+    assert run(bids, out, work, '--n-permutations', '100') == 0
+    models = table(out, 'outcomes').set_index(['outcome', 'model'])
+    assert models.loc[('fc_nac_mpfc', 'clda'), 'n_pairs'] == 8
+    assert models.loc[('icc_nac', 'clda'), 'n_pairs'] == 7
+    rows = statuses(out)
+    assert rows.loc[('sub-01', 'ses-post', 'connectivity'), 'status'] == 'analysed'
+    assert rows.loc[('sub-01', 'ses-post', 'maps'), 'status'] == 'missing'
+    assert 'intrinsic connectivity' in rows.loc[('sub-01', 'ses-post', 'maps'), 'reason']
+    assert 'NAcL' in rows.loc[('sub-02', 'ses-pre', 'maps'), 'reason']
+    counts = {
+        kind: nb.load(out / f'tpl-{SPACE}' / f'tpl-{SPACE}_{kind}_desc-count_statmap.nii.gz')
+        .get_fdata()
+        .max()
+        for kind in ('param-icc', 'seg-NAcL', 'seg-NAc')
+    }
+    assert counts == {'param-icc': 8, 'seg-NAcL': 8, 'seg-NAc': 8}
+
+
 def test_tables_alone_are_a_trial(tmp_path):
     bids, out = write_trial(tmp_path, n=8, images=False)
     assert run(bids, out, tmp_path / 'work') == 0

@@ -11,7 +11,7 @@ import pytest
 from bids_app.cli import main
 from bids_app.running.manifest import manifest_path
 from pipelines.interfaces.templates import target_brain
-from pipelines.numerics.clean import MOTION
+from pipelines.terms import MOTION
 from tests.sums import checksums
 
 VOXEL = 4

@@ -18,11 +18,12 @@ from PIL import Image
 from bids_app.report import assemble_report, write_methods
 from bids_app.report.methods import BIBLIOGRAPHY, cited_keys, read_bibliography, render_methods
 from bids_app.report.page import parameters
-from bids_app.report.person.page import REGIONS, embed, facts
-from bids_app.report.person.results import FLAGS, estimates, flags, pooled, susceptibility
+from bids_app.report.person.page import embed, facts
+from bids_app.report.person.results import estimates, flags, pooled, susceptibility
 from bids_app.report.person.sections import CHAPTERS, FIGURES
 from bids_app.report.read import RunRecord, Scan, entities_of, read_record, read_scans
 from pipelines.errors import MissingInputError
+from pipelines.terms import FLAGS, REGIONS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LABELS = list(REGIONS)
@@ -490,7 +491,7 @@ class TestResults:
 
     def test_unknown_flag_is_shown_as_it_is(self) -> None:
         (flag,) = flags(EMPTY, [scan_with(Flags=['new_flag'])])
-        assert flag.text == 'new_flag'
+        assert flag.text == 'new flag'
 
     def test_errors_come_first(self) -> None:
         record = EMPTY._replace(absent=[{'modality': 'dwi'}], errors=[{'node': 'clbpe_wf.sub_1_wf.design'}])

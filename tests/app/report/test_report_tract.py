@@ -10,6 +10,7 @@ from bids_app.report.person import tract as results
 from bids_app.report.person.sections import FIGURES
 from bids_app.report.read import Scan, read_scans
 from bids_app.report.words import FILTERS
+from pipelines.terms import FLAGS
 from tests.app.report.test_report import browser, page_of, png, table, write_record, write_run  # noqa: F401
 
 COLUMNS = [
@@ -100,7 +101,7 @@ class TestRows:
     def test_reason_from_the_sidecar_or_none(self, tmp_path: Path) -> None:
         write_tract(tmp_path, rows('pre', 'L'), Flags=['region_outside', 'low_lmax'])
         (missing,) = [row for row in results.rows(scan_of(tmp_path)) if row.reason]
-        assert missing.reason == results.FLAGS['region_outside']
+        assert missing.reason == FLAGS['region_outside'].title
         write_tract(tmp_path, rows('pre', 'L'), Flags=[])
         (missing,) = [row for row in results.rows(scan_of(tmp_path)) if row.reason]
         assert missing.reason == 'no reason was recorded'

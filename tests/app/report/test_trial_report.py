@@ -24,11 +24,12 @@ from bids_app.report.inline import inline_svg, lighter
 from bids_app.report.trial.mediation import mediation_analyses
 from bids_app.report.trial.record import read_trial_record
 from bids_app.report.trial.tables import typed
-from bids_app.report.trial.words import FLAGS, estimate, interval
+from bids_app.report.trial.words import estimate, interval
 from bids_app.running.files import replace_json
 from pipelines.errors import DataError, MissingInputError
 from pipelines.figures.flow import Stage, plot_flow
 from pipelines.interfaces.trial_figures import save_svg
+from pipelines.terms import FLAGS
 from tests.app.report.test_report import Page
 from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, write_trial
 
@@ -290,7 +291,7 @@ class TestContent:
         called = sum(p < 0.1 for p in tested)
         assert f'{called} of {len(tested)} tested genes are called' in said
         assert said.index('GENE7 ') < min(said.index(f'GENE{n} ') for n in (0, 1, 2) if f'GENE{n} ' in said)
-        assert FLAGS['within_arm_not_randomised'] in said
+        assert FLAGS['within_arm_not_randomised'].title in said
         assert 'No cell counts were given as covariates' in said
         assert 'HALLMARK_A 40 0.51 1.83 4.0 × 10⁻⁴ 0.004 GENE7 GENE9' in said
 
@@ -306,7 +307,7 @@ class TestContent:
         assert '31 % when both paths are of medium size' in said
         assert 'No result. 8 people are complete, 10 are needed' in said
         assert 'through “score of the gene set SET”' in said
-        assert FLAGS['reference_post_randomisation'] in said.lower()
+        assert FLAGS['reference_post_randomisation'].title in said.lower()
 
     def test_mediators_in_series_are_named_in_words(self, out: Path) -> None:
         trial = read_trial_record(out)
