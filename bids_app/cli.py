@@ -19,7 +19,7 @@ from .running.resources import available_cores, available_memory_gb
 from .settings import Settings, check_folders
 
 LEVELS = ('participant', 'group')
-GROUPS: tuple[tuple[str, type[Parameters]], ...] = (
+OPTION_GROUPS: tuple[tuple[str, type[Parameters]], ...] = (
     ('functional', FunctionalParams),
     ('diffusion', DiffusionParams),
     ('group', GroupParams),
@@ -66,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=f'clbpe {__version__}')
     _add_selection(parser.add_argument_group('selection'))
     _add_execution(parser.add_argument_group('execution'))
-    for title, parameters in GROUPS:
+    for title, parameters in OPTION_GROUPS:
         _add_parameters(parser.add_argument_group(title), parameters)
     return parser
 
@@ -202,7 +202,7 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         raise LevelError(
             f'analysis level {options.analysis_level!r} is unknown. Offered: {", ".join(LEVELS)}'
         )
-    analysis = {title: _parameters(options, parameters) for title, parameters in GROUPS}
+    analysis = {title: _parameters(options, parameters) for title, parameters in OPTION_GROUPS}
     command = ['clbpe', *(sys.argv[1:] if argv is None else argv)]
     # what is the same in options and settings, then what has to be read, looked up or renamed
     same = {

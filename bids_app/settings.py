@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DatasetError, OutputError, ParameterError
-from pipelines.params import DiffusionParams, FunctionalParams, GroupParams, describe
+from pipelines.params import DiffusionParams, FunctionalParams, GroupParams, parameter_values
 
 LOGGER = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ class Settings:
     def parameters(self) -> dict[str, Any]:
         """Return what decides the numbers in the outputs, as plain JSON values."""
         return {
-            **dict(describe(self.functional)),
-            **dict(describe(self.diffusion)),
+            **dict(parameter_values(self.functional)),
+            **dict(parameter_values(self.diffusion)),
             'random_seed': self.random_seed,
             'sloppy': self.sloppy,
             'bids_filters': self.bids_filters,
@@ -86,7 +86,7 @@ class Settings:
     def group_parameters(self) -> dict[str, Any]:
         """Return what decides the numbers of the group level, as plain JSON values."""
         return {
-            **dict(describe(self.group)),
+            **dict(parameter_values(self.group)),
             'random_seed': self.random_seed,
             'sloppy': self.sloppy,
             'skip': sorted(self.skip),

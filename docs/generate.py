@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from bids_app.cli import GROUPS
+from bids_app.cli import OPTION_GROUPS
 from bids_app.outputs import diffusion, group, mechanism
 from bids_app.outputs.anatomy import ANATOMY
 from bids_app.outputs.bold import CONNECTIVITY, DENOISED, FUNCTIONAL
@@ -112,7 +112,7 @@ _UNDESCRIBED = {
 def parameters() -> str:
     """Return the page of analysis options."""
     lines = [NOTE, '# Analysis options', '', 'Paths, labels and resources: see `clbpe --help`.']
-    for title, options in GROUPS:
+    for title, options in OPTION_GROUPS:
         hints = get_type_hints(options)
         lines += ['', f'## {title.capitalize()}', '', '| option | meaning | default |', '|---|---|---|']
         for field in dataclasses.fields(options):

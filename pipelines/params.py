@@ -83,7 +83,7 @@ def option_name(field_name: str) -> str:
     return '--' + field_name.replace('_', '-')
 
 
-def describe(parameters: Parameters) -> Iterator[tuple[str, Any]]:
+def parameter_values(parameters: Parameters) -> Iterator[tuple[str, Any]]:
     """Yield ``(name, value)`` of every field, in order, as plain JSON values."""
     for field in dataclasses.fields(parameters):  # type: ignore[arg-type]
         value = getattr(parameters, field.name)

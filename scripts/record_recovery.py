@@ -21,7 +21,7 @@ import pandas as pd
 
 from bids_app.simulated import genes as gene_files
 from bids_app.simulated.anatomy import Anatomy, load_anatomy
-from bids_app.simulated.files import TRIAL_SIZES, Request, write_json, write_nifti, write_table
+from bids_app.simulated.files import TRIAL_SIZES, Request, write_json, write_nifti, write_simulated_table
 from bids_app.simulated.flaws import Flaws, draw_flaws
 from bids_app.simulated.people import Person
 from bids_app.simulated.series import noise_masks, simulate_run
@@ -36,7 +36,7 @@ from pipelines.simulated.confounds import confounds
 from pipelines.simulated.trial import (
     Cohort,
     Effects,
-    Parameters,
+    TrialParameters,
     answer_items,
     draw_cohort,
     planted_effects,
@@ -47,7 +47,7 @@ from pipelines.stats.change import ancova
 from pipelines.stats.expression import differential_expression
 from pipelines.stats.mediate import mediate
 from pipelines.stats.mediation_model import PathModel
-from pipelines.stats.outcomes import Outcome, model_outcomes
+from pipelines.stats.outcomes import OutcomeModel, model_outcomes
 from pipelines.stats.scores import pathway_scores
 from pipelines.terms import REGIONS
 
@@ -96,7 +96,7 @@ class Scanner:
         sources, series = simulate_run(self.request, self.anatomy, person)
         table, about = confounds(series, noise_masks(self.anatomy), sources.motion, self.request.t_r)
         paths = self.folder / 'confounds.tsv', self.folder / 'confounds.json'
-        write_table(paths[0], table)
+        write_simulated_table(paths[0], table)
         write_json(paths[1], about)
         params = FunctionalParams()
         made = make_design(self.bold, *paths, params, self.request.t_r, out_dir=self.folder)
@@ -200,7 +200,7 @@ def analyze(trial: Trial, seed: int) -> pd.DataFrame:
         for name, values in trial.measured.items()
         for k, visit in enumerate(('baseline', 'followup'))
     )
-    outcomes = [Outcome(name) for name in OUTCOMES]
+    outcomes = [OutcomeModel(name) for name in OUTCOMES]
     found = model_outcomes(values, people, outcomes, treatment='exercise')
     rows = found[found['model'] == 'clda'].rename(columns={'outcome': 'quantity'})
     parts = [rows, *mediations(trial, seed, N_BOOTSTRAPS), bdnf_contrasts(trial)]
@@ -223,7 +223,7 @@ def mediations(trial: Trial, seed: int, n_bootstraps: int) -> Iterable[pd.DataFr
 def bdnf_contrasts(trial: Trial) -> pd.DataFrame:
     """Return the differences between arms in the responses of BDNF."""
     who, session, post = (grid.ravel() for grid in np.indices(trial.bdnf.shape))
-    low, high = Parameters().bdnf_limits
+    low, high = TrialParameters().bdnf_limits
     fit = fit_bdnf(
         trial.bdnf.ravel(), who, session, post, trial.cohort.treated[who].astype(int), lower=low, upper=high
     )
@@ -289,7 +289,7 @@ def estimands(trials: list[Trial], tracts: Instrument) -> dict[str, float]:
         found[name] = ancova(baseline, followup, cohort.treated.astype(float)).effect.estimate
     for paths in mediations(large, 0, 99):
         found |= dict(zip(paths['quantity'], paths['estimate']))
-    effects = planted_effects(Parameters())
+    effects = planted_effects(TrialParameters())
     acute = effects.bdnf_acute_s7, effects.bdnf_acute_s42
     found |= {
         'bdnf acute_s7': acute[0],
@@ -345,7 +345,7 @@ def main() -> None:
         truth=('truth', 'first'), mean=('estimate', 'mean'), sd=('estimate', 'std'),
         held=('held', 'sum'), excludes_zero=('excludes_zero', 'sum'), n=('held', 'size'),
     )  # fmt: skip
-    summary.insert(0, 'latent', pd.Series(latent_values(planted_effects(Parameters()))))
+    summary.insert(0, 'latent', pd.Series(latent_values(planted_effects(TrialParameters()))))
     summary.reset_index().to_csv(options.out, sep='\t', index=False, float_format='%.5f', na_rep='n/a')
     print(summary.to_string())
     print(f'{table["held"].mean():.3f} of all intervals hold the truth')

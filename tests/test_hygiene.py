@@ -82,3 +82,35 @@ def test_text_names_no_machine():
     for path in [*SOURCES, *TESTS, *REPOSITORY.glob('*.md'), *scripts]:
         for word in ('/wo' + 'rk/', '/ro' + 'ot/', '/ho' + 'me/'):
             assert word not in path.read_text(), f'{name_of(path)}: {word}'
+
+
+SHARED_NAMES = {
+    'Array', 'LOGGER', 'Mask', 'main',  # the same thing everywhere
+    'coregister', 'flags', 'susceptibility',  # read with their module's name before them
+}  # fmt: skip
+"""Public names that stand in two modules; the list may only shrink."""
+
+
+def public_names(path: Path):
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.Assign():
+                yield from (
+                    part.id for target in node.targets for part in ast.walk(target)
+                    if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+                )  # fmt: skip
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+
+
+def test_a_public_name_means_one_thing():
+    homes: dict[str, set[str]] = {}
+    for path in SOURCES:
+        for name in public_names(path):
+            if not name.startswith('_'):
+                homes.setdefault(name, set()).add(name_of(path))
+    twice = {name for name, places in homes.items() if len(places) > 1}
+    assert twice - SHARED_NAMES == set()
+    assert SHARED_NAMES - twice == set(), 'no longer shared: take it off the list'

@@ -16,7 +16,7 @@ from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
 from ..outputs.found import stamp_of
 from ..outputs.group import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
-from ..outputs.mechanism import FACTS, of_expression, of_mediation
+from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
 from ..outputs.plan import Planned
 from ..outputs.sinks import SaveDerivative, pick
 from ..phenotype.trial import DerivativeOutcome, Outcome
@@ -266,6 +266,6 @@ def _save(workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stage
         if row.is_standard:
             facts = 'outputnode.stack_facts' if index is None else ('outputnode.facts', pick, index)
             links.append((facts, 'metadata'))
-        elif output in FACTS:
-            links.append((f'outputnode.{FACTS[output]}', 'metadata'))
+        elif output in FACTS_OF:
+            links.append((f'outputnode.{FACTS_OF[output]}', 'metadata'))
         workflow.connect([(stages[stage], node, links)])

@@ -15,7 +15,7 @@ from pipelines.terms import MAPS
 
 from ..outputs.found import Results, stamp_of
 from ..outputs.group import LEAST_PEOPLE
-from ..phenotype.rnaseq import Absent, ExpressionPlan, plan_expression
+from ..phenotype.rnaseq import ExpressionPlan, NoExpression, plan_expression
 from ..phenotype.tables import Tables
 from ..phenotype.trial import DerivativeOutcome, Outcome, Trial
 from ..running.files import drafted
@@ -105,7 +105,7 @@ def _present(names: Any, tables: Tables) -> list[str]:
 def _expression(
     settings: Settings, trial: Trial, tables: Tables, absent: dict[str, str]
 ) -> ExpressionPlan | None:
-    found: ExpressionPlan | Absent = Absent('--skip expression')
+    found: ExpressionPlan | NoExpression = NoExpression('--skip expression')
     if 'expression' not in settings.skip:
         found = plan_expression(settings.bids_dir, trial, tables.expression)
     if isinstance(found, ExpressionPlan):

@@ -13,7 +13,7 @@ from ..phenotype.trial import Trial, Visit
 from ..report.read import read_record
 from ..settings import Settings
 
-COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'status', 'reason')
+STATUS_COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'status', 'reason')
 """``status`` is ``analysed``, ``flagged`` (analysed, left out in sensitivity analyses) or ``missing``."""
 
 _MATRIX = MEASURES['roi_connectivity'].name
@@ -31,7 +31,7 @@ def list_status(settings: Settings, trial: Trial, tables: Tables, results: Resul
                 rows.append((*place, data, status, reason))
         rows += [(label, arm, *found) for found in _blood(label, trial, tables)]
         rows += [(label, arm, *found) for found in _genes(label, trial, tables)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(STATUS_COLUMNS))
 
 
 def _imaging(

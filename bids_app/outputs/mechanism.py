@@ -120,7 +120,7 @@ _CURVES = {
     'indirect': {'Description': 'indirect effect if there were this correlation'},
 }
 
-FACTS = {'expression_deseq2': 'expression_facts', 'expression_enrichment': 'enrichment_facts'}
+FACTS_OF = {'expression_deseq2': 'expression_facts', 'expression_enrichment': 'enrichment_facts'}
 """Outputs whose sidecar has what another output says."""
 
 _EXPRESSION = (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pipelines.params import SPACES
 
 from ..scans.diffusion import Diffusion, DwiSession
-from ..scans.people import RAW_RESOLUTION, Anatomy, BoldRun, ParticipantInputs
+from ..scans.people import RAW_RESOLUTION, BoldRun, ParticipantInputs, ShownAnatomy
 from ..scans.query import entities_of
 from ..settings import Settings
 from .anatomy import ANATOMICAL_FIGURES, ANATOMY
@@ -72,7 +72,7 @@ def of_anatomy(settings: Settings, person: ParticipantInputs) -> Iterator[Planne
             )
 
 
-def of_shown_anatomy(settings: Settings, anatomy: Anatomy) -> Planned:
+def of_shown_anatomy(settings: Settings, anatomy: ShownAnatomy) -> Planned:
     """Return the figure of an anatomy that fMRIPrep normalised."""
     source = {k: v for k, v in entities_of(anatomy.t1w).items() if k not in ('space', 'res', 'desc')}
     row = next(row for row in ANATOMICAL_FIGURES if row.output == 'normalization_figure')

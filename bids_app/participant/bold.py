@@ -12,8 +12,8 @@ from pipelines.params import SPACES
 from pipelines.workflows.anatomical import init_anatomical_wf
 from pipelines.workflows.connectivity import init_connectivity_wf
 from pipelines.workflows.figures import (
-    ANATOMICAL,
-    CONNECTIVITY,
+    ANATOMICAL_INPUTS,
+    CONNECTIVITY_INPUTS,
     init_anatomical_figures_wf,
     init_connectivity_figures_wf,
     init_functional_figures_wf,
@@ -24,7 +24,7 @@ from ..outputs.plan import of_anatomy, of_run, of_shown_anatomy
 from ..outputs.sinks import pass_on, pick, save_all
 from ..scans.dataset import Dataset
 from ..scans.fieldmaps import EpiPair, is_corrected
-from ..scans.people import Anatomy, BoldRun, ParticipantInputs
+from ..scans.people import BoldRun, ParticipantInputs, ShownAnatomy
 from ..scans.query import entities_of
 from ..settings import Settings
 from .diffusion import add_diffusion
@@ -70,7 +70,7 @@ def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateW
         random_seed=settings.seed_of(f'sub-{person.label}_anat'),
     )
     figures = init_anatomical_figures_wf(space=space)
-    pass_on(workflow, anatomical, figures, ANATOMICAL)
+    pass_on(workflow, anatomical, figures, ANATOMICAL_INPUTS)
     stages = {'anatomical': anatomical, 'anatomical_figures': figures}
     dataset = Dataset('raw', settings.bids_dir)
     sidecar = {'Sources': [dataset.uri(path) for path in person.t1w]}
@@ -79,7 +79,7 @@ def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateW
     return workflow
 
 
-def shown_workflow(settings: Settings, anatomy: Anatomy, number: int) -> LiterateWorkflow:
+def shown_workflow(settings: Settings, anatomy: ShownAnatomy, number: int) -> LiterateWorkflow:
     """Return the workflow that draws an anatomy which fMRIPrep normalised."""
     workflow = LiterateWorkflow(name=f'anat_{number}_wf')
     space = entities_of(anatomy.t1w)['space']
@@ -102,7 +102,7 @@ def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
     figures = init_connectivity_figures_wf(
         fd_threshold=settings.functional.fd_threshold, background=background
     )
-    pass_on(workflow, connectivity, figures, CONNECTIVITY)
+    pass_on(workflow, connectivity, figures, CONNECTIVITY_INPUTS)
     stages = {'connectivity': connectivity, 'connectivity_figures': figures}
     if run.preprocessed:
         _set_inputs(connectivity, run)
@@ -135,7 +135,7 @@ def _set_inputs(connectivity: Any, run: BoldRun) -> None:
             setattr(connectivity.inputs.inputnode, name, str(found[name]))
 
 
-def _shown_on_anatomy(workflow: Any, connectivity: Any, anatomy: Anatomy) -> dict[str, LiterateWorkflow]:
+def _shown_on_anatomy(workflow: Any, connectivity: Any, anatomy: ShownAnatomy) -> dict[str, LiterateWorkflow]:
     """Draw the mean BOLD against fMRIPrep's anatomy, both in template space."""
     figures = init_functional_figures_wf()
     for field, path in zip(_ON_ANATOMY, anatomy):

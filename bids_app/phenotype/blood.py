@@ -13,13 +13,13 @@ from ..tables.problems import nearest
 from .layouts import Cell, Key, Reader, Source, check_visits, summarise
 from .people import covariate_values, read_column
 from .trial import Bdnf, Expression, Trial
-from .values import Measure, Value, read_numbers
+from .values import Quantity, Value, read_numbers
 
 # how laboratories and analysers write that a concentration is beyond a limit
 _CENSORED = re.compile(r'(?:OOR\s*)?([<>])\s*(?:([0-9].*)|L?LOD|L?LOQ|ULOQ|ULOD)?', re.IGNORECASE)
 _SIDES = {'<': 'left', '>': 'right'}
 
-BDNF_COLUMNS = (
+BLOOD_COLUMNS = (
     'participant_id', 'arm', 'sample', 'session_id', 'time', 'value', 'lower', 'upper', 'censored',
     'hemoglobin', 'hematocrit', 'flags', 'table', 'row',
 )  # fmt: skip
@@ -52,7 +52,7 @@ def read_bdnf(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataF
     cells = reader.cells(sources, wanted.column, keys)
     summarise(reader, sources, cells, keys, outcome='bdnf')
     check_visits(reader.problems, wanted.table, cells, keys, is_default=trial.is_default, outcome='bdnf')
-    measure = Measure(outcome='bdnf', units=wanted.units, low=0)
+    measure = Quantity(outcome='bdnf', units=wanted.units, low=0)
     sides = [_CENSORED.fullmatch(cell.text) for cell in cells]
     numbers = read_numbers(
         [cell._replace(text=side[2] or 'n/a') if side else cell for cell, side in zip(cells, sides)],
@@ -72,7 +72,7 @@ def read_bdnf(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataF
         for cell, side, value in sorted(zip(cells, sides, numbers), key=lambda each: each[0].participant_id)
         if cell.participant_id in arms
     ]
-    return pd.DataFrame(rows, columns=list(BDNF_COLUMNS))
+    return pd.DataFrame(rows, columns=list(BLOOD_COLUMNS))
 
 
 def _check_times(reader: Reader, sources: Sequence[Source], keys: Sequence[Key], wanted: Bdnf) -> None:
@@ -112,7 +112,7 @@ def _beside(
     # a limit whose unit is not declared has that of the values beside it
     declared = {'Units': values[0].entry['Units']} if units and 'Units' in values[0].entry else {}
     cells = [cell._replace(entry={**declared, **cell.entry}) for cell in cells]
-    numbers = read_numbers(cells, Measure(outcome='bdnf', units=units, low=0), reader.problems)
+    numbers = read_numbers(cells, Quantity(outcome='bdnf', units=units, low=0), reader.problems)
     return {(c.participant_id, c.key.name): value.number for c, value in zip(cells, numbers)}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..tables.problems import Problems, nearest
-from ..tables.text import MISSING, Labels, read_table
+from ..tables.text import MISSING, Labels, read_text_table
 from .rows import Resolver, Source
 
 _SESSIONS, _EACH = 'sessions.tsv', 'sub-*/sub-*_sessions.tsv'
@@ -248,7 +248,9 @@ class Reader:
         return there[0] if there else ''
 
     def _source(self, name: str, dictionaries: Sequence[str], **options: Any) -> Source | None:
-        table = read_table(self.root, name, self.problems, dictionaries=list(dict.fromkeys(dictionaries)))
+        table = read_text_table(
+            self.root, name, self.problems, dictionaries=list(dict.fromkeys(dictionaries))
+        )
         return None if table is None else self._resolver.source(table, **options)
 
 

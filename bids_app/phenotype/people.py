@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from ..tables.problems import Problems
-from ..tables.text import MISSING, Labels, read_table
+from ..tables.text import MISSING, Labels, read_text_table
 from .layouts import Cell, Key, Reader
 from .trial import Trial
-from .values import Measure, decode, holds_numbers, read_numbers
+from .values import Quantity, decode, holds_numbers, read_numbers
 
 
 def known_participants(root: Path, trial: Trial, problems: Problems) -> Labels:
@@ -17,7 +17,7 @@ def known_participants(root: Path, trial: Trial, problems: Problems) -> Labels:
     folders = Labels('sub-', (p.name for p in root.glob('sub-*') if p.is_dir()))
     known = list(folders.known)
     for name in dict.fromkeys((trial.arms.table, 'participants.tsv')):
-        table = read_table(root, name, problems) if (root / name).exists() else None
+        table = read_text_table(root, name, problems) if (root / name).exists() else None
         for row in table.rows if table else ():
             text = row.cells.get('participant_id', '')
             if text not in MISSING and not folders.find(text):
@@ -142,7 +142,7 @@ def _covariate(cells: Sequence[Cell], order: Sequence[str], problems: Problems) 
 def covariate_values(cells: Sequence[Cell], problems: Problems) -> dict[tuple[str, str], float | str | None]:
     """Return numbers, or words with their levels decoded, by participant and key."""
     if holds_numbers(cells):
-        measure = Measure(outcome='')
+        measure = Quantity(outcome='')
         numbers = [value.number for value in read_numbers(cells, measure, problems)]
         return {(c.participant_id, c.key.name): number for c, number in zip(cells, numbers)}
     found: dict[tuple[str, str], float | str | None] = {}
@@ -166,7 +166,7 @@ def read_attendance(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
     if not sources:
         return None
     cells = reader.cells(sources, wanted.column, keys, plain=True)
-    measure = Measure(outcome='attendance', low=0, high=wanted.planned)
+    measure = Quantity(outcome='attendance', low=0, high=wanted.planned)
     numbers = [value.number for value in read_numbers(cells, measure, reader.problems)]
     reader.problems.summarise(wanted.table, f'{len(cells)} participants read', column=wanted.column)
     rows = [

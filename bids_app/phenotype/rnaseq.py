@@ -34,7 +34,7 @@ class ExpressionPlan(NamedTuple):
     sets: tuple[str, ...]
 
 
-class Absent(NamedTuple):
+class NoExpression(NamedTuple):
     """Why a part of the analysis is left out."""
 
     reason: str
@@ -74,7 +74,7 @@ def with_named_files(trial: Trial, params: GroupParams) -> Trial:
     )
 
 
-def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> ExpressionPlan | Absent:
+def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> ExpressionPlan | NoExpression:
     """Check counts, samples and gene sets, and decide what can be asked of them.
 
     Parameters
@@ -96,9 +96,9 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
     """
     wanted = trial.expression
     if wanted is None:
-        return Absent('the trial file has no part Expression')
+        return NoExpression('the trial file has no part Expression')
     if table is None:
-        return Absent(f'{wanted.counts} or {wanted.samples} is absent')
+        return NoExpression(f'{wanted.counts} or {wanted.samples} is absent')
     covariates = tuple(name for name in wanted.covariates if name in table)
     samples = _samples(table, wanted)
     path = root / wanted.counts
@@ -111,7 +111,7 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
     n_pairs = {arm: int((paired['arm'] == arm).sum()) // 2 for arm in samples['arm'].unique()}
     if not n_pairs or min(n_pairs.values()) < MIN_PAIRS:
         listed = ', '.join(f'{n} of {arm}' for arm, n in n_pairs.items()) or 'none'
-        return Absent(
+        return NoExpression(
             f'too few people with both blood samples and all covariates: {listed}; {MIN_PAIRS} of an arm are needed'
         )
     arrange_pairs(samples, treatment=trial.arms.treatment, covariates=covariates)

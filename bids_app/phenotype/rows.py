@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..scans.query import entities_of
 from ..tables.problems import Problems, nearest
-from ..tables.text import MISSING, Labels, Row, Table
+from ..tables.text import MISSING, Labels, Table, TextRow
 
 
 class Record(NamedTuple):
@@ -15,7 +15,7 @@ class Record(NamedTuple):
     participant_id: str
     session_id: str
     time: str
-    row: Row
+    row: TextRow
 
 
 class Source(NamedTuple):
@@ -77,7 +77,7 @@ class Resolver:
             records = self._without_twins(table.name, records)
         return Source(table, records, has_session, has_time)
 
-    def _participant(self, name: str, row: Row) -> str:
+    def _participant(self, name: str, row: TextRow) -> str:
         text = row.cells['participant_id']
         if text in MISSING:
             self._problems.stop(
@@ -92,7 +92,7 @@ class Resolver:
             )  # fmt: skip
         return found
 
-    def _session(self, name: str, row: Row, of_file: str) -> str | None:
+    def _session(self, name: str, row: TextRow, of_file: str) -> str | None:
         """Return the session of a row, empty where columns tell it, None for one that is not used."""
         text = row.cells.get('session_id')
         of_file = f'ses-{of_file}' if of_file else ''
@@ -112,7 +112,7 @@ class Resolver:
             )  # fmt: skip
         return found or None
 
-    def _match(self, name: str, row: Row, column: str, labels: Labels) -> str:
+    def _match(self, name: str, row: TextRow, column: str, labels: Labels) -> str:
         """Return the label that a cell means, empty when it is unknown."""
         text = row.cells[column]
         found = labels.find(text)

@@ -14,7 +14,7 @@ from .blood import read_bdnf, read_expression
 from .layouts import Cell, Key, Reader, check_visits, summarise
 from .people import known_participants, read_arms, read_attendance, read_events
 from .trial import TableOutcome, Trial
-from .values import Measure, Value, read_numbers
+from .values import Quantity, Value, read_numbers
 
 LOGGER = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def _outcome_rows(
     if not sources:
         return []
     total = reader.cells(sources, outcome.column, keys) if outcome.column else []
-    measure = Measure(outcome=outcome.name, units=outcome.units, low=outcome.low, high=outcome.high)
+    measure = Quantity(outcome=outcome.name, units=outcome.units, low=outcome.low, high=outcome.high)
     found = {
         (cell.participant_id, cell.key.name): (value, cell)
         for cell, value in zip(total, read_numbers(total, measure, reader.problems))
@@ -190,7 +190,7 @@ def _totals(
     .. [1] Fairbank JCT, Pynsent PB. The Oswestry Disability Index. Spine 2000;25:2940-2953.
 
     """
-    measure = Measure(outcome=outcome.name, low=outcome.item_low, high=outcome.item_high)
+    measure = Quantity(outcome=outcome.name, low=outcome.item_low, high=outcome.item_high)
     answers: dict[tuple[str, str], list[tuple[Value, Cell]]] = {}
     for cells in items:
         for cell, value in zip(cells, read_numbers(cells, measure, reader.problems)):

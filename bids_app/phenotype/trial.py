@@ -13,7 +13,7 @@ from pipelines.terms import MEASURES
 
 from .trial_check import trial_errors
 
-DATA = Path(__file__).parents[2] / 'pipelines' / 'data'
+DATA_DIR = Path(__file__).parents[2] / 'pipelines' / 'data'
 BDNF_SAMPLES = ('s7_pre', 's7_post', 's42_pre', 's42_post')
 """Before and after session 7, before and after session 42."""
 
@@ -187,7 +187,7 @@ def read_trial(path: Path | None = None) -> Trial:
     ('CLBPE', ['ses-pre', 'ses-post'])
 
     """
-    source = path or DATA / 'trial.json'
+    source = path or DATA_DIR / 'trial.json'
     content = _load(source)
     errors = trial_errors(content, _schema())
     if errors:
@@ -198,7 +198,7 @@ def read_trial(path: Path | None = None) -> Trial:
 
 @cache
 def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((DATA / 'trial.schema.json').read_text(encoding='utf-8'))
+    schema: dict[str, Any] = json.loads((DATA_DIR / 'trial.schema.json').read_text(encoding='utf-8'))
     return schema
 
 

@@ -25,7 +25,7 @@ _FACTORS: dict[str, tuple[str, float]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class Quantity:
     """What a column must hold; ``units`` empty: any."""
 
     outcome: str
@@ -41,7 +41,7 @@ class Value(NamedTuple):
     flags: tuple[str, ...] = ()
 
 
-def read_numbers(cells: Sequence[Cell], measure: Measure, problems: Problems) -> list[Value]:
+def read_numbers(cells: Sequence[Cell], measure: Quantity, problems: Problems) -> list[Value]:
     """Return the numbers of cells in the units of the measure.
 
     Text where a number is due stops; a value out of the range of the trial or of the dictionary is
@@ -68,7 +68,7 @@ def read_numbers(cells: Sequence[Cell], measure: Measure, problems: Problems) ->
 
 
 def _read(
-    cell: Cell, measure: Measure, has_commas: bool, scale: tuple[float, float], problems: Problems
+    cell: Cell, measure: Quantity, has_commas: bool, scale: tuple[float, float], problems: Problems
 ) -> Value:
     if cell.is_missing:
         return Value(math.nan)
@@ -118,7 +118,7 @@ def _decimal_comma(texts: Iterable[str]) -> bool:
     return False
 
 
-def _scale(cell: Cell, measure: Measure, problems: Problems) -> tuple[float, float]:
+def _scale(cell: Cell, measure: Quantity, problems: Problems) -> tuple[float, float]:
     """Return offset and factor from the units of the dictionary to those of the measure."""
     declared = str(cell.entry.get('Units', ''))
     given, wanted = _plain(declared), _plain(measure.units)
@@ -153,7 +153,7 @@ def _plain(units: str) -> str:
 
 
 def _refuse_other_scale(
-    cells: Sequence[Cell], values: Sequence[Value], measure: Measure, problems: Problems
+    cells: Sequence[Cell], values: Sequence[Value], measure: Quantity, problems: Problems
 ) -> None:
     """Stop when so many values are out of range that the others cannot be trusted either."""
     given = [(cell, value) for cell, value in zip(cells, values) if not cell.is_missing]

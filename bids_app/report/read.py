@@ -11,19 +11,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..outputs.rows import SOURCE_ENTITIES
 from ..scans import query
 
 LOGGER = logging.getLogger(__name__)
 
-SOURCE_ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'dir', 'rec', 'run', 'echo', 'part')
-"""Entities that say which scan a file comes from; the others say what was made of it."""
-
-Row = dict[str, str]
+TableRow = dict[str, str]
 
 _TRACT = '_bundle-NAcMPFC_scalarstats'
 
 
-class Scan(NamedTuple):
+class ScanRecord(NamedTuple):
     """What was made of one scan: ``name`` holds its source entities, ``title`` says them in words.
 
     ``facts`` are the values of all its sidecars; those of the quality file win.  ``tract`` is the
@@ -34,10 +32,10 @@ class Scan(NamedTuple):
     title: str
     session: str
     facts: dict[str, Any]
-    relmat: list[Row]
-    coverage: list[Row]
+    relmat: list[TableRow]
+    coverage: list[TableRow]
     figures: list[Path]
-    tract: Sequence[Row] = ()
+    tract: Sequence[TableRow] = ()
     tracking: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -55,7 +53,7 @@ class RunRecord(NamedTuple):
     crashes: list[Path]
 
 
-def entities_of(name: str) -> dict[str, str]:
+def entities_and_suffix(name: str) -> dict[str, str]:
     """Return the entities and the suffix of a BIDS file name.
 
     Examples
@@ -76,11 +74,11 @@ def source_of(name: str) -> str:
     'sub-02_ses-pre_task-rest_run-1'
 
     """
-    entities = entities_of(name)
+    entities = entities_and_suffix(name)
     return '_'.join(f'{key}-{entities[key]}' for key in SOURCE_ENTITIES if key in entities)
 
 
-def title_of(source: str) -> str:
+def scan_title(source: str) -> str:
     """Return the scan's entities in words, without the participant.
 
     Examples
@@ -94,7 +92,7 @@ def title_of(source: str) -> str:
     return ', '.join(f'{words.get(key, key)} {value}' for key, value in pairs) or 'all sessions'
 
 
-def read_scans(output_dir: Path, participant: str) -> list[Scan]:
+def read_scans(output_dir: Path, participant: str) -> list[ScanRecord]:
     """Return the scans of a participant (``sub-XX``) in the order of their names."""
     root = output_dir / participant
     derived = [
@@ -107,19 +105,19 @@ def read_scans(output_dir: Path, participant: str) -> list[Scan]:
     return [_read_scan(name, derived, figures) for name in names]
 
 
-def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> Scan:
+def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> ScanRecord:
     own = [path for path in derived if source_of(path.name) == name]
     # the tract's sidecar speaks of no scan and of no map
     sidecars = [path for path in own if path.suffix == '.json' and '_scalarstats' not in path.name]
     facts: dict[str, Any] = {}
     for path in sorted(sidecars, key=lambda path: path.name.endswith('_qc.json')):
         facts.update(read_json(path))
-    spaces = {entities_of(path.name).get('space') for path in own} - {None}
+    spaces = {entities_and_suffix(path.name).get('space') for path in own} - {None}
     facts.setdefault('Spaces', ', '.join(sorted(map(str, spaces))) or None)
-    return Scan(
+    return ScanRecord(
         name=name,
-        title=title_of(name),
-        session=entities_of(name + '_x').get('ses', ''),
+        title=scan_title(name),
+        session=entities_and_suffix(name + '_x').get('ses', ''),
         facts=facts,
         relmat=_read_table(own, '_relmat.tsv'),
         coverage=_read_table(own, '_coverage.tsv'),
@@ -167,7 +165,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _read_table(paths: list[Path], ending: str) -> list[Row]:
+def _read_table(paths: list[Path], ending: str) -> list[TableRow]:
     found = [path for path in paths if path.name.endswith(ending)]
     if not found:
         return []

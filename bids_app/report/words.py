@@ -58,7 +58,7 @@ def anchor(text: str) -> str:
     return '-'.join(text.split())
 
 
-def sentence(text: str) -> str:
+def capitalised(text: str) -> str:
     """Return a text with its first letter large and the others as they are.
 
     Examples
@@ -79,7 +79,7 @@ def label(help_text: str) -> str:
     ('Nucleus accumbens', 'Lower edge')
 
     """
-    return sentence(re.split(r' \(|[:;]', help_text)[0])
+    return capitalised(re.split(r' \(|[:;]', help_text)[0])
 
 
 def moment(started: str) -> str:
@@ -95,7 +95,7 @@ def moment(started: str) -> str:
 
 
 FILTERS = {
-    filter_.__name__: filter_ for filter_ in (fixed, percent, thousandths, anchor, sentence, label, moment)
+    filter_.__name__: filter_ for filter_ in (fixed, percent, thousandths, anchor, capitalised, label, moment)
 }
 """The functions above by their names in the templates."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import ClbpeError, DataError, MissingInputError
-from pipelines.interfaces._diffusion import read_table
+from pipelines.interfaces._diffusion import read_gradient_table
 from pipelines.params import SPACES
 
 from ..settings import Settings
@@ -154,7 +154,7 @@ def _with_table(path: Path, root: Path) -> DwiScan:
         [path.with_name(path.name.split('.')[0] + extension), *inherited(path, root, extension)][-1]
         for extension in ('.bval', '.bvec')
     )
-    read_table(path, bval, bvec)  # a table that cannot be used is reported before anything runs
+    read_gradient_table(path, bval, bvec)  # a table that cannot be used is reported before anything runs
     return DwiScan(path, bval, bvec)
 
 

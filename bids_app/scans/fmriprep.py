@@ -20,7 +20,7 @@ class Preprocessed(NamedTuple):
     confounds_metadata: Path
 
 
-class Anatomy(NamedTuple):
+class ShownAnatomy(NamedTuple):
     """The anatomy in template space that fMRIPrep wrote; it is only shown."""
 
     t1w: Path
@@ -77,7 +77,7 @@ def find_segmentation(folders: Sequence[Path], space: str) -> Segmentation:
     return Segmentation()  # the region says which files it needs
 
 
-def find_anatomy(folders: Sequence[Path], space: str) -> Anatomy | None:
+def find_anatomy(folders: Sequence[Path], space: str) -> ShownAnatomy | None:
     """Return image, mask and tissues in template space from the first folder that has all three."""
     endings = ('desc-preproc_T1w', 'desc-brain_mask', 'dseg')
     for folder in folders:
@@ -87,5 +87,5 @@ def find_anatomy(folders: Sequence[Path], space: str) -> Anatomy | None:
             for end in endings
         ]  # fmt: skip
         if found[0] and found[1] and found[2]:
-            return Anatomy(found[0], found[1], found[2])
+            return ShownAnatomy(found[0], found[1], found[2])
     return None

@@ -16,8 +16,8 @@ from .dataset import Absence, Dataset
 from .diffusion import Diffusion, collect_diffusion
 from .fieldmaps import EpiPair, direction_of, find_pair
 from .fmriprep import (
-    Anatomy,
     Preprocessed,
+    ShownAnatomy,
     anatomical_folders,
     find_anatomy,
     find_preprocessed,
@@ -44,7 +44,7 @@ class BoldRun(NamedTuple):
     entities: dict[str, str]
     preprocessed: Preprocessed | None
     segmentation: Segmentation = Segmentation()
-    anatomy: Anatomy | None = None
+    anatomy: ShownAnatomy | None = None
     slice_timing: list[float] | None = None
     slice_direction: str = 'k'
     phase_encoding: str = ''
@@ -84,7 +84,7 @@ class ParticipantInputs(NamedTuple):
         first, *others = (entities_of(path) for path in self.t1w)
         return {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
 
-    def anatomies(self) -> list[Anatomy]:
+    def anatomies(self) -> list[ShownAnatomy]:
         """Return the anatomies of fMRIPrep that the runs show, each once."""
         return list(dict.fromkeys(run.anatomy for run in self.runs if run.anatomy))
 

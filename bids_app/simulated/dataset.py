@@ -9,7 +9,7 @@ from .files import (
     Given,
     Request,
     check,
-    read_confounds,
+    read_given_confounds,
     write_json,
     write_top,
 )
@@ -30,7 +30,7 @@ def write_dataset(request: Request) -> None:
     """
     request, root = request.completed(), request.directory
     check(request)
-    given = read_confounds(request.confounds) if request.confounds else None
+    given = read_given_confounds(request.confounds) if request.confounds else None
     root.mkdir(parents=True, exist_ok=True)
     people = list(draw_people(request))
     truth: dict[str, Any] = {'Seed': request.seed, 'Space': request.space}

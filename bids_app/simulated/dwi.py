@@ -10,14 +10,14 @@ from scipy import ndimage
 
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import grid_points, resample
-from pipelines.simulated import confounds as simulate_confounds
 from pipelines.simulated import diffusion as simulate_diffusion
 from pipelines.simulated import head as simulate_head
 from pipelines.simulated import series as simulate
 from pipelines.simulated import tract as simulate_tract
+from pipelines.terms import MOTION
 
 from .anatomy import BOX_MM, Anatomy, load_anatomy, plant_region
-from .files import Request, write_gradients, write_json, write_nifti, write_table
+from .files import Request, write_gradients, write_json, write_nifti, write_simulated_table
 from .people import Person
 from .raw import Head, epi_grid
 
@@ -60,7 +60,7 @@ def painted_anatomy(space: str, voxel: float, planted: tuple[int, bool]) -> Anat
     """Return a template brain that is white where bundles pass, and grey in the regions."""
     anatomy = load_anatomy(space, voxel)
     curves = np.concatenate(planted_bundles(space, *planted))
-    tube = simulate_tract.visitation(curves, anatomy.mask.shape, anatomy.affine) > 0
+    tube = simulate_tract.curve_visitation(curves, anatomy.mask.shape, anatomy.affine) > 0
     region = np.any(anatomy.regions, axis=0)
     tube = ndimage.binary_closing(tube) & anatomy.mask & ~region
     white = np.median(anatomy.brain[anatomy.tissues.white])
@@ -142,7 +142,9 @@ def build_scene(
         request.space, tissue_voxel(request), bundles_of(request), request.dwi_voxel_size
     )
     s0 = _S0 * resample(blurred, head_affine, shape, affine, linear=to_template)
-    visits = [simulate_tract.visitation(c, shape, affine) if len(c) else np.zeros(shape) for c in bundles[:2]]
+    visits = [
+        simulate_tract.curve_visitation(c, shape, affine) if len(c) else np.zeros(shape) for c in bundles[:2]
+    ]
     return Scene(affine, s0, fractions, np.stack(visits))
 
 
@@ -231,7 +233,7 @@ def _motion(request: Request, person: Person, n_volumes: int, rng: np.random.Gen
     motion *= request.dwi_motion / max(np.abs(motion[:, :3]).max(), 1e-9)
     path = request.directory / 'sourcedata' / f'{person.prefix}_dwi_motion.tsv'
     path.parent.mkdir(exist_ok=True)
-    write_table(path, dict(zip(simulate_confounds.MOTION, motion.T)))
+    write_simulated_table(path, dict(zip(MOTION, motion.T)))
     return motion
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from isal.igzip import IGzipFile
 
 from pipelines.errors import DataError, MissingInputError, OutputError, ParameterError
-from pipelines.simulated.confounds import MOTION
+from pipelines.terms import MOTION
 
 _VERSION = '0.1.0'
 _MODALITIES = {
@@ -123,7 +123,7 @@ def check(request: Request) -> None:
         raise ParameterError(f'--tract-fa {request.tract_fa:g}: a number from 0 (no tract) to 0.9 is needed.')
 
 
-def read_confounds(path: Path) -> Given:
+def read_given_confounds(path: Path) -> Given:
     """Read a confounds table of fMRIPrep and the JSON beside it.
 
     Raises
@@ -185,7 +185,7 @@ def write_nifti(
             stream.write(np.asarray(volume, dtype).tobytes(order='F'))
 
 
-def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
+def write_simulated_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
     """Write columns as TSV, NaN as n/a."""
     rows = ('\t'.join('n/a' if np.isnan(v) else f'{v:.8g}' for v in row) for row in zip(*table.values()))
     path.write_text('\n'.join(['\t'.join(table), *rows]) + '\n')
@@ -250,7 +250,7 @@ def write_top(request: Request, root: Path) -> None:
     """Write the files that describe the dataset."""
     has_bold, has_dwi = 'bold' in request.modalities, 'dwi' in request.modalities
     about = _ABOUT_BOTH if has_bold and has_dwi else _ABOUT_DWI if has_dwi else _ABOUT_BOLD
-    describe(root, request.layout, about)
+    describe_dataset(root, request.layout, about)
     width = max(2, len(str(request.participants)))
     rows = [f'sub-{n + 1:0{width}d}\t{("exercise", "waitlist")[n % 2]}' for n in range(request.participants)]
     (root / 'participants.tsv').write_text('\n'.join(['participant_id\tgroup', *rows]) + '\n')
@@ -258,7 +258,7 @@ def write_top(request: Request, root: Path) -> None:
     write_json(root / 'participants.json', {'group': {'Description': 'Arm', 'Levels': levels}})
 
 
-def describe(root: Path, layout: str, about: str, ignored: tuple[str, ...] = ()) -> None:
+def describe_dataset(root: Path, layout: str, about: str, ignored: tuple[str, ...] = ()) -> None:
     """Write what a dataset is, and ``.bidsignore`` with what the schema does not know."""
     description: dict[str, Any] = {
         'Name': 'Simulated trial',

@@ -9,7 +9,7 @@ from pipelines.numerics.motion import framewise_displacement
 from pipelines.simulated import confounds as simulate_confounds
 
 from .anatomy import REGION_LABELS, Anatomy
-from .files import Given, Request, write_json, write_nifti, write_table
+from .files import Given, Request, write_json, write_nifti, write_simulated_table
 from .people import Person
 from .series import noise_masks, simulate_run
 
@@ -28,7 +28,7 @@ def write_fmriprep(
         table, metadata = simulate_confounds.confounds(
             series, noise_masks(anatomy), sources.motion, request.t_r
         )
-        write_table(Path(f'{stem}_desc-confounds_timeseries.tsv'), table)
+        write_simulated_table(Path(f'{stem}_desc-confounds_timeseries.tsv'), table)
         write_json(Path(f'{stem}_desc-confounds_timeseries.json'), metadata)
     _write_images(request, anatomy, voxel, f'{stem}_space-{request.space}', series)
     fd = framewise_displacement(sources.motion)

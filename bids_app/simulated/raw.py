@@ -9,15 +9,15 @@ import numpy as np
 
 from pipelines.numerics.motion import framewise_displacement, rigid_matrix
 from pipelines.numerics.resample import apply_linear, resample
-from pipelines.simulated import confounds as simulate_confounds
 from pipelines.simulated import head as simulate_head
 from pipelines.simulated import series as simulate
 from pipelines.simulated import trial as simulate_trial
+from pipelines.terms import MOTION
 
 from .anatomy import Anatomy, load_anatomy
-from .files import Request, write_json, write_nifti, write_table
+from .files import Request, write_json, write_nifti, write_simulated_table
 from .people import Person
-from .series import draw_sources, dropout_zone
+from .series import dropout_zone, sources_of
 
 _T1W_UNIT = 1000.0
 _FIELD_OF_VIEW_MM = np.array([200.0, 230.0, 160.0])
@@ -76,7 +76,7 @@ def write_bold(
     """Write the BOLD of one session and return what was planted."""
     # made from a grid at 2 mm: an EPI holds no finer detail
     anatomy = load_anatomy(request.space, 2.0)
-    sources = draw_sources(request.n_volumes, request.t_r, person)
+    sources = sources_of(request.n_volumes, request.t_r, person)
     shape, affine = epi_grid(voxel, np.linalg.inv(to_template @ to_t1w))
     zone = dropout_zone(anatomy) if person.flaw == 'dropout' else None
     volumes = epi_volumes(anatomy, sources, to_template @ to_t1w, shape, affine, person.rng, zone=zone)
@@ -87,7 +87,7 @@ def write_bold(
     write_json(Path(f'{stem}_bold.json'), {**_BOLD, 'RepetitionTime': request.t_r})
     motion = request.directory / 'sourcedata' / f'{person.prefix}_task-rest_motion.tsv'
     motion.parent.mkdir(exist_ok=True)
-    write_table(motion, dict(zip(simulate_confounds.MOTION, sources.motion.T)))
+    write_simulated_table(motion, dict(zip(MOTION, sources.motion.T)))
     fd = framewise_displacement(sources.motion)
     return {
         'NAcMPFCCorrelation': person.rho,

@@ -16,7 +16,7 @@ def simulate_run(
 ) -> tuple[simulate.Sources, np.ndarray]:
     """Return the sources of a preprocessed run, and its series (T, N) in the mask of the brain."""
     a = anatomy
-    sources = draw_sources(len(given.motion) if given else request.n_volumes, request.t_r, person, given)
+    sources = sources_of(len(given.motion) if given else request.n_volumes, request.t_r, person, given)
     weights = simulate.source_weights(a.tissues, a.regions, a.network, a.mask, person.rng)
     series = simulate.simulate_series(simulate.baseline(a.brain, a.mask), weights, sources, person.rng)
     if person.flaw == 'dropout':
@@ -33,7 +33,7 @@ def noise_masks(anatomy: Anatomy) -> dict[str, np.ndarray]:
     return {'CSF': (anatomy.tissues.csf & free)[anatomy.mask], 'WM': (white & free)[anatomy.mask]}
 
 
-def draw_sources(n_volumes: int, t_r: float, person: Person, given: Given | None = None) -> simulate.Sources:
+def sources_of(n_volumes: int, t_r: float, person: Person, given: Given | None = None) -> simulate.Sources:
     """Draw the series behind a run, with the confounds given, or with the motion that its flaw means."""
     if given:
         known = given.motion, given.components

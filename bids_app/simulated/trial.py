@@ -10,18 +10,18 @@ import numpy as np
 from pipelines.errors import ParameterError
 from pipelines.simulated.trial import (
     Cohort,
-    Parameters,
+    TrialParameters,
     answer_items,
     draw_cohort,
     planted_effects,
 )
 from pipelines.stats.mediation_trial import GENE_SET
 
-from ..phenotype.trial import DATA
+from ..phenotype.trial import DATA_DIR
 from . import genes as gene_files
 from . import tables as table_files
 from .dataset import write_session
-from .files import Request, check, describe, write_json
+from .files import Request, check, describe_dataset, write_json
 from .flaws import Flaws, draw_flaws, list_flaws
 from .people import Person
 
@@ -63,7 +63,7 @@ def write_trial(request: Request) -> None:
     n_spared = n if request.layout == 'raw' else request.raw_participants
     flaws = draw_flaws(_stream(request, _FLAWS), n, n_spared if n - n_spared >= SMALLEST else 0)
     labels = [f'sub-{number + 1:0{max(2, len(str(n)))}d}' for number in range(n)]
-    describe(root, 'raw', _ABOUT, (table_files.EVENTS,))
+    describe_dataset(root, 'raw', _ABOUT, (table_files.EVENTS,))
     table_files.write_people(root, labels, cohort)
     table_files.write_phenotype(root, labels, cohort, items, flaws, parameters.bdnf_limits)
     genes = gene_files.sequence(cohort, request.genes, _stream(request, _GENES))
@@ -98,9 +98,9 @@ def check_trial(request: Request) -> None:
     check(request.completed())
 
 
-def parameters_of(request: Request) -> Parameters:
+def parameters_of(request: Request) -> TrialParameters:
     """Return what the cohort is drawn from; without a tract there is no FA."""
-    usual = Parameters()
+    usual = TrialParameters()
     if not request.tract_fa:
         return usual._replace(fa_mean=0.0, fa_sd=0.0, fa_effect=0.0)
     return usual._replace(fa_mean=request.tract_fa)
@@ -108,7 +108,7 @@ def parameters_of(request: Request) -> Parameters:
 
 def trial_file() -> dict[str, Any]:
     """Return the trial CLBPE with the sets of genes of this dataset, and its pathway as mediator."""
-    content: dict[str, Any] = json.loads((DATA / 'trial.json').read_text())
+    content: dict[str, Any] = json.loads((DATA_DIR / 'trial.json').read_text())
     content.pop('$schema')
     content['Name'] = 'Simulation'
     content['Expression'] |= {
@@ -164,7 +164,7 @@ def _parts(request: Request) -> dict[str, Request]:
         parts[name] = own
         if request.layout != 'raw':
             folder.mkdir(parents=True)
-            describe(folder, name, _ABOUT)
+            describe_dataset(folder, name, _ABOUT)
     return parts
 
 

@@ -25,7 +25,7 @@ _BINARY = {
 _EXPORT = 'Export it as text with tabs between the columns, in UTF-8'
 
 
-class Row(NamedTuple):
+class TextRow(NamedTuple):
     """A line of a table; ``number`` is its line in the file."""
 
     number: int
@@ -38,7 +38,7 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TextRow, ...]
     dictionary: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -78,7 +78,7 @@ class Labels:
         return re.sub(r'[0-9]+', lambda digits: str(int(digits[0])), bare.casefold())
 
 
-def read_table(
+def read_text_table(
     root: Path, name: str, problems: Problems, *, dictionaries: Sequence[str] = ()
 ) -> Table | None:
     """Read a table of a dataset.
@@ -108,7 +108,7 @@ def read_table(
     columns = _columns(header, name, problems)
     if columns is None or not _is_even(len(columns), body, name, problems):
         return None
-    rows = tuple(Row(number, dict(zip(columns, cells))) for number, cells in body)
+    rows = tuple(TextRow(number, dict(zip(columns, cells))) for number, cells in body)
     if not rows:
         problems.warn(name, 'has a header but no rows', 'nothing read')
     dictionary: dict[str, Mapping[str, Any]] = {}

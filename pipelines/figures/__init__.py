@@ -13,7 +13,7 @@ from .montage import (
     draw_montage,
     draw_pair,
     montage,
-    spread,
+    spread_cuts,
 )
 from .tracts import (
     PURPLE,
@@ -48,5 +48,5 @@ __all__ = [
     'draw_threshold',
     'draw_tract',
     'montage',
-    'spread',
+    'spread_cuts',
 ]

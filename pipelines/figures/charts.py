@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-TISSUES = ('grey matter', 'GM', 'deep grey matter', 'white matter', 'WM', 'CSF')
+CARPET_TISSUES = ('grey matter', 'GM', 'deep grey matter', 'white matter', 'WM', 'CSF')
 """Order of the tissues in the carpet, from the top; others follow."""
 
 _NAME_GAP = 0.075  # of a carpet's height
@@ -67,7 +67,10 @@ def draw_carpet(
 
     """
     kept = np.asarray(kept, dtype=bool)
-    order = np.argsort([TISSUES.index(t) if t in TISSUES else len(TISSUES) for t in tissue], kind='stable')
+    order = np.argsort(
+        [CARPET_TISSUES.index(t) if t in CARPET_TISSUES else len(CARPET_TISSUES) for t in tissue],
+        kind='stable',
+    )
     end = len(kept) * t_r
     figure = Figure(figsize=(9.5, 7.6), dpi=130, facecolor='white')
     grid = figure.add_gridspec(

@@ -24,7 +24,7 @@ _INDENT = 6.0  # of what a line continues
 _GREY = '#e6ebef'
 
 
-class Stage(NamedTuple):
+class FlowStage(NamedTuple):
     """A stage of the trial: its name and, for each arm, what was counted there."""
 
     name: str
@@ -38,7 +38,7 @@ class _Line(NamedTuple):
     indent: float
 
 
-def plot_flow(enrolled: Sequence[Item], arms: tuple[str, str], stages: Sequence[Stage]) -> Figure:
+def plot_flow(enrolled: Sequence[Item], arms: tuple[str, str], stages: Sequence[FlowStage]) -> Figure:
     """Draw enrolment, then the stages of both arms side by side, as CONSORT does.
 
     Parameters

@@ -13,7 +13,7 @@ from matplotlib.transforms import Transform, blended_transform_factory
 from ..errors import DataError
 from .trial import NOTE, PAPER, WIDTH, need_columns
 
-GROUPS = {'primary': 'Primary', 'secondary': 'Secondary', 'other': 'Other'}
+ROLE_GROUPS = {'primary': 'Primary', 'secondary': 'Secondary', 'other': 'Other'}
 """Heading of each group of outcomes, in the order in which they are drawn."""
 
 _COLUMNS = ['label', 'group', 'effect_size', 'ci_low', 'ci_high', 'n_treatment', 'n_control', 'p', 'flags']
@@ -73,9 +73,9 @@ def plot_forest(
     """
     need_columns(table, _COLUMNS)
     table = table.reset_index(drop=True)
-    if strange := sorted(set(table['group'].astype(str)) - set(GROUPS)):
+    if strange := sorted(set(table['group'].astype(str)) - set(ROLE_GROUPS)):
         raise DataError(
-            f'group {", ".join(strange)} of an outcome is unknown; groups are {", ".join(GROUPS)}'
+            f'group {", ".join(strange)} of an outcome is unknown; groups are {", ".join(ROLE_GROUPS)}'
         )
     directions = _directions(table)
     notes = _notes(table, directions)
@@ -129,7 +129,7 @@ def _arrange(table: pd.DataFrame, directions: pd.Series) -> tuple[list[tuple[str
     """Return headings and rows with their places in inches from the top, and where they end."""
     flagged = _flags(table) != ''
     heads, rows, top = [], [], 0.0
-    for group, heading in GROUPS.items():
+    for group, heading in ROLE_GROUPS.items():
         members = table[table['group'] == group]
         if len(members):
             heads.append((heading, top + _LINE / 2))

@@ -148,7 +148,7 @@ def _width(row: list[Array]) -> int:
     return sum(tile.shape[1] for tile in row) + _GAP * (len(row) - 1)
 
 
-def spread(low: float, high: float, n: int) -> list[float]:
+def spread_cuts(low: float, high: float, n: int) -> list[float]:
     """Return ``n`` whole positions inside an interval, as far from its ends as from each other.
 
     Examples

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .montage import Montage, Outline, Overlay, cut, draw_montage, montage, spread
+from .montage import Montage, Outline, Overlay, cut, draw_montage, montage, spread_cuts
 from .projection import Picture, Volume, as_cut, look_through, on_grid
 
 Array = NDArray[Any]
@@ -159,7 +159,7 @@ def plot_coverage(
     brain = Volume(np.nan_to_num(background), affine if background_affine is None else background_affine)
     box = _box(brain)
     low, high = box - _MARGIN
-    rows = [[(axis, at) for at in spread(low[axis], high[axis], 3)] for axis in (2, 1, 0)]
+    rows = [[(axis, at) for at in spread_cuts(low[axis], high[axis], 3)] for axis in (2, 1, 0)]
     seen = counts[counts > 0]
     share = 100 * float(np.mean(seen == n_total)) if seen.size else 0.0
     note = f'n = {n_total} people. {share:.0f} % of the voxels with data have all of them (outlined).'

@@ -19,7 +19,7 @@ from .trial import (
     LOOKS,
     PAPER,
     WIDTH,
-    Interval,
+    Bounds,
     Look,
     draw_means,
     finish,
@@ -41,7 +41,7 @@ _PAST = 1.15  # a limit stands at least this ratio inside the axis
 _NARROW, _WIDE = 5.0, 1000.0  # ratio of the ends below which ticks are even, above which powers of ten
 
 
-def geometric_mean_interval(values: Array) -> Interval:
+def geometric_mean_interval(values: Array) -> Bounds:
     r"""Return the geometric mean of (n,) values above 0 and its 95 % interval.
 
     :func:`~pipelines.figures.trial.mean_interval` of the logarithms, taken back to the scale of the values.
@@ -53,7 +53,7 @@ def geometric_mean_interval(values: Array) -> Interval:
     (2.0, 4.0)
 
     """
-    return Interval(*np.exp(mean_interval(np.log(values))).tolist())
+    return Bounds(*np.exp(mean_interval(np.log(values))).tolist())
 
 
 def plot_time_course(

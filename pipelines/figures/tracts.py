@@ -15,7 +15,7 @@ Array = NDArray[Any]
 PURPLE = '#A0409C'
 """Darker in grey print than ``ORANGE``, and told from it by people with any colour vision."""
 
-SIDES: dict[str, tuple[str, str, Literal['solid', 'dashed']]] = {
+SIDE_LOOKS: dict[str, tuple[str, str, Literal['solid', 'dashed']]] = {
     'L': ('left', ORANGE, 'solid'),
     'R': ('right', PURPLE, 'dashed'),
     'B': ('both', '#444444', 'solid'),
@@ -139,7 +139,7 @@ def draw_tract(
     top = max(_LINE, *(float(np.nan_to_num(values).max(initial=0)) for values in visits.values()))
     outlines, overlays = list(regions), []
     for hemi, values in visits.items():
-        word, colour, dash = SIDES[hemi]
+        word, colour, dash = SIDE_LOOKS[hemi]
         number = (counts or {}).get(hemi, '')
         unit = f'{word}, {number} streamlines: share' if number else f'{word}: share'
         # an outline is drawn where its canvas is 0.5
@@ -163,7 +163,7 @@ def draw_profile(curves: list[Curve], *, name: str = 'FA') -> Figure:
     figure = Figure(figsize=(9.5, 4.0), **_PAPER)
     shared: Any = None
     for number, hemi in enumerate('LR', 1):
-        word, colour, _ = SIDES[hemi]
+        word, colour, _ = SIDE_LOOKS[hemi]
         axes = shared = figure.add_subplot(1, 2, number, sharex=shared, sharey=shared)
         for session, curve in _of_side(curves, hemi):
             label, look = curve.session or f'tract {word}', {'color': colour, 'linestyle': _DASHES[session]}
@@ -195,7 +195,7 @@ def draw_threshold(curves: list[Curve], volumes: list[Curve], *, name: str = 'FA
     for number, (shown, title) in enumerate(((curves, name), (volumes, 'volume (mm³)')), 1):
         axes = figure.add_subplot(1, 2, number)
         for hemi in 'LR':
-            word, colour, _ = SIDES[hemi]
+            word, colour, _ = SIDE_LOOKS[hemi]
             for session, curve in _of_side(shown, hemi):
                 look = {'color': colour, 'linestyle': _DASHES[session], 'marker': _MARKS['LR'.index(hemi)]}
                 label = ', '.join(part for part in (word, curve.session) if part)

@@ -39,7 +39,7 @@ PERSON = 'person-'
 _TITLE, _NOTE = 56, 88  # letters in the width of a figure
 
 
-class Interval(NamedTuple):
+class Bounds(NamedTuple):
     """A mean with its 95 % interval; NaN where there is none."""
 
     mean: float
@@ -47,7 +47,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(values: ArrayLike) -> Interval:
+def mean_interval(values: ArrayLike) -> Bounds:
     r"""Return the mean of (n,) values and :math:`\bar y \pm t_{0.975, n-1}\, s / \sqrt n`; NaN is missing.
 
     Examples
@@ -61,9 +61,9 @@ def mean_interval(values: ArrayLike) -> Interval:
     every = np.asarray(values, dtype=float)
     known = every[~np.isnan(every)]
     if len(known) < 2:
-        return Interval(float(known[0]) if len(known) else np.nan, np.nan, np.nan)
+        return Bounds(float(known[0]) if len(known) else np.nan, np.nan, np.nan)
     half = stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known))
-    return Interval(*map(float, known.mean() + half * np.array([0, -1, 1])))
+    return Bounds(*map(float, known.mean() + half * np.array([0, -1, 1])))
 
 
 def plot_trajectories(
@@ -219,7 +219,7 @@ def jitter(n: int) -> Array:
     return 0.16 * ((np.arange(1, n + 1) * 0.6180339887) % 1 - 0.5)
 
 
-def draw_means(axes: Axes, places: Array, means: list[Interval], look: Look) -> None:
+def draw_means(axes: Axes, places: Array, means: list[Bounds], look: Look) -> None:
     """Draw means with their intervals, joined by a line; dash ``none``: not joined."""
     colour, dash, mark = look
     centre, low, high = np.array(means, dtype=float).reshape(-1, 3).T
@@ -244,7 +244,7 @@ def _draw_difference(axes: Axes, estimate: tuple[float, float, float], words: st
     centre, low, high = estimate
     if np.isfinite(estimate).all():
         axes.axhline(0, color='black', linewidth=1, linestyle='dotted')
-        draw_means(axes, np.zeros(1), [Interval(centre, low, high)], ('black', 'none', 'D'))
+        draw_means(axes, np.zeros(1), [Bounds(centre, low, high)], ('black', 'none', 'D'))
     else:
         axes.set_yticks([])
         axes.text(0.5, 0.6, 'n/a', transform=axes.transAxes, ha='center', va='center', fontsize=12)

@@ -13,7 +13,7 @@ from .images import iterate_volumes, open_series
 MAP_NAMES = ('fa', 'md', 'ad', 'rd')
 
 
-def read_table(dwi: Path, bval: Path, bvec: Path) -> Gradients:
+def read_gradient_table(dwi: Path, bval: Path, bvec: Path) -> Gradients:
     """Return the checked gradient table of a scan, in RAS.
 
     Raises
@@ -58,7 +58,7 @@ def read_series(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return data, np.asarray(image.affine, dtype=float)
 
 
-def write_table(path: Path, table: Gradients) -> Path:
+def write_gradient_table(path: Path, table: Gradients) -> Path:
     """Write a gradient table in RAS."""
     np.savez(path, **table._asdict())
     return path
@@ -84,7 +84,7 @@ def signals_in(dwi: Path, mask: np.ndarray) -> np.ndarray:
     return signals
 
 
-def spread(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def fill_mask(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return a volume that holds (N,) or (N, C) values at the voxels of a mask, 0 elsewhere."""
     volume = np.zeros((*mask.shape, *values.shape[1:]), np.float32)
     volume[mask] = values

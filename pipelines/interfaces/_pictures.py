@@ -26,7 +26,7 @@ class Figured(NamedTuple):
     figure: Path
 
 
-def load(path: Path) -> SpatialImage:
+def open_picture(path: Path) -> SpatialImage:
     """Open an image."""
     image = nb.load(path)
     assert isinstance(image, SpatialImage)
@@ -48,7 +48,7 @@ def on(
     matrix: Array | None = None,
 ) -> Array:
     """Sample an image (or the inside of some of its labels) at the pixels of a montage."""
-    image = load(path)
+    image = open_picture(path)
     values = values_of(image)
     if labels is not None:
         values = np.logical_or.reduce([values == label for label in labels]).astype(np.float32)
@@ -66,7 +66,7 @@ def three_planes(mask: Path) -> figures.Montage:
         If nothing is.
 
     """
-    image = load(mask)
+    image = open_picture(mask)
     inside = values_of(image) > 0
     if not inside.any():
         raise DataError(f'{mask}: no voxel is above 0, so that there is no brain to show')
@@ -74,7 +74,7 @@ def three_planes(mask: Path) -> figures.Montage:
     corners = apply_linear(image.affine, np.stack(np.meshgrid(*span), axis=-1).reshape(-1, 3))
     low, high = corners.min(axis=0), corners.max(axis=0)
     rows = [
-        [(axis, at) for at in figures.spread(low[axis], high[axis], n)]
+        [(axis, at) for at in figures.spread_cuts(low[axis], high[axis], n)]
         for axis, n in ((2, 7), (1, 7), (0, 6))
     ]
     return figures.montage(rows, np.round([low - _MARGIN, high + _MARGIN]))

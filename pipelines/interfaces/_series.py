@@ -32,9 +32,9 @@ def write_series(
     return path
 
 
-def save_volume(path: Path, values: np.ndarray, affine: np.ndarray) -> Path:
-    """Write one volume with its affine; the suffix chooses compression."""
-    image = nb.Nifti1Image(values, affine)
+def write_volume(volume: np.ndarray, affine: np.ndarray, path: Path) -> Path:
+    """Write one volume with its affine, in the order of :func:`.images.save_volume`; the suffix compresses."""
+    image = nb.Nifti1Image(volume, affine)
     image.header.set_xyzt_units('mm')
     nb.save(image, path)
     return path

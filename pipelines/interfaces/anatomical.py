@@ -12,7 +12,7 @@ from ..numerics.resample import apply_field, apply_linear, coarsen, covering_gri
 from ..numerics.segment import TISSUES, segment_tissues
 from ._anatomy import load, load_t1w, masked, naming, quality_of, spread_onto, tissue_priors
 from ._interface import interface
-from ._series import save_volume
+from ._series import write_volume
 from .images import open_image
 from .templates import target_brain
 from .transforms import read_linear, write_field, write_linear
@@ -95,7 +95,7 @@ def make_reference(
             matrices, (reference, affine) = aligned.matrices, average_heads(heads, aligned)
     names = (out_dir / f'ref2t1w_{number}.txt' for number in range(len(heads)))
     xfms = [write_linear(path, matrix) for path, matrix in zip(names, matrices)]
-    return _Reference(save_volume(out_dir / 't1w_ref.nii', reference, affine), xfms)
+    return _Reference(write_volume(reference, affine, out_dir / 't1w_ref.nii'), xfms)
 
 
 MakeReference = interface(make_reference)
@@ -135,9 +135,9 @@ def find_brain(t1w_ref: Path, t1w: list[Path], space: str, sloppy: bool = False,
     head = np.clip(head, 0, None) / at_nearest(found.field, found.field_affine, head.shape, affine)
     mask = at_nearest(found.mask, found.affine, head.shape, affine) > 0.5
     brain = np.where(found.mask, np.minimum(found.volume, np.percentile(found.volume[found.mask], 99.8)), 0)
-    preproc = save_volume(out_dir / 't1w_preproc.nii', head.astype(np.float32), affine)
-    mask_path = save_volume(out_dir / 't1w_mask.nii', mask.astype(np.uint8), affine)
-    brain_path = save_volume(out_dir / 'brain.nii', brain.astype(np.float32), found.affine)
+    preproc = write_volume(head.astype(np.float32), affine, out_dir / 't1w_preproc.nii')
+    mask_path = write_volume(mask.astype(np.uint8), affine, out_dir / 't1w_mask.nii')
+    brain_path = write_volume(brain.astype(np.float32), found.affine, out_dir / 'brain.nii')
     placement = write_linear(out_dir / 'placement.txt', found.placement.matrix)
     return _Brain(preproc, mask_path, brain_path, placement, found.placement.score)
 
@@ -193,8 +193,8 @@ def normalize_brain(
     before, fixed = apply_linear(start, grid_points(shape, affine)), resample(template, grid, shape, affine)
     std, mask = masked(t1w_preproc, t1w_mask, points, shape)
     affine_only = quality_of(*masked(t1w_preproc, t1w_mask, before, shape), fixed)
-    std_path = save_volume(out_dir / 't1w_std.nii.gz', std, affine)
-    mask_path = save_volume(out_dir / 't1w_mask_std.nii.gz', mask.astype(np.uint8), affine)
+    std_path = write_volume(std, affine, out_dir / 't1w_std.nii.gz')
+    mask_path = write_volume(mask.astype(np.uint8), affine, out_dir / 't1w_mask_std.nii.gz')
     return _Normalized(
         there, back, std_path, mask_path, {**quality_of(std, mask, fixed), 'Before': affine_only}
     )
@@ -237,9 +237,9 @@ def segment_brain(
     volumes = {
         name.upper(): round(float((labels == n).sum() * voxel), 1) for n, name in enumerate(TISSUES, 1)
     }
-    dseg = save_volume(out_dir / 't1w_dseg.nii.gz', labels, affine)
+    dseg = write_volume(labels, affine, out_dir / 't1w_dseg.nii.gz')
     grey, white, fluid = (
-        save_volume(out_dir / f't1w_probseg_{t}.nii.gz', m, affine) for t, m in zip(TISSUES, maps)
+        write_volume(m, affine, out_dir / f't1w_probseg_{t}.nii.gz') for t, m in zip(TISSUES, maps)
     )
     return _Segmented(dseg, grey, white, fluid, volumes)
 

@@ -195,7 +195,7 @@ def _freesurfer_pair(name: str, positions: np.ndarray, found: Segmentation, spac
     points = point_map(found.anat2std_xfm)(positions.reshape(-1, 3))
     labels = sample(np.asarray(image.dataobj, np.float32), image.affine, points, 0)
     pair = np.stack([np.isin(labels, entry[side]).reshape(positions.shape[:3]) for side in 'LR'])
-    affine = regions.affine_of(positions)
+    affine = regions.grid_affine(positions)
     for side, inside in zip('LR', pair):
         if not inside.any():
             raise DataError(f'{source} has no voxel of {name}{side} (labels {entry[side]}). Check the file.')

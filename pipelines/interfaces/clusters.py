@@ -14,8 +14,8 @@ from .images import open_image
 from .templates import region_names
 from .trial import write_table
 
-ALPHA = 0.05
-COLUMNS = (
+SIGNIFICANT_P = 0.05
+CLUSTER_COLUMNS = (
     'map', 'contrast', 'cluster', 'sign', 'volume', 'peak_x', 'peak_y', 'peak_z', 'peak_t', 'peak_p_corrected',
     'peak_region', 'regions',
 )  # fmt: skip
@@ -61,7 +61,7 @@ def list_clusters(
         for kind, contrast, statistic, log_p in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
         for row in _clusters_of(statistic, log_p, space)
     ]
-    return _Clusters(write_table(pd.DataFrame(rows, columns=list(COLUMNS)), out_dir / 'clusters.tsv'))
+    return _Clusters(write_table(pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), out_dir / 'clusters.tsv'))
 
 
 ListClusters = interface(list_clusters)
@@ -73,7 +73,7 @@ def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[
     log_p = np.asarray(open_image(log_p_map).dataobj, float)
     affine, found = np.asarray(image.affine, float), []
     for sign, name in ((1, 'positive'), (-1, 'negative')):
-        inside = (log_p > -np.log10(ALPHA)) & (sign * statistic > 0)
+        inside = (log_p > -np.log10(SIGNIFICANT_P)) & (sign * statistic > 0)
         labels, count = ndimage.label(inside, np.ones((3, 3, 3)))
         for number in range(1, count + 1):
             voxels = np.argwhere(labels == number)

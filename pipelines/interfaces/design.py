@@ -19,7 +19,7 @@ _COMPOSITE_MM = 0.9
 _HIGH_MOTION_MM = 0.5
 
 
-class Design(NamedTuple):
+class DesignFiles(NamedTuple):
     """Regressors, volumes left out, operator (npz: ``reduce``, ``expand``, ``sample_mask``), counts."""
 
     design: Path
@@ -36,7 +36,7 @@ def make_design(
     t_r: float,
     *,
     out_dir: Path,
-) -> Design:
+) -> DesignFiles:
     """Build the denoising operator of a run and count what it leaves.
 
     Parameters
@@ -70,7 +70,7 @@ def make_design(
     factors = out_dir / 'operator.npz'
     np.savez(factors, reduce=operator.reduce, expand=operator.expand, sample_mask=sample_mask)
     left = pd.DataFrame(masks).astype(int)
-    return Design(
+    return DesignFiles(
         save_table(design, out_dir / 'design.tsv'),
         save_table(left, out_dir / 'outliers.tsv'),
         factors,

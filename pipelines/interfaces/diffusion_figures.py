@@ -15,7 +15,7 @@ from ..numerics.resample import apply_linear, sample
 from ..terms import LATERAL, SIDES_OF, STRUCTURES, dseg_labels
 from ._interface import interface
 from ._pictures import Figured, on, region_colour, rows_through, save, three_planes, values_of
-from ._pictures import load as load_image
+from ._pictures import open_picture as load_image
 
 _CONTEXT = 26.0  # mm around the tract and its regions that a picture shows
 _STEP = 0.5  # mm of a pixel
@@ -129,7 +129,7 @@ def tract_places(regions_dseg: Path, probsegs: list[Path]) -> figures.Montage:
     every = np.concatenate(list(points.values()))
     low, high = every.min(axis=0), every.max(axis=0)
     sagittal = [(0, at) for side in LATERAL for at in _across(points, side)]
-    others = [[(axis, at) for at in figures.spread(low[axis], high[axis], 6)] for axis in (1, 2)]
+    others = [[(axis, at) for at in figures.spread_cuts(low[axis], high[axis], 6)] for axis in (1, 2)]
     box = np.round([low - _CONTEXT, high + _CONTEXT])
     return figures.montage([sagittal, *others], box, _STEP)
 
@@ -139,7 +139,7 @@ def _across(points: dict[str, np.ndarray], side: str) -> list[float]:
     own = [found for name, found in points.items() if name == f'tract{side}']
     own = own or [found for name, found in points.items() if name.endswith(side)]
     x = np.concatenate(own)[:, 0] if own else np.empty(0)
-    return figures.spread(x.min(), x.max(), 3) if x.size else []
+    return figures.spread_cuts(x.min(), x.max(), 3) if x.size else []
 
 
 def streamline_counts(scalarstats: Path) -> dict[str, str]:

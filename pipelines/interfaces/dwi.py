@@ -14,9 +14,9 @@ from ..numerics.register import bias_correct
 from ..numerics.resample import apply_linear, grid_points, sample
 from ..terms import MOTION
 from ._anatomy import naming
-from ._diffusion import inside, load_table, read_series, read_table, write_table
+from ._diffusion import inside, load_table, read_gradient_table, read_series, write_gradient_table
 from ._interface import interface
-from ._series import load_image, save_volume, write_series
+from ._series import load_image, write_series, write_volume
 from .design import save_table
 from .transforms import read_field, read_linear
 
@@ -74,20 +74,20 @@ def prepare_scan(
         The table or the image cannot be used.
 
     """
-    table, (data, affine) = read_table(dwi, bval, bvec), read_series(dwi)
+    table, (data, affine) = read_gradient_table(dwi, bval, bvec), read_series(dwi)
     with naming(dwi):
         mask = scans.find_mask(data)
         data = data if sloppy else scans.denoise(data, mask)
         data = scans.unring(data) if unringing else data
-        matrices = scans.estimate_motion(data, table, affine, mask, rng_seed=random_seed, sloppy=sloppy)
+        matrices = scans.estimate_dwi_motion(data, table, affine, mask, rng_seed=random_seed, sloppy=sloppy)
     np.save(out_dir / 'motion.npy', matrices)
     volumes = (data[..., number] for number in range(data.shape[3]))
     return _Prepared(
         write_series(out_dir / 'series.nii', volumes, data.shape, affine, 1.0),
-        write_table(out_dir / 'gradients.npz', table),
+        write_gradient_table(out_dir / 'gradients.npz', table),
         out_dir / 'motion.npy',
-        save_volume(out_dir / 'b0.nii', scans.average_b0(data, table, affine, matrices), affine),
-        save_volume(out_dir / 'mask.nii', mask.astype(np.uint8), affine),
+        write_volume(scans.average_b0(data, table, affine, matrices), affine, out_dir / 'b0.nii'),
+        write_volume(mask.astype(np.uint8), affine, out_dir / 'mask.nii'),
     )
 
 
@@ -205,9 +205,9 @@ def _finish(
     }
     return _Resampled(
         dwi,
-        write_table(out_dir / 'gradients.npz', table),
-        save_volume(out_dir / 'dwiref.nii.gz', b0 / bias, affine),
-        save_volume(out_dir / 'dwi_mask.nii.gz', mask.astype(np.uint8), affine),
+        write_gradient_table(out_dir / 'gradients.npz', table),
+        write_volume(b0 / bias, affine, out_dir / 'dwiref.nii.gz'),
+        write_volume(mask.astype(np.uint8), affine, out_dir / 'dwi_mask.nii.gz'),
         save_table(motions, out_dir / 'confounds.tsv'),
         facts,
     )

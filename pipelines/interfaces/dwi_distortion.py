@@ -13,7 +13,7 @@ from ..numerics.susceptibility_t1w import register_along_axis
 from ._anatomy import load
 from ._diffusion import inside
 from ._interface import interface
-from ._series import save_volume
+from ._series import write_volume
 from .transforms import read_linear, write_field, write_linear
 
 NO_CORRECTION = 'none'
@@ -89,8 +89,8 @@ def combine_scans(
             at = register_rigid(*images[like], values, grid, initial=np.eye(4), **options)
             xfms[number] = at @ xfms[like]
     return _Combined(
-        save_volume(out_dir / 'reference.nii', reference.astype(np.float32), affine),
-        save_volume(out_dir / 'reference_mask.nii', mask.astype(np.uint8), affine),
+        write_volume(reference.astype(np.float32), affine, out_dir / 'reference.nii'),
+        write_volume(mask.astype(np.uint8), affine, out_dir / 'reference_mask.nii'),
         [write_linear(out_dir / f'scan_{n}.txt', xfms[n]) for n in range(len(b0s))],
         [write_field(out_dir / f'displacement_{n}.nii.gz', f, affine) for n, f in enumerate(fields)],
         correction,

@@ -9,9 +9,9 @@ from scipy import ndimage
 from ..numerics.gradients import best_convention, find_shells
 from ..numerics.tensor import fit_tensor, tensor_volumes
 from ..terms import raised
-from ._diffusion import MAP_NAMES, inside, load_table, signals_in, spread
+from ._diffusion import MAP_NAMES, fill_mask, inside, load_table, signals_in
 from ._interface import interface
-from ._series import load_image, save_volume
+from ._series import load_image, write_volume
 
 _HIGH_MOTION = 2.0  # mm from volume to volume: eddy currents alone shift volumes by about one
 _FLIPPED = 1.05  # the coherence of another convention exceeds that of the table by this factor
@@ -52,11 +52,13 @@ def model_tensor(dwi: Path, gradients: Path, dwi_mask: Path, *, out_dir: Path) -
     affine = load_image(dwi_mask).affine
     tensor = fit_tensor(signals_in(dwi, mask), table)
     paths = {
-        name: save_volume(out_dir / f'{name}.nii.gz', spread(getattr(tensor, name), mask), affine)
+        name: write_volume(fill_mask(getattr(tensor, name), mask), affine, out_dir / f'{name}.nii.gz')
         for name in (*MAP_NAMES, 'evec')
     }
     core = ndimage.binary_erosion(mask, iterations=3)
-    found, ratio = best_convention(spread(tensor.evec, mask), np.where(core, spread(tensor.fa, mask), 0))
+    found, ratio = best_convention(
+        fill_mask(tensor.evec, mask), np.where(core, fill_mask(tensor.fa, mask), 0)
+    )
     flags = raised(flipped_bvecs=found != 'none' and ratio > _FLIPPED)
     used = tensor_volumes(table) & ~table.is_b0
     facts = {'TensorBValues': [round(b) for b, _ in find_shells(table.bvals[used])], 'Flags': flags}

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..errors import DataError
 from ..numerics.resample import apply_linear, resample, voxel_sizes
-from ._diffusion import inside, read_series, read_table, write_table
+from ._diffusion import inside, read_gradient_table, read_series, write_gradient_table
 from ._interface import interface
-from ._series import load_image, save_volume, write_series
+from ._series import load_image, write_series, write_volume
 from .dwi import describe_table
 from .dwi_space import box_around
 from .images import open_image
@@ -50,7 +50,7 @@ def adopt_grid(dwi_mask: Path, *, out_dir: Path) -> _Grid:
             apply_linear(affine, np.argwhere(mask > 0.5).astype(float)), float(voxel_sizes(affine).min())
         )
         mask, affine = resample(mask, affine, shape, grid), grid
-    return _Grid(save_volume(out_dir / 'person_mask.nii', (mask > 0.5).astype(np.uint8), affine))
+    return _Grid(write_volume((mask > 0.5).astype(np.uint8), affine, out_dir / 'person_mask.nii'))
 
 
 AdoptGrid = interface(adopt_grid)
@@ -76,7 +76,7 @@ def read_preprocessed(
         The table cannot be used, or the mask is empty.
 
     """
-    table, (data, affine) = read_table(dwi, bval, bvec), read_series(dwi)
+    table, (data, affine) = read_gradient_table(dwi, bval, bvec), read_series(dwi)
     like, brain = load_image(person_mask), open_image(dwi_mask)
     flipped = nb.as_closest_canonical(nb.Nifti1Image(data, affine))
     shape, grid = like.shape, np.asarray(like.affine, float)
@@ -95,9 +95,9 @@ def read_preprocessed(
     series = (at(number) for number in range(data.shape[3]))
     return _Read(
         write_series(out_dir / 'dwi.nii', series, (*shape, data.shape[3]), grid, 1.0),
-        write_table(out_dir / 'gradients.npz', table),
-        save_volume(out_dir / 'dwiref.nii.gz', reference, grid),
-        save_volume(out_dir / 'dwi_mask.nii.gz', (mask & inside(person_mask)).astype(np.uint8), grid),
+        write_gradient_table(out_dir / 'gradients.npz', table),
+        write_volume(reference, grid, out_dir / 'dwiref.nii.gz'),
+        write_volume((mask & inside(person_mask)).astype(np.uint8), grid, out_dir / 'dwi_mask.nii.gz'),
         describe_table(table),
     )
 

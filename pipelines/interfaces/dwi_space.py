@@ -13,7 +13,7 @@ from . import templates
 from ._anatomy import load
 from ._diffusion import inside
 from ._interface import interface
-from ._series import save_volume
+from ._series import write_volume
 from .images import open_series
 from .normalize import standard_grid
 from .regions import from_template
@@ -69,7 +69,7 @@ def box_around(points: np.ndarray, voxel: float) -> tuple[tuple[int, ...], np.nd
 
 
 def _save_mask(out_dir: Path, values: np.ndarray, grid: np.ndarray) -> Path:
-    return save_volume(out_dir / 'person_mask.nii', (values > 0.5).astype(np.uint8), grid)
+    return write_volume((values > 0.5).astype(np.uint8), grid, out_dir / 'person_mask.nii')
 
 
 def find_half_way(
@@ -172,7 +172,7 @@ def normalize_anisotropy(
     }
     return _Normalized(
         write_field(out_dir / 'std2anat.nii.gz', warp.inverse_field, warp.inverse_affine),
-        save_volume(out_dir / 'fa_std.nii.gz', std, grid),
+        write_volume(std, grid, out_dir / 'fa_std.nii.gz'),
         facts,
     )
 

@@ -13,12 +13,9 @@ from ..stats.enrich import over_representation, preranked
 from ..stats.expression import differential_expression
 from ..stats.genesets import MAX_SIZE, MIN_SIZE, match_sets, read_gmt
 from ..stats.scores import Method, pathway_scores
-from ..terms import raised
+from ..terms import FALSE_DISCOVERY_RATE, raised
 from ._interface import interface
 from .tables import read_columns, read_table, write_table
-
-ALPHA = 0.1
-"""False discovery rate below which a gene is called."""
 
 MEDIATOR_SCORE = 'zscore'
 """Score that mediation takes."""
@@ -149,12 +146,12 @@ def fit_expression(
         listed,
         treatment=treatment,
         covariates=covariates,
-        alpha=ALPHA,
+        alpha=FALSE_DISCOVERY_RATE,
     )
     has_cells = any(_CELLS.search(name) for name in covariates)
     facts = {
         'Pairs': found.n_pairs, 'Genes': len(found.fit.dispersions), 'Covariates': covariates,
-        'Flags': [*found.flags, *raised(no_cell_counts=not has_cells)], 'FalseDiscoveryRate': ALPHA,
+        'Flags': [*found.flags, *raised(no_cell_counts=not has_cells)], 'FalseDiscoveryRate': FALSE_DISCOVERY_RATE,
     }  # fmt: skip
     reasons = found.excluded.set_index('sample_id')['reason']
     status = listed.assign(
@@ -200,7 +197,7 @@ def enrich_sets(expression_deseq2: Path, gene_sets: list[Path], seed: int, *, ou
     for contrast, own in genes.groupby('contrast', sort=False):
         own = own.set_index('gene_id')
         tested = own.index[own['padj'].notna()]
-        called = own.index[own['padj'] < ALPHA]
+        called = own.index[own['padj'] < FALSE_DISCOVERY_RATE]
         ranked = preranked(own['stat'].dropna(), sets, seed=seed)
         over = over_representation(called, tested, sets) if len(called) else ranked.head(0)
         parts += [table.assign(contrast=contrast) for table in (ranked, over)]

@@ -13,7 +13,7 @@ from .. import figures
 from ..figures import Outline, Overlay
 from ..terms import LATERAL, MEASURES, REGIONS
 from ._interface import interface
-from ._pictures import Figured, centre, load, on, region_outline, rows_through, save, three_planes
+from ._pictures import Figured, centre, on, open_picture, region_outline, rows_through, save, three_planes
 
 _MNI_BOX = np.array([[-78.0, -112, -68], [78, 80, 88]])
 _MAP_CUTS = [(0, -9.0), (0, 2.0), (0, 9.0), (1, 12.0), (1, 44.0), (2, -8.0), (2, 28.0)]
@@ -121,7 +121,7 @@ def plot_regions(
 
     """
     table = pd.read_csv(coverage, sep='\t', keep_default_na=False)
-    image = load(regions)
+    image = open_picture(regions)
     centres = {name: centre(image, number) for number, name in enumerate(table['region'])}
     place = figures.montage(rows_through(centres), _MNI_BOX, 0.75)
     outlines = [

@@ -15,7 +15,7 @@ from ..numerics.register import bias_correct
 from ..numerics.resample import resample
 from ..numerics.timing import correct_slice_timing, reference_time
 from ._interface import interface
-from ._series import load_image, save_volume, write_series
+from ._series import load_image, write_series, write_volume
 from .images import iterate_volumes, open_series
 from .transforms import read_linear, write_linear
 
@@ -83,8 +83,8 @@ def prepare_series(bold: Path, t_r: float, dummy_scans: int | None = None, *, ou
     if len(means) - n_dummy < 2:
         raise DataError(f'{bold}: {n_dummy} of {len(means)} volumes are not steady. Lower --dummy-scans.')
     reference, head = _average(series, n_dummy)
-    boldref = save_volume(out_dir / 'boldref.nii', reference, image.affine)
-    mask = save_volume(out_dir / 'head_mask.nii', head.astype(np.uint8), image.affine)
+    boldref = write_volume(reference, image.affine, out_dir / 'boldref.nii')
+    mask = write_volume(head.astype(np.uint8), image.affine, out_dir / 'head_mask.nii')
     return _Prepared(series, n_dummy, boldref, mask)
 
 
@@ -270,7 +270,7 @@ def coregister(
         raise DataError(
             f'{boldref} does not overlap with the brain in {t1w_preproc}. Check their orientation.'
         )
-    path = save_volume(out_dir / 'bold_mask.nii', mask.astype(np.uint8), reference.affine)
+    path = write_volume(mask.astype(np.uint8), reference.affine, out_dir / 'bold_mask.nii')
     return _Coregistered(write_linear(out_dir / 'bold2anat.txt', matrix), path)
 
 

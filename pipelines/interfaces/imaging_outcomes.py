@@ -13,7 +13,16 @@ from ..terms import MEASURES, Measure, dseg_labels, join_flags, split_flags
 from ._interface import interface
 from .images import open_image
 
-COLUMNS = ('participant_id', 'visit', 'outcome', 'value', 'mean_fd', 'degrees_of_freedom', 'n_scans', 'flags')
+IMAGING_COLUMNS = (
+    'participant_id',
+    'visit',
+    'outcome',
+    'value',
+    'mean_fd',
+    'degrees_of_freedom',
+    'n_scans',
+    'flags',
+)
 
 
 class _Imaging(NamedTuple):
@@ -76,7 +85,7 @@ def measure_imaging(
             rows.append(
                 {'participant_id': participant, 'visit': visit, 'outcome': outcome['name'], **_mean(found)}
             )
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(IMAGING_COLUMNS))
     path = out_dir / 'imaging.tsv'
     table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.8g')
     return _Imaging(path)

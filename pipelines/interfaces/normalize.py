@@ -7,7 +7,7 @@ import numpy as np
 
 from ..numerics.resample import apply_field, apply_linear, grid_points, sample
 from ._interface import interface
-from ._series import load_image, save_volume, write_series
+from ._series import load_image, write_series, write_volume
 from .images import open_series
 from .transforms import read_field, read_linear
 
@@ -153,7 +153,7 @@ def resample_references(
         image = load_image(source)
         values = sample(image.get_fdata(dtype=np.float32), image.affine, points, order).reshape(shape)
         values = (values > 0.5).astype(np.uint8) if order == 1 else np.clip(values, 0, None)
-        paths.append(save_volume(out_dir / f'{name}.nii', values, affine))
+        paths.append(write_volume(values, affine, out_dir / f'{name}.nii'))
     return _References(paths[0], paths[1])
 
 

@@ -11,7 +11,7 @@ from ..numerics.regions import region_quality
 from ..terms import FLAGS, REGIONS, join_flags
 from .design import save_table
 from .images import open_image
-from .regions import TISSUES
+from .regions import TISSUE_LABELS
 
 _CARPET_VOXELS = 4000
 
@@ -96,7 +96,7 @@ def save_carpet(
     """
     labels = np.asarray(open_image(files[0]).dataobj)[scan.mask]
     chosen = np.linspace(0, len(labels) - 1, min(_CARPET_VOXELS, len(labels))).astype(int)
-    order = [list(TISSUES).index(label) for label in labels[chosen]]
+    order = [list(TISSUE_LABELS).index(label) for label in labels[chosen]]
     chosen = chosen[np.argsort(order, kind='stable')]
     before = scan.series[:, chosen] - scan.series[:, chosen].mean(axis=0, dtype=np.float64)
     sd = before.std(axis=0)  # of both halves, so that what denoising removed is seen
@@ -107,7 +107,7 @@ def save_carpet(
     arrays: dict[str, Any] = {
         'before': (before / sd).T.astype(np.float16),
         'after': after,
-        'tissue': np.array([TISSUES[label] for label in labels[chosen]]),
+        'tissue': np.array([TISSUE_LABELS[label] for label in labels[chosen]]),
         'kept': scan.keep,
         'fd': table.get('framewise_displacement', missing).to_numpy(float),
         'dvars': table.get('std_dvars', missing).to_numpy(float),

@@ -17,7 +17,7 @@ from .atlas import Drawn, Segmentation, atlas_labels, manifest, region_pair, sam
 from .design import save_table
 from .images import open_image, save_volume
 
-TISSUES = {1: 'grey matter', 2: 'deep grey matter', 3: 'CSF', 0: 'other'}
+TISSUE_LABELS = {1: 'grey matter', 2: 'deep grey matter', 3: 'CSF', 0: 'other'}
 """Labels of the tissue image, in the order of the carpet: cortex, nuclei, ventricles, the rest."""
 
 _GREY_MATTER = 0.5
@@ -105,7 +105,7 @@ def template_volumes(space: str, positions: np.ndarray) -> tuple[dict[str, np.nd
     -------
     tuple
         ``grey_matter`` (probability above 0.5, cortex and nuclei), ``tissue`` (see
-        :data:`TISSUES`) and ``brain``; and by which transform the grey matter came here.
+        :data:`TISSUE_LABELS`) and ``brain``; and by which transform the grey matter came here.
 
     """
     prior, prior_space = templates.tissue_prior('gm')

@@ -19,7 +19,7 @@ from ..numerics.susceptibility import (
 from ..numerics.susceptibility_t1w import register_along_axis
 from ._anatomy import load
 from ._interface import interface
-from ._series import load_image, save_volume
+from ._series import load_image, write_volume
 from .transforms import read_linear, write_field
 
 Direction = Literal['i', 'i-', 'j', 'j-', 'k', 'k-']
@@ -94,7 +94,7 @@ def estimate_distortion(
     shift = shift_in_voxels(carried, total_readout_time)
     field = displacement_mm(polarity * shift, grid, axis)
     corrected = np.clip(unwarp(values, shift, axis, polarity, modulate=False), 0, None)
-    path = save_volume(out_dir / 'boldref_corrected.nii', corrected, grid)
+    path = write_volume(corrected, grid, out_dir / 'boldref_corrected.nii')
     return _Distortion(write_field(out_dir / 'displacement.nii', field, grid), path)
 
 
@@ -147,7 +147,7 @@ def register_distortion(
     inside = resample(brain.astype(np.float32), head[1], values.shape, grid, linear=back) > 0.5
     u = register_along_axis(anatomy, inside, values, grid, axis=axis, rng_seed=random_seed, sloppy=sloppy)
     corrected = np.clip(unwarp(values, u, axis, 1, modulate=False), 0, None)
-    path = save_volume(out_dir / 'boldref_corrected.nii', corrected, grid)
+    path = write_volume(corrected, grid, out_dir / 'boldref_corrected.nii')
     return _Distortion(write_field(out_dir / 'displacement.nii', displacement_mm(u, grid, axis), grid), path)
 
 

@@ -13,7 +13,7 @@ from ..numerics.tensor import Tensor
 from ..numerics.tracking import Domain, track
 from ..terms import LATERAL, raised
 from ._anatomy import load, naming
-from ._diffusion import inside, load_table, signals_in, spread
+from ._diffusion import fill_mask, inside, load_table, signals_in
 from ._interface import interface
 
 _MARGIN_MM = 20.0  # around both regions: as far as the tract may bend
@@ -153,7 +153,7 @@ def mean_orientations(fods: list[Path]) -> np.ndarray:
     total = None
     for path in fods:
         with np.load(path) as stored:
-            volume = spread(stored['fod'], stored['near'])
+            volume = fill_mask(stored['fod'], stored['near'])
         if total is None:
             total = volume
         else:

@@ -13,7 +13,7 @@ from ..terms import REGIONS, SIDES_OF, STRUCTURES, raised
 from ._anatomy import load
 from ._diffusion import inside
 from ._interface import interface
-from ._series import load_image, save_volume
+from ._series import load_image, write_volume
 from .atlas import point_map, region_pair
 from .design import save_table
 from .regions import label_image, region_table, stack_regions
@@ -96,7 +96,7 @@ def map_domain(
         'StoppingCriterion': 'tissue segmentation' if has_tissue else f'fractional anisotropy {WHITE_FA}',
         'Flags': [*normalization['Flags'], *raised(region_outside=min(coverage.values()) < _MIN_COVERAGE)],
     }  # fmt: skip
-    dseg = save_volume(out_dir / 'regions_dseg.nii.gz', label_image(stack), like.affine)
+    dseg = write_volume(label_image(stack), like.affine, out_dir / 'regions_dseg.nii.gz')
     table = save_table(region_table(stack, like, drawn, choices), out_dir / 'regions.tsv')
     return _Mapped(out_dir / 'domain.npz', dseg, table, facts)
 

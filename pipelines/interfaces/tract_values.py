@@ -13,7 +13,7 @@ from ..terms import DIRECTIONS, LATERAL, join_flags, raised
 from ._anatomy import load
 from ._diffusion import MAP_NAMES
 from ._interface import interface
-from ._series import save_volume
+from ._series import write_volume
 from ._streamlines import read_streamlines, save_streamlines
 from .design import save_table
 
@@ -111,7 +111,7 @@ def measure_tract(
         kind: [save_streamlines(out_dir / f'{s.hemi}.{kind}', s.lines, grid.white.shape, grid.affine) for s in sides]
         for kind in ('trk', 'tck')
     }  # fmt: skip
-    probsegs = [save_volume(out_dir / f'visits_{s.hemi}.nii.gz', s.visits, grid.affine) for s in sides]
+    probsegs = [write_volume(s.visits, grid.affine, out_dir / f'visits_{s.hemi}.nii.gz') for s in sides]
     tracking = {
         s.hemi: {name: {**count, 'Kept': kept} for name, count, kept in zip(DIRECTIONS, counts[own], s.kept)}
         for s, own in zip(sides, pairs)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..stats.bdnf import fit_bdnf, lod_half, plasma_volume_correction
-from ..stats.outcomes import Outcome, count_responders, describe_outcomes, model_outcomes
+from ..stats.outcomes import OutcomeModel, count_responders, describe_outcomes, model_outcomes
 from ..terms import BDNF_MODELS, join_flags, raised
 from ._interface import interface
 from .tables import read_columns, read_table, write_table
@@ -45,7 +45,7 @@ def fit_outcomes(
         ``participant_id arm`` and covariates.
     design
         ``treatment``, the name of the arm, and ``outcomes``, the fields of
-        :class:`~pipelines.stats.outcomes.Outcome` each.
+        :class:`~pipelines.stats.outcomes.OutcomeModel` each.
     out_dir
         Folder of the tables.
 
@@ -59,7 +59,7 @@ def fit_outcomes(
     values = pd.concat([read_columns(tables), read_table(imaging)], ignore_index=True)
     values = values[values['participant_id'].isin(people['participant_id'])]
     values['value'] = values['value'].astype(float)
-    outcomes = [Outcome(**given) for given in design['outcomes']]
+    outcomes = [OutcomeModel(**given) for given in design['outcomes']]
     treatment = design['treatment']
     written = {
         'outcomes': model_outcomes(values, people, outcomes, treatment=treatment),

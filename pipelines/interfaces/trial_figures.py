@@ -14,10 +14,9 @@ from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
 from ..figures.trial import plot_trajectories
 from ..numerics.resample import apply_linear
-from ..stats.outcomes import PRIMARY_MODEL
-from ..terms import MAPS
+from ..terms import MAPS, PRIMARY_MODEL
 from ._interface import interface
-from .clusters import ALPHA
+from .clusters import SIGNIFICANT_P
 from .images import open_image
 from .tables import read_columns, read_table
 from .templates import target_brain
@@ -149,7 +148,7 @@ def draw_test(
     image = open_image(statistic)
     t = np.asarray(image.dataobj, float)
     log_p = np.asarray(open_image(log_p_max_tfce).dataobj, float)
-    significant = log_p > -np.log10(ALPHA)
+    significant = log_p > -np.log10(SIGNIFICANT_P)
     brain = open_image(target_brain(space))
     figure = plot_statmap(
         np.where(t == 0, np.nan, t),
@@ -161,7 +160,7 @@ def draw_test(
         peaks=_peaks(t, significant, np.asarray(image.affine, float)),
         background_affine=np.asarray(brain.affine, float),
         note=(
-            f'{facts["NumberOfPeople"]} people; outlined: p < {ALPHA:g}, two-sided, corrected for all voxels by '
+            f'{facts["NumberOfPeople"]} people; outlined: p < {SIGNIFICANT_P:g}, two-sided, corrected for all voxels by '
             f'TFCE and {facts["NumberOfPermutations"]} permutations; smallest corrected p '
             f'{facts["SmallestCorrectedP"]:.2g}.'
         ),

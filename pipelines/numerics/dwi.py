@@ -88,7 +88,7 @@ def unring(data: Array) -> Array:
     return np.asarray(gibbs_removal(np.array(data, np.float32), slice_axis=2, inplace=False), np.float32)
 
 
-def estimate_motion(
+def estimate_dwi_motion(
     data: Array, table: Gradients, affine: Array, mask: Array, *, rng_seed: int, sloppy: bool = False
 ) -> Array:
     """Find how the head lay in every volume of a diffusion scan.

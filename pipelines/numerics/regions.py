@@ -24,7 +24,7 @@ def voxel_centres(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     return index @ affine[:3, :3].T + affine[:3, 3]
 
 
-def affine_of(positions: np.ndarray) -> np.ndarray:
+def grid_affine(positions: np.ndarray) -> np.ndarray:
     """Return the 4 x 4 affine of the grid whose voxel centres are ``positions`` (X, Y, Z, 3).
 
     Examples

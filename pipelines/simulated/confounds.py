@@ -6,8 +6,8 @@ import numpy as np
 
 from ..numerics.confounds import expand, one_hot
 from ..numerics.motion import framewise_displacement
+from ..terms import MOTION
 
-MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')
 _FD_LIMIT = 0.5  # mm
 _HIGH_PASS_S = 128.0
 _N_COMPCOR = 6

@@ -10,7 +10,7 @@ from .tract import POPULATIONS, Fractions
 MEAN_DIFFUSIVITY = np.array([0.75e-3] * 5 + [0.9e-3, 3e-3])
 """mm2/s of each population: fibres, grey matter, fluid."""
 
-CROSSING_FA, WHITE_FA = 0.55, 0.35
+CROSSING_FA, PLANTED_WHITE_FA = 0.55, 0.35
 _WHITE_SHARE = 0.5
 
 
@@ -24,7 +24,7 @@ class PlantedFA(NamedTuple):
 
 def population_fa(tract: float) -> np.ndarray:
     """Return the FA (7,) of every population for tracts of FA ``tract``."""
-    return np.array([tract, tract, CROSSING_FA, CROSSING_FA, WHITE_FA, 0, 0])
+    return np.array([tract, tract, CROSSING_FA, CROSSING_FA, PLANTED_WHITE_FA, 0, 0])
 
 
 def cylinder(fa: np.ndarray, mean_diffusivity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

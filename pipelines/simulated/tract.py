@@ -173,7 +173,7 @@ def _cross(core: np.ndarray, side: int, n_curves: int) -> np.ndarray:
     return np.asarray(core[middle] + length * axis + offsets[:, None])
 
 
-def visitation(curves: np.ndarray, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
+def curve_visitation(curves: np.ndarray, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     """Return the share of curves that pass through each voxel.
 
     Parameters

@@ -26,7 +26,7 @@ _NOD_SHARE, _NOD = 0.1, np.array([0.0, 1.5, 3.5, 0.02, 0.0, 0.0])  # mm and rad
 _EVENT_RATES = (0.2, 0.35)  # per person, waiting and training
 
 
-class Parameters(NamedTuple):
+class TrialParameters(NamedTuple):
     """What the people of the trial are drawn from; see :func:`draw_cohort` for the equations.
 
     Attributes
@@ -94,7 +94,7 @@ class Effects(NamedTuple):
     """Differences that training makes, arm against arm at follow-up, on the scales of the latent values.
 
     ``pain`` = ``pain_direct`` + ``pain_by_connectivity`` + ``pain_by_expression``: the total, and its parts.
-    BDNF in natural logarithms, the others in the units of :class:`Parameters`.
+    BDNF in natural logarithms, the others in the units of :class:`TrialParameters`.
     """
 
     connectivity: float
@@ -136,7 +136,7 @@ class Cohort(NamedTuple):
     n_events: Array
 
 
-def planted_effects(parameters: Parameters) -> Effects:
+def planted_effects(parameters: TrialParameters) -> Effects:
     r"""Return the effects of training in closed form.
 
     Notes
@@ -166,7 +166,7 @@ def planted_effects(parameters: Parameters) -> Effects:
 
 
 def draw_cohort(
-    rng: np.random.Generator, n_people: int, n_treated: int, parameters: Parameters | None = None
+    rng: np.random.Generator, n_people: int, n_treated: int, parameters: TrialParameters | None = None
 ) -> Cohort:
     r"""Draw the latent values of everybody.
 
@@ -177,7 +177,7 @@ def draw_cohort(
     n_people, n_treated
         Randomised, and how many of them train.
     parameters
-        Default: :class:`Parameters`.
+        Default: :class:`TrialParameters`.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def draw_cohort(
     """
     if not 0 < n_treated < n_people:
         raise ValueError(f'{n_treated} of {n_people} people leave an arm empty')
-    p = parameters or Parameters()
+    p = parameters or TrialParameters()
     treated = rng.permutation(n_people) < n_treated
     age, female = rng.integers(*_AGES, n_people), rng.random(n_people) < _FEMALE_SHARE
 
@@ -234,7 +234,7 @@ def _visits(rng: np.random.Generator, treated: Array, mean: float, sd: float, re
     return np.asarray(mean + sd * (np.sqrt(retest) * lasting + np.sqrt(1 - retest) * passing))
 
 
-def _log_bdnf(rng: np.random.Generator, treated: Array, p: Parameters) -> Array:
+def _log_bdnf(rng: np.random.Generator, treated: Array, p: TrialParameters) -> Array:
     n = len(treated)
     effects = [[0, p.bdnf_acute], [p.bdnf_resting, p.bdnf_resting + p.bdnf_acute + p.bdnf_acute_growth]]
     level = p.bdnf_mean + p.bdnf_person_sd * rng.standard_normal((n, 1, 1))

@@ -27,7 +27,7 @@ class Interval(NamedTuple):
     p: Array
 
 
-def resample(strata: ArrayLike, n_bootstraps: int, rng: np.random.Generator) -> Array:
+def draw_resamples(strata: ArrayLike, n_bootstraps: int, rng: np.random.Generator) -> Array:
     """Draw people with replacement, each from the stratum of the one whose place is filled.
 
     Parameters

@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 VISITS = ('reference', 'followup')
 """First and last sample.  The first is drawn after randomisation: a reference, not a baseline."""
 
-COLUMNS = ('sample_id', 'participant_id', 'arm', 'visit')
+SAMPLE_COLUMNS = ('sample_id', 'participant_id', 'arm', 'visit')
 """Required columns of a table of samples."""
 
 MIN_COUNT = 10
@@ -50,7 +50,7 @@ def check_counts(counts: pd.DataFrame, samples: pd.DataFrame) -> None:
     counts
         Genes x samples: non-negative whole numbers, genes in the index, ``sample_id`` in the columns.
     samples
-        One row per sample with :data:`COLUMNS`; ``visit`` is one of :data:`VISITS`.
+        One row per sample with :data:`SAMPLE_COLUMNS`; ``visit`` is one of :data:`VISITS`.
 
     Raises
     ------
@@ -104,12 +104,12 @@ def _check_values(counts: pd.DataFrame) -> None:
 
 
 def _check_samples(samples: pd.DataFrame) -> None:
-    absent = [column for column in COLUMNS if column not in samples]
+    absent = [column for column in SAMPLE_COLUMNS if column not in samples]
     if absent:
         raise DataError(
             f'the table of samples has no column {", ".join(absent)}; it has {", ".join(samples)}'
         )
-    for column in COLUMNS:
+    for column in SAMPLE_COLUMNS:
         empty = samples.loc[samples[column].isna() | (samples[column] == ''), 'sample_id']
         if len(empty):
             raise DataError(f'sample {_some(list(empty))} has no {column}')

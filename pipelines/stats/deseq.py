@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from pydeseq2.dds import DeseqDataSet
 from pydeseq2.ds import DeseqStats
 
+from pipelines.terms import FALSE_DISCOVERY_RATE
+
 from .deseq_inference import GroupedInference
 
 Array = NDArray[Any]
-
-ALPHA = 0.1
-"""False discovery rate for which the filter of weakly expressed genes is tuned."""
 
 
 class Fit(NamedTuple):
@@ -48,7 +47,7 @@ def fit_counts(
     design: pd.DataFrame,
     contrasts: Mapping[str, Array],
     *,
-    alpha: float = ALPHA,
+    alpha: float = FALSE_DISCOVERY_RATE,
     use_t: bool = False,
 ) -> Fit:
     """Fit DESeq2's model of every gene and test contrasts of its coefficients.
@@ -62,7 +61,7 @@ def fit_counts(
     contrasts
         Name and weights (coefficients,).
     alpha
-        See :data:`ALPHA`.
+        See :data:`FALSE_DISCOVERY_RATE`.
     use_t
         See :class:`~pipelines.stats.deseq_inference.GroupedInference`.
 

@@ -12,7 +12,7 @@ from pipelines.errors import DataError
 
 from .genesets import MAX_SIZE, MIN_SIZE, GeneSets, match_sets
 
-COLUMNS = ('method', 'set', 'size', 'es', 'nes', 'p', 'padj', 'leading_edge')
+ENRICHMENT_COLUMNS = ('method', 'set', 'size', 'es', 'nes', 'p', 'padj', 'leading_edge')
 
 _SEEDS = 2**32
 
@@ -32,7 +32,7 @@ def over_representation(called: Collection[str], background: Collection[str], se
     Returns
     -------
     pd.DataFrame
-        Columns :data:`COLUMNS`, by p value; ``size`` is counted in the background, ``leading_edge`` has
+        Columns :data:`ENRICHMENT_COLUMNS`, by p value; ``size`` is counted in the background, ``leading_edge`` has
         the called genes of the set, ``es`` and ``nes`` have no value.
 
     Raises
@@ -82,7 +82,7 @@ def preranked(statistic: pd.Series, sets: GeneSets, *, seed: int, n_permutations
     Returns
     -------
     pd.DataFrame
-        Columns :data:`COLUMNS`, by p value; ``es`` -1 to 1, ``nes`` in units of its mean by chance,
+        Columns :data:`ENRICHMENT_COLUMNS`, by p value; ``es`` -1 to 1, ``nes`` in units of its mean by chance,
         ``leading_edge`` the genes up to the extreme of the running sum, from the end of the ranking.
 
     Raises
@@ -139,7 +139,9 @@ def _codes(genes: pd.Index) -> dict[str, str]:
 
 
 def _table(method: str, rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ('method', 'padj')])
+    table = pd.DataFrame(
+        rows, columns=[name for name in ENRICHMENT_COLUMNS if name not in ('method', 'padj')]
+    )
     table['padj'] = stats.false_discovery_control(table['p']) if len(table) else np.array([], float)
     table = table.assign(method=method).sort_values(['p', 'set'], kind='stable')
-    return table[list(COLUMNS)].reset_index(drop=True)
+    return table[list(ENRICHMENT_COLUMNS)].reset_index(drop=True)

@@ -8,16 +8,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.terms import FLAGS, raised
+from pipelines.terms import FALSE_DISCOVERY_RATE, FLAGS, raised
 
 from .counts import VISITS, Pairs, check_counts, filter_counts, pair_samples
-from .deseq import ALPHA, Fit, fit_counts
+from .deseq import Fit, fit_counts
 from .outcomes import encode
 from .shrinkage import prior_scale, shrink_coefficient
 
 Array = NDArray[Any]
 
-COLUMNS = (
+GENE_COLUMNS = (
     'contrast', 'gene_id', 'baseMean', 'log2FoldChange', 'lfcSE', 'stat', 'pvalue', 'padj',
     'log2FoldChange_shrunk', 'flags',
 )  # fmt: skip
@@ -37,13 +37,13 @@ MIN_PAIRS = 2
 """People of each arm with both samples that a model needs."""
 
 
-class Expression(NamedTuple):
+class DifferentialExpression(NamedTuple):
     """Differential expression of a trial.
 
     Attributes
     ----------
     table
-        Columns :data:`COLUMNS`, a row per contrast and gene; log2 scale; NaN where DESeq2 has no value
+        Columns :data:`GENE_COLUMNS`, a row per contrast and gene; log2 scale; NaN where DESeq2 has no value
         (``padj`` of genes too weakly expressed to be tested).
     fit
         Size factors, dispersions and variance-stabilised counts.
@@ -170,8 +170,8 @@ def differential_expression(
     *,
     treatment: str,
     covariates: Sequence[str] = (),
-    alpha: float = ALPHA,
-) -> Expression:
+    alpha: float = FALSE_DISCOVERY_RATE,
+) -> DifferentialExpression:
     r"""Compare between arms how gene expression changed from the reference sample to the last one.
 
     Parameters
@@ -227,9 +227,9 @@ def differential_expression(
     flags = [f'dropped:{name}' for name in dropped]
     flags += raised(dispersion_trend_constant=fit.is_trend_constant)
     tables = [_label(fit, kept, design, name) for name in names]
-    table = pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+    table = pd.concat(tables, ignore_index=True)[list(GENE_COLUMNS)]
     flags += list(dict.fromkeys(table['flags']))
-    return Expression(table, fit, design, pairs.paired, pairs.excluded, n_pairs, flags)
+    return DifferentialExpression(table, fit, design, pairs.paired, pairs.excluded, n_pairs, flags)
 
 
 def _count_pairs(samples: pd.DataFrame, paired: pd.DataFrame, treatment: str) -> dict[str, int]:

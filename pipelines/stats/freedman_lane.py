@@ -15,7 +15,7 @@ _PERFECT = 1e-14  # share of squares below which a fit is called perfect, which 
 _TILE = 64  # voxels whose data stay in the nearest cache
 
 
-class Design(NamedTuple):
+class LinearDesign(NamedTuple):
     """What the models of all voxels have in common."""
 
     tested: Array
@@ -27,7 +27,7 @@ class Design(NamedTuple):
     dof: int
 
 
-def fit_design(tested: Array, nuisance: Array, *, has_covariate: bool) -> Design:
+def fit_design(tested: Array, nuisance: Array, *, has_covariate: bool) -> LinearDesign:
     """Make the design orthonormal; a constant is set apart, as permutations leave it as it is.
 
     Parameters
@@ -68,7 +68,7 @@ def fit_design(tested: Array, nuisance: Array, *, has_covariate: bool) -> Design
     dof = n - basis.shape[1] - 1 - has_covariate
     if dof < 1:
         raise DataError(f'{n} people leave {dof} degrees of freedom to this design; it needs at least 1')
-    return Design(left / np.linalg.norm(left), basis, moving.T, dof)
+    return LinearDesign(left / np.linalg.norm(left), basis, moving.T, dof)
 
 
 def _orthonormal(columns: Array) -> Array:
@@ -79,7 +79,7 @@ def _orthonormal(columns: Array) -> Array:
 
 
 def permuted_t(
-    outcome: Array, covariate: Array | None, design: Design, part: slice, drawn: Array
+    outcome: Array, covariate: Array | None, design: LinearDesign, part: slice, drawn: Array
 ) -> tuple[Array, Array]:
     """Return t of some voxels for some permutations.
 

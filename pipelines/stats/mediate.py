@@ -14,8 +14,8 @@ from .bootstrap import (
     LEAST_BOOTSTRAPS,
     chunks,
     cross_products,
+    draw_resamples,
     percentile_interval,
-    resample,
     successive_regressions,
 )
 from .mediation_model import PathModel, Prepared, prepare
@@ -23,7 +23,7 @@ from .mediation_paths import Paths, Sensitivity, residual_correlation, trace_int
 
 Array = NDArray[Any]
 
-COLUMNS = ('analysis', 'mediator', 'path', 'estimate', 'se', 'ci_low', 'ci_high', 'p', 'n', 'flags')
+PATH_COLUMNS = ('analysis', 'mediator', 'path', 'estimate', 'se', 'ci_low', 'ci_high', 'p', 'n', 'flags')
 """Of the table of paths."""
 
 _LEAST_USABLE = 0.5  # share of resamples
@@ -35,7 +35,7 @@ class MediationFit(NamedTuple):
     Attributes
     ----------
     paths
-        Columns :data:`COLUMNS`, one row per mediator and path.
+        Columns :data:`PATH_COLUMNS`, one row per mediator and path.
     n, n_treatment, n_control
         People of whom everything is known; the same in every path.
     n_incomplete
@@ -89,7 +89,7 @@ def _table(model: PathModel, n: int, estimates: Paths, replicates: Array) -> pd.
             'n': n,
             'flags': join_flags(model.flags),
         },
-        columns=list(COLUMNS),
+        columns=list(PATH_COLUMNS),
     )
     _judge_proportion(table, model)
     return table
@@ -192,7 +192,7 @@ def mediate(
     n, n_columns = data.columns.shape
     estimates, squares = _estimate(data, model, np.arange(n)[None])
     parts = [
-        np.array([*_estimate(data, model, resample(data.arm, size, rng))[0].values()]).T
+        np.array([*_estimate(data, model, draw_resamples(data.arm, size, rng))[0].values()]).T
         for size in chunks(n, n_columns, n_bootstraps)
     ]
     replicates = np.concatenate(parts)
@@ -215,7 +215,7 @@ def mediate(
 
 
 def mediation_table(fits: Sequence[MediationFit]) -> pd.DataFrame:
-    """Return the paths of all analyses in one table, columns :data:`COLUMNS`.
+    """Return the paths of all analyses in one table, columns :data:`PATH_COLUMNS`.
 
     Examples
     --------
@@ -223,5 +223,5 @@ def mediation_table(fits: Sequence[MediationFit]) -> pd.DataFrame:
     True
 
     """
-    empty = pd.DataFrame(columns=list(COLUMNS))
+    empty = pd.DataFrame(columns=list(PATH_COLUMNS))
     return pd.concat([fit.paths for fit in fits], ignore_index=True) if fits else empty

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import ParameterError
 
-from .bootstrap import cross_products, percentile_interval, resample, successive_regressions
+from .bootstrap import cross_products, draw_resamples, percentile_interval, successive_regressions
 
 Array = NDArray[Any]
 
@@ -115,7 +115,9 @@ def mediation_power(
     for _ in range(n_trials):
         mediator, outcome = simulate_paths(x, a, b, rng)
         columns = np.column_stack([np.ones(len(x)), x, mediator, outcome])
-        coefficients, _ = successive_regressions(cross_products(columns, resample(x, n_bootstraps, rng)))
+        coefficients, _ = successive_regressions(
+            cross_products(columns, draw_resamples(x, n_bootstraps, rng))
+        )
         indirect = coefficients[1, 2] * coefficients[2, 3]
         n_found += bool(percentile_interval(indirect[~np.isnan(indirect)]).p <= 0.05)
     power = n_found / n_trials

@@ -23,9 +23,6 @@ ARM = 'arm'
 GENE_SET = 'expression:'
 """Start of a mediator that is the score of a gene set."""
 
-EXPLORATORY, NO_BASELINE, FLAGGED = (
-    FLAGS[name].name for name in ('exploratory', 'no_baseline', 'flagged_values')
-)
 MODEL_COLUMNS = (
     'analysis', 'label', 'structure', 'mediators', 'outcome', 'baselines', 'covariates', 'n', 'n_treatment',
     'n_control', 'n_incomplete', 'n_degenerate', 'without_mediator', 'power_medium', 'power_small', 'flags',
@@ -79,7 +76,7 @@ class Mediations(NamedTuple):
     Attributes
     ----------
     paths
-        :data:`~pipelines.stats.mediate.COLUMNS`.
+        :data:`~pipelines.stats.mediate.PATH_COLUMNS`.
     models
         :data:`MODEL_COLUMNS`, a row per variant, also of those that have no estimate; ``note`` says why.
     sensitivity
@@ -117,7 +114,7 @@ def variants(analysis: Analysis) -> list[Variant]:
 
     """
     scores = [name for name in analysis.mediators if name.startswith(GENE_SET)]
-    flags = (EXPLORATORY,) if scores and not analysis.pre_named else ()
+    flags = (FLAGS['exploratory'].name,) if scores and not analysis.pre_named else ()
     model = PathModel(
         analysis.name, ARM, analysis.mediators, analysis.outcome, (), analysis.covariates,
         analysis.structure, flags=flags,
@@ -262,9 +259,9 @@ def _complete(table: pd.DataFrame, variant: Variant, flagged: set[str]) -> PathM
         if column in table and table[column].notna().any():
             baselines.append(column)
         else:
-            flags.append(NO_BASELINE)
+            flags.append(FLAGS['no_baseline'].name)
     if flagged & {*model.mediators, model.outcome}:
-        flags.append(FLAGGED)
+        flags.append(FLAGS['flagged_values'].name)
     columns = [c for name in model.covariates for c in _columns_of(table, name)]
     model = model._replace(baselines=tuple(baselines), covariates=tuple(columns))
     return _flag(model, *dict.fromkeys(flags))

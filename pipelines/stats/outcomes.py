@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.terms import MODELS, join_flags, raised, split_flags, unusable_flags
+from pipelines.terms import MODELS, PRIMARY_MODEL, join_flags, raised, split_flags, unusable_flags
 
 from .change import ancova, constrained_lda
 from .describe import describe_arms, hedges, holm, responders
@@ -16,7 +16,6 @@ from .estimate import Estimate
 
 Array = NDArray[Any]
 
-PRIMARY_MODEL = next(iter(MODELS))
 EFFECT_COLUMNS = (
     'outcome', 'model', 'n_treatment', 'n_control', *Estimate._fields, 'p_holm', 'effect_size', 'units', 'flags',
     'effect_ci_low', 'effect_ci_high', 'n_pairs', 'note',
@@ -27,7 +26,7 @@ RESPONDER_COLUMNS = (
 )  # fmt: skip
 
 
-class Outcome(NamedTuple):
+class OutcomeModel(NamedTuple):
     """What the models need to know of an outcome.
 
     Attributes
@@ -83,7 +82,7 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
 def model_outcomes(
     values: pd.DataFrame,
     people: pd.DataFrame,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[OutcomeModel],
     *,
     treatment: str,
 ) -> pd.DataFrame:
@@ -167,7 +166,7 @@ def _arrange(own: pd.DataFrame, people: pd.DataFrame, treatment: str) -> _Data:
     )
 
 
-def _fitted(outcome: Outcome, model: str, fit: Callable[..., Any], data: _Data) -> dict[str, Any]:
+def _fitted(outcome: OutcomeModel, model: str, fit: Callable[..., Any], data: _Data) -> dict[str, Any]:
     row: dict[str, Any] = {'outcome': outcome.name, 'model': MODELS[model].name, 'units': outcome.units}
     flags = [f'dropped:{name}' for name in data.dropped]
     try:
@@ -191,7 +190,7 @@ def _fitted(outcome: Outcome, model: str, fit: Callable[..., Any], data: _Data) 
 
 
 def describe_outcomes(
-    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[Outcome]
+    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[OutcomeModel]
 ) -> pd.DataFrame:
     """Describe every outcome per arm at both visits, and its change.
 
@@ -216,7 +215,7 @@ def describe_outcomes(
 
 
 def count_responders(
-    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[Outcome], *, treatment: str
+    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[OutcomeModel], *, treatment: str
 ) -> pd.DataFrame:
     """Count who improved by the minimal important change, for the outcomes that have one.
 

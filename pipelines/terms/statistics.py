@@ -37,7 +37,9 @@ MODELS = Words(
         Described(name='clda_unflagged', title='Without flagged scans', about='as clda, without flagged scans'),
     ],
 )  # fmt: skip
-"""Of outcomes, the primary one first."""
+"""Of outcomes."""
+
+PRIMARY_MODEL = MODELS['clda'].name
 
 BDNF_MODELS = Words(
     'model of BDNF',
@@ -106,6 +108,9 @@ EXPRESSION_CONTRASTS = Words(
     ],
 )  # fmt: skip
 """Titles name the arms in braces."""
+
+FALSE_DISCOVERY_RATE = 0.1
+"""Rate below which a gene is called, and for which the filter of weakly expressed genes is tuned."""
 
 SET_METHODS = Words(
     'test of gene sets',

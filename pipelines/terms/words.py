@@ -15,10 +15,10 @@ class Term:
     title: str
 
 
-Row = TypeVar('Row', bound=Term)
+_Row = TypeVar('_Row', bound=Term)
 
 
-class Words(Mapping[str, Row]):
+class Words(Mapping[str, _Row]):
     """Terms by their names, in the order of their declaration.
 
     Parameters
@@ -44,15 +44,15 @@ class Words(Mapping[str, Row]):
 
     """
 
-    def __init__(self, kind: str, rows: Iterable[Row]) -> None:
+    def __init__(self, kind: str, rows: Iterable[_Row]) -> None:
         self._kind = kind
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, _Row] = {}
         for row in rows:
             if row.name in self._rows:
                 raise ValueError(f'{kind} {row.name} is declared twice')
             self._rows[row.name] = row
 
-    def __getitem__(self, name: str) -> Row:
+    def __getitem__(self, name: str) -> _Row:
         """Return the term of a word."""
         try:
             return self._rows[name]

@@ -14,7 +14,7 @@ from ..interfaces.images import series_gb
 from ..params import DiffusionParams
 from .dwi_scans import SCANS, ScanFiles
 
-MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd', 'evec', 'metadata')
+SESSION_MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd', 'evec', 'metadata')
 """What every session gives, in the person's space."""
 
 
@@ -69,7 +69,7 @@ def init_dwi_session_wf(
     workflow.__desc__ = _describe_session(has_t1w)
     anatomy = ('reference', 't1w_preproc', 't1w_mask', 'session_xfm') if has_t1w else ('person2dwi_xfm',)
     inputnode = pe.Node(IdentityInterface(fields=[*SCANS, 'person_mask', *anatomy]), name='inputnode')
-    outputs = [*MAPS, 'confounds', 'person2dwi_xfm']
+    outputs = [*SESSION_MAPS, 'confounds', 'person2dwi_xfm']
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     size = sum(series_gb(Path(scan.dwi)) for scan in scans)
     resample = pe.Node(ResampleScans(), name='resample', mem_gb=0.5 + 4 * size)
@@ -127,7 +127,7 @@ def init_dwi_preprocessed_wf(
         'Diffusion series were taken as *QSIPrep* had preprocessed them [@cieslak2021]. ' + _describe_tensor()
     )
     inputnode = pe.Node(IdentityInterface(fields=['person_mask']), name='inputnode')
-    outputnode = pe.Node(IdentityInterface(fields=list(MAPS)), name='outputnode')
+    outputnode = pe.Node(IdentityInterface(fields=list(SESSION_MAPS)), name='outputnode')
     read = pe.Node(
         ReadPreprocessed(dwi=dwi, bval=bval, bvec=bvec, dwi_mask=dwi_mask),
         name='read',
@@ -146,8 +146,8 @@ def _add_tensor(workflow: LiterateWorkflow, source: pe.Node, outputnode: pe.Node
         (source, tensor, [(f, f) for f in ('dwi', 'gradients', 'dwi_mask')]),
         (source, summarize, [('facts', 'scan')]),
         (tensor, summarize, [('facts', 'maps')]),
-        (source, outputnode, [(f, f) for f in MAPS[:4]]),
-        (tensor, outputnode, [(f, f) for f in MAPS[4:9]]),
+        (source, outputnode, [(f, f) for f in SESSION_MAPS[:4]]),
+        (tensor, outputnode, [(f, f) for f in SESSION_MAPS[4:9]]),
         (summarize, outputnode, [('metadata', 'metadata')]),
     ])  # fmt: skip
     return summarize

@@ -13,18 +13,18 @@ from ..terms import MAP_MEASURES, Measure
 
 Field = str | tuple[str, str]
 
-ANATOMICAL = ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_std')
+ANATOMICAL_INPUTS = ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_std')
 _FUNCTIONAL = ('boldref', 'bold2anat_xfm', 't1w_preproc', 't1w_mask', 't1w_dseg')
 _NORMAL = {'icc': 'iccnorm'}
 """Normalised form of a map, which its figure shows below it."""
 
-CONNECTIVITY = (
+CONNECTIVITY_INPUTS = (
     *('mean_bold', 'analysis_mask', 'regions', 'coverage', 'carpet', 'seed_maps'),
     *(measure.map for measure in MAP_MEASURES),
     *_NORMAL.values(),
     *('relmat', 'metadata'),
 )
-DIFFUSION = (
+DIFFUSION_INPUTS = (
     'dwiref',
     'dwi_mask',
     'fa',
@@ -35,7 +35,7 @@ DIFFUSION = (
     't1w_dseg',
     'fa_std',
 )
-TRACT = ('background', 'probsegs', 'regions_dseg', 'scalarstats', 'profile', 'threshold')
+TRACT_INPUTS = ('background', 'probsegs', 'regions_dseg', 'scalarstats', 'profile', 'threshold')
 _PICTURE_GB = 1.5
 """Memory of a node that reads a T1-weighted image of 0.7 mm and its masks as float32."""
 
@@ -74,7 +74,7 @@ def init_anatomical_figures_wf(
     }
     if is_normalization_only:
         return _picture_wf(name, ('t1w_std',), {'normalization': nodes['normalization']})
-    return _picture_wf(name, ANATOMICAL, nodes)
+    return _picture_wf(name, ANATOMICAL_INPUTS, nodes)
 
 
 def init_functional_figures_wf(*, name: str = 'functional_figures_wf') -> LiterateWorkflow:
@@ -129,7 +129,7 @@ def init_connectivity_figures_wf(
         **{measure.map: _map_figure(measure, beneath) for measure in MAP_MEASURES},
         'relmat': (figures.PlotRelmat(), ('relmat',)),
     }
-    return _picture_wf(name, CONNECTIVITY, nodes)
+    return _picture_wf(name, CONNECTIVITY_INPUTS, nodes)
 
 
 def _map_figure(measure: Measure, beneath: Mapping[str, str]) -> tuple[Any, tuple[Field, ...]]:
@@ -189,7 +189,7 @@ def init_diffusion_figures_wf(
         nodes['normalization'] = (plot, (('fa_std', 't1w_std'),))
     if has_motion:
         nodes['motion'] = (diffusion_figures.PlotDiffusionMotion(), ('confounds',))
-    return _picture_wf(name, DIFFUSION, nodes)
+    return _picture_wf(name, DIFFUSION_INPUTS, nodes)
 
 
 def init_tract_figures_wf(*, name: str = 'tract_figures_wf') -> LiterateWorkflow:
@@ -211,11 +211,11 @@ def init_tract_figures_wf(*, name: str = 'tract_figures_wf') -> LiterateWorkflow
 
     """
     nodes: dict[str, tuple[object, Sequence[Field]]] = {
-        'tract': (diffusion_figures.PlotTract(), TRACT[:4]),
+        'tract': (diffusion_figures.PlotTract(), TRACT_INPUTS[:4]),
         'profile': (diffusion_figures.PlotProfile(), ('profile',)),
         'threshold': (diffusion_figures.PlotThreshold(), ('threshold',)),
     }
-    return _picture_wf(name, TRACT, nodes)
+    return _picture_wf(name, TRACT_INPUTS, nodes)
 
 
 def _picture_wf(

@@ -8,6 +8,7 @@ from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.confounds import CollectConfounds, MakeNoiseMasks
+from ..interfaces.dwi_distortion import NO_CORRECTION
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
 from ..interfaces.images import open_series, series_gb
 from ..interfaces.normalize import MergeChunks, ResampleReferences, ResampleSeries, SummarizeRun
@@ -23,7 +24,6 @@ _OUTPUTS = (
     *('confounds', 'confounds_metadata', 'metadata'),
 )
 _CHUNK = 40  # volumes per process
-NO_CORRECTION = 'none'
 _PAIR = 'reverse phase encoding pair'
 _T1W = 'registration to the T1w image along the phase-encoding axis, in part'
 

@@ -15,7 +15,7 @@ from ..interfaces.trial_figures import DrawCount, DrawOutcomes, DrawSamples, Dra
 from ..interfaces.voxelwise import InferMaps
 from ..params import GroupParams
 
-MAPS = ('statistic', 'tfce', 'log_p_max_t', 'log_p_max_tfce')
+TEST_MAPS = ('statistic', 'tfce', 'log_p_max_t', 'log_p_max_tfce')
 _PER_PERSON_GB = 0.002  # pages of the stacked maps that stay in memory
 
 
@@ -176,7 +176,7 @@ def init_voxelwise_wf(
         'largest t and by exact threshold-free cluster enhancement [@smith2009].\n\n'
     )
     inputnode = pe.Node(IdentityInterface(fields=['participants', 'values']), name='inputnode')
-    fields = ['n_map', 'mask', *MAPS, 'test_figure', 'count_figure', 'stack_facts', 'facts']
+    fields = ['n_map', 'mask', *TEST_MAPS, 'test_figure', 'count_figure', 'stack_facts', 'facts']
     outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
     stack = pe.Node(StackMaps(people=people, space=space), name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32)
     test = pe.MapNode(
@@ -199,7 +199,7 @@ def init_voxelwise_wf(
         (inputnode, test, [('participants', 'participants'), ('values', 'values')]),
         (stack, test, [('stack', 'stack'), ('mask', 'mask')]),
         (stack, outputnode, [('n_map', 'n_map'), ('mask', 'mask'), ('facts', 'stack_facts')]),
-        (test, outputnode, [(field, field) for field in (*MAPS, 'facts')]),
+        (test, outputnode, [(field, field) for field in (*TEST_MAPS, 'facts')]),
         (test, draw, [(field, field) for field in ('statistic', 'log_p_max_tfce', 'facts')]),
         (draw, outputnode, [('figure', 'test_figure')]),
         (stack, count, [('n_map', 'n_map'), ('facts', 'facts')]),

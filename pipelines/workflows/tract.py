@@ -12,9 +12,9 @@ from ..interfaces.tract_domain import MapDomain
 from ..interfaces.tract_values import MeasureTract
 from ..params import DiffusionParams
 from ..terms import LATERAL, STRUCTURES
-from .diffusion import MAPS
+from .diffusion import SESSION_MAPS
 
-SESSION = tuple(field for field in MAPS if field != 'dwiref')
+SESSION = tuple(field for field in SESSION_MAPS if field != 'dwiref')
 """What the tract needs of every session."""
 
 TISSUE = ('probseg_gm', 'probseg_wm', 'probseg_csf')

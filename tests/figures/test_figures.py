@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipelines import figures
 from pipelines.figures import Outline, Overlay
-from pipelines.figures.charts import TISSUES
+from pipelines.figures.charts import CARPET_TISSUES
 from pipelines.figures.montage import grey_limits
 
 BOX = np.array([[-30.0, -40, -20], [30, 50, 40]])
@@ -285,7 +285,7 @@ class TestCarpet:
         figure = figures.draw_carpet(**self.series(rng), t_r=2.0)
         names = [text.get_text() for text in figure.axes[2].get_yticklabels()]
         assert names == ['GM', 'WM', 'CSF']
-        assert names == [tissue for tissue in TISSUES if tissue in names]
+        assert names == [tissue for tissue in CARPET_TISSUES if tissue in names]
 
     def test_unknown_tissue_comes_last(self, rng: np.random.Generator) -> None:
         arrays = self.series(rng)

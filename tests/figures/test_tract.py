@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from pipelines import figures
 from pipelines.figures import Curve, Outline
-from pipelines.figures.tracts import SIDES
+from pipelines.figures.tracts import SIDE_LOOKS
 
 BOX = np.array([[-30.0, -40, -20], [30, 50, 40]])
 PLACE = figures.montage([[(2, 0.0), (1, 0.0)], [(0, 5.0)]], BOX)
@@ -75,7 +75,7 @@ class TestTract:
         return figures.draw_tract(PLACE, 100.0 * HEAD, visits, regions=[region], **more)
 
     def test_sides_differ_in_grey_print(self) -> None:
-        grey = [np.dot(to_rgb(SIDES[hemi][1]), [0.299, 0.587, 0.114]) for hemi in 'LR']
+        grey = [np.dot(to_rgb(SIDE_LOOKS[hemi][1]), [0.299, 0.587, 0.114]) for hemi in 'LR']
         assert abs(grey[0] - grey[1]) > 0.2
 
     def test_sides_differ_in_dash(self) -> None:

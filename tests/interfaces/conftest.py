@@ -84,7 +84,7 @@ def write_run(tmp_path, rng) -> Callable[..., Run]:
 
 
 @pytest.fixture
-def run_chain(tmp_path) -> Callable[[Run, FunctionalParams], tuple[design.Design, denoise.Cleaned]]:
+def run_chain(tmp_path) -> Callable[[Run, FunctionalParams], tuple[design.DesignFiles, denoise.Cleaned]]:
     def run(files, params=None):
         params = params or FunctionalParams(fwhm=0)
         made = design.make_design(files.bold, files.confounds, files.metadata, params, T_R, out_dir=tmp_path)

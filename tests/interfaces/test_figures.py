@@ -155,7 +155,7 @@ class TestSampling:
             pictures.three_planes(path)
 
     def test_centre_of_a_region(self, files: dict[str, Path]) -> None:
-        image = pictures.load(files['regions'])
+        image = pictures.open_picture(files['regions'])
         found = pictures.centre(image, LABELS.index('mPFCR'))
         assert found == pytest.approx(CENTRES['mPFCR'], abs=1.5)  # half a voxel
         empty = nb.Nifti1Image(np.zeros((2, 2, 2, 1), np.float32), np.eye(4))
@@ -235,7 +235,7 @@ class TestCoregistration:
 class TestFunction:
     def test_flagged_regions_are_dashed_and_say_so(self, files: dict[str, Path]) -> None:
         place = figures.montage([[(2, -12.0)]], plot._MNI_BOX)
-        image = pictures.load(files['regions'])
+        image = pictures.open_picture(files['regions'])
         sound = pictures.region_outline(place, image, 3, 'mPFCL', 'n/a')
         flagged = pictures.region_outline(place, image, 3, 'mPFCL', 'dropout')
         assert (sound.dash, sound.label) == ('solid', 'mPFCL')

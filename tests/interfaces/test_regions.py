@@ -101,7 +101,7 @@ def test_table_tells_source_volume_and_centre(made):
 def test_tissue_splits_grey_matter_and_keeps_fluid_apart(made):
     """Volumes of an average brain: nuclei of 40 to 80 ml, ventricles of 10 to 60 ml, no overlap."""
     tissue, grey = (np.asarray(nb.load(path).dataobj) for path in (made.tissue, made.grey_matter))
-    litres = {name: 8e-6 * (tissue == label).sum() for label, name in regions.TISSUES.items()}
+    litres = {name: 8e-6 * (tissue == label).sum() for label, name in regions.TISSUE_LABELS.items()}
     assert 0.04 < litres['deep grey matter'] < 0.08
     assert 0.01 < litres['CSF'] < 0.06
     np.testing.assert_array_equal(grey > 0, np.isin(tissue, (1, 2)))

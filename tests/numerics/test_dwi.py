@@ -71,7 +71,7 @@ def test_most_of_a_planted_motion_is_found_again(scan, mask):
     is found to a tenth of a voxel.
     """
     data, table, truth = scan
-    found = dwi.estimate_motion(data, table, AFFINE, mask, rng_seed=1)
+    found = dwi.estimate_dwi_motion(data, table, AFFINE, mask, rng_seed=1)
     corners = 50 * np.vstack([np.eye(3), -np.eye(3)])
     whole = np.column_stack([corners, np.ones(6)])
 

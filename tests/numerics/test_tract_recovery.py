@@ -47,7 +47,7 @@ def make_person(has_tract=True):
         for y, z, radius in ((8, 0, 5), (42, -2, 7))
     ])  # fmt: skip
     bundles = simulate_tract.plant_tracts(*regions, AFFINE, np.random.default_rng(2), n_curves=1000)
-    visits = np.stack([simulate_tract.visitation(c, SHAPE, AFFINE) for c in bundles[:2]])
+    visits = np.stack([simulate_tract.curve_visitation(c, SHAPE, AFFINE) for c in bundles[:2]])
     inside = np.zeros(SHAPE, bool)
     inside[1:-1, 1:-1, 1:-1] = True
     # as a brain has it, the tract runs in white matter, with grey matter between the sides

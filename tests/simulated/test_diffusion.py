@@ -47,7 +47,7 @@ def straight(x, axis, n_curves=300, radius=5.0):
 def fa_of(fractions, bundles, fa=0.55):
     b, g = diffusion.gradient_table(30)
     signal = diffusion.simulate_signal(fractions, diffusion.population_fa(fa), b, g)
-    visits = np.stack([tract.visitation(c, SHAPE, AFFINE) for c in bundles[:2]])
+    visits = np.stack([tract.curve_visitation(c, SHAPE, AFFINE) for c in bundles[:2]])
     return diffusion.planted_fa(visits, fractions, signal, b, g), visits, signal
 
 

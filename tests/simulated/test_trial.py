@@ -8,7 +8,7 @@ from pipelines.simulated.counts import simulate_counts
 from pipelines.simulated.series import BOLD_MEAN
 from pipelines.simulated.trial import (
     SIGNAL_LEFT,
-    Parameters,
+    TrialParameters,
     answer_items,
     draw_cohort,
     lose_signal,
@@ -18,7 +18,7 @@ from pipelines.simulated.trial import (
 )
 
 MANY = 40_000
-TRUTH = planted_effects(Parameters())
+TRUTH = planted_effects(TrialParameters())
 
 
 @pytest.fixture(scope='module')
@@ -60,14 +60,14 @@ def test_paths_of_mediation_are_those_of_the_closed_form(cohort):
     )
     direct, by_connectivity, by_expression, *_ = slopes(y1, x, c1, g1, c0, g0, y0)
     assert direct == pytest.approx(TRUTH.pain_direct, abs=0.05)
-    assert by_connectivity == pytest.approx(Parameters().pain_by_connectivity, abs=0.1)
-    assert by_expression == pytest.approx(Parameters().pain_by_expression, abs=0.06)
+    assert by_connectivity == pytest.approx(TrialParameters().pain_by_connectivity, abs=0.1)
+    assert by_expression == pytest.approx(TrialParameters().pain_by_expression, abs=0.06)
     to_connectivity, to_expression = slopes(c1, x, c0, y0)[0], slopes(g1, x, g0, y0)[0]
     assert to_connectivity * by_connectivity == pytest.approx(TRUTH.pain_by_connectivity, abs=0.04)
     assert to_expression * by_expression == pytest.approx(TRUTH.pain_by_expression, abs=0.04)
     # one mediator alone: the other's part counts as direct
     alone = slopes(y1, x, c1, c0, y0)
-    assert alone[1] == pytest.approx(Parameters().pain_by_connectivity, abs=0.1)
+    assert alone[1] == pytest.approx(TrialParameters().pain_by_connectivity, abs=0.1)
     assert alone[0] == pytest.approx(TRUTH.pain - TRUTH.pain_by_connectivity, abs=0.06)
 
 
@@ -78,7 +78,7 @@ def test_parts_of_the_effect_add_up():
 
 def test_visits_of_a_person_are_alike(cohort):
     """Without training the correlation of two visits is the one asked for."""
-    p, waiting = Parameters(), ~cohort.treated
+    p, waiting = TrialParameters(), ~cohort.treated
     for name, wanted in (
         ('connectivity', p.connectivity_retest), ('expression', p.expression_retest), ('fa', p.fa_retest),
         ('submap85', p.submap85[2]), ('sixmwd', p.sixmwd[2]), ('pain', p.pain_retest),
@@ -101,7 +101,7 @@ def test_bdnf_rises_after_training_and_leaves_the_range_of_the_assay(cohort):
     assert mean[1, 0] - mean[0, 0] == pytest.approx(TRUTH.bdnf_resting_change, abs=0.015)
     within = cohort.log_bdnf - cohort.log_bdnf.mean(axis=(1, 2), keepdims=True)
     assert cohort.log_bdnf.var() > 2 * within.var()
-    low, high = Parameters().bdnf_limits
+    low, high = TrialParameters().bdnf_limits
     assert 0.005 < np.mean(np.exp(cohort.log_bdnf) < low) < 0.1
     assert 0.005 < np.mean(np.exp(cohort.log_bdnf) > high) < 0.1
 
@@ -129,7 +129,8 @@ def test_only_those_who_train_attend(cohort):
 
 def test_a_parameter_changes_nothing_but_its_own_part():
     usual, none = (
-        draw_cohort(np.random.default_rng(2), 30, 12, p) for p in (Parameters(), Parameters(fa_effect=0.0))
+        draw_cohort(np.random.default_rng(2), 30, 12, p)
+        for p in (TrialParameters(), TrialParameters(fa_effect=0.0))
     )
     np.testing.assert_allclose(usual.fa - none.fa, 0.03 * np.outer(usual.treated, [0, 1]), atol=1e-12)
     assert (usual.pain == none.pain).all()

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from pipelines.errors import DataError
-from pipelines.stats.enrich import COLUMNS, over_representation, preranked
+from pipelines.stats.enrich import ENRICHMENT_COLUMNS, over_representation, preranked
 from pipelines.stats.genesets import identifier_kind, match_sets, read_gmt
 from pipelines.stats.scores import pathway_scores
 
@@ -160,7 +160,7 @@ def test_called_genes_were_tested(sets):
 def test_enrichment_score_is_the_running_sum(statistic, sets):
     statistic.to_numpy().setflags(write=False)
     table = preranked(statistic, sets, seed=7)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == ENRICHMENT_COLUMNS
     assert len(table) == 7
     for row in table.itertuples():
         genes, walk = running_sum(statistic, sets[row.set])
@@ -219,7 +219,7 @@ def test_missing_statistics_are_left_out(statistic, sets):
 def test_no_usable_set_is_an_empty_table(statistic):
     table = preranked(statistic, {'small': tuple(GENES[:5])}, seed=1)
     assert table.empty
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == ENRICHMENT_COLUMNS
     assert over_representation([], GENES, {'small': tuple(GENES[:5])}).empty
 
 

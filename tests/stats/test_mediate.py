@@ -13,11 +13,11 @@ from pipelines.errors import DataError, ParameterError
 from pipelines.stats.bootstrap import (
     chunks,
     cross_products,
+    draw_resamples,
     percentile_interval,
-    resample,
     successive_regressions,
 )
-from pipelines.stats.mediate import COLUMNS, mediate, mediation_table
+from pipelines.stats.mediate import PATH_COLUMNS, mediate, mediation_table
 from pipelines.stats.mediation_model import PathModel, orders
 from pipelines.stats.mediation_paths import acme
 from pipelines.stats.mediation_power import mediation_power
@@ -202,7 +202,7 @@ class TestInteraction:
             people, SINGLE._replace(interaction=True), np.random.default_rng(4), n_bootstraps=99
         ).paths.set_index('path')
         direct = []
-        for drawn in resample(people.arm, 99, np.random.default_rng(4)):
+        for drawn in draw_resamples(people.arm, 99, np.random.default_rng(4)):
             part = people.iloc[drawn].reset_index(drop=True)
             m, y = ols(f'x ~ arm + {FIXED}', part), ols(f'y ~ arm * x + {FIXED}', part)
             under_control = part.x.mean() - m.arm * part.arm.mean()
@@ -222,7 +222,7 @@ class TestBootstrap:
         n_bootstraps, fixed = 119, [*model.baselines, *model.covariates]
         table = mediate(people, model, np.random.default_rng(8), n_bootstraps=n_bootstraps).paths
         joint = []
-        for drawn in resample(people.arm, n_bootstraps, np.random.default_rng(8)):
+        for drawn in draw_resamples(people.arm, n_bootstraps, np.random.default_rng(8)):
             part = people.iloc[drawn]
             z = np.column_stack([np.ones(len(part)), part.arm, part[fixed]])
             full = np.column_stack([z, part[list(model.mediators)]])
@@ -279,7 +279,7 @@ class TestBootstrap:
 
     def test_resamples_stay_within_strata_and_are_uniform(self, rng):
         strata = np.array(['b', 'a', 'a', 'b', 'a', 'c'])
-        drawn = resample(strata, 6000, rng)
+        drawn = draw_resamples(strata, 6000, rng)
         assert (strata[drawn] == strata).all()
         share = np.bincount(drawn[:, 1], minlength=6) / 6000
         # each of three with 1/3; standard error 0.006
@@ -288,8 +288,8 @@ class TestBootstrap:
 
     def test_chunks_draw_what_one_call_draws(self):
         one, parts = np.random.default_rng(3), np.random.default_rng(3)
-        whole = resample([0, 0, 1, 1, 1], 10, one)
-        pieces = [resample([0, 0, 1, 1, 1], size, parts) for size in (3, 7)]
+        whole = draw_resamples([0, 0, 1, 1, 1], 10, one)
+        pieces = [draw_resamples([0, 0, 1, 1, 1], size, parts) for size in (3, 7)]
         assert np.array_equal(whole, np.concatenate(pieces))
 
     @pytest.mark.parametrize('n', [57, 10_000, 5_000_000])
@@ -389,7 +389,7 @@ class TestTable:
     def test_one_row_per_analysis_and_path(self, people, rng):
         fits = [mediate(people, m, rng, n_bootstraps=99) for m in (SINGLE, PARALLEL, *orders(SERIAL))]
         table = mediation_table(fits)
-        assert tuple(table) == COLUMNS
+        assert tuple(table) == PATH_COLUMNS
         assert not table.duplicated(['analysis', 'mediator', 'path']).any()
         single = table[table.analysis == SINGLE.analysis]
         assert single.path.tolist() == ['a', 'b', 'indirect', 'direct', 'total', 'proportion', 'rho_at_zero']

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.params import DiffusionParams
-from pipelines.workflows.diffusion import MAPS, init_dwi_preprocessed_wf, init_dwi_session_wf
+from pipelines.workflows.diffusion import SESSION_MAPS, init_dwi_preprocessed_wf, init_dwi_session_wf
 from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
 
 from ..wiring import check_wiring
@@ -63,7 +63,7 @@ def test_every_field_of_a_preprocessed_session_is_connected(scans):
     dwi, bval, bvec = scans[0][:3]
     workflow = init_dwi_preprocessed_wf(dwi=dwi, bval=bval, bvec=bvec, dwi_mask=dwi)
     check_wiring(workflow)
-    assert set(workflow.get_node('outputnode').interface._fields) == set(MAPS)
+    assert set(workflow.get_node('outputnode').interface._fields) == set(SESSION_MAPS)
     assert workflow.get_node('summarize').inputs.correction == 'as QSIPrep did'
 
 

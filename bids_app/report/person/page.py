@@ -12,13 +12,13 @@ from pipelines.terms import REGIONS, split_flags
 
 from ...running.files import replace_text
 from ..page import render_page
-from ..read import Scan, entities_of, read_record, read_scans
+from ..read import ScanRecord, entities_and_suffix, read_record, read_scans
 from . import results, tract
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
 
 _QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
 
-FACTS = (
+SCAN_FACTS = (
     ('Spaces', 'Template space of maps', '{}'),
     ('Preset', 'Denoising preset', '{}'),
     ('NVolumes', 'Volumes acquired', '{:.0f}'),
@@ -86,31 +86,33 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         'split_flags': split_flags,
         'tract': tract,
         'n_tracts': sum(found[0].fa is not None for scan in scans for found in tract.sessions(scan)),
-        'facts': facts,
+        'facts': scan_facts,
     }
     html = render_page('report.html', output_dir, record, folders, context)
     return replace_text(html, page or output_dir / f'{participant}.html')
 
 
-def _chapter(chapter: Chapter, scans: list[Scan]) -> dict[str, Any] | None:
+def _chapter(chapter: Chapter, scans: list[ScanRecord]) -> dict[str, Any] | None:
     """Return a chapter with the scans that have figures or tables in it."""
     parts = []
     for scan in scans:
         figures = [
-            _figure(path) for path in scan.figures if entities_of(path.name)['suffix'] in chapter.suffixes
+            _figure(path)
+            for path in scan.figures
+            if entities_and_suffix(path.name)['suffix'] in chapter.suffixes
         ]
         figures.sort(
             key=lambda figure: FIGURES.index(figure.spec) if figure.spec in FIGURES else len(FIGURES)
         )
-        tables = 'task' in entities_of(f'{scan.name}_x') and 'bold' in chapter.suffixes
+        tables = 'task' in entities_and_suffix(f'{scan.name}_x') and 'bold' in chapter.suffixes
         tracked = bool(scan.tract) and 'dwi' in chapter.suffixes
-        if figures or tracked or (tables and (scan.coverage or scan.relmat or facts(scan))):
+        if figures or tracked or (tables and (scan.coverage or scan.relmat or scan_facts(scan))):
             parts.append({'scan': scan, 'figures': figures, 'tables': tables, 'tract': tracked})
     return {'chapter': chapter, 'parts': parts} if parts else None
 
 
 def _figure(path: Path) -> Figure:
-    entities = entities_of(path.name)
+    entities = entities_and_suffix(path.name)
     desc, suffix = entities.get('desc', ''), entities['suffix']
     unknown = FigureSpec(desc, suffix, desc or path.stem, '', f'Figure {path.stem}')
     spec = next((f for f in FIGURES if (f.desc, f.suffix) == (desc, suffix)), unknown)
@@ -131,7 +133,7 @@ def embed(path: Path) -> tuple[str, int, int]:
     return f'data:image/{kind};base64,{base64.b64encode(content).decode()}', *size
 
 
-def facts(scan: Scan) -> list[tuple[str, str]]:
+def scan_facts(scan: ScanRecord) -> list[tuple[str, str]]:
     """Return the quality of a scan in words and formatted numbers."""
     known = dict(scan.facts)
     if isinstance(reasons := known.get('NLeftOut'), dict):
@@ -143,7 +145,7 @@ def facts(scan: Scan) -> list[tuple[str, str]]:
     if overlap := results.number(known.get('TemplateMaskOverlap')):
         known['OverlapPercent'] = 100 * overlap
     rows = []
-    for key, words, form in FACTS:
+    for key, words, form in SCAN_FACTS:
         value = known.get(key) if form == '{}' else results.number(known.get(key))
         if value is not None:
             rows.append((words, form.format(value)))

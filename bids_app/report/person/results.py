@@ -8,7 +8,7 @@ import numpy as np
 from pipelines.numerics.seed import average_fisher_z, fisher_z_se
 from pipelines.terms import REGIONS, SIDES, flag_words, split_flags
 
-from ..read import Row, RunRecord, Scan
+from ..read import RunRecord, ScanRecord, TableRow
 from ..words import number
 
 PAIRS = tuple(
@@ -21,7 +21,7 @@ Z95 = 1.959964
 _SCALE = 1.0  # Fisher z at the ends of the drawn interval
 
 
-class Estimate(NamedTuple):
+class PairEstimate(NamedTuple):
     """Fisher z of a pair with its 95 % interval; ``left`` to ``right`` are drawn positions in percent."""
 
     scan: str
@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
     right: float
 
 
-class Flag(NamedTuple):
+class FlagNote(NamedTuple):
     """A finding that the reader must know before the numbers."""
 
     where: str
@@ -43,7 +43,7 @@ class Flag(NamedTuple):
     text: str
 
 
-def estimates(scan: Scan) -> list[Estimate]:
+def estimates(scan: ScanRecord) -> list[PairEstimate]:
     """Return the reported pairs of one scan; none if it has no matrix."""
     dof = number(scan.facts.get('DegreesOfFreedom')) or 0
     found = [(pair, _value(scan.relmat, a, b)) for pair, a, b in PAIRS]
@@ -52,9 +52,9 @@ def estimates(scan: Scan) -> list[Estimate]:
     ]
 
 
-def pooled(scans: Iterable[Scan]) -> list[list[Estimate]]:
+def pooled(scans: Iterable[ScanRecord]) -> list[list[PairEstimate]]:
     """Return the mean over the runs of each session that has several, weighted by nu - 2."""
-    sessions: dict[str, list[Scan]] = {}
+    sessions: dict[str, list[ScanRecord]] = {}
     for scan in scans:
         if estimates(scan):
             sessions.setdefault(scan.session, []).append(scan)
@@ -67,7 +67,7 @@ def pooled(scans: Iterable[Scan]) -> list[list[Estimate]]:
     return [[mean for mean in session if mean is not None] for session in means]
 
 
-def _pooled(title: str, pair: tuple[str, ...], runs: list[Scan]) -> Estimate | None:
+def _pooled(title: str, pair: tuple[str, ...], runs: list[ScanRecord]) -> PairEstimate | None:
     values = [(_value(run.relmat, *pair[1:]), float(run.facts['DegreesOfFreedom'])) for run in runs]
     present = [(z, dof) for z, dof in values if z is not None]
     if not present:
@@ -76,13 +76,13 @@ def _pooled(title: str, pair: tuple[str, ...], runs: list[Scan]) -> Estimate | N
     return _estimate(title, pair[0], float(mean.z), mean.se)
 
 
-def _estimate(scan: str, pair: str, z: float, se: float) -> Estimate:
+def _estimate(scan: str, pair: str, z: float, se: float) -> PairEstimate:
     low, high = z - Z95 * se, z + Z95 * se
     drawn = [50 + 50 * max(-1.0, min(1.0, value / _SCALE)) for value in (low, z, high)]
-    return Estimate(scan, pair, z, low, high, float(np.tanh(z)), *drawn)
+    return PairEstimate(scan, pair, z, low, high, float(np.tanh(z)), *drawn)
 
 
-def sentence(estimate: Estimate) -> str:
+def in_words(estimate: PairEstimate) -> str:
     """Say what an estimate means.
 
     Examples
@@ -100,11 +100,11 @@ def sentence(estimate: Estimate) -> str:
     return 'no connectivity in either direction is shown: the interval includes zero'
 
 
-def flags(record: RunRecord, scans: list[Scan]) -> list[Flag]:
+def flags(record: RunRecord, scans: list[ScanRecord]) -> list[FlagNote]:
     """Return what limits the results: failures first, then flagged scans and regions."""
     found = [
         # the last part of a node's name says what was done; the whole name stands below
-        Flag(str(error.get('node', 'run')).rpartition('.')[2], 'error', str(error.get('message', '')))
+        FlagNote(str(error.get('node', 'run')).rpartition('.')[2], 'error', str(error.get('message', '')))
         for error in record.errors
     ]
     for scan in scans:
@@ -115,12 +115,12 @@ def flags(record: RunRecord, scans: list[Scan]) -> list[Flag]:
         named = {flag: ', '.join(names) for flag, names in regions.items()}
         # the quality file repeats the flags of regions as dropout_NAcL
         own = [f for f in split_flags(scan.facts.get('Flags')) if f.partition('_')[0] not in named]
-        found += [Flag(scan.title, flag, flag_words(flag)) for flag in own]
-        found += [Flag(f'{scan.title}: {who}', flag, flag_words(flag)) for flag, who in named.items()]
+        found += [FlagNote(scan.title, flag, flag_words(flag)) for flag in own]
+        found += [FlagNote(f'{scan.title}: {who}', flag, flag_words(flag)) for flag, who in named.items()]
     return found
 
 
-def susceptibility(scan: Scan) -> str:
+def susceptibility(scan: ScanRecord) -> str:
     """Say whether the scan was corrected for susceptibility distortion."""
     method = scan.facts.get('SusceptibilityCorrection', scan.facts.get('SusceptibilityDistortionCorrection'))
     if method is None:
@@ -139,5 +139,5 @@ def susceptibility(scan: Scan) -> str:
     return f'Distortion by magnetic susceptibility was corrected ({method}).'
 
 
-def _value(relmat: list[Row], a: str, b: str) -> float | None:
+def _value(relmat: list[TableRow], a: str, b: str) -> float | None:
     return next((number(row.get(b)) for row in relmat if row.get('node') == a), None)

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from pipelines.terms import DIRECTIONS, SIDES, flag_term, flag_words, is_flag, split_flags
 
-from ..read import Row, Scan, natural, title_of
+from ..read import ScanRecord, TableRow, natural, scan_title
 from ..words import number
-from .results import Flag
+from .results import FlagNote
 
-FACTS = (
+TRACT_FACTS = (
     ('NumberOfDirections', 'Diffusion directions', ''),
     ('BValues', 'Diffusion weighting (b-values)', 's/mm²'),
     ('FodModel', 'Model of fibre directions', ''),
@@ -53,9 +53,9 @@ class Count(NamedTuple):
     kept: str
 
 
-def rows(scan: Scan) -> list[TractRow]:
+def rows(scan: ScanRecord) -> list[TractRow]:
     """Return the tract's values, the outcome (both sides) of each session first."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[TableRow]] = {}
     for row in scan.tract:
         groups.setdefault((_session(row, scan), row.get('hemi', '')), []).append(row)
     sessions = sorted({session for session, _ in groups}, key=lambda name: natural(f'ses-{name}'))
@@ -63,12 +63,12 @@ def rows(scan: Scan) -> list[TractRow]:
     return [_row(key, groups[key], scan) for key in order if key in groups]
 
 
-def _session(row: Row, scan: Scan) -> str:
+def _session(row: TableRow, scan: ScanRecord) -> str:
     named = row.get('session_id', '').removeprefix('ses-')
     return scan.session if named in ('', 'n/a') else named
 
 
-def _row(key: tuple[str, str], group: Sequence[Row], scan: Scan) -> TractRow:
+def _row(key: tuple[str, str], group: Sequence[TableRow], scan: ScanRecord) -> TractRow:
     session, hemi = key
     chosen = [('weighted', 'fa'), ('streamline', 'fa'), ('weighted', 'md')]
     fa, streamline_fa, md = (_value(group, *what) for what in chosen)
@@ -76,12 +76,12 @@ def _row(key: tuple[str, str], group: Sequence[Row], scan: Scan) -> TractRow:
     n, length, volume = (number(first.get(name)) for name in ('n_streamlines', 'mean_length', 'volume'))
     flags = list(dict.fromkeys(flag for row in group for flag in split_flags(row.get('flags'))))
     reason = '' if fa is not None else _reason([*flags, *split_flags(scan.tracking.get('Flags'))])
-    title = f'session {session}' if session else title_of(scan.name)
+    title = f'session {session}' if session else scan_title(scan.name)
     side = SIDES.titles().get(hemi, hemi)
     return TractRow(title, side, fa, streamline_fa, md, n, length, volume, flags, reason)
 
 
-def _value(group: Sequence[Row], method: str, param: str) -> float | None:
+def _value(group: Sequence[TableRow], method: str, param: str) -> float | None:
     found = (row for row in group if (row.get('method'), row.get('param')) == (method, param))
     return next((number(row.get('value')) for row in found), None)
 
@@ -93,7 +93,7 @@ def _reason(flags: Iterable[str]) -> str:
     return '; '.join(flag_words(flag) for flag in forbid) or 'no reason was recorded'
 
 
-def sessions(scan: Scan) -> list[list[TractRow]]:
+def sessions(scan: ScanRecord) -> list[list[TractRow]]:
     """Return the rows of each session together."""
     groups: dict[str, list[TractRow]] = {}
     for row in rows(scan):
@@ -101,7 +101,7 @@ def sessions(scan: Scan) -> list[list[TractRow]]:
     return list(groups.values())
 
 
-def counts(scan: Scan) -> list[Count]:
+def counts(scan: ScanRecord) -> list[Count]:
     """Return the seeds and streamlines of each side and direction that the sidecar records."""
     return [
         Count(SIDES.titles().get(hemi, hemi), DIRECTIONS.titles().get(way, way), *_stages(numbers))
@@ -124,7 +124,7 @@ def _count(value: Any) -> str:
     return 'n/a' if found is None else f'{found:,.0f}'
 
 
-def flags(scans: Iterable[Scan]) -> list[Flag]:
+def flags(scans: Iterable[ScanRecord]) -> list[FlagNote]:
     """Return what limits the tract: flags of a session and side, then those of all."""
     found = []
     for scan in scans:
@@ -137,13 +137,13 @@ def flags(scans: Iterable[Scan]) -> list[Flag]:
         named = [(flag, f': {", ".join(places)}') for flag, places in where.items()]
         own = [(flag, '') for flag in split_flags(scan.tracking.get('Flags')) if flag not in where]
         found += [
-            Flag(f'tract{place}' if place else f'tract, {scan.title}', flag, flag_words(flag))
+            FlagNote(f'tract{place}' if place else f'tract, {scan.title}', flag, flag_words(flag))
             for flag, place in (*named, *own)
         ]
     return found
 
 
-def susceptibility(scan: Scan) -> str:
+def susceptibility(scan: ScanRecord) -> str:
     """Say whether the diffusion scan was corrected for susceptibility distortion."""
     method = _correction(scan)
     if method is None:
@@ -157,7 +157,7 @@ def susceptibility(scan: Scan) -> str:
     return f'Distortion by magnetic susceptibility was corrected ({method}).'
 
 
-def caution(scan: Scan) -> str:
+def caution(scan: ScanRecord) -> str:
     """Say beside the value that susceptibility was not corrected; nothing if it was."""
     if _correction(scan):
         return ''
@@ -165,7 +165,7 @@ def caution(scan: Scan) -> str:
     return f'Distortion by magnetic susceptibility: {known}.'
 
 
-def _correction(scan: Scan) -> str | None:
+def _correction(scan: ScanRecord) -> str | None:
     """Return the method of correction; empty for none, None if that is not recorded."""
     method = scan.tracking.get('SusceptibilityDistortionCorrection')
     if method is None:
@@ -173,10 +173,12 @@ def _correction(scan: Scan) -> str | None:
     return '' if str(method).lower() in ('none', 'false', 'n/a', '') else str(method)
 
 
-def facts(scan: Scan) -> list[tuple[str, str]]:
+def facts(scan: ScanRecord) -> list[tuple[str, str]]:
     """Return how the tract was made, in words."""
     known = scan.tracking
-    return [(words, f'{_text(known[key])} {unit}'.strip()) for key, words, unit in FACTS if _has(known, key)]
+    return [
+        (words, f'{_text(known[key])} {unit}'.strip()) for key, words, unit in TRACT_FACTS if _has(known, key)
+    ]
 
 
 def _has(known: Mapping[str, Any], key: str) -> bool:

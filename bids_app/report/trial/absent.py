@@ -9,12 +9,12 @@ from pipelines.params import GroupParams, option_name
 from pipelines.terms import MEASURES
 
 from ...outputs.group import LEAST_PEOPLE
-from ..read import Row, RunRecord, read_record
-from .record import Outcome, TrialRecord
-from .tables import Tables, rows_where
+from ..read import RunRecord, TableRow, read_record
+from .record import OutcomeRecord, TrialRecord
+from .tables import GroupTables, rows_where
 
 
-class Absent(NamedTuple):
+class AbsentPart(NamedTuple):
     """A part of the trial without results; ``key`` is that of its section."""
 
     key: str
@@ -22,12 +22,14 @@ class Absent(NamedTuple):
     reason: str
 
 
-def absent_parts(trial: TrialRecord, record: RunRecord, tables: Tables, *, has_maps: bool) -> list[Absent]:
+def absent_parts(
+    trial: TrialRecord, record: RunRecord, tables: GroupTables, *, has_maps: bool
+) -> list[AbsentPart]:
     """Return every part of the trial that has no results, with the reason as far as it is known."""
     skipped = set(_listed(record, 'skip'))
     found = [*_arms(trial), *_visits(trial, tables), *_derivatives(trial, tables), *_measured(trial, tables)]
     if not has_maps and any(MEASURES[outcome.derivative].modality == 'bold' for outcome in _imaging(trial)):
-        found.append(Absent('imaging', 'Maps', _why_no_maps(trial, tables, skipped)))
+        found.append(AbsentPart('imaging', 'Maps', _why_no_maps(trial, tables, skipped)))
     found += _blood(trial, tables)
     reasons = {
         str(entry.get('modality')): _plainly(str(entry.get('reason', 'no reason was recorded')))
@@ -37,7 +39,7 @@ def absent_parts(trial: TrialRecord, record: RunRecord, tables: Tables, *, has_m
     found += _mediation(trial, tables, reasons)
     for key, part in (('attendance', 'Attendance'), ('adverse_events', 'Adverse events')):
         if (trial.attended if key == 'attendance' else trial.events) is None:
-            found.append(Absent(key, part, _of_table(trial, tables, key)))
+            found.append(AbsentPart(key, part, _of_table(trial, tables, key)))
     return found
 
 
@@ -50,34 +52,34 @@ def _listed(record: RunRecord, key: str) -> list[str]:
     return [str(word) for word in value] if isinstance(value, list) else []
 
 
-def _imaging(trial: TrialRecord) -> list[Outcome]:
+def _imaging(trial: TrialRecord) -> list[OutcomeRecord]:
     return [outcome for outcome in trial.outcomes if outcome.derivative]
 
 
-def _arms(trial: TrialRecord) -> Iterator[Absent]:
+def _arms(trial: TrialRecord) -> Iterator[AbsentPart]:
     for arm in trial.arms:
         if not any(person['arm'] == arm for person in trial.people):
             reason = (
                 'nobody is in it: arms cannot be compared, and what is shown is not a randomised comparison'
             )
-            yield Absent('outcomes', f'Arm {arm}', reason)
+            yield AbsentPart('outcomes', f'Arm {arm}', reason)
 
 
-def _visits(trial: TrialRecord, tables: Tables) -> Iterator[Absent]:
+def _visits(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
     for visit, session in trial.visits.items():
         rows = rows_where(tables.get('participants', ()), visit=visit)
         if rows and all(row['status'] == 'missing' for row in rows):
-            yield Absent(
+            yield AbsentPart(
                 'outcomes', f'Visit {session}', 'nobody has data of it: there is no change to compare'
             )
 
 
-def _derivatives(trial: TrialRecord, tables: Tables) -> Iterator[Absent]:
+def _derivatives(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
     kinds = dict.fromkeys(outcome.derivative for outcome in _imaging(trial))
     for kind in kinds:
         own = [outcome.name for outcome in _imaging(trial) if outcome.derivative == kind]
         if not any(rows_where(tables.get('outcomes', ()), outcome=name) for name in own):
-            yield Absent('imaging', MEASURES[kind].title, _said(trial, kind))
+            yield AbsentPart('imaging', MEASURES[kind].title, _said(trial, kind))
 
 
 def _said(trial: TrialRecord, kind: str) -> str:
@@ -91,20 +93,20 @@ def _said(trial: TrialRecord, kind: str) -> str:
     return 'no participant has results of it' + (f': {listed}' if listed else '')
 
 
-def _measured(trial: TrialRecord, tables: Tables) -> Iterator[Absent]:
+def _measured(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
     for outcome in trial.outcomes:
         if not outcome.derivative and not rows_where(tables.get('outcomes', ()), outcome=outcome.name):
             reason = _reported(tables, rows_where(tables.get('phenotype_report', ()), outcome=outcome.name))
-            yield Absent('outcomes', outcome.title, reason or 'no value was found')
+            yield AbsentPart('outcomes', outcome.title, reason or 'no value was found')
 
 
-def _reported(tables: Tables, rows: Iterable[Row]) -> str:
+def _reported(tables: GroupTables, rows: Iterable[TableRow]) -> str:
     """Return what the report of the tables says of something that is not there."""
     found = (f'{row["table"]} {row["problem"]}' for row in rows if row['action'].startswith('left out'))
     return '; '.join(dict.fromkeys(found))
 
 
-def _of_table(trial: TrialRecord, tables: Tables, key: str) -> str:
+def _of_table(trial: TrialRecord, tables: GroupTables, key: str) -> str:
     part = trial.part.get(key)
     if not part:
         return 'not supplied: the trial file does not name it'
@@ -113,7 +115,7 @@ def _of_table(trial: TrialRecord, tables: Tables, key: str) -> str:
     return f'not supplied: {_reported(tables, rows) or "no table was found"}'
 
 
-def _why_no_maps(trial: TrialRecord, tables: Tables, skipped: set[str]) -> str:
+def _why_no_maps(trial: TrialRecord, tables: GroupTables, skipped: set[str]) -> str:
     if 'voxelwise' in skipped:
         return 'left out by --skip voxelwise'
     rows = rows_where(tables.get('participants', ()), data='connectivity')
@@ -123,27 +125,27 @@ def _why_no_maps(trial: TrialRecord, tables: Tables, skipped: set[str]) -> str:
     return 'no test had enough people with maps'
 
 
-def _blood(trial: TrialRecord, tables: Tables) -> Iterator[Absent]:
+def _blood(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
     if not tables.get('bdnf'):
-        yield Absent('bdnf', 'BDNF', _of_table(trial, tables, 'bdnf'))
+        yield AbsentPart('bdnf', 'BDNF', _of_table(trial, tables, 'bdnf'))
 
 
-def _expression(trial: TrialRecord, tables: Tables, reasons: Mapping[str, str]) -> Iterator[Absent]:
+def _expression(trial: TrialRecord, tables: GroupTables, reasons: Mapping[str, str]) -> Iterator[AbsentPart]:
     if not tables.get('expression_deseq2'):
         known = _reported(tables, rows_where(tables.get('phenotype_report', ()), outcome='expression'))
         reason = (known and f'not supplied: {known}') or reasons.get('expression')
-        yield Absent('expression', 'Gene expression', reason or _of_table(trial, tables, 'expression'))
+        yield AbsentPart('expression', 'Gene expression', reason or _of_table(trial, tables, 'expression'))
     elif not tables.get('expression_enrichment'):
-        yield Absent('expression', 'Enrichment', reasons.get('enrichment', 'no gene sets were given'))
+        yield AbsentPart('expression', 'Enrichment', reasons.get('enrichment', 'no gene sets were given'))
 
 
-def _mediation(trial: TrialRecord, tables: Tables, reasons: Mapping[str, str]) -> Iterator[Absent]:
+def _mediation(trial: TrialRecord, tables: GroupTables, reasons: Mapping[str, str]) -> Iterator[AbsentPart]:
     """Yield the analyses that were not made, those of one reason together."""
     if 'mediation' in reasons:
-        yield Absent('mediation', 'Mediation', reasons['mediation'])
+        yield AbsentPart('mediation', 'Mediation', reasons['mediation'])
         return
     if not trial.mediation:
-        yield Absent('mediation', 'Mediation', 'the trial file names no analysis')
+        yield AbsentPart('mediation', 'Mediation', 'the trial file names no analysis')
     done = {row['analysis'].partition(' (')[0] for row in tables.get('mediation_models', ())}
     left: dict[str, list[str]] = {}
     for model in trial.mediation:
@@ -152,7 +154,7 @@ def _mediation(trial: TrialRecord, tables: Tables, reasons: Mapping[str, str]) -
             left.setdefault(reason, []).append(model['name'])
     for reason, names in left.items():
         part = 'Mediation analysis' if len(names) == 1 else 'Mediation analyses'
-        yield Absent('mediation', f'{part} {", ".join(names)}', reason)
+        yield AbsentPart('mediation', f'{part} {", ".join(names)}', reason)
 
 
 def trials_only(record: RunRecord) -> list[str]:

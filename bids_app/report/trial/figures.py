@@ -29,7 +29,7 @@ class Drawing(NamedTuple):
     has_links: bool
 
 
-Words = tuple[str, str, str]
+FigureWords = tuple[str, str, str]
 """Title, caption, and the description for those who do not see the figure."""
 
 
@@ -62,7 +62,7 @@ class Drawings:
         """Return the names of the figures of a pattern."""
         return sorted(path.stem for path in self._folder.glob(f'{pattern}.svg'))
 
-    def _words(self, name: str) -> Words:
+    def _words(self, name: str) -> FigureWords:
         if name.endswith('_trajectories'):
             return self._of_outcome(name.removesuffix('_trajectories'))
         if name in _FIXED:
@@ -75,12 +75,12 @@ class Drawings:
         title = f'Path diagram: {name.removeprefix("mediation_")}'
         return title, _PATHS, f'{title}: treatment, mediators and outcome with the estimate of each path.'
 
-    def _of_outcome(self, outcome: str) -> Words:
+    def _of_outcome(self, outcome: str) -> FigureWords:
         title = self._trial.titles().get(outcome, outcome)
         alt = f'{title}: lines from baseline to follow-up for every person in each arm, and the means.'
         return title, '', alt
 
-    def _of_genes(self, kind: str, what: str) -> Words:
+    def _of_genes(self, kind: str, what: str) -> FigureWords:
         titles = contrast_titles(self._trial)
         contrast = next((key for key in titles if what.startswith(key)), '')
         end = what.removeprefix(contrast).strip('_')
@@ -96,7 +96,7 @@ _GENES = {
     'ma': ('MA plot', 'Change of every gene against its mean level.'),
     'volcano': ('Volcano plot', 'Evidence for every gene against its change.'),
 }
-_FIXED: dict[str, Words] = {
+_FIXED: dict[str, FigureWords] = {
     'forest': (
         'All outcomes on one scale',
         'Effects in standard deviations of the baseline with 95 % intervals.',
@@ -119,7 +119,7 @@ _PATHS = (
 )
 
 
-def _of_map(kind: str, what: str) -> Words:
+def _of_map(kind: str, what: str) -> FigureWords:
     if what == 'count':
         title = f'{MAP_TITLES[kind]}: where people have data'
         return title, 'Only voxels of everybody are tested.', f'{title}, in cuts through the brain.'
@@ -127,7 +127,7 @@ def _of_map(kind: str, what: str) -> Words:
     return title, '', f'{title}: t in cuts through the brain, significant clusters outlined.'
 
 
-def draw(path: Path, words: Words, pages: Mapping[str, str]) -> Drawing:
+def draw(path: Path, words: FigureWords, pages: Mapping[str, str]) -> Drawing:
     """Return a figure for the page."""
     title, caption, alt = words
     svg = inline_svg(path, alt=alt, pages=pages)

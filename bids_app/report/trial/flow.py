@@ -4,21 +4,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipelines.figures.flow import Item, Stage
+from pipelines.figures.flow import FlowStage, Item
+from pipelines.terms import PRIMARY_MODEL
 
-from ..read import Row
+from ..read import TableRow
 from .mediation import first_of_each
 from .record import TrialRecord
-from .results import PRIMARY_MODEL
-from .tables import Tables, rows_where
-from .words import DATA
+from .tables import GroupTables, rows_where
+from .words import DATA_TITLES
 
 _UNKNOWN = 'not supplied'
 _FEW = 3  # analyses that a box of the flow has room for
 _VISITS = {'baseline': 'Baseline', 'followup': 'Follow-up'}
 
 
-def enrolled(trial: TrialRecord, tables: Tables) -> list[Item]:
+def enrolled(trial: TrialRecord, tables: GroupTables) -> list[Item]:
     """Return what is known of the time before people were assigned."""
     without = rows_where(tables.get('phenotype_report', ()), problem='has no arm')
     others = [
@@ -29,20 +29,20 @@ def enrolled(trial: TrialRecord, tables: Tables) -> list[Item]:
     return items + ([('Not analysed, of another arm', str(len(others)))] if others else [])
 
 
-def stages(trial: TrialRecord, tables: Tables) -> list[Stage]:
+def stages(trial: TrialRecord, tables: GroupTables) -> list[FlowStage]:
     """Return the stages of the trial with what was counted in each arm."""
     allocation = _both(trial, lambda arm: list(_allocated(trial, arm)))
-    found = [Stage('Allocation', allocation)]
+    found = [FlowStage('Allocation', allocation)]
     status = tables.get('participants', ())
     for visit, session in trial.visits.items():
         seen = _both(
             trial, lambda arm, visit=visit: list(_seen(trial, rows_where(status, arm=arm, visit=visit)))
         )
-        found.append(Stage(f'{_VISITS.get(visit, visit)} ({session})', seen))
+        found.append(FlowStage(f'{_VISITS.get(visit, visit)} ({session})', seen))
     blood = _both(trial, lambda arm: list(_blood(trial, tables, arm)))
     if any(blood):
-        found.append(Stage('Blood samples', blood))
-    found.append(Stage('Analysis', _both(trial, lambda arm: list(_analysed(trial, tables, arm)))))
+        found.append(FlowStage('Blood samples', blood))
+    found.append(FlowStage('Analysis', _both(trial, lambda arm: list(_analysed(trial, tables, arm)))))
     return found
 
 
@@ -57,24 +57,24 @@ def _allocated(trial: TrialRecord, arm: str) -> Iterator[Item]:
         yield 'Attendance recorded', str(sum(value is not None for value in own))
 
 
-def _seen(trial: TrialRecord, rows: Sequence[Row]) -> Iterator[Item]:
+def _seen(trial: TrialRecord, rows: Sequence[TableRow]) -> Iterator[Item]:
     """Yield for each kind of data how many have it, and how many of these are flagged."""
     for data in dict.fromkeys(row['data'] for row in rows):
         if data == 'bdnf':
             continue
         states = Counter(row['status'] for row in rows if row['data'] == data)
         n_flagged = states['flagged']
-        yield title_of(trial, data), str(states['analysed'] + n_flagged)
+        yield data_title(trial, data), str(states['analysed'] + n_flagged)
         if n_flagged:
-            yield f'{title_of(trial, data)}, of these flagged', str(n_flagged)
+            yield f'{data_title(trial, data)}, of these flagged', str(n_flagged)
 
 
-def title_of(trial: TrialRecord, data: str) -> str:
+def data_title(trial: TrialRecord, data: str) -> str:
     """Return a kind of data in words, short enough for a box."""
-    return DATA.get(data) or trial.titles().get(data, data)
+    return DATA_TITLES.get(data) or trial.titles().get(data, data)
 
 
-def _blood(trial: TrialRecord, tables: Tables, arm: str) -> Iterator[Item]:
+def _blood(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
     rows = rows_where(tables.get('participants', ()), arm=arm, data='bdnf')
     if rows:
         taken = Counter(row['participant_id'] for row in rows if row['status'] != 'missing')
@@ -88,12 +88,12 @@ def _blood(trial: TrialRecord, tables: Tables, arm: str) -> Iterator[Item]:
         yield 'RNA, complete pairs', str(len(used))
 
 
-def is_used(row: Row) -> bool:
+def is_used(row: TableRow) -> bool:
     """Say whether a sample of gene expression entered the analysis."""
     return row.get('status', row.get('is_used')) in ('analysed', 'True')
 
 
-def _analysed(trial: TrialRecord, tables: Tables, arm: str) -> Iterator[Item]:
+def _analysed(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
     column = 'n_treatment' if arm == trial.treatment else 'n_control'
     for outcome in trial.outcomes:
         rows = rows_where(tables.get('outcomes', ()), outcome=outcome.name, model=PRIMARY_MODEL)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 from pipelines.stats.mediation_trial import GENE_SET, MEDIUM_PATH, SMALL_PATH
 from pipelines.terms import PATHS, STRUCTURES_OF_MEDIATORS, flag_words, split_flags
 
-from ..read import Row
+from ..read import TableRow
 from ..words import number
 from .record import TrialRecord
-from .tables import Tables, rows_where
+from .tables import GroupTables, rows_where
 
 
-class Analysis(NamedTuple):
+class ShownAnalysis(NamedTuple):
     """One mediation model: its paths, the fields of AGReMA, and why it has no result if it has none.
 
     ``is_variant``: it stands beside another, with an interaction, without a reference, in another order.
@@ -20,21 +20,21 @@ class Analysis(NamedTuple):
 
     name: str
     figure: str
-    paths: list[tuple[str, str, Row]]
+    paths: list[tuple[str, str, TableRow]]
     fields: list[tuple[str, str]]
     flags: list[str]
     note: str
     is_variant: bool
 
 
-def mediation_analyses(trial: TrialRecord, tables: Tables) -> list[Analysis]:
+def mediation_analyses(trial: TrialRecord, tables: GroupTables) -> list[ShownAnalysis]:
     """Return every model in the order of its table."""
     rows = tables.get('mediation_models', ())
     first = first_of_each(rows)
     return [_analysis(trial, row, tables, is_variant=row not in first) for row in rows]
 
 
-def first_of_each(rows: Sequence[Row]) -> list[Row]:
+def first_of_each(rows: Sequence[TableRow]) -> list[TableRow]:
     """Return the main model of each analysis, the first of those whose names differ in brackets only.
 
     Examples
@@ -43,30 +43,30 @@ def first_of_each(rows: Sequence[Row]) -> list[Row]:
     [{'analysis': 'pain'}, {'analysis': 'FA'}]
 
     """
-    found: dict[str, Row] = {}
+    found: dict[str, TableRow] = {}
     for row in rows:
         found.setdefault(row['analysis'].partition(' (')[0], row)
     return list(found.values())
 
 
-def _analysis(trial: TrialRecord, row: Row, tables: Tables, *, is_variant: bool) -> Analysis:
+def _analysis(trial: TrialRecord, row: TableRow, tables: GroupTables, *, is_variant: bool) -> ShownAnalysis:
     own = rows_where(tables.get('mediation', ()), analysis=row['analysis'])
     note = '' if row.get('note', 'n/a') == 'n/a' else row['note']
     paths = [(_path(trial, line), _chain(trial, line['mediator']), line) for line in own]
     label = row.get('label', row['analysis'])
     about = fields(trial, row, own)
-    return Analysis(
+    return ShownAnalysis(
         _name(trial, row), f'mediation_{label}', paths, about, split_flags(row['flags']), note, is_variant
     )
 
 
-def _name(trial: TrialRecord, row: Row) -> str:
+def _name(trial: TrialRecord, row: TableRow) -> str:
     """Return the name of a model with the order of its mediators in words."""
     chain = '>'.join(row['mediators'].split(';'))
     return row['analysis'].replace(f'({chain})', f'({_chain(trial, chain)})')
 
 
-def _path(trial: TrialRecord, row: Row) -> str:
+def _path(trial: TrialRecord, row: TableRow) -> str:
     head, _, arm = row['path'].rpartition('_')
     if row['path'] in PATHS:
         return PATHS[row['path']].title
@@ -77,20 +77,22 @@ def _path(trial: TrialRecord, row: Row) -> str:
 def _chain(trial: TrialRecord, mediators: str) -> str:
     """Return one mediator, or several side by side or one after the other, in words."""
     mark, word = ('+', ' and ') if '+' in mediators else ('>', ' → ')
-    return '' if mediators == 'n/a' else word.join(title_of(trial, name) for name in mediators.split(mark))
+    return (
+        '' if mediators == 'n/a' else word.join(variable_title(trial, name) for name in mediators.split(mark))
+    )
 
 
-def title_of(trial: TrialRecord, name: str) -> str:
+def variable_title(trial: TrialRecord, name: str) -> str:
     """Return a mediator or outcome in words."""
     if name.startswith(GENE_SET):
         return f'score of the gene set {name.removeprefix(GENE_SET)}'
     return trial.titles().get(name, name)
 
 
-def fields(trial: TrialRecord, row: Row, paths: list[Row]) -> list[tuple[str, str]]:
+def fields(trial: TrialRecord, row: TableRow, paths: list[TableRow]) -> list[tuple[str, str]]:
     """Return what AGReMA asks for, in words."""
-    mediators = [f'“{title_of(trial, name)}”' for name in _names(row['mediators'])]
-    outcome = f'“{title_of(trial, row["outcome"])}”'
+    mediators = [f'“{variable_title(trial, name)}”' for name in _names(row['mediators'])]
+    outcome = f'“{variable_title(trial, row["outcome"])}”'
     last = list(trial.visits.values())[-1]
     through = ' and '.join(mediators)
     found = [
@@ -114,7 +116,7 @@ def fields(trial: TrialRecord, row: Row, paths: list[Row]) -> list[tuple[str, st
     return [*found, ('Limits', flags)] if flags else found
 
 
-def _assumptions(row: Row) -> str:
+def _assumptions(row: TableRow) -> str:
     crossed = ', but for the slope of the mediator per arm' if 'interaction' in row['analysis'] else ''
     return (
         'assignment is random, so that the path from treatment to mediator is causal; that no unmeasured '
@@ -123,12 +125,12 @@ def _assumptions(row: Row) -> str:
     )
 
 
-def _adjusted(trial: TrialRecord, row: Row) -> str:
+def _adjusted(trial: TrialRecord, row: TableRow) -> str:
     baselines = 'baselines of mediators and outcome in every model'
     given = row.get('baselines')
     if given is not None:
         names = [
-            title_of(trial, name.removesuffix('_baseline').removesuffix('_reference'))
+            variable_title(trial, name.removesuffix('_baseline').removesuffix('_reference'))
             for name in _names(given)
         ]
         baselines = f'first values in every model: {", ".join(names) or "none"}'
@@ -140,14 +142,14 @@ def _names(cell: str) -> list[str]:
     return [] if cell == 'n/a' else cell.split(';')
 
 
-def _timing(row: Row, last: str) -> str:
+def _timing(row: TableRow, last: str) -> str:
     text = f'mediator and outcome are both of visit {last}: that the mediator comes first is assumed'
     if GENE_SET in row['mediators']:
         text += '; the first sample of gene expression was drawn after randomisation'
     return text
 
 
-def _people(trial: TrialRecord, row: Row) -> str:
+def _people(trial: TrialRecord, row: TableRow) -> str:
     n, treated, control, left = (
         number(row[key]) for key in ('n', 'n_treatment', 'n_control', 'n_incomplete')
     )
@@ -159,7 +161,7 @@ def _people(trial: TrialRecord, row: Row) -> str:
     return text + (f'; {lost:.0f} resamples without an estimate' if lost else '')
 
 
-def _sensitivity(paths: list[Row]) -> str:
+def _sensitivity(paths: list[TableRow]) -> str:
     found = [number(row['estimate']) for row in paths if row['path'] == 'rho_at_zero']
     values = [f'{rho:.2f}'.replace('-', '−') for rho in found if rho is not None]
     if not values:
@@ -174,7 +176,7 @@ def _sensitivity(paths: list[Row]) -> str:
     )
 
 
-def _power(row: Row) -> str:
+def _power(row: TableRow) -> str:
     medium, small = number(row['power_medium']), number(row['power_small'])
     if medium is None or small is None:
         return 'n/a'

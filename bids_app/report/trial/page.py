@@ -15,7 +15,7 @@ from . import words as trial_words
 from .figures import Drawings, draw_flow
 from .mediation import mediation_analyses
 from .record import TrialRecord, read_group_record, read_trial_record
-from .tables import Tables, read_tables, write_results
+from .tables import GroupTables, read_group_tables, write_results
 from .viewer import make_viewer
 
 
@@ -41,14 +41,14 @@ def write_trial_report(output_dir: Path) -> Path:
     """
     output_dir = Path(output_dir)
     trial, record = read_trial_record(output_dir), read_group_record(output_dir)
-    tables = read_tables(output_dir)
+    tables = read_group_tables(output_dir)
     write_results(output_dir, trial, record, tables)
     folder, context = output_dir / 'group', _context(output_dir, trial, record, tables)
     html = render_page('trial.html', output_dir, record, [folder], context, filters=trial_words.TRIAL_FILTERS)
     return replace_text(html, folder / 'report.html')
 
 
-def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> dict[str, Any]:
+def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: GroupTables) -> dict[str, Any]:
     folder = output_dir / 'group'
     tests = trial_results.tests(output_dir, tables)
     drawings = Drawings(folder / 'figures', trial, quality.pages_of(trial, folder))
@@ -67,7 +67,7 @@ def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Ta
     }
 
 
-def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> dict[str, Any]:
+def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: GroupTables) -> dict[str, Any]:
     """Return the results by part of the report."""
     folder = output_dir / 'group'
     has_maps = any(output_dir.glob('tpl-*/*_stat-t_statmap.nii.gz'))
@@ -75,7 +75,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Ta
     flags = [flag for scan in scans for flag in scan.flags]
     return {
         'effects': trial_results.effects(trial, tables),
-        'baseline': trial_results.baseline(trial, tables),
+        'baseline': trial_results.baseline_rows(trial, tables),
         'bdnf': trial_results.bdnf(trial, tables),
         'genes': trial_results.genes(trial, tables),
         'sets': trial_results.sets(trial, tables),
@@ -85,7 +85,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Ta
         'changed': absent.changed_options(record),
         'scans': scans,
         'scan_flags': list(dict.fromkeys(flags)),
-        'left_out': quality.left_out(tables),
+        'left_out': quality.people_left_out(tables),
         'findings': quality.findings(tables),
         'attendance': trial_results.attendance(trial),
         'events': trial_results.events(trial),
@@ -109,7 +109,7 @@ def _maps(tests: dict[str, list[trial_results.Test]], output_dir: Path) -> dict[
     }
 
 
-def _flow(folder: Path, trial: TrialRecord, tables: Tables) -> dict[str, Any]:
+def _flow(folder: Path, trial: TrialRecord, tables: GroupTables) -> dict[str, Any]:
     enrolled, stages = flow.enrolled(trial, tables), flow.stages(trial, tables)
     figure = plot_flow(enrolled, trial.arms, stages)
     alt = 'Flow of participants; its numbers stand in the table below.'

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..read import Row, Scan, read_scans
+from ..read import ScanRecord, TableRow, read_scans
 from ..words import number
 from .record import TrialRecord
-from .tables import Tables
-from .words import DATA, split_flags
+from .tables import GroupTables
+from .words import DATA_TITLES, split_flags
 
 _SCANS = ('connectivity', 'tract')
 
@@ -48,7 +48,7 @@ def pages_of(trial: TrialRecord, folder: Path) -> dict[str, str]:
     }
 
 
-def scan_quality(trial: TrialRecord, tables: Tables, pages: dict[str, str]) -> list[ScanQuality]:
+def scan_quality(trial: TrialRecord, tables: GroupTables, pages: dict[str, str]) -> list[ScanQuality]:
     """Return one row per scan of the trial's visits, of those that are missing as well."""
     rows = [row for row in tables.get('participants', ()) if row['data'] in _SCANS]
     scans = {person: read_scans(trial.results, person) for person in {row['participant_id'] for row in rows}}
@@ -59,17 +59,17 @@ def scan_quality(trial: TrialRecord, tables: Tables, pages: dict[str, str]) -> l
     return found
 
 
-def _of_row(row: Row, pages: dict[str, str], scan: str) -> ScanQuality:
+def _of_row(row: TableRow, pages: dict[str, str], scan: str) -> ScanQuality:
     is_missing = row['status'] == 'missing'
     flags = [] if is_missing else split_flags(row['reason'])
     return ScanQuality(
         row['participant_id'], pages.get(row['participant_id'], ''), row['arm'],
-        row['session_id'].removeprefix('ses-'), DATA[row['data']], scan, row['status'], flags,
+        row['session_id'].removeprefix('ses-'), DATA_TITLES[row['data']], scan, row['status'], flags,
         row['reason'] if is_missing and row['reason'] != 'n/a' else '',
     )  # fmt: skip
 
 
-def _scans(row: Row, scans: list[Scan], pages: dict[str, str]) -> Iterator[ScanQuality]:
+def _scans(row: TableRow, scans: list[ScanRecord], pages: dict[str, str]) -> Iterator[ScanQuality]:
     session = row['session_id'].removeprefix('ses-')
     for scan in scans:
         if row['data'] == 'connectivity' and scan.session == session and 'DegreesOfFreedom' in scan.facts:
@@ -80,7 +80,7 @@ def _scans(row: Row, scans: list[Scan], pages: dict[str, str]) -> Iterator[ScanQ
                 yield _tract(row, values[0], pages)
 
 
-def _function(row: Row, scan: Scan, pages: dict[str, str]) -> ScanQuality:
+def _function(row: TableRow, scan: ScanRecord, pages: dict[str, str]) -> ScanQuality:
     facts = scan.facts
     seconds = number(facts.get('SecondsKept'))
     found = _of_row(row, pages, scan.title.partition(', ')[2])
@@ -98,19 +98,19 @@ def _function(row: Row, scan: Scan, pages: dict[str, str]) -> ScanQuality:
     )
 
 
-def _least(scan: Scan, column: str) -> float | None:
+def _least(scan: ScanRecord, column: str) -> float | None:
     values = [value for row in scan.coverage if (value := number(row.get(column))) is not None]
     return min(values, default=None)
 
 
-def _is_outcome(line: Row, session: str, scan: Scan) -> bool:
+def _is_outcome(line: TableRow, session: str, scan: ScanRecord) -> bool:
     named = line.get('session_id', '').removeprefix('ses-')
     wanted = ('B', 'weighted', 'fa')
     is_here = (scan.session if named in ('', 'n/a') else named) == session
     return is_here and (line.get('hemi'), line.get('method'), line.get('param')) == wanted
 
 
-def _tract(row: Row, line: Row, pages: dict[str, str]) -> ScanQuality:
+def _tract(row: TableRow, line: TableRow, pages: dict[str, str]) -> ScanQuality:
     found = _of_row(row, pages, '')
     if found.page:
         found = found._replace(page=f'{found.page}#diffusion')
@@ -119,12 +119,12 @@ def _tract(row: Row, line: Row, pages: dict[str, str]) -> ScanQuality:
     )
 
 
-def left_out(tables: Tables) -> list[Row]:
+def people_left_out(tables: GroupTables) -> list[TableRow]:
     """Return who is missing or flagged, with the reason."""
     return [row for row in tables.get('participants', ()) if row['status'] != 'analysed']
 
 
-def findings(tables: Tables) -> list[Row]:
+def findings(tables: GroupTables) -> list[TableRow]:
     """Return what was set right or set aside when tables were read, missing values apart."""
     rows = tables.get('phenotype_report', ())
     return [row for row in rows if row['problem'] != 'n/a' and row['action'] != 'missing']

@@ -11,7 +11,7 @@ from ...outputs.group import TRIAL_RECORD
 from ..read import RunRecord, read_json, record_of
 
 
-class Outcome(NamedTuple):
+class OutcomeRecord(NamedTuple):
     """An outcome in words; ``derivative`` is empty for one that stands in ``table``."""
 
     name: str
@@ -37,7 +37,7 @@ class TrialRecord(NamedTuple):
     control: str
     visits: dict[str, str]
     covariates: list[str]
-    outcomes: list[Outcome]
+    outcomes: list[OutcomeRecord]
     part: Mapping[str, Any]
     mediation: list[dict[str, Any]]
     people: list[dict[str, Any]]
@@ -89,8 +89,8 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
     )
 
 
-def _outcome(given: Mapping[str, Any]) -> Outcome:
-    return Outcome(
+def _outcome(given: Mapping[str, Any]) -> OutcomeRecord:
+    return OutcomeRecord(
         name=given['name'],
         title=given['description'] or given['name'],
         units='' if given['units'] == '1' else given['units'],

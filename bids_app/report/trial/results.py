@@ -5,28 +5,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.stats.describe import describe
-from pipelines.terms import BDNF_CONTRASTS, EXPRESSION_CONTRASTS, MAPS, MODELS
+from pipelines.terms import BDNF_CONTRASTS, EXPRESSION_CONTRASTS, FALSE_DISCOVERY_RATE, MAPS, PRIMARY_MODEL
 
-from ..read import Row, read_json
+from ..read import TableRow, read_json
 from ..words import number
-from .record import Outcome, TrialRecord
-from .tables import Tables, rows_where
+from .record import OutcomeRecord, TrialRecord
+from .tables import GroupTables, rows_where
 from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES, significant
 
-PRIMARY_MODEL = next(iter(MODELS))
 _SHOWN = 25
 """Genes and sets of a contrast that the page lists; all are in the tables."""
-
-ALPHA_GENES = 0.1
 
 
 class Effect(NamedTuple):
     """The effect on one outcome: of the primary model in ``main``, of the others in ``others``."""
 
-    outcome: Outcome
-    main: Row
-    others: list[Row]
-    responders: Row | None
+    outcome: OutcomeRecord
+    main: TableRow
+    others: list[TableRow]
+    responders: TableRow | None
 
 
 class BaselineRow(NamedTuple):
@@ -44,7 +41,7 @@ class Test(NamedTuple):
     contrast: str
     title: str
     facts: dict[str, Any]
-    clusters: list[Row]
+    clusters: list[TableRow]
     image: Path | None
 
 
@@ -56,7 +53,7 @@ class Genes(NamedTuple):
     n_tested: int
     n_called: int
     n_up: int
-    top: list[Row]
+    top: list[TableRow]
     flags: list[str]
 
 
@@ -68,10 +65,10 @@ class Sets(NamedTuple):
     title: str
     n_sets: int
     n_called: int
-    top: list[Row]
+    top: list[TableRow]
 
 
-def effects(trial: TrialRecord, tables: Tables) -> list[Effect]:
+def effects(trial: TrialRecord, tables: GroupTables) -> list[Effect]:
     """Return the effects of all outcomes that were analysed, the primary ones first."""
     order = {role: place for place, role in enumerate(('primary', 'secondary', 'other'))}
     found = []
@@ -98,7 +95,7 @@ def say(effect: Effect, trial: TrialRecord) -> str:
     return f'{word} at follow-up with {trial.treatment} than with {trial.control}{judged}.'
 
 
-def baseline(trial: TrialRecord, tables: Tables) -> list[BaselineRow]:
+def baseline_rows(trial: TrialRecord, tables: GroupTables) -> list[BaselineRow]:
     """Return the baseline table: covariates, then every outcome; without a test, as CONSORT asks."""
     lines = [line for name in trial.covariates for line in _covariate(trial, name)]
     for outcome in trial.outcomes:
@@ -142,7 +139,7 @@ def _share(values: Sequence[Any], level: str) -> str:
     return f'{n} ({n / len(known):.0%})'.replace('%', ' %') if known else 'n/a'
 
 
-def tests(output_dir: Path, tables: Tables) -> dict[str, list[Test]]:
+def tests(output_dir: Path, tables: GroupTables) -> dict[str, list[Test]]:
     """Return the voxel-wise tests that were made, by kind of map, the main ones first."""
     clusters = tables.get('clusters', ())
     found: dict[str, list[Test]] = {}
@@ -160,7 +157,7 @@ def tests(output_dir: Path, tables: Tables) -> dict[str, list[Test]]:
     return found
 
 
-def bdnf(trial: TrialRecord, tables: Tables) -> list[tuple[str, list[tuple[str, list[Row]]]]]:
+def bdnf(trial: TrialRecord, tables: GroupTables) -> list[tuple[str, list[tuple[str, list[TableRow]]]]]:
     """Return the rows of BDNF by model, then by arm, the comparison of arms first."""
     rows = tables.get('bdnf', ())
     models = list(dict.fromkeys(row['model'] for row in rows))
@@ -180,7 +177,7 @@ def contrast_titles(trial: TrialRecord) -> dict[str, str]:
     return {name: title.format(**arms) for name, title in EXPRESSION_CONTRASTS.titles().items()}
 
 
-def genes(trial: TrialRecord, tables: Tables) -> list[Genes]:
+def genes(trial: TrialRecord, tables: GroupTables) -> list[Genes]:
     """Return differential expression by contrast."""
     titles = contrast_titles(trial)
     found = []
@@ -202,7 +199,7 @@ def genes(trial: TrialRecord, tables: Tables) -> list[Genes]:
     return found
 
 
-def sets(trial: TrialRecord, tables: Tables) -> list[Sets]:
+def sets(trial: TrialRecord, tables: GroupTables) -> list[Sets]:
     """Return enrichment by contrast and method."""
     titles = contrast_titles(trial)
     rows = tables.get('expression_enrichment', ())
@@ -214,20 +211,22 @@ def sets(trial: TrialRecord, tables: Tables) -> list[Sets]:
     return found
 
 
-def _is_called(row: Row) -> bool:
+def _is_called(row: TableRow) -> bool:
     padj = number(row['padj'])
-    return padj is not None and padj < ALPHA_GENES
+    return padj is not None and padj < FALSE_DISCOVERY_RATE
 
 
-def _grouped(rows: Sequence[Row], key: Callable[[Row], tuple[str, ...]]) -> dict[tuple[str, ...], list[Row]]:
-    groups: dict[tuple[str, ...], list[Row]] = {}
+def _grouped(
+    rows: Sequence[TableRow], key: Callable[[TableRow], tuple[str, ...]]
+) -> dict[tuple[str, ...], list[TableRow]]:
+    groups: dict[tuple[str, ...], list[TableRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups
 
 
-def _smallest(rows: Sequence[Row], column: str) -> list[Row]:
-    def size(row: Row) -> float:
+def _smallest(rows: Sequence[TableRow], column: str) -> list[TableRow]:
+    def size(row: TableRow) -> float:
         found = number(row[column])
         return float('inf') if found is None else found
 

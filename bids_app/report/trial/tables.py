@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ...running.files import replace_text
-from ..read import Row, RunRecord
+from ..read import RunRecord, TableRow
 from ..words import number
 from .record import TrialRecord
 
-Tables = Mapping[str, Sequence[Row]]
+GroupTables = Mapping[str, Sequence[TableRow]]
 """Rows of each table by its name without ``.tsv``."""
 
 _TEXT = ('participant_id', 'session_id', 'sample', 'sample_id', 'gene_id', 'set', 'value_text')
@@ -19,17 +19,17 @@ _ALL_TEXT = ('phenotype_report',)
 _WORDS = {'True': True, 'False': False}
 
 
-def read_tables(output_dir: Path) -> dict[str, list[Row]]:
+def read_group_tables(output_dir: Path) -> dict[str, list[TableRow]]:
     """Return every table in ``group/``."""
     return {path.stem: _read(path) for path in sorted((output_dir / 'group').glob('*.tsv'))}
 
 
-def _read(path: Path) -> list[Row]:
+def _read(path: Path) -> list[TableRow]:
     with path.open(encoding='utf-8', newline='') as file:
         return list(csv.DictReader(file, delimiter='\t'))
 
 
-def rows_where(rows: Sequence[Row], **wanted: str) -> list[Row]:
+def rows_where(rows: Sequence[TableRow], **wanted: str) -> list[TableRow]:
     """Return the rows whose cells are as given.
 
     Examples
@@ -41,7 +41,7 @@ def rows_where(rows: Sequence[Row], **wanted: str) -> list[Row]:
     return [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
 
 
-def write_results(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Tables) -> Path:
+def write_results(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: GroupTables) -> Path:
     """Write ``group/results.json``: every table, and what made them.
 
     Notes
@@ -71,7 +71,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> str:
     return '[\n' + ',\n'.join(f'      {json.dumps(row)}' for row in rows) + '\n    ]' if rows else '[]'
 
 
-def typed(name: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def typed(name: str, rows: Sequence[TableRow]) -> list[dict[str, Any]]:
     """Return the rows of a table with numbers, truth values and None.
 
     Examples

@@ -20,7 +20,7 @@ TEST_TITLES = terms.MAP_CONTRASTS.titles()
 METHOD_TITLES = terms.SET_METHODS.titles()
 _LEADERS = 8  # genes of a set that the page names
 ROLES = {'primary': 'Primary', 'secondary': 'Secondary', 'other': 'Other'}
-DATA = {
+DATA_TITLES = {
     'connectivity': 'Connectivity',
     'maps': 'Maps',
     'tract': 'Tract FA',

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main
-from bids_app.phenotype.trial import DATA
+from bids_app.phenotype.trial import DATA_DIR
 from tests.app.trial_data import save, write_expression, write_trial
 
 
@@ -24,7 +24,7 @@ def with_arms(root, treatment, control, *, images):
     save(people, bids / 'participants.tsv')
     levels = {'sex': {'Levels': {'1': 'female', '2': 'male'}}}
     (bids / 'participants.json').write_text(json.dumps(levels))
-    trial = json.loads((DATA / 'trial.json').read_text())
+    trial = json.loads((DATA_DIR / 'trial.json').read_text())
     trial['Arms'] |= {'Treatment': treatment, 'Control': control}
     # an own trial file must find everything that it names
     trial['Outcomes'] = {

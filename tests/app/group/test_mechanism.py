@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main
-from bids_app.phenotype.trial import DATA
+from bids_app.phenotype.trial import DATA_DIR
 from pipelines.interfaces.expression import read_counts
 from pipelines.simulated.counts import PATHWAY_SIZE
 from pipelines.stats.expression import differential_expression
@@ -236,7 +236,7 @@ def test_gene_sets_that_do_not_fit(small, capsys, write, status, said):
 
 def own_trial(bids, **changes):
     """Write the default trial with changed parts; return the options that name it."""
-    content = json.loads((DATA / 'trial.json').read_text())
+    content = json.loads((DATA_DIR / 'trial.json').read_text())
     for key in ('$schema', 'BDNF', 'Attendance', 'AdverseEvents'):
         del content[key]
     content['Outcomes'] = {'nrs': content['Outcomes']['nrs']}
@@ -319,7 +319,7 @@ def test_models_that_cannot_be_estimated_say_why(small, capsys):
     rows['few_post'] = rows['few_post'].where(rows.index < 9)
     save(rows, bids / 'phenotype' / 'nrs.tsv')
     outcome = {'Table': 'phenotype/nrs.tsv', 'Units': 'points'}
-    nrs = json.loads((DATA / 'trial.json').read_text())['Outcomes']['nrs']
+    nrs = json.loads((DATA_DIR / 'trial.json').read_text())['Outcomes']['nrs']
     outcomes = {'nrs': nrs, **{name: {**outcome, 'Column': name} for name in ('same', 'few')}}
     models = [{'Name': name, 'Mediators': [name], 'Outcome': 'nrs'} for name in ('same', 'few')]
     words = own_trial(bids, Outcomes=outcomes, Mediation=models, Expression=None)
@@ -337,7 +337,7 @@ def test_a_dataset_without_images_has_mediation_by_tables(small):
     rng = np.random.default_rng(2)
     rows['steps_pre'], rows['steps_post'] = rng.normal(5, 1, (2, len(rows))).round(3)
     save(rows, bids / 'phenotype' / 'nrs.tsv')
-    nrs = json.loads((DATA / 'trial.json').read_text())['Outcomes']['nrs']
+    nrs = json.loads((DATA_DIR / 'trial.json').read_text())['Outcomes']['nrs']
     steps = {'Table': 'phenotype/nrs.tsv', 'Column': 'steps', 'Units': '1000'}
     model = {'Name': 'steps', 'Mediators': ['steps'], 'Outcome': 'nrs', 'Covariates': ['age', 'sex']}
     words = own_trial(bids, Outcomes={'nrs': nrs, 'steps': steps}, Mediation=[model], Expression=None)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bids_app.phenotype.tables import read_tables
-from bids_app.phenotype.trial import DATA, read_trial
+from bids_app.phenotype.trial import DATA_DIR, read_trial
 from pipelines.errors import DataError, MissingInputError
 from tests.app.phenotype.test_phenotype import (
     NRS,
@@ -375,7 +375,7 @@ def is_number(word):
 
 
 def test_a_damaged_trial_file_is_refused_or_read(tmp_path, rng):
-    sound = (DATA / 'trial.json').read_bytes()
+    sound = (DATA_DIR / 'trial.json').read_bytes()
     path, messages = tmp_path / 'trial.json', []
     for _ in range(100):
         path.write_bytes(damage(sound, rng))
@@ -392,7 +392,7 @@ VALUES = [None, 0, -1, 1.5, True, '', 'x', [], [None], ['x', 'x'], {}, {'x': 1}]
 
 def test_any_value_at_any_key_of_a_trial_file(tmp_path):
     """Every part of the default trial is replaced by values of every kind, in turn."""
-    content = json.loads((DATA / 'trial.json').read_text())
+    content = json.loads((DATA_DIR / 'trial.json').read_text())
 
     def places(part, at=()):
         for key in part if isinstance(part, dict) else range(len(part)):

@@ -9,7 +9,7 @@ import pytest
 
 from bids_app.phenotype.layouts import Key, spellings
 from bids_app.phenotype.tables import OUTCOME_COLUMNS, read_tables
-from bids_app.phenotype.trial import DATA, read_trial
+from bids_app.phenotype.trial import DATA_DIR, read_trial
 from bids_app.tables.problems import REPORT_COLUMNS
 from bids_app.tables.text import Labels
 from pipelines.errors import DataError
@@ -506,7 +506,7 @@ def blood(root, change=None, columns=('bdnf', 'lod', 'uloq')):
 
 
 def bdnf_trial(tmp_path, **keys):
-    part = json.loads((DATA / 'trial.json').read_text())['BDNF']
+    part = json.loads((DATA_DIR / 'trial.json').read_text())['BDNF']
     return trial_of(tmp_path, {**TRIAL, 'BDNF': {**part, **keys}})
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bids_app.phenotype.tables import read_tables
-from bids_app.phenotype.trial import DATA, DerivativeOutcome, TableOutcome, read_trial
+from bids_app.phenotype.trial import DATA_DIR, DerivativeOutcome, TableOutcome, read_trial
 from pipelines.errors import DataError, MissingInputError
 
 SMALL = {
@@ -16,7 +16,7 @@ SMALL = {
     'Outcomes': {'nrs': {'Table': 'phenotype/nrs.tsv', 'Column': 'nrs', 'Units': 'points', 'Range': [0, 10]}},
 }
 PAGE = (Path(__file__).resolve().parents[3] / 'docs' / 'trial.md').read_text()
-DEFAULT = json.loads((DATA / 'trial.json').read_text())
+DEFAULT = json.loads((DATA_DIR / 'trial.json').read_text())
 
 
 def write(tmp_path, content):
@@ -103,10 +103,10 @@ def test_records_are_frozen():
 def test_schema_is_a_schema():
     from jsonschema import Draft202012Validator
 
-    schema = json.loads((DATA / 'trial.schema.json').read_text())
+    schema = json.loads((DATA_DIR / 'trial.schema.json').read_text())
     assert Draft202012Validator.check_schema(schema) is None
     # an editor reads it beside the file it is named in
-    assert (DATA / DEFAULT['$schema']).is_file()
+    assert (DATA_DIR / DEFAULT['$schema']).is_file()
 
 
 def test_byte_order_mark_is_no_fault(tmp_path):
@@ -263,7 +263,7 @@ def test_example_of_the_documentation_can_be_run(tmp_path):
 
 def test_every_key_is_in_the_documentation():
     """What the schema allows, the page explains by name or by example."""
-    schema = json.loads((DATA / 'trial.schema.json').read_text())
+    schema = json.loads((DATA_DIR / 'trial.schema.json').read_text())
     keys, waiting = set(), [schema]
     while waiting:
         part = waiting.pop()

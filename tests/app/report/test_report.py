@@ -18,10 +18,10 @@ from PIL import Image
 from bids_app.report import assemble_report, write_methods
 from bids_app.report.methods import BIBLIOGRAPHY, cited_keys, read_bibliography, render_methods
 from bids_app.report.page import parameters
-from bids_app.report.person.page import embed, facts
+from bids_app.report.person.page import embed, scan_facts
 from bids_app.report.person.results import estimates, flags, pooled, susceptibility
 from bids_app.report.person.sections import CHAPTERS, FIGURES
-from bids_app.report.read import RunRecord, Scan, entities_of, read_record, read_scans
+from bids_app.report.read import RunRecord, ScanRecord, entities_and_suffix, read_record, read_scans
 from pipelines.errors import MissingInputError
 from pipelines.terms import FLAGS, REGIONS
 
@@ -418,13 +418,13 @@ class TestRecords:
     def test_quality_file_wins_over_sidecars(self, dataset: Path) -> None:
         scan = next(scan for scan in read_scans(dataset, 'sub-02') if scan.session == 'pre')
         assert scan.facts['Preset'] == 'acompcor'
-        assert dict(facts(scan))['Template space of maps'] == 'MNI152NLin6Asym'
+        assert dict(scan_facts(scan))['Template space of maps'] == 'MNI152NLin6Asym'
 
     def test_runs_are_sorted_as_numbers(self, tmp_path: Path) -> None:
         for run in (10, 9, 1):
             write_run(tmp_path, 'pre', run=run)
         names = [scan.name for scan in read_scans(tmp_path, 'sub-02')]
-        assert [entities_of(name + '_bold')['run'] for name in names] == ['1', '9', '10']
+        assert [entities_and_suffix(name + '_bold')['run'] for name in names] == ['1', '9', '10']
 
     def test_other_participants_are_not_read(self, dataset: Path) -> None:
         png(dataset / 'sub-020' / 'figures' / 'sub-020_desc-mask_T1w.png')
@@ -436,9 +436,9 @@ class TestRecords:
         assert (scan.title, scan.session) == ('task rest', '')
 
 
-def scan_with(**facts_: object) -> Scan:
+def scan_with(**facts_: object) -> ScanRecord:
     matrix = [{'node': a, **dict.fromkeys(LABELS, '0.2')} for a in LABELS]
-    return Scan('sub-1_task-rest', 'task rest', '', dict(facts_), matrix, [], [])
+    return ScanRecord('sub-1_task-rest', 'task rest', '', dict(facts_), matrix, [], [])
 
 
 EMPTY = RunRecord('', '', {}, {}, [], [], [], None, [])

@@ -8,7 +8,7 @@ import pytest
 from bids_app.report import assemble_report
 from bids_app.report.person import tract as results
 from bids_app.report.person.sections import FIGURES
-from bids_app.report.read import Scan, read_scans
+from bids_app.report.read import ScanRecord, read_scans
 from bids_app.report.words import FILTERS
 from pipelines.terms import FLAGS
 from tests.app.report.test_report import browser, page_of, png, table, write_record, write_run  # noqa: F401
@@ -76,7 +76,7 @@ def dataset(tmp_path: Path) -> Path:
     return root
 
 
-def scan_of(dataset: Path) -> Scan:
+def scan_of(dataset: Path) -> ScanRecord:
     return next(scan for scan in read_scans(dataset, 'sub-02') if scan.tract)
 
 

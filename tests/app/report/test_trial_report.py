@@ -27,7 +27,7 @@ from bids_app.report.trial.tables import typed
 from bids_app.report.trial.words import estimate, interval
 from bids_app.running.files import replace_json
 from pipelines.errors import DataError, MissingInputError
-from pipelines.figures.flow import Stage, plot_flow
+from pipelines.figures.flow import FlowStage, plot_flow
 from pipelines.interfaces.trial_figures import save_svg
 from pipelines.terms import FLAGS
 from tests.app.report.test_report import Page
@@ -526,8 +526,8 @@ class TestTryingOut:
 class TestFlow:
     def test_boxes_of_both_arms_are_level_and_arrows_end_at_them(self) -> None:
         stages = [
-            Stage('Allocation', ([('Allocated', '3')], [('Allocated', '2')])),
-            Stage('Analysis', ([], [('Pain', '2')])),
+            FlowStage('Allocation', ([('Allocated', '3')], [('Allocated', '2')])),
+            FlowStage('Analysis', ([], [('Pain', '2')])),
         ]
         axes = plot_flow([('Randomised', '5')], ('a', 'b'), stages).axes[0]
         boxes = [
@@ -544,7 +544,7 @@ class TestFlow:
 
     def test_long_names_go_on_in_the_next_line(self) -> None:
         name = 'Power at 85 % of the maximal aerobic power of a submaximal test'
-        figure = plot_flow([], ('a', 'b'), [Stage('Analysis', ([(name, '12')], []))])
+        figure = plot_flow([], ('a', 'b'), [FlowStage('Analysis', ([(name, '12')], []))])
         figure.canvas.draw()
         axes = figure.axes[0]
         texts = {text.get_text(): text.get_window_extent() for text in axes.texts}

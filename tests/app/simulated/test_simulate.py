@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bids_app.simulated.cli import main
-from bids_app.simulated.files import read_confounds, write_nifti
+from bids_app.simulated.files import read_given_confounds, write_nifti
 from tests.sums import checksums
 
 SMALL = ['--participants', '1', '--voxel-size', '4', '--n-volumes', '100', '--seed', '3']
@@ -108,12 +108,12 @@ def test_given_confounds_are_copied_and_drive_the_motion(preprocessed, tmp_path)
     copied = root / source.relative_to(preprocessed)
     assert copied.read_bytes() == source.read_bytes()
     assert copied.with_suffix('.json').read_bytes() == source.with_suffix('.json').read_bytes()
-    assert read_confounds(source).components.std(axis=0) == pytest.approx(1)
+    assert read_given_confounds(source).components.std(axis=0) == pytest.approx(1)
 
 
 @pytest.mark.real
 def test_confounds_of_a_real_run_are_read(test_data):
-    given = read_confounds(next(test_data.glob('confounds/*/sub-0001/func/*_regressors.tsv')))
+    given = read_given_confounds(next(test_data.glob('confounds/*/sub-0001/func/*_regressors.tsv')))
     assert given.motion.shape == (len(given.components), 6)
     assert np.isfinite(given.components).all()
 

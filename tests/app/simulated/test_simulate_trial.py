@@ -15,7 +15,7 @@ from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from bids_app.simulated.cli import main
 from bids_app.simulated.flaws import draw_flaws, list_flaws
-from pipelines.simulated.trial import Parameters
+from pipelines.simulated.trial import TrialParameters
 from pipelines.stats.genesets import read_gmt
 from tests.acceptance.checks import validator_errors
 from tests.sums import checksums
@@ -99,7 +99,7 @@ def test_tables_hold_what_people_feel(tables, truth):
 
 
 def test_bdnf_is_censored_at_its_limits(tables, truth):
-    low, high = Parameters().bdnf_limits
+    low, high = TrialParameters().bdnf_limits
     times = {'s7_pre': (0, 0), 's7_post': (0, 1), 's42_pre': (1, 0), 's42_post': (1, 1)}
     for row in tables.bdnf.dropna(subset='value').itertuples():
         session, time = times[row.sample]
