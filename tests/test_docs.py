@@ -19,7 +19,10 @@ def load_generator():
     return module
 
 
-@pytest.mark.parametrize('name', ['outputs.md', 'parameters.md', 'trial.schema.json'])
+GENERATED = ['outputs.md', 'parameters.md', 'trial.schema.json', 'functional.md', 'trial.md', 'report.md']
+
+
+@pytest.mark.parametrize('name', GENERATED)
 def test_generated_files_are_current(name):
     made = {path: make for path, make in load_generator().PAGES.items() if path.name == name}
     assert len(made) == 1

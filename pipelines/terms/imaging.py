@@ -194,7 +194,7 @@ _COSINES = 'cosine*'
 
 @dataclass(frozen=True, kw_only=True)
 class Preset(Term):
-    """A denoising preset: ``title`` is what the methods text says of it.
+    """A denoising preset: ``title`` is what the methods text says of it, ``about`` what a table does.
 
     ``columns`` are those of fMRIPrep's confounds: a plain name must be there, a pattern may match
     nothing.  ``n_compcor`` components of aCompCor of each tissue go with them.  ``censoring`` is the rule
@@ -203,6 +203,7 @@ class Preset(Term):
     principal components enter intrinsic connectivity, all with None.
     """
 
+    about: str
     columns: tuple[str, ...]
     n_compcor: int = 0
     censoring: Literal['displacement', 'jumps', 'none'] = 'displacement'
@@ -215,6 +216,7 @@ PRESETS = Words(
     [
         Preset(
             name='acompcor',
+            about='6 motion + derivatives, 5 + 5 aCompCor of white matter and fluid, cosines',
             title='six motion parameters and their derivatives, five white-matter and five cerebrospinal-fluid '
             'components of aCompCor [@behzadi2007] and cosines',
             columns=(*_TWELVE, _COSINES),
@@ -222,11 +224,13 @@ PRESETS = Words(
         ),
         Preset(
             name='24p',
+            about='24 motion',
             title='24 motion parameters [@friston1996]',
             columns=(*_TWELVE, *(f'{name}{end}' for end in ('_power2', '_derivative1_power2') for name in MOTION)),
         ),
         Preset(
             name='conn',
+            about='as `acompcor`, then a hard-cut filter of the mirrored series',
             title='motion parameters with derivatives and aCompCor components [@behzadi2007], then a hard-cut '
             'filter of the mirrored series as CONN does [@whitfieldgabrieli2012]',
             columns=(*_TWELVE, _COSINES),
@@ -237,11 +241,12 @@ PRESETS = Words(
         ),
         Preset(
             name='gsr',
+            about='`acompcor` and the global signal',
             title='motion parameters with derivatives, aCompCor components [@behzadi2007], cosines '
             'and the global signal',
             columns=(*_TWELVE, _COSINES, 'global_signal'),
             n_compcor=5,
         ),
-        Preset(name='none', title='no confounds', columns=(), censoring='none'),
+        Preset(name='none', title='no confounds', about='trend and band only', columns=(), censoring='none'),
     ],
 )  # fmt: skip
