@@ -66,6 +66,8 @@ CONNECTIVITY = (
     _map('icc', 'Intrinsic connectivity: root mean square of correlations', 'r', stat='icc', term=MAPS['icc']),
     _map('iccadj', 'Squared intrinsic connectivity adjusted for degrees of freedom', 'r^2', stat='iccadj'),
     _map('iccnorm', 'Intrinsic connectivity as normal scores of its ranks', 'z', stat='icc', desc='norm'),
+    _map('alff', 'Amplitude of low-frequency fluctuations, over its mean in the brain', '1', stat='alff', term=MAPS['alff']),
+    _map('falff', 'Share of the band in the amplitude of all frequencies up to 0.25 Hz', '1', stat='falff', term=MAPS['falff']),
 )  # fmt: skip
 
 MAP_ROWS = {row.term.name: row for row in CONNECTIVITY if isinstance(row.term, Map)}

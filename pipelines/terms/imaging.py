@@ -144,6 +144,20 @@ MEASURES = Words(
             alt='Two rows of cuts through the brain with maps of intrinsic connectivity.',
         ),
         Measure(
+            name='alff', title='Amplitude of low-frequency fluctuations (ALFF)', units='1', low=0, n_regions=1,
+            source='map', modality='bold', map='alff', row='ALFF', scale='of its mean in the brain',
+            caption='How much the signal of each voxel moves in the pass band, over the mean of the brain: 1 is usual, '
+            'grey matter and large vessels lie above, white matter below.',
+            alt='A row of cuts through the brain with the amplitude of low-frequency fluctuations.',
+        ),
+        Measure(
+            name='falff', title='Fractional amplitude of low-frequency fluctuations (fALFF)', units='1', low=0, high=1,
+            n_regions=1, source='map', modality='bold', map='falff', row='fALFF', scale='share of all frequencies',
+            caption='The share that the pass band has in all that the signal of a voxel moves up to 0.25 Hz; noise '
+            'alone gives the width of the band over 0.25 Hz. It is high in grey matter.',
+            alt='A row of cuts through the brain with the fractional amplitude of low-frequency fluctuations.',
+        ),
+        Measure(
             name='tract_fa', title='FA of the tract', units='1', low=0, high=1, n_regions=0, source='tract',
             modality='dwi',
         ),

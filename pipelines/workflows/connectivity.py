@@ -6,6 +6,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..interfaces.amplitude import MapAmplitude
 from ..interfaces.atlas import file_of
 from ..interfaces.connectivity import MapIntrinsic, MapSeeds
 from ..interfaces.denoise import CleanSeries, WriteDenoised
@@ -21,6 +22,7 @@ _SOURCES = {
     'clean': ('timeseries', 'coverage', 'mean_bold', 'analysis_mask', 'carpet'),
     'seeds': ('relmat', 'seed_maps'),
     'intrinsic': ('icc', 'iccadj', 'iccnorm', 'qc', 'metadata'),
+    'amplitude': ('alff', 'falff'),
 }
 
 
@@ -58,6 +60,8 @@ def init_connectivity_wf(
         Fisher z maps, one per region label.
     icc, iccadj, iccnorm
         Maps of intrinsic connectivity.
+    alff, falff
+        Maps of the amplitude of low-frequency fluctuations, and of its share of all.
     mean_bold, analysis_mask, regions, carpet
         What figures are drawn from.
     regions_dseg, regions_table
@@ -82,6 +86,8 @@ def init_connectivity_wf(
         (inputnode, nodes['clean'], [(f, f) for f in ('bold', 'bold_mask', 'confounds')]),
         (nodes['design'], nodes['clean'], [(f, f) for f in ('operator', 'metadata')]),
         (nodes['regions'], nodes['clean'], [(f, f) for f in ('regions', 'tissue', 'brain')]),
+        (inputnode, nodes['amplitude'], [(f, f) for f in ('bold', 'bold_mask')]),
+        (nodes['design'], nodes['amplitude'], [(f, f) for f in ('design', 'outliers')]),
         (nodes['design'], nodes['seeds'], [('operator', 'operator')]),
         (nodes['clean'], nodes['seeds'], [(f, f) for f in ('smoothed', 'analysis_mask', 'timeseries')]),
         (nodes['clean'], nodes['intrinsic'], [(f, f) for f in ('smoothed', 'analysis_mask', 'metadata')]),
@@ -117,6 +123,11 @@ def _nodes(params: FunctionalParams, t_r: float, space: str, series_gb: float) -
         'intrinsic': pe.Node(
             MapIntrinsic(icc_mask=params.icc_mask), name='intrinsic', mem_gb=0.3 + 2 * masked_gb
         ),
+        'amplitude': pe.Node(
+            MapAmplitude(t_r=t_r, fwhm=params.fwhm, band=(params.high_pass, params.low_pass)),
+            name='amplitude',
+            mem_gb=0.3 + 3 * masked_gb,
+        ),
     }
 
 
@@ -142,7 +153,9 @@ Nuisance regression used {preset.title}{order.format(_stop_band(params))}, fitte
 volumes only. {_left_out(params)}Regions were the nucleus accumbens (*{params.nac}*) and the medial prefrontal \
 cortex (*{params.mpfc}*) in {space} [@desikan2006]. Region series are means of unsmoothed voxels; maps come from \
 {smooth}. Connectivity is the Fisher z of Pearson's r. Intrinsic connectivity is the root mean square of a \
-voxel's correlations with all voxels of the {where} [@martuzzi2011]{_kept(preset)}.
+voxel's correlations with all voxels of the {where} [@martuzzi2011]{_kept(preset)}. The amplitude of low-frequency \
+fluctuations in the pass band (ALFF) was taken from the data before any filter, over its mean in the brain \
+[@zang2007], and as a share of all frequencies up to 0.25 Hz (fALFF) [@zou2008].
 """
 
 
