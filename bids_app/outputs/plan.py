@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from pipelines.params import SPACES
 
+from ..scans.bold import RAW_RESOLUTION, BoldRun
 from ..scans.diffusion import Diffusion, DwiSession
-from ..scans.people import RAW_RESOLUTION, BoldRun, ParticipantInputs, ShownAnatomy
+from ..scans.people import ParticipantInputs, ShownAnatomy
 from ..scans.query import entities_of
 from ..settings import Settings
 from .anatomy import ANATOMICAL_FIGURES, ANATOMY

@@ -22,9 +22,10 @@ from pipelines.workflows.functional import ANATOMY_INPUTS, ReversePair, init_fun
 
 from ..outputs.plan import of_anatomy, of_run, of_shown_anatomy
 from ..outputs.sinks import pass_on, pick, save_all
+from ..scans.bold import BoldRun
 from ..scans.dataset import Dataset
 from ..scans.fieldmaps import EpiPair, is_corrected
-from ..scans.people import BoldRun, ParticipantInputs, ShownAnatomy
+from ..scans.people import ParticipantInputs, ShownAnatomy
 from ..scans.query import entities_of
 from ..settings import Settings
 from .diffusion import add_diffusion

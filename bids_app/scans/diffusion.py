@@ -12,16 +12,13 @@ from pipelines.params import SPACES
 from ..settings import Settings
 from .dataset import Absence, Dataset
 from .fieldmaps import direction_of
+from .qsiprep import DwiAnatomy, find_dwi_anatomy, mask_of
 from .query import Images, entities_of, inherited, sidecar
 
 LOGGER = logging.getLogger(__name__)
 
 _SPACES = ('ACPC', 'T1w')
 _SHARED = ('sub', 'ses', 'acq')
-_ANATOMY = {
-    't1w_preproc': 'desc-preproc_T1w', 't1w_mask': 'desc-brain_mask', 't1w_dseg': 'dseg',
-    **{f'probseg_{tissue.lower()}': f'label-{tissue}_probseg' for tissue in ('GM', 'WM', 'CSF')},
-}  # fmt: skip
 
 
 class DwiScan(NamedTuple):
@@ -54,23 +51,6 @@ class DwiSession(NamedTuple):
     def uris(self) -> list[str]:
         """Return the ``bids:`` URIs of the series."""
         return [self.dataset.uri(scan.dwi) for scan in self.scans]
-
-
-class DwiAnatomy(NamedTuple):
-    """The anatomy that QSIPrep made, and its transform from points of the person to the template's."""
-
-    t1w_preproc: Path
-    t1w_mask: Path
-    t1w_dseg: Path
-    probseg_gm: Path | None
-    probseg_wm: Path | None
-    probseg_csf: Path | None
-    std2anat_xfm: Path
-
-    @property
-    def has_tissue(self) -> bool:
-        """Return whether all three probabilities are there; newer versions of QSIPrep write none."""
-        return all((self.probseg_gm, self.probseg_wm, self.probseg_csf))
 
 
 class Diffusion(NamedTuple):
@@ -171,12 +151,12 @@ def _preprocessed(
                 f'{files[0].name}: found in space {has}; {" or ".join(_SPACES)} is needed. Give output of QSIPrep.'
             )
         wanted = [settings.functional.output_space] if settings.functional.output_space else SPACES[::-1]
-        anatomy, template = _find_anatomy(dataset.root, label, space, wanted)
+        anatomy, template = find_dwi_anatomy(dataset.root, label, space, wanted)
     except ClbpeError as error:
         return None, [Absence('dwi', str(error), error.exit_code)]
     for group in _by_session([path for path in files if entities_of(path).get('space') == space]):
         try:
-            scan = _with_table(_only_one(group), dataset.root)._replace(mask=_mask_of(group[0]))
+            scan = _with_table(_only_one(group), dataset.root)._replace(mask=mask_of(group[0]))
             sessions.append(DwiSession([scan], dataset, _shared(group)))
         except (DataError, MissingInputError) as error:
             absent.append(Absence('dwi', str(error), error.exit_code))
@@ -191,58 +171,6 @@ def _only_one(files: Sequence[Path]) -> Path:
             'combined here. Let QSIPrep combine them, or choose one by --bids-filter-file with {"dwi": {"run": 1}}.'
         )
     return files[0]
-
-
-def _mask_of(dwi: Path) -> Path:
-    stem = dwi.name.split('_desc-')[0]
-    for name in (f'{stem}_desc-brain_mask.nii.gz', f'{stem}_desc-brain_mask.nii'):
-        if (dwi.parent / name).is_file():
-            return dwi.parent / name
-    raise MissingInputError(
-        f'{dwi}: its brain mask {stem}_desc-brain_mask.nii.gz is not beside it. Fetch it.'
-    )
-
-
-def _find_anatomy(root: Path, label: str, space: str, templates: Sequence[str]) -> tuple[DwiAnatomy, str]:
-    """Return QSIPrep's anatomy of the subject, else of a session, and the template that it leads to.
-
-    Raises
-    ------
-    MissingInputError
-        Naming the files that no folder has.
-
-    """
-    person = root / f'sub-{label}'
-    # older versions wrote the anatomy without a space
-    frames = [f'*_space-{space}_', *(['*'] if space == 'T1w' else [])]
-    for folder in (person / 'anat', *sorted(person.glob('ses-*/anat'))):
-        images = {
-            field: _first(folder, [f'{frame}{end}.nii*' for frame in frames])
-            for field, end in _ANATOMY.items()
-        }
-        for template in templates:
-            # what resamples template images onto the person maps points of the person to the template
-            transform = _first(folder, [f'*_from-{template}_to-{space}_mode-image_xfm.h5'])
-            if transform and all(images[field] for field in DwiAnatomy._fields[:3]):
-                return DwiAnatomy(**images, std2anat_xfm=transform), template  # type: ignore[arg-type]
-    raise MissingInputError(
-        f"sub-{label}: {person / 'anat'} lacks one of QSIPrep's {', '.join(list(_ANATOMY.values())[:3])} in space {space} and "
-        f'from-{templates[0]}_to-{space}_mode-image_xfm.h5. Fetch it (datalad get), or run QSIPrep with its anatomical workflow.'
-    )
-
-
-def _first(folder: Path, patterns: Sequence[str]) -> Path | None:
-    return next(
-        (path for pattern in patterns for path in sorted(folder.glob(pattern)) if _is_plain(path)), None
-    )
-
-
-def _is_plain(path: Path) -> bool:
-    """Tell tissue labels from the segmentations of FreeSurfer, and the person's space from a template's."""
-    entities = entities_of(path)
-    return not (path.name.split('.')[0].endswith('dseg') and 'desc' in entities) and not entities.get(
-        'space', ''
-    ).startswith('MNI')
 
 
 def _by_session(files: Sequence[Path]) -> list[list[Path]]:
