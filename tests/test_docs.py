@@ -50,3 +50,25 @@ def test_links_and_options_exist(page):
     for line in text.splitlines():
         if 'clbpe' in line or line.startswith('|'):
             assert set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', line)) <= offered | others, line
+
+
+def test_walks_are_short():
+    """A reader opens at most 15 files from a scan or a table to what is shown."""
+    text = (REPOSITORY / 'docs' / 'house.md').read_text()
+    walks = re.split(r'^### ', text.split('## Walks')[1].split('## How to add')[0], flags=re.MULTILINE)[1:]
+    assert len(walks) == 4
+    for walk in walks:
+        files = re.findall(r'\]\(\.\./([^)]+\.py)\)', walk)
+        assert 8 <= len(files) <= 15, walk.splitlines()[0]
+
+
+def test_every_room_is_in_the_house():
+    text = (REPOSITORY / 'docs' / 'house.md').read_text()
+    rooms = [
+        p
+        for part in ('bids_app', 'pipelines')
+        for p in (REPOSITORY / part).iterdir()
+        if (p / '__init__.py').is_file()
+    ]
+    for room in rooms:
+        assert f'](../{room.relative_to(REPOSITORY).as_posix()})' in text, room

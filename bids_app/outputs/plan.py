@@ -8,7 +8,8 @@ from pipelines.params import SPACES
 
 from ..scans.bold import RAW_RESOLUTION, BoldRun
 from ..scans.diffusion import Diffusion, DwiSession
-from ..scans.people import ParticipantInputs, ShownAnatomy
+from ..scans.fmriprep import ShownAnatomy
+from ..scans.people import ParticipantInputs
 from ..scans.query import entities_of
 from ..settings import Settings
 from .anatomy import ANATOMICAL_FIGURES, ANATOMY

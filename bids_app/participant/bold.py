@@ -25,7 +25,8 @@ from ..outputs.sinks import pass_on, pick, save_all
 from ..scans.bold import BoldRun
 from ..scans.dataset import Dataset
 from ..scans.fieldmaps import EpiPair, is_corrected
-from ..scans.people import ParticipantInputs, ShownAnatomy
+from ..scans.fmriprep import ShownAnatomy
+from ..scans.people import ParticipantInputs
 from ..scans.query import entities_of
 from ..settings import Settings
 from .diffusion import add_diffusion
