@@ -117,6 +117,20 @@ def test_everyone_is_listed(trial):
     assert len(table(trial[1], 'phenotype_report'))
 
 
+def test_sidecars_describe_columns_that_are_there(trial):
+    """The words of a table's rows are those of the model that fills it."""
+    seen = 0
+    for path in (trial[1] / 'group').glob('*.tsv'):
+        sidecar = path.with_suffix('.json')
+        if sidecar.is_file():
+            described = {
+                key for key, value in json.loads(sidecar.read_text()).items() if isinstance(value, dict)
+            }
+            assert described <= set(table(trial[1], path.stem)), path.name
+            seen += bool(described)
+    assert seen >= 4
+
+
 def test_second_run_does_nothing(trial, capsys):
     before = {path: path.stat().st_mtime_ns for path in trial[1].rglob('*') if path.is_file()}
     assert run(*trial) == 0
