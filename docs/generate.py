@@ -200,6 +200,16 @@ def filled(page: Path, table: Callable[[], Iterator[str]]) -> str:
     return text
 
 
+def readme() -> str:
+    """Return the first page with the choices that it lists."""
+    page = DOCS.parent / 'README.md'
+    text, n = re.subn(
+        r'(`--denoising \{)[^}]*(\})', rf'\g<1>{",".join(PRESETS)}\2', page.read_text(encoding='utf-8')
+    )
+    assert n == 1, f'{page}: {n} places for the presets'
+    return text
+
+
 DOCS = Path(__file__).parent
 SCHEMA = DOCS.parent / 'pipelines' / 'data' / 'trial.schema.json'
 TABLES = {DOCS / 'functional.md': presets, DOCS / 'trial.md': measures, DOCS / 'report.md': flags}
@@ -207,6 +217,7 @@ PAGES = {
     DOCS / 'outputs.md': outputs,
     DOCS / 'parameters.md': parameters,
     SCHEMA: schema,
+    DOCS.parent / 'README.md': readme,
     **{page: partial(filled, page, table) for page, table in TABLES.items()},
 }
 

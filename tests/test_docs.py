@@ -19,7 +19,15 @@ def load_generator():
     return module
 
 
-GENERATED = ['outputs.md', 'parameters.md', 'trial.schema.json', 'functional.md', 'trial.md', 'report.md']
+GENERATED = [
+    'README.md',
+    'outputs.md',
+    'parameters.md',
+    'trial.schema.json',
+    'functional.md',
+    'trial.md',
+    'report.md',
+]
 
 
 @pytest.mark.parametrize('name', GENERATED)

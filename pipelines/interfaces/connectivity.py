@@ -112,7 +112,7 @@ def map_intrinsic(
     """
     like = open_image(analysis_mask)
     mask = load_mask(analysis_mask, like)
-    template = load_mask(grey_matter if icc_mask == 'gm' else brain, like)
+    template = load_mask({'gm': grey_matter, 'brain': brain}[icc_mask], like)
     dof, components = metadata['DegreesOfFreedom'], PRESETS[metadata['Preset']].icc_components
     maps = intrinsic_connectivity(
         np.load(smoothed), dof, partners=template[mask], n_components=components, demean=False

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 
 import numpy as np
 import pandas as pd
@@ -71,17 +71,10 @@ class Variant(NamedTuple):
 
 
 class Mediations(NamedTuple):
-    """Results of all analyses.
+    """Results of all analyses, each a table; a variant without an estimate has a model whose ``note`` says why.
 
-    Attributes
-    ----------
-    paths
-        :data:`~pipelines.stats.mediate.PATH_COLUMNS`.
-    models
-        :data:`MODEL_COLUMNS`, a row per variant, also of those that have no estimate; ``note`` says why.
-    sensitivity
-        :data:`SENSITIVITY_COLUMNS`.
-
+    Their columns are :data:`~pipelines.stats.mediate.PATH_COLUMNS`, :data:`MODEL_COLUMNS` and
+    :data:`SENSITIVITY_COLUMNS`.
     """
 
     paths: pd.DataFrame
@@ -120,13 +113,16 @@ def variants(analysis: Analysis) -> list[Variant]:
         analysis.structure, flags=flags,
     )  # fmt: skip
     stem = '-'.join(re.findall('[A-Za-z0-9]+', analysis.name)) or 'mediation'
-    if analysis.structure == 'serial':
-        found = [Variant(f'{stem}_order{number}', each) for number, each in enumerate(orders(model), 1)]
-    else:
-        found = [Variant(stem, model)]
-    if analysis.structure == 'single':
-        crossed = model._replace(analysis=f'{analysis.name} (interaction)', interaction=True)
-        found.append(Variant(f'{stem}_interaction', crossed))
+    match analysis.structure:
+        case 'serial':
+            found = [Variant(f'{stem}_order{number}', each) for number, each in enumerate(orders(model), 1)]
+        case 'parallel':
+            found = [Variant(stem, model)]
+        case 'single':
+            crossed = model._replace(analysis=f'{analysis.name} (interaction)', interaction=True)
+            found = [Variant(stem, model), Variant(f'{stem}_interaction', crossed)]
+        case other:
+            assert_never(other)
     if not scores:
         return found
     without = [

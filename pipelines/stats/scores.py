@@ -1,6 +1,6 @@
 """Activity of gene sets in single samples."""
 
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import gseapy
 import numpy as np
@@ -69,15 +69,21 @@ def pathway_scores(vst: pd.DataFrame, sets: GeneSets, method: Method = 'zscore')
     matched = match_sets(sets, varying.index).sets
     if not matched:
         return pd.DataFrame(columns=vst.columns, dtype=float)
-    if method == 'zscore':
-        z = varying.sub(varying.mean(axis=1), axis=0).div(varying.std(axis=1), axis=0)
-        return pd.DataFrame(
-            {name: z.loc[list(own)].sum() / np.sqrt(len(own)) for name, own in matched.items()}
-        ).T
-    return _by_gseapy(varying, matched, method)
+    match method:
+        case 'zscore':
+            z = varying.sub(varying.mean(axis=1), axis=0).div(varying.std(axis=1), axis=0)
+            return pd.DataFrame(
+                {name: z.loc[list(own)].sum() / np.sqrt(len(own)) for name, own in matched.items()}
+            ).T
+        case 'ssgsea' | 'gsva':
+            return _by_gseapy(varying, matched, method)
+        case _:
+            assert_never(method)
 
 
-def _by_gseapy(vst: pd.DataFrame, sets: dict[str, tuple[str, ...]], method: Method) -> pd.DataFrame:
+def _by_gseapy(
+    vst: pd.DataFrame, sets: dict[str, tuple[str, ...]], method: Literal['ssgsea', 'gsva']
+) -> pd.DataFrame:
     # neutral names: gseapy changes the case of some symbols and takes numbers for Entrez ids
     codes = {gene: f'G{number}' for number, gene in enumerate(vst.index)}
     samples = {f'S{number}': sample for number, sample in enumerate(vst.columns)}

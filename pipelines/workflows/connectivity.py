@@ -138,7 +138,7 @@ def _absolute(choice: str) -> str:
 
 
 def _describe(params: FunctionalParams, space: str) -> str:
-    where = 'brain' if params.icc_mask == 'brain' else 'grey matter of the template'
+    where = {'brain': 'brain', 'gm': 'grey matter of the template'}[params.icc_mask]
     preset = PRESETS[params.denoising]
     order = (
         ''
