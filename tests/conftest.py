@@ -1,4 +1,4 @@
-"""Shared fixtures: one ITK thread, the real data, frozen arrays."""
+"""Shared fixtures: one ITK thread, the real data, what is made once for all processes."""
 
 import os
 
@@ -7,12 +7,28 @@ os.environ.setdefault('NO_ET', '1')
 os.environ.setdefault('TEMPLATEFLOW_AUTOUPDATE', 'off')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
+
+from tests.skips import Skips
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fail where tests are skipped that must not be."""
+    if os.environ.get('CLBPE_NO_SKIPS') and not hasattr(config, 'workerinput'):
+        config.pluginmanager.register(Skips())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first: each goes to one process, and none is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker('slow')}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope='session')
@@ -28,3 +44,25 @@ def test_data() -> Path:
 def rng() -> np.random.Generator:
     """Return a seeded generator."""
     return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope='session')
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return a function that has a folder filled by one of the processes of a test run, for all of them to read.
+
+    What it returns must not be written to: tests that change files copy them first.
+    """
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if 'PYTEST_XDIST_WORKER' in os.environ else own) / 'once'
+    root.mkdir(exist_ok=True)
+
+    def fill(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f'{name}.done'
+        with FileLock(root / f'{name}.lock'):
+            if not done.exists():
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return fill

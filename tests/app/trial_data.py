@@ -1,6 +1,7 @@
 """A small trial on disk: tables, and what the participant level would have written, with effects planted."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import nibabel as nb
@@ -28,8 +29,10 @@ EFFECTS = {'nrs': -2.0, 'fc_nac_mpfc': -0.25, 'fa_nac_mpfc': 0.03}
 VISITS = ('pre', 'post')
 
 
-def write_trial(root: Path, *, n: int = 16, seed: int = 1, images: bool = True) -> tuple[Path, Path]:
-    """Write ``root/bids`` and ``root/out``; return both folders."""
+def write_trial(
+    root: Path, *, n: int = 16, seed: int = 1, images: bool = True, seeds: Collection[str] = tuple(REGIONS)
+) -> tuple[Path, Path]:
+    """Write ``root/bids`` and ``root/out``, with maps of some seed regions or all; return both folders."""
     rng = np.random.default_rng(seed)
     bids, out = root / 'bids', root / 'out'
     labels = [f'sub-{number:02d}' for number in range(1, n + 1)]
@@ -39,7 +42,7 @@ def write_trial(root: Path, *, n: int = 16, seed: int = 1, images: bool = True) 
     write_dataset_files(out, bids, {})
     if images:
         for label, is_treated in zip(labels, treated):
-            _write_person(out, label, is_treated, rng)
+            _write_person(out, label, is_treated, rng, seeds)
     return bids, out
 
 
@@ -106,14 +109,16 @@ def save(table: pd.DataFrame, path: Path) -> None:
     table.to_csv(path, sep='\t', index=False, na_rep='n/a')
 
 
-def _write_person(out: Path, label: str, treated: bool, rng: np.random.Generator) -> None:
+def _write_person(
+    out: Path, label: str, treated: bool, rng: np.random.Generator, seeds: Collection[str]
+) -> None:
     trait, rows = rng.normal(0, 1, 3), []
     for session in VISITS:
         late = float(treated and session == 'post')
         folder = out / label / f'ses-{session}' / 'func'
         folder.mkdir(parents=True)
         stem = folder / f'{label}_ses-{session}_task-rest'
-        _write_scan(stem, 0.4 + 0.1 * trait[0] + EFFECTS['fc_nac_mpfc'] * late, late, trait[2], rng)
+        _write_scan(stem, 0.4 + 0.1 * trait[0] + EFFECTS['fc_nac_mpfc'] * late, late, trait[2], rng, seeds)
         fa = 0.45 + 0.02 * trait[1] + EFFECTS['fa_nac_mpfc'] * late + rng.normal(0, 0.003)
         rows += [(session, hemi, 'weighted', 'fa', round(fa, 5), 1500, 35.0, 3000, 'n/a') for hemi in 'LRB']
     names = [
@@ -139,7 +144,9 @@ def _write_person(out: Path, label: str, treated: bool, rng: np.random.Generator
     )
 
 
-def _write_scan(stem: Path, z: float, late: float, trait: float, rng: np.random.Generator) -> None:
+def _write_scan(
+    stem: Path, z: float, late: float, trait: float, rng: np.random.Generator, seeds: Collection[str]
+) -> None:
     positions = voxel_centres(SHAPE, AFFINE)
     dseg = np.zeros(SHAPE, np.uint8)
     for label, centre in LABELS.values():
@@ -152,7 +159,8 @@ def _write_scan(stem: Path, z: float, late: float, trait: float, rng: np.random.
     blob = np.linalg.norm(positions - BLOB, axis=-1) < 20
     for seed in REGIONS:
         values = 0.2 + 0.05 * trait + rng.normal(0, 0.1, SHAPE) + (0.4 * late * blob if seed == 'NAc' else 0)
-        _image(values.astype(np.float32), f'{stem}_space-{SPACE}_seg-{seed}_stat-fisherz_boldmap.nii.gz')
+        if seed in seeds:  # drawn all the same: the other values stay as they are
+            _image(values.astype(np.float32), f'{stem}_space-{SPACE}_seg-{seed}_stat-fisherz_boldmap.nii.gz')
     icc = (0.2 + rng.normal(0, 0.01, SHAPE)).astype(np.float32)
     _image(icc, f'{stem}_space-{SPACE}_stat-icc_boldmap.nii.gz')
 

@@ -24,22 +24,26 @@ def participant_results(folder):
 
 
 @pytest.fixture(scope='session')
-def dataset(tmp_path_factory):
-    """Return a dataset in fMRIPrep's layout: two people, one session, 4 mm."""
-    root = tmp_path_factory.mktemp('deploy') / 'data'
-    options = ['--participants', '2', '--sessions', 'pre', '--voxel-size', '4']
-    assert simulate([str(root), *options]) == 0
-    return root
+def dataset(once):
+    """Return a dataset in fMRIPrep's layout: two people, one session, 4 mm; all processes of a test run share it."""
+
+    def make(folder):
+        options = ['--participants', '2', '--sessions', 'pre', '--voxel-size', '4']
+        assert simulate([str(folder / 'data'), *options]) == 0
+
+    return once('deploy', make) / 'data'
 
 
 @pytest.fixture(scope='session')
-def plain(dataset, tmp_path_factory):
+def plain(dataset, once):
     """Return the checksums of what this installation writes for the first participant."""
-    folder = tmp_path_factory.mktemp('plain')
-    options = ['--participant-label', '01', '-d', dataset, '-w', folder / 'work']
-    done = run_plain(dataset, folder / 'out', 'participant', *options)
-    assert done.returncode == 0, done.stderr
-    return participant_results(folder / 'out')
+
+    def make(folder):
+        options = ['--participant-label', '01', '-d', dataset, '-w', folder / 'work']
+        done = run_plain(dataset, folder / 'out', 'participant', *options)
+        assert done.returncode == 0, done.stderr
+
+    return participant_results(once('plain', make) / 'out')
 
 
 def of_person(sums, label):

@@ -16,6 +16,8 @@ from pipelines.params import FunctionalParams, GroupParams
 
 from .conftest import LIMIT, participant_results
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = {
     'boutiques/example_participant.json': 'boutiques.json',

@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import participant_results, run_plain
 
+pytestmark = pytest.mark.slow
+
 
 def listing(folder):
     return sorted(

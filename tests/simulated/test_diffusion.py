@@ -4,6 +4,8 @@ import pytest
 from pipelines.simulated import diffusion, tract
 from pipelines.simulated.series import Tissues
 
+pytestmark = pytest.mark.slow
+
 SHAPE, VOXEL = (24, 30, 12), 2.5
 AFFINE = np.array([[VOXEL, 0, 0, -28.75], [0, VOXEL, 0, -15], [0, 0, VOXEL, -14], [0, 0, 0, 1]])
 NOWHERE = np.zeros((0, 200, 3))

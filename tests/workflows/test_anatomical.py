@@ -14,6 +14,8 @@ from pipelines.simulated.series import classify
 from pipelines.workflows.anatomical import init_anatomical_wf
 from tests.heads import SPACE, dice, template_at
 
+pytestmark = pytest.mark.slow
+
 VOXEL = 3.0
 FIELDS = {
     *('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf'),

@@ -15,6 +15,8 @@ from pipelines.stats.expression import differential_expression
 from tests.acceptance.checks import validator_errors
 from tests.app.trial_data import SET, save, write_expression, write_trial
 
+pytestmark = pytest.mark.slow
+
 COUNTS = 'sourcedata/rnaseq/counts.tsv.gz'
 
 

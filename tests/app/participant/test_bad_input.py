@@ -20,6 +20,8 @@ from bids_app.running.manifest import manifest_path
 from tests.app.participant.test_participant import SPACE, STEM, run, tables_and_maps, write_dataset
 from tests.app.scans.test_inputs import T1W, bold, build
 
+pytestmark = pytest.mark.slow
+
 VOXEL = 6  # mm
 BOLD, MASK = f'{STEM}_{SPACE}_desc-preproc_bold', f'{STEM}_{SPACE}_desc-brain_mask'
 TABLE = f'{STEM}_desc-confounds_timeseries'

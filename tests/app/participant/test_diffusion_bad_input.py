@@ -13,6 +13,8 @@ from bids_app.simulated.cli import main as simulate
 from pipelines.simulated.diffusion import gradient_table
 from tests.app.participant.test_participant import write_dataset
 
+pytestmark = pytest.mark.slow
+
 STEM = 'sub-01_ses-pre_space-ACPC'
 SERIES = f'{STEM}_desc-preproc_dwi'
 MASK = f'{STEM}_desc-brain_mask'

@@ -18,6 +18,8 @@ from bids_app.simulated.cli import main as simulate
 from pipelines.numerics.resample import apply_linear
 from tests.sums import checksums
 
+pytestmark = pytest.mark.slow
+
 QUICK = ['--sloppy', '--skip', 'functional', '--n-streamlines', '60', '--max-seeds', '4000']
 SMALL = [
     '--participants',

@@ -14,6 +14,8 @@ from pipelines.interfaces.templates import target_brain
 from pipelines.terms import MOTION
 from tests.sums import checksums
 
+pytestmark = pytest.mark.slow
+
 VOXEL = 4
 STEM = 'sub-01_ses-pre_task-rest'
 SPACE = 'space-MNI152NLin6Asym_res-2'

@@ -23,7 +23,7 @@ from pipelines.interfaces import connectivity, denoise, design, regions
 from pipelines.params import FunctionalParams
 from pipelines.simulated import series as simulate
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 SPACES = ['MNI152NLin6Asym', 'MNI152NLin2009cAsym']
 N, T_R, N_SEEDS = 240, 2.0, 50

@@ -21,6 +21,8 @@ from pipelines.numerics.regions import voxel_centres
 from pipelines.numerics.resample import apply_linear
 from tests.sums import checksums
 
+pytestmark = pytest.mark.slow
+
 SMALL = ['--participants', '1', '--dwi-voxel-size', '4', '--dwi-directions', '15', '--seed', '3']
 SPACE = {'raw': 'MNI152NLin6Asym', 'qsiprep': 'MNI152NLin2009cAsym'}
 SERIES = {
