@@ -1,4 +1,4 @@
-"""``python -m tests.acceptance``: run, show the table, and fail if a promise is not kept."""
+"""``scripts/accept``: run, show the table, and fail if a promise is not kept."""
 
 import argparse
 import sys
@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import diffusion, functional
+from . import diffusion, functional, simulations
 from .checks import Check, Collector, Context, data_folder, show
 
-RUNS: dict[str, Callable[[Context], Collector]] = {
+Run = Callable[[Context], Collector]
+SCANS: dict[str, Run] = {
     'xa30_lowres': functional.xa30_lowres,
     'simulated_raw': functional.simulated_raw,
     'studyforrest': functional.studyforrest,
@@ -18,21 +19,49 @@ RUNS: dict[str, Callable[[Context], Collector]] = {
     'simulated_qsiprep': diffusion.simulated_qsiprep,
     'simulated_dwi': diffusion.simulated_dwi,
 }
+"""Whole chains."""
+
+TABLES: dict[str, Run] = {
+    'coverage': simulations.coverage,
+    'mediation': simulations.mediation,
+    'expression': simulations.expression,
+    'recovery': simulations.recovery,
+    'tract_change': simulations.tract_change,
+    'tract_fa': simulations.tract_fa,
+}
+"""Long simulations: each makes a table of tests/golden anew; a quick run holds a small share against it."""
+
+RUNS = SCANS | TABLES
 
 
-def main() -> int:
-    """Run what was chosen; return 0 when every check is met."""
-    parser = argparse.ArgumentParser(prog='scripts/accept', description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    command = argparse.ArgumentParser(prog='scripts/accept', description=__doc__)
+    command.add_argument(
         '--sloppy', action='store_true', help='quick and rough, as continuous integration does'
     )
-    parser.add_argument('--out', type=Path, help='folder of the results (default: a temporary one)')
-    parser.add_argument(
-        '--only', nargs='+', choices=RUNS, default=list(RUNS), metavar='NAME', help=', '.join(RUNS)
+    command.add_argument('--out', type=Path, help='folder of the results (default: a temporary one)')
+    command.add_argument(
+        '--only', nargs='+', choices=RUNS, default=list(RUNS), metavar='NAME', help='see --list'
     )
-    options = parser.parse_args()
+    command.add_argument('--list', action='store_true', help='print the names and what each shows')
+    return command
+
+
+def print_names() -> None:
+    """Print every name with the first line of what it does."""
+    for name, run in RUNS.items():
+        print(f'{name:20} {(run.__doc__ or "").splitlines()[0]}')
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run what was chosen; return 0 when every check is met."""
+    options = parser().parse_args(words)
+    if options.list:
+        print_names()
+        return 0
     data = data_folder()
-    if not data.is_dir():
+    if not data.is_dir() and not TABLES.keys() >= set(options.only):
         print(f'real scans not found in {data}; set CLBPE_TEST_DATA', file=sys.stderr)
         return 66
     out = (options.out or Path(tempfile.mkdtemp(prefix='clbpe-accept-'))).absolute()

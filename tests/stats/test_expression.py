@@ -1,6 +1,5 @@
 """Differential expression against R, PyDESeq2, plain linear algebra and planted truth."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from pipelines.stats.expression import (
     paired_design,
 )
 from pipelines.stats.shrinkage import prior_scale, shrink_coefficient
+from tests.acceptance.studies import expression as study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDEN = REPOSITORY / 'tests' / 'golden'
@@ -38,16 +38,6 @@ GOLDEN = REPOSITORY / 'tests' / 'golden'
 
 def read(name: str) -> pd.DataFrame:
     return pd.read_csv(GOLDEN / name, sep='\t', index_col='gene_id')
-
-
-@pytest.fixture(scope='module')
-def study():
-    """Return the script that recorded the recovery of planted expression."""
-    path = REPOSITORY / 'scripts/record_expression.py'
-    spec = importlib.util.spec_from_file_location('expression_study', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def sheet(names: list[str]) -> pd.DataFrame:
@@ -601,7 +591,7 @@ def test_simulated_counts_repeat_with_their_seed():
 # --- recovery of planted expression -------------------------------------------------------------------
 
 
-def test_recorded_discoveries_are_true(study):
+def test_recorded_discoveries_are_true():
     recorded = pd.read_csv(GOLDEN / 'expression_recovery.tsv', sep='\t')
     assert len(recorded) == study.N_TRIALS
     assert (recorded['n_genes'] > 11_000).all()
@@ -613,21 +603,9 @@ def test_recorded_discoveries_are_true(study):
     assert (recorded['pathway_rank'] == 1).all()
 
 
-def test_a_small_trial_repeats(study):
+def test_a_small_trial_repeats():
     found = study.trial(100, n_genes=1200)
     assert found['n_called'] > 20
     assert found['pathway_rank'] == 1
     # one trial of some 45 calls: three standard errors above 0.1
     assert found['false_discovery_proportion'] < 0.25
-
-
-@pytest.mark.slow
-def test_new_trials_confirm_the_table(study):
-    rows = pd.DataFrame([study.trial(number, n_genes=3600) for number in (101, 102)])
-    recorded = pd.read_csv(GOLDEN / 'expression_recovery.tsv', sep='\t')
-    # of 130 planted genes 40 are the weak ones of the pathway, not of 340 as there
-    assert recorded['sensitivity'].mean() - 0.3 < rows['sensitivity'].mean() < recorded['sensitivity'].mean()
-    # two trials of some 85 calls each: three standard errors of 0.024
-    assert rows['false_discovery_proportion'].mean() < 0.1 + 3 * 0.024
-    assert rows['null_below_05'].between(0.035, 0.065).all()
-    assert (rows['pathway_rank'] == 1).all()

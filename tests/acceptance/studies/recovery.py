@@ -4,12 +4,9 @@ Truth is what the same model estimates of the measured values in a very large co
 cohort are drawn from how measured values of other trials lie about the latent ones; see ``docs/simulate.md``.
 
 Everything but FA is measured by the program's own functions in every trial.  Tracking takes too long for that:
-FA is drawn from how the participant level measured it in one trial, ``tract_fa.tsv``, which
-``--scans DEMO`` records anew from a folder of ``scripts/demo``.
+FA is drawn from how the participant level measured it in one trial, ``tract_fa.tsv``.
 """
 
-import argparse
-import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,12 +47,14 @@ from pipelines.stats.mediation_model import PathModel
 from pipelines.stats.outcomes import OutcomeModel, model_outcomes
 from pipelines.stats.scores import pathway_scores
 from pipelines.terms import REGIONS
+from tests.acceptance.studies import divide, spread
 
 SEED = 20260301
 N_PEOPLE, N_GENES, N_BOOTSTRAPS = 57, 2000, 1000
 N_LARGE = 40_000
-GOLDEN = Path(__file__).resolve().parents[1] / 'tests' / 'golden'
-TABLE, TRACTS = GOLDEN / 'recovery.tsv', GOLDEN / 'tract_fa.tsv'
+N_TRIALS, N_OTHERS = 20, 10
+TABLE = 'recovery.tsv'
+TRACTS = Path(__file__).resolve().parents[2] / 'golden' / 'tract_fa.tsv'
 SPACE = 'MNI152NLin6Asym'
 FC, FA, SCORE, NRS = 'fc_nac_mpfc', 'fa_nac_mpfc', 'expression:INFLAMMATION', 'nrs'
 OUTCOMES = (NRS, 'odi', 'submap85', 'sixmwd', FC, FA)
@@ -252,20 +251,6 @@ def calibrate(trials: Iterable[Trial], name: str, latent: str, degree: int) -> I
     return Instrument(slopes, np.cov((seen - np.polyval(slopes, true))[known].T))
 
 
-def read_tracts(demo: Path) -> pd.DataFrame:
-    """Return ``participant_id session_id latent measured`` of the scans in a folder of ``scripts/demo``."""
-    people = json.loads((demo / 'trial' / 'sourcedata' / 'truth.json').read_text())['People']
-    rows = []
-    for path in sorted((demo / 'clbpe').glob('sub-*/dwi/*_bundle-NAcMPFC_scalarstats.tsv')):
-        label = path.parts[-3]
-        table = pd.read_csv(path, sep='\t', na_values='n/a')
-        table = table.query("hemi == 'B' and method == 'weighted' and param == 'fa'").set_index('session_id')
-        for visit, session in enumerate(('pre', 'post')):
-            if session in table.index:
-                rows.append((label, session, people[label]['fa'][visit], table.loc[session, 'value']))
-    return pd.DataFrame(rows, columns=['participant_id', 'session_id', 'latent', 'measured'])
-
-
 def tract_instrument(table: pd.DataFrame) -> Instrument:
     """Learn from people with both visits how FA is measured."""
     wide = table.pivot(index='participant_id', columns='session_id', values=['latent', 'measured']).dropna()
@@ -314,42 +299,34 @@ def latent_values(effects: Effects) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    """Record how often intervals hold the truth."""
-    command = argparse.ArgumentParser(description=__doc__)
-    command.add_argument('--trials', type=int, default=20)
-    command.add_argument('--others', type=int, default=10, help='trials from which measurement is learned')
-    command.add_argument('--out', type=Path, default=TABLE)
-    command.add_argument('--scans', type=Path, metavar='DEMO', help='record how FA is measured from here')
-    options = command.parse_args()
-    if options.scans:
-        read_tracts(options.scans).to_csv(TRACTS, sep='\t', index=False, float_format='%.5f')
+def simulate_trials(trials: range) -> list[Trial]:
+    """Return these trials as they were measured."""
     tracts = tract_instrument(pd.read_csv(TRACTS, sep='\t'))
     with tempfile.TemporaryDirectory() as folder:
         scanner = Scanner(Path(folder))
-        others = []
-        for number in range(options.others):
-            others.append(simulate_trial(scanner, 1000 + number, tracts))
-            print(f'[{number + 1}/{options.others}] others', flush=True)
-        truth = estimands(others, tracts)
-        parts = []
-        for number in range(options.trials):
-            parts.append(analyze(simulate_trial(scanner, number, tracts), number))
-            print(f'[{number + 1}/{options.trials}]', flush=True)
-    table = pd.concat(parts)
-    table['truth'] = table['quantity'].map(truth)
+        return [simulate_trial(scanner, number, tracts) for number in trials]
+
+
+def simulate(trials: range) -> pd.DataFrame:
+    """Return what the models estimate in these trials."""
+    return pd.concat(analyze(trial, number) for number, trial in zip(trials, simulate_trials(trials)))
+
+
+def summarise(estimates: pd.DataFrame, truth: dict[str, float]) -> pd.DataFrame:
+    """Return how often intervals hold the truth."""
+    table = estimates.assign(truth=estimates['quantity'].map(truth))
     table['held'] = table['truth'].between(table['ci_low'], table['ci_high'])
     table['excludes_zero'] = ~pd.Series(0.0, table.index).between(table['ci_low'], table['ci_high'])
-    grouped = table.groupby('quantity', sort=False)
-    summary = grouped.agg(
+    summary = table.groupby('quantity', sort=False).agg(
         truth=('truth', 'first'), mean=('estimate', 'mean'), sd=('estimate', 'std'),
         held=('held', 'sum'), excludes_zero=('excludes_zero', 'sum'), n=('held', 'size'),
     )  # fmt: skip
     summary.insert(0, 'latent', pd.Series(latent_values(planted_effects(TrialParameters()))))
-    summary.reset_index().to_csv(options.out, sep='\t', index=False, float_format='%.5f', na_rep='n/a')
-    print(summary.to_string())
-    print(f'{table["held"].mean():.3f} of all intervals hold the truth')
+    return summary.reset_index()
 
 
-if __name__ == '__main__':
-    main()
+def make() -> pd.DataFrame:
+    """Return the table; how measured values lie about latent ones is learned from trials of their own."""
+    others = [trial for part in divide(simulate_trials, range(1000, 1000 + N_OTHERS)) for trial in part]
+    truth = estimands(others, tract_instrument(pd.read_csv(TRACTS, sep='\t')))
+    return summarise(spread(simulate, range(N_TRIALS)), truth)

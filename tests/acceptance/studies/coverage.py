@@ -1,6 +1,5 @@
 """Simulate trials of known truth and record how often the intervals of the outcome models cover it."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +7,11 @@ import pandas as pd
 
 from pipelines.stats.bdnf import BdnfFit, fit_bdnf
 from pipelines.stats.change import ancova, constrained_lda
+from tests.acceptance.studies import spread
 
 SEED = 20260101
 N_TRIALS = 2000
-TABLE = Path(__file__).resolve().parents[1] / 'tests' / 'golden' / 'coverage.tsv'
+TABLE = 'coverage.tsv'
 
 N_PEOPLE, N_TREATED = 57, 29
 MISSING = (0.05, 0.10)  # of first and second visit or session
@@ -124,7 +124,6 @@ def summarise(outcomes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-if __name__ == '__main__':
-    table = summarise(simulate(range(N_TRIALS)))
-    table.to_csv(TABLE, sep='\t', index=False, float_format='%.5f')
-    print(table.to_string(index=False))
+def make() -> pd.DataFrame:
+    """Return the table."""
+    return summarise(spread(simulate, range(N_TRIALS)))

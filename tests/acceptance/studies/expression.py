@@ -1,20 +1,19 @@
 """Simulate gene expression of trials of known truth and record what differential expression finds."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from pipelines.simulated.counts import SimulatedCounts, simulate_counts
 from pipelines.stats.enrich import preranked
 from pipelines.stats.expression import differential_expression
+from tests.acceptance.studies import spread
 
 SEED = 20260101
 N_TRIALS = 20
 N_GENES = 12_000
 LEVEL = 0.1
 COVARIATES = ('batch', 'neutrophils')
-TABLE = Path(__file__).resolve().parents[1] / 'tests' / 'golden' / 'expression_recovery.tsv'
+TABLE = 'expression_recovery.tsv'
 
 
 def tables(drawn: SimulatedCounts) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -61,7 +60,11 @@ def trial(number: int, n_genes: int = N_GENES, covariates: tuple[str, ...] = COV
     }
 
 
-if __name__ == '__main__':
-    rows = pd.DataFrame([trial(number) for number in range(N_TRIALS)])
-    rows.to_csv(TABLE, sep='\t', index=False, float_format='%.5f')
-    print(rows.drop(columns='trial').mean().to_string())
+def simulate(trials: range) -> pd.DataFrame:
+    """Return what these trials found, one row each."""
+    return pd.DataFrame([trial(number) for number in trials])
+
+
+def make() -> pd.DataFrame:
+    """Return the table."""
+    return spread(simulate, range(N_TRIALS))

@@ -1,6 +1,5 @@
 """Simulate trials with known paths and record how often the interval of the indirect effect covers it."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +8,11 @@ import pandas as pd
 from pipelines.stats.mediate import mediate
 from pipelines.stats.mediation_model import PathModel
 from pipelines.stats.mediation_power import simulate_paths, standard_arm
+from tests.acceptance.studies import spread
 
 SEED = 20260101
 N_TRIALS, N_BOOTSTRAPS = 2000, 1000
-TABLE = Path(__file__).resolve().parents[1] / 'tests' / 'golden' / 'mediation_coverage.tsv'
+TABLE = 'mediation_coverage.tsv'
 
 N_TREATMENT, N_CONTROL = 29, 28
 PATHS = ((0.39, 0.39), (0.0, 0.39), (0.39, 0.0), (0.0, 0.59), (0.59, 0.0), (0.0, 0.0))
@@ -82,7 +82,6 @@ def summarise(outcomes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-if __name__ == '__main__':
-    table = summarise(simulate(range(N_TRIALS)))
-    table.to_csv(TABLE, sep='\t', index=False, float_format='%.5f')
-    print(table.to_string(index=False))
+def make() -> pd.DataFrame:
+    """Return the table."""
+    return summarise(spread(simulate, range(N_TRIALS)))
