@@ -8,6 +8,7 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 
+from bids_app.outputs.bold import CONNECTIVITY
 from bids_app.outputs.dataset import write_dataset_files
 from pipelines.numerics.regions import voxel_centres
 from pipelines.simulated.counts import simulate_counts
@@ -27,6 +28,8 @@ BLOB = (0.0, -55.0, 25.0)
 SET = 'HALLMARK_INFLAMMATORY_RESPONSE'
 EFFECTS = {'nrs': -2.0, 'fc_nac_mpfc': -0.25, 'fa_nac_mpfc': 0.03}
 VISITS = ('pre', 'post')
+N_MAPS = sum(row.suffix == 'boldmap' for row in CONNECTIVITY)
+"""Maps of a BOLD run."""
 
 
 def write_trial(

@@ -6,6 +6,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.interfaces.templates import target_brain
 from pipelines.params import FunctionalParams
+from pipelines.terms import MAP_MEASURES
 from pipelines.workflows import figures
 from pipelines.workflows.connectivity import init_connectivity_wf
 
@@ -17,7 +18,10 @@ MADE = {
     'functional': (figures.init_functional_figures_wf, {'coregistration_figure'}),
     'connectivity': (
         lambda: figures.init_connectivity_figures_wf(fd_threshold=0.5),
-        {'regions_figure', 'carpet_figure', 'seed_figure', 'icc_figure', 'relmat_figure'},
+        {
+            *('regions_figure', 'carpet_figure', 'seed_figure', 'relmat_figure'),
+            *(f'{measure.map}_figure' for measure in MAP_MEASURES),
+        },
     ),
 }
 

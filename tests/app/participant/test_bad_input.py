@@ -19,6 +19,7 @@ from bids_app.running.files import remove_drafts
 from bids_app.running.manifest import manifest_path
 from tests.app.participant.test_participant import SPACE, STEM, run, tables_and_maps, write_dataset
 from tests.app.scans.test_inputs import T1W, bold, build
+from tests.app.trial_data import N_MAPS
 
 pytestmark = pytest.mark.slow
 
@@ -274,7 +275,7 @@ def test_the_good_run_is_complete_beside_a_bad_one(copy, uninterrupted, tmp_path
     if harm is drop_repetition_time:
         add_run(copy, bad, lambda func, stem: None)
         assert run(copy, out) == 0
-        assert len(list(out.rglob(f'{bad}_*boldmap.nii.gz'))) == 9
+        assert len(list(out.rglob(f'{bad}_*boldmap.nii.gz'))) == N_MAPS
         assert manifest_path(out, '01').exists()
 
 

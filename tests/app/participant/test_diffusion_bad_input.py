@@ -12,6 +12,7 @@ from bids_app.running.manifest import manifest_path
 from bids_app.simulated.cli import main as simulate
 from pipelines.simulated.diffusion import gradient_table
 from tests.app.participant.test_participant import write_dataset
+from tests.app.trial_data import N_MAPS
 
 pytestmark = pytest.mark.slow
 
@@ -186,6 +187,6 @@ def test_bold_of_the_participant_goes_on(tmp_path, capsys):
     words = ['-d', f'fmriprep={func}', '-w', str(tmp_path / 'work'), '--nprocs', '1']
     assert main([str(tmp_path / 'raw'), str(out), 'participant', *words]) == 65
     assert str(scan) in capsys.readouterr().err
-    assert len(list(out.rglob('*_boldmap.nii.gz'))) == 9
+    assert len(list(out.rglob('*_boldmap.nii.gz'))) == N_MAPS
     record = json.loads(next(out.glob('sub-01/log/*/run.json')).read_text())
     assert [error['node'] for error in record['errors']] == ['inputs']

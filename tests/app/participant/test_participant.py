@@ -11,7 +11,7 @@ import pytest
 from bids_app.cli import main
 from bids_app.running.manifest import manifest_path
 from pipelines.interfaces.templates import target_brain
-from pipelines.terms import MOTION
+from pipelines.terms import MAP_MEASURES, MOTION
 from tests.sums import checksums
 
 pytestmark = pytest.mark.slow
@@ -105,7 +105,7 @@ def test_everything_is_written(finished):
         assert (func / f'{STEM}_{name}').is_file()
     page = (finished / 'sub-01.html').read_text()
     figures = {p.name for p in (finished / 'sub-01' / 'figures').glob('*.png')}
-    assert len(figures) == 7
+    assert len(figures) == 6 + len(MAP_MEASURES)
     assert {'sub-01_desc-normalization_T1w.png', f'{STEM}_desc-coregistration_bold.png'} < figures
     assert not re.findall(r'(?:src=|<link[^>]*href=)["\']?https?:', page)
     assert manifest_path(finished, '01').is_file()

@@ -18,6 +18,7 @@ from bids_app.running.engine import read_crashes
 from bids_app.running.plugin import Dependencies, GuardedMultiProc
 from bids_app.simulated.cli import main as simulate
 from pipelines.errors import StoppedError
+from tests.app.trial_data import N_MAPS
 
 SLOW = 120  # s, an upper limit on a crowded machine
 
@@ -65,7 +66,7 @@ def test_killed_worker_ends_the_run_and_the_next_one_resumes(dataset, tmp_path):
     again = start(dataset, tmp_path)
     status, text = rest_of(again)
     assert status == 0, text
-    assert len(list((tmp_path / 'out').rglob('*boldmap.nii.gz'))) == 9
+    assert len(list((tmp_path / 'out').rglob('*boldmap.nii.gz'))) == N_MAPS
 
 
 def test_one_process_at_a_time_is_a_worker_too(dataset, tmp_path):
