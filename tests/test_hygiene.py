@@ -1,6 +1,8 @@
 """Habits of the code that a reader counts on, checked on its syntax trees."""
 
 import ast
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,33 @@ def test_a_public_name_means_one_thing():
     twice = {name for name, places in homes.items() if len(places) > 1}
     assert twice - SHARED_NAMES == set()
     assert SHARED_NAMES - twice == set(), 'no longer shared: take it off the list'
+
+
+ROLE = re.compile(r':(?:func|data|class|mod|attr|meth):`~?([.\w]+)`')
+
+
+@cache
+def words_of_modules() -> dict[str, set[str]]:
+    """Return the words of each of our modules by its dotted name."""
+    return {
+        '.'.join(p.relative_to(REPOSITORY).with_suffix('').parts): set(re.findall(r'\w+', p.read_text()))
+        for p in SOURCES
+    }
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=name_of)
+def test_references_lead_somewhere(path):
+    """A docstring that names a function of ours names one that is there."""
+    known = words_of_modules()
+    own = '.'.join(path.relative_to(REPOSITORY).with_suffix('').parts)
+    for target in ROLE.findall(path.read_text()):
+        module, _, name = target.rpartition('.')
+        if module.startswith(('pipelines', 'bids_app')):
+            homes = [m for m in (module, f'{module}.__init__', target) if m in known]
+        elif target.startswith('.'):
+            homes = [m for m in known if m.endswith((f'.{module.lstrip(".")}', target))]
+        else:
+            homes = [own]
+        assert any(name in known[home] or home.endswith(target) for home in homes), (
+            f'{name_of(path)}: {target}'
+        )

@@ -75,9 +75,11 @@ MAP_ROWS = {row.term.name: row for row in CONNECTIVITY if isinstance(row.term, M
 if MAP_ROWS.keys() != MAPS.keys():
     raise TypeError(f'kinds of maps without a file: {sorted(MAPS.keys() ^ MAP_ROWS.keys())}')
 
-QC, REGIONS_DSEG = (
-    next(row for row in CONNECTIVITY if row.output == output) for output in ('qc', 'regions_dseg')
+QC, RELMAT, COVERAGE, REGIONS_DSEG = (
+    next(row for row in CONNECTIVITY if row.output == output)
+    for output in ('qc', 'relmat', 'coverage', 'regions_dseg')
 )
+"""Rows that readers ask for by name."""
 
 DENOISED = (
     _functional('denoised', 'bold', '.nii.gz', 'Denoised', desc='denoised', is_standard=True, fields=STRIPPED),

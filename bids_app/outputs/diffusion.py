@@ -1,4 +1,4 @@
-"""The rows of the table of files that diffusion gives; see :mod:`.derivatives`."""
+"""The rows of the table of files that diffusion gives; see :mod:`.rows`."""
 
 from typing import Any
 

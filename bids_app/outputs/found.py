@@ -13,7 +13,7 @@ from ..phenotype.trial import Trial, Visit
 from ..running.manifest import manifest_path
 from ..scans.query import entities_of
 from ..settings import Settings
-from .bold import CONNECTIVITY, MAP_ROWS, QC, REGIONS_DSEG
+from .bold import MAP_ROWS, QC, REGIONS_DSEG, RELMAT
 from .diffusion import SCALARSTATS
 from .rows import SOURCE_ENTITIES, Derivative
 
@@ -110,7 +110,7 @@ def _wanted(settings: Settings, trial: Trial) -> dict[str, list[Derivative]]:
         measure = MEASURES[outcome.derivative]
         match measure.source:
             case 'matrix':
-                found[measure.name] = [row for row in CONNECTIVITY if row.term is measure]
+                found[measure.name] = [RELMAT]
             case 'map':
                 found[measure.name] = [MAP_ROWS[measure.map], REGIONS_DSEG]
             case 'tract':

@@ -120,6 +120,11 @@ def map_name(space: str, kind: str, end: str) -> str:
     return f'tpl-{space}/tpl-{space}_{MAPS[kind].entity}-{kind}_{end}.nii.gz'
 
 
+def end_of_test(contrast: str, output: str) -> str:
+    """Return the end of a group map's name: what was tested, and which of :data:`STATISTICS` it holds."""
+    return f'desc-{contrast}_stat-{STATISTICS[output][0]}_statmap'
+
+
 def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -> Iterator[Planned]:
     """Yield the files of one kind of map."""
     stage = f'voxelwise_{kind}'
@@ -131,11 +136,9 @@ def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -
         row = Derivative(output, 'statmap', '.nii.gz', 'group', {}, True, text, units, fields)
         yield Planned(stage, row, output_dir / map_name(space, kind, end))
     for number, contrast in enumerate(contrasts):
-        for output, (stat, text, units) in STATISTICS.items():
+        for output, (_, text, units) in STATISTICS.items():
             row = Derivative(f'{output}[{number}]', 'statmap', '.nii.gz', 'group', {}, True, text, units)
-            yield Planned(
-                stage, row, output_dir / map_name(space, kind, f'desc-{contrast}_stat-{stat}_statmap')
-            )
+            yield Planned(stage, row, output_dir / map_name(space, kind, end_of_test(contrast, output)))
 
 
 def of_figures(output_dir: Path, outcomes: Iterable[str]) -> Iterator[Planned]:

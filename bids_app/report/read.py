@@ -7,18 +7,21 @@ import csv
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ..outputs.rows import SOURCE_ENTITIES
+from ..outputs.bold import COVERAGE, QC, RELMAT
+from ..outputs.diffusion import SCALARSTATS
+from ..outputs.rows import SOURCE_ENTITIES, Derivative
 from ..scans import query
 
 LOGGER = logging.getLogger(__name__)
 
 TableRow = dict[str, str]
 
-_TRACT = '_bundle-NAcMPFC_scalarstats'
+_SIDECAR = replace(SCALARSTATS, extension='.json')
 
 
 class ScanRecord(NamedTuple):
@@ -58,7 +61,7 @@ def entities_and_suffix(name: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> entities_of('sub-02_task-rest_desc-carpet_bold.png')
+    >>> entities_and_suffix('sub-02_task-rest_desc-carpet_bold.png')
     {'sub': '02', 'task': 'rest', 'desc': 'carpet', 'suffix': 'bold'}
 
     """
@@ -83,7 +86,7 @@ def scan_title(source: str) -> str:
 
     Examples
     --------
-    >>> title_of('sub-02_ses-pre_task-rest_run-1'), title_of('sub-02')
+    >>> scan_title('sub-02_ses-pre_task-rest_run-1'), scan_title('sub-02')
     ('session pre, task rest, run 1', 'all sessions')
 
     """
@@ -108,9 +111,9 @@ def read_scans(output_dir: Path, participant: str) -> list[ScanRecord]:
 def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> ScanRecord:
     own = [path for path in derived if source_of(path.name) == name]
     # the tract's sidecar speaks of no scan and of no map
-    sidecars = [path for path in own if path.suffix == '.json' and '_scalarstats' not in path.name]
+    sidecars = [path for path in own if path.suffix == '.json' and f'_{SCALARSTATS.suffix}.' not in path.name]
     facts: dict[str, Any] = {}
-    for path in sorted(sidecars, key=lambda path: path.name.endswith('_qc.json')):
+    for path in sorted(sidecars, key=lambda path: QC.is_name(path.name, {})):
         facts.update(read_json(path))
     spaces = {entities_and_suffix(path.name).get('space') for path in own} - {None}
     facts.setdefault('Spaces', ', '.join(sorted(map(str, spaces))) or None)
@@ -119,11 +122,11 @@ def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> ScanRecor
         title=scan_title(name),
         session=entities_and_suffix(name + '_x').get('ses', ''),
         facts=facts,
-        relmat=_read_table(own, '_relmat.tsv'),
-        coverage=_read_table(own, '_coverage.tsv'),
+        relmat=_read_table(own, RELMAT),
+        coverage=_read_table(own, COVERAGE),
         figures=[path for path in figures if source_of(path.name) == name],
-        tract=_read_table(own, f'{_TRACT}.tsv'),
-        tracking=next((read_json(path) for path in own if path.name.endswith(f'{_TRACT}.json')), {}),
+        tract=_read_table(own, SCALARSTATS),
+        tracking=next((read_json(path) for path in own if _SIDECAR.is_name(path.name, {})), {}),
     )
 
 
@@ -165,8 +168,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _read_table(paths: list[Path], ending: str) -> list[TableRow]:
-    found = [path for path in paths if path.name.endswith(ending)]
+def _read_table(paths: list[Path], row: Derivative) -> list[TableRow]:
+    found = [path for path in paths if row.is_name(path.name, {})]
     if not found:
         return []
     with found[0].open(encoding='utf-8', newline='') as file:

@@ -63,7 +63,7 @@ def capitalised(text: str) -> str:
 
     Examples
     --------
-    >>> sentence('session T1')
+    >>> capitalised('session T1')
     'Session T1'
 
     """

@@ -61,7 +61,7 @@ def plot_flow(enrolled: Sequence[Item], arms: tuple[str, str], stages: Sequence[
 
     Examples
     --------
-    >>> figure = plot_flow([('Randomised', '4')], ('a', 'b'), [Stage('Allocation', ([('Allocated', '2')],) * 2)])
+    >>> figure = plot_flow([('Randomised', '4')], ('a', 'b'), [FlowStage('Allocation', ([('Allocated', '2')],) * 2)])
     >>> [text.get_text() for text in figure.axes[0].texts[:3]]
     ['Enrolment', 'Randomised', '4']
 

@@ -153,7 +153,7 @@ def spread_cuts(low: float, high: float, n: int) -> list[float]:
 
     Examples
     --------
-    >>> spread(-50, 50, 4)
+    >>> spread_cuts(-50, 50, 4)
     [-30.0, -10.0, 10.0, 30.0]
 
     """

@@ -55,7 +55,7 @@ def mean_interval(values: ArrayLike) -> Bounds:
     One value has a mean but no interval:
 
     >>> mean_interval([2.0, np.nan]), mean_interval([])
-    (Interval(mean=2.0, low=nan, high=nan), Interval(mean=nan, low=nan, high=nan))
+    (Bounds(mean=2.0, low=nan, high=nan), Bounds(mean=nan, low=nan, high=nan))
 
     """
     every = np.asarray(values, dtype=float)

@@ -32,7 +32,7 @@ def grid_affine(positions: np.ndarray) -> np.ndarray:
     The inverse of :func:`voxel_centres`:
 
     >>> affine = np.array([[-2.0, 0, 0, 9], [0, 3, 0, 8], [0, 0, 4, 7], [0, 0, 0, 1]])
-    >>> bool(np.allclose(affine_of(voxel_centres((2, 2, 2), affine)), affine))
+    >>> bool(np.allclose(grid_affine(voxel_centres((2, 2, 2), affine)), affine))
     True
 
     """

@@ -193,7 +193,7 @@ def curve_visitation(curves: np.ndarray, shape: tuple[int, ...], affine: np.ndar
     Each curve counts once per voxel, however many of its points lie there:
 
     >>> curves = np.array([[[0, 0, 0], [0.2, 0, 0], [1, 0, 0]], [[1, 0, 0], [1, 0.1, 0], [1, 0.2, 0]]])
-    >>> visitation(curves, (2, 1, 1), np.eye(4)).ravel().tolist()
+    >>> curve_visitation(curves, (2, 1, 1), np.eye(4)).ravel().tolist()
     [0.5, 1.0]
 
     """

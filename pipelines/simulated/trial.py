@@ -148,7 +148,7 @@ def planted_effects(parameters: TrialParameters) -> Effects:
 
     Examples
     --------
-    >>> effects = planted_effects(Parameters())
+    >>> effects = planted_effects(TrialParameters())
     >>> round(effects.pain, 6), round(effects.pain_by_connectivity, 6), round(effects.disability, 6)
     (-2.0, -0.9, -7.0)
 

@@ -49,7 +49,7 @@ def draw_resamples(strata: ArrayLike, n_bootstraps: int, rng: np.random.Generato
     Strata keep their size:
 
     >>> arm = np.array([1, 0, 0, 1, 0])
-    >>> arm[resample(arm, 50, np.random.default_rng(0))].sum(axis=1).tolist() == [2] * 50
+    >>> arm[draw_resamples(arm, 50, np.random.default_rng(0))].sum(axis=1).tolist() == [2] * 50
     True
 
     """

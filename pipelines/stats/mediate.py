@@ -219,7 +219,7 @@ def mediation_table(fits: Sequence[MediationFit]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> list(mediation_table([])) == list(COLUMNS)
+    >>> list(mediation_table([])) == list(PATH_COLUMNS)
     True
 
     """

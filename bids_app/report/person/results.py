@@ -87,9 +87,9 @@ def in_words(estimate: PairEstimate) -> str:
 
     Examples
     --------
-    >>> sentence(Estimate('', '', 0.31, 0.12, 0.50, 0.3, 0, 0, 0))
+    >>> in_words(PairEstimate('', '', 0.31, 0.12, 0.50, 0.3, 0, 0, 0))
     'the two regions rise and fall together'
-    >>> sentence(Estimate('', '', 0.1, -0.1, 0.3, 0.1, 0, 0, 0))
+    >>> in_words(PairEstimate('', '', 0.1, -0.1, 0.3, 0.1, 0, 0, 0))
     'no connectivity in either direction is shown: the interval includes zero'
 
     """

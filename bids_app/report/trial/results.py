@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.stats.describe import describe
-from pipelines.terms import BDNF_CONTRASTS, EXPRESSION_CONTRASTS, FALSE_DISCOVERY_RATE, MAPS, PRIMARY_MODEL
+from pipelines.terms import BDNF_CONTRASTS, EXPRESSION_CONTRASTS, FALSE_DISCOVERY_RATE, PRIMARY_MODEL
 
+from ...outputs.group import map_name, end_of_test
 from ..read import TableRow, read_json
 from ..words import number
 from .record import OutcomeRecord, TrialRecord
@@ -144,10 +145,9 @@ def tests(output_dir: Path, tables: GroupTables) -> dict[str, list[Test]]:
     clusters = tables.get('clusters', ())
     found: dict[str, list[Test]] = {}
     for kind in MAP_TITLES:
-        part = f'{MAPS[kind].entity}-{kind}'
         for contrast, title in TEST_TITLES.items():
-            name = f'tpl-*/tpl-*_{part}_desc-{contrast}_stat-t_statmap.json'
-            for sidecar in sorted(output_dir.glob(name)):
+            name = Path(map_name('*', kind, end_of_test(contrast, 'statistic')))
+            for sidecar in sorted(output_dir.glob(name.with_suffix('').with_suffix('.json').as_posix())):
                 image = sidecar.with_suffix('.nii.gz')
                 own = rows_where(clusters, map=kind, contrast=contrast)
                 test = Test(
