@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pipelines.stats.describe import describe
 from pipelines.terms import BDNF_CONTRASTS, EXPRESSION_CONTRASTS, FALSE_DISCOVERY_RATE, PRIMARY_MODEL
 
-from ...outputs.group import map_name, end_of_test
+from ...outputs.group import end_of_test, map_name
 from ..read import TableRow, read_json
 from ..words import number
 from .record import OutcomeRecord, TrialRecord
