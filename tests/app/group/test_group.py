@@ -225,8 +225,8 @@ def test_scans_without_maps_keep_what_their_tables_give(small):
     assert not list(out.glob('tpl-*'))
 
 
-def test_one_missing_map_costs_what_needs_it_and_is_told(small, caplog):
-    bids, out, work = small
+def test_one_missing_map_costs_what_needs_it_and_is_told(tmp_path, caplog):
+    (bids, out), work = write_trial(tmp_path, n=8, seeds=['NAcL', 'NAc']), tmp_path / 'work'
     for name in (
         'sub-01/ses-post/func/*_stat-icc_boldmap',
         'sub-02/ses-pre/func/*_seg-NAcL_stat-fisherz_boldmap',
