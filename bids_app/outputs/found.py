@@ -186,7 +186,7 @@ def _scan(
             if len(own) == 1:
                 files[row.output] = own[0]
             else:
-                lacks[analysis] = f'{len(own)} files of {row.description.lower()}, one is expected'
+                lacks[analysis] = f'{len(own)} files of {row.description}, one is expected'
     spaces = {entities_of(path).get('space', '') for path in files.values()} - {''}
     if len(spaces) > 1:
         raise DataError(f'{qc}: results of this run are in different spaces: {", ".join(sorted(spaces))}.')

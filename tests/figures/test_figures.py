@@ -103,7 +103,7 @@ class TestMontage:
 
 @pytest.mark.parametrize('n', [1, 2, 3, 7])
 def test_spread_is_inside_and_even(n: int) -> None:
-    positions = figures.spread(-70.0, 82.0, n)
+    positions = figures.spread_cuts(-70.0, 82.0, n)
     gaps = np.diff([-70.0, *positions, 82.0])
     assert len(positions) == n
     assert np.ptp(gaps) <= 1  # positions are rounded to whole mm, each by at most half

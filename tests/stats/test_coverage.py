@@ -65,4 +65,6 @@ def test_a_table_of_other_trials_is_told(recorded):
     wrong = recorded.assign(mean_bias=recorded.mean_bias + 1, coverage=0.2)
     checks = met('coverage')
     share_of_coverage(checks, wrong, 8)
-    assert [check.is_met for check in checks] == [False, True, False]
+    coverage, _, bias = checks  # of false positives eight trials say nothing
+    assert not coverage.is_met
+    assert not bias.is_met

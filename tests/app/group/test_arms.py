@@ -33,6 +33,7 @@ def with_arms(root, treatment, control, *, images):
         if name == 'nrs' or (images and 'Derivative' in outcome)
     }
     trial = {key: value for key, value in trial.items() if key not in ('Attendance', 'AdverseEvents')}
+    trial['Mediation'] = [model for model in trial['Mediation'] if model['Outcome'] == 'nrs']
     if not images:
         trial.pop('Expression')
         trial.pop('Mediation')

@@ -240,7 +240,7 @@ def test_one_missing_map_costs_what_needs_it_and_is_told(tmp_path, caplog):
     rows = statuses(out)
     assert rows.loc[('sub-01', 'ses-post', 'connectivity'), 'status'] == 'analysed'
     assert rows.loc[('sub-01', 'ses-post', 'maps'), 'status'] == 'missing'
-    assert 'intrinsic connectivity' in rows.loc[('sub-01', 'ses-post', 'maps'), 'reason']
+    assert 'Intrinsic connectivity' in rows.loc[('sub-01', 'ses-post', 'maps'), 'reason']
     assert 'NAcL' in rows.loc[('sub-02', 'ses-pre', 'maps'), 'reason']
     counts = {
         kind: nb.load(out / f'tpl-{SPACE}' / f'tpl-{SPACE}_{kind}_desc-count_statmap.nii.gz')
