@@ -90,7 +90,7 @@ def test_a_participant_gives_what_the_installation_gives(docker, dataset, plain,
 @pytest.fixture
 def trial(tmp_path, folder):
     """Return tables of a trial, and results of its participants in two folders: one for each installation."""
-    bids, out = write_trial(tmp_path / 'trial', n=12)
+    bids, out = write_trial(tmp_path / 'trial', n=12, seeds=['NAc'])
     write_expression(bids).rename(bids / 'sets.gmt')
     shutil.copytree(out, folder, dirs_exist_ok=True)
     folder.chmod(0o777)

@@ -32,7 +32,7 @@ def statuses(out):
 @pytest.fixture(scope='module')
 def trial(tmp_path_factory):
     root = tmp_path_factory.mktemp('trial')
-    bids, out = write_trial(root, seeds=['NAc', 'mPFC'])  # the container's test has maps of all
+    bids, out = write_trial(root, seeds=['NAc', 'mPFC'])  # each map takes the same steps
     assert run(bids, out, root / 'work') == 0
     return bids, out, root / 'work'
 
