@@ -53,7 +53,7 @@ def words(tmp_path_factory):
 def test_arms_of_digits_change_no_number(words, tmp_path):
     out, arguments = with_arms(tmp_path, '1', '0', images=True)
     assert main(arguments) == 0
-    for name in ('outcomes', 'responders', 'bdnf', 'clusters', 'mediation', 'expression_deseq2'):
+    for name in ('outcomes', 'responders', 'bdnf', 'clusters', 'mediation_models', 'expression_deseq2'):
         expected = table(words, name).replace({'exercise': '1', 'waitlist': '0'})
         found = table(out, name)
         assert len(found), name
