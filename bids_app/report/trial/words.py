@@ -19,7 +19,6 @@ MAIN_MAPS = tuple(name for name in MAP_TITLES if terms.MAPS[name].is_main)
 TEST_TITLES = terms.MAP_CONTRASTS.titles()
 METHOD_TITLES = terms.SET_METHODS.titles()
 _LEADERS = 8  # genes of a set that the page names
-ROLES = {'primary': 'Primary', 'secondary': 'Secondary', 'other': 'Other'}
 DATA_TITLES = {
     'connectivity': 'Connectivity',
     'maps': 'Maps',
