@@ -70,11 +70,22 @@ def xa30_lowres(context: Context) -> Collector:
         checks.note(
             f'{name} is kept', 'yes' if any(name in k for k in kept) else 'no', any(name in k for k in kept)
         )
+    note_anatomy(checks, read_json(out, 'sub-05_*space-*desc-preproc_T1w.json'))
     checks.note(
         'the report tells it', 'sub-05.html', 'degrees of freedom' in (out / 'sub-05.html').read_text()
     )
     checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
     return checks
+
+
+def note_anatomy(checks: Collector, facts: dict) -> None:
+    """A 2 mm head with a neck and a strong coil profile is placed, cut out and matched to the template."""
+    placed, dice, fit = (facts[name] for name in ('PlacementScore', 'MaskDice', 'TemplateCorrelation'))
+    before, volume = facts['TemplateCorrelationAffine'], sum(facts['TissueVolumesML'].values())
+    checks.note('head is placed (score > 0.6)', f'{placed:.2f}', placed > 0.6)
+    checks.note('T1w mask fits the template (Dice > 0.93)', f'{dice:.3f}', dice > 0.93)
+    checks.note('T1w fits better than after its affine', f'r {before:.2f}, then {fit:.2f}', fit > before)
+    checks.note('brain of an adult (0.9 to 1.7 litres)', f'{volume:.0f} ml', 900 < volume < 1700)
 
 
 def simulated_raw(context: Context) -> Collector:
