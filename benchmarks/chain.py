@@ -18,9 +18,9 @@ def ours(
 ) -> dict[str, Any]:
     """Run the five steps of ``pipelines.workflows.connectivity`` and return their time and peak memory."""
     from pipelines.interfaces import connectivity, denoise, design, regions
-    from pipelines.params import FunctionalParams
+    from pipelines.params import DenoiseParams, MapParams, RegionParams
 
-    params = FunctionalParams(fwhm=FWHM)
+    regions_of, maps_of = RegionParams(), MapParams(fwhm=FWHM)
     f = {key: Path(path) for key, path in files.items()}
     folders = {
         name: Path(out) / name for name in ('design', 'regions', 'clean', 'seeds', 'intrinsic', 'written')
@@ -34,14 +34,14 @@ def ours(
         steps[name] = seconds(lambda: found.append(function(*arguments, out_dir=folders[name])))
         return found[0]
 
-    made = step('design', design.make_design, f['bold'], f['confounds'], f['metadata'], params, t_r)
-    drawn = step('regions', regions.make_regions, f['mask'], SPACE, params.nac, params.mpfc)
+    made = step('design', design.make_design, f['bold'], f['confounds'], f['metadata'], DenoiseParams(), t_r)
+    drawn = step('regions', regions.make_regions, f['mask'], SPACE, regions_of.nac, regions_of.mpfc)
     volumes = drawn.regions, drawn.tissue, drawn.brain
     clean = f['bold'], f['mask'], made.operator, *volumes, f['confounds'], FWHM, t_r, made.metadata
     done = step('clean', denoise.clean_series, *clean)
     maps = done.smoothed, done.analysis_mask
     step('seeds', connectivity.map_seeds, *maps, made.operator, done.timeseries)
-    partners = drawn.grey_matter, drawn.brain, params.icc_mask
+    partners = drawn.grey_matter, drawn.brain, maps_of.icc_mask
     step('intrinsic', connectivity.map_intrinsic, *maps, *partners, done.metadata, drawn.sources)
     if write_denoised:
         series = done.analysis_mask, made.operator, done.cleaned, done.smoothed

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from pipelines.errors import ClbpeError, LevelError, ParameterError
-from pipelines.params import DiffusionParams, FunctionalParams, GroupParams, Parameters, option_name
+from pipelines.params import Parameters, option_name
 
 from . import __version__
 from .running.resources import available_cores, available_memory_gb
 from .settings import Settings, check_folders
 
 LEVELS = ('participant', 'group')
-OPTION_GROUPS: tuple[tuple[str, type[Parameters]], ...] = (
-    ('functional', FunctionalParams),
-    ('diffusion', DiffusionParams),
-    ('group', GroupParams),
+OPTION_GROUPS: tuple[tuple[str, type[Parameters]], ...] = tuple(
+    (field.name, field.default_factory)  # type: ignore[misc]
+    for field in dataclasses.fields(Settings)
+    if isinstance(field.default_factory, type) and issubclass(field.default_factory, Parameters)
 )
-"""Parameter classes whose fields become options, with the title of their group."""
+"""Parameter classes whose fields become options, with the title of their group: those of the settings."""
 
 _EPILOG = """\
 exit status: 0 done; 1 a step failed; 2 usage; 16 invalid dataset; 17 unknown level; 18 nothing selected;

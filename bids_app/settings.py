@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DatasetError, OutputError, ParameterError
-from pipelines.params import DiffusionParams, FunctionalParams, GroupParams, parameter_values
+from pipelines.params import (
+    DenoiseParams,
+    DistortionParams,
+    DwiParams,
+    ExtraParams,
+    GroupParams,
+    MapParams,
+    Parameters,
+    RegionParams,
+    SpaceParams,
+    TractParams,
+    parameter_values,
+)
 
 LOGGER = logging.getLogger(__name__)
 
@@ -45,8 +57,14 @@ class Settings:
     dry_run: bool = False
     verbosity: int = 0
     command: str = ''
-    functional: FunctionalParams = field(default_factory=FunctionalParams)
-    diffusion: DiffusionParams = field(default_factory=DiffusionParams)
+    space: SpaceParams = field(default_factory=SpaceParams)
+    distortion: DistortionParams = field(default_factory=DistortionParams)
+    denoise: DenoiseParams = field(default_factory=DenoiseParams)
+    regions: RegionParams = field(default_factory=RegionParams)
+    maps: MapParams = field(default_factory=MapParams)
+    dwi: DwiParams = field(default_factory=DwiParams)
+    tract: TractParams = field(default_factory=TractParams)
+    extra: ExtraParams = field(default_factory=ExtraParams)
     group: GroupParams = field(default_factory=GroupParams)
 
     def __post_init__(self) -> None:
@@ -73,15 +91,27 @@ class Settings:
         return dict(self.derivatives).get('clbpe', self.output_dir)
 
     def parameters(self) -> dict[str, Any]:
-        """Return what decides the numbers in the outputs, as plain JSON values."""
+        """Return what was asked of the participant level, as plain JSON values."""
+        of_all = (
+            self.space,
+            self.distortion,
+            self.denoise,
+            self.regions,
+            self.maps,
+            self.dwi,
+            self.tract,
+            self.extra,
+        )
         return {
-            **dict(parameter_values(self.functional)),
-            **dict(parameter_values(self.diffusion)),
-            'random_seed': self.random_seed,
-            'sloppy': self.sloppy,
+            **self.parameters_of(*of_all),
             'bids_filters': self.bids_filters,
             'derivatives': [name for name, _ in self.derivatives],
         }
+
+    def parameters_of(self, *analyses: Parameters) -> dict[str, Any]:
+        """Return what decides the numbers of some analyses, as plain JSON values."""
+        own = dict(pair for parameters in analyses for pair in parameter_values(parameters))
+        return {**own, 'random_seed': self.random_seed, 'sloppy': self.sloppy}
 
     def group_parameters(self) -> dict[str, Any]:
         """Return what decides the numbers of the group level, as plain JSON values."""

@@ -80,8 +80,8 @@ def _group_lines() -> list[str]:
     planned = [group.of_table(root, '', row) for row in (*group.OUTCOMES, *group.BDNF, *group.CLUSTERS)]
     planned += group.of_figures(root, ['<outcome>'])
     kind = next(iter(MAPS))
-    planned += group.of_maps(root, '<S>', kind, ['<test>'])
-    planned += group.of_map_figures(root, kind, ['<test>'])
+    planned += group.of_maps(root, '<S>', kind, 0, ['<test>'])
+    planned += group.of_map_figures(root, kind, 0, ['<test>'])
     planned += [group.of_table(root, '', row) for row in mechanism.TABLES]
     return [
         f'| `{path.as_posix().replace(kind, "<map>")}` | {row.description} | {row.units if row.is_standard else ""} |'
@@ -116,7 +116,15 @@ def parameters() -> str:
     lines = [NOTE, '# Analysis options', '', 'Paths, labels and resources: see `clbpe --help`.']
     for title, options in OPTION_GROUPS:
         hints = get_type_hints(options)
-        lines += ['', f'## {title.capitalize()}', '', '| option | meaning | default |', '|---|---|---|']
+        lines += [
+            '',
+            f'## {title.capitalize()}',
+            '',
+            (options.__doc__ or '').splitlines()[0],
+            '',
+            '| option | meaning | default |',
+            '|---|---|---|',
+        ]
         for field in dataclasses.fields(options):
             unit = f' [{field.metadata["unit"]}]' if field.metadata['unit'] else ''
             choices = field.metadata['choices'] or [

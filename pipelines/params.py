@@ -91,8 +91,31 @@ def parameter_values(parameters: Parameters) -> Iterator[tuple[str, Any]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionalParams(Parameters):
-    """Resting-state BOLD: preprocessing choices, denoising, regions and maps."""
+class SpaceParams(Parameters):
+    """Where maps of BOLD lie, and which template tracts know their regions by."""
+
+    output_space: Space | None = option(
+        None,
+        'template space of maps; default: the first of MNI152NLin6Asym, MNI152NLin2009cAsym at hand',
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistortionParams(Parameters):
+    """What raw scans are corrected for: slice timing, and distortion by susceptibility."""
+
+    ignore: tuple[Ignorable, ...] = option((), 'steps to leave out')
+    use_syn_sdc: bool = option(
+        False, 'without a reverse phase-encoded scan, undistort by registration to the T1w image'
+    )
+    fallback_total_readout_time: float | None = option(
+        None, 'readout time of scans whose sidecar has none', unit='s', low=0, high=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiseParams(Parameters):
+    """Nuisance regression, filter and volumes left out of a BOLD run."""
 
     denoising: str = option('acompcor', 'denoising preset', choices=tuple(PRESETS))
     high_pass: float = option(0.008, 'lower edge of the pass band (0 = none)', unit='Hz', low=0, high=1)
@@ -104,22 +127,6 @@ class FunctionalParams(Parameters):
         None, 'leading volumes to drop; default: the non-steady-state volumes found', low=0
     )
     min_time: float = option(300.0, 'warn when less than this remains after scrubbing', unit='s', low=0)
-    fwhm: float = option(6.0, 'smoothing of maps inside the brain mask (0 = off)', unit='mm', low=0, high=20)
-    nac: str = option(
-        'harvard-oxford', 'nucleus accumbens: harvard-oxford, freesurfer, sphere:X,Y,Z,R, or FILE[:LABEL]'
-    )
-    mpfc: str = option(
-        'frontal-medial',
-        'medial prefrontal cortex: frontal-medial, paracingulate-ventral, freesurfer, '
-        'sphere:X,Y,Z,R, or FILE[:LABEL]',
-    )
-    icc_mask: IccMask = option('gm', 'voxels whose correlations enter intrinsic connectivity')
-    output_space: Space | None = option(
-        None,
-        'template space of maps; default: the first of MNI152NLin6Asym, MNI152NLin2009cAsym at hand',
-    )
-    write_denoised: bool = option(False, 'keep the denoised series and the analysis mask')
-    ignore: tuple[Ignorable, ...] = option((), 'steps to leave out')
 
     def __post_init__(self) -> None:
         """Check the ranges and that the pass band is not empty."""
@@ -129,10 +136,44 @@ class FunctionalParams(Parameters):
                 f'--high-pass {self.high_pass} Hz is not below --low-pass {self.low_pass} Hz'
             )
 
+    @property
+    def band(self) -> tuple[float, float]:
+        """Return the edges of the pass band, Hz."""
+        return self.high_pass, self.low_pass
+
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusionParams(Parameters):
-    """Diffusion: corrections, tracking and the tract that is measured."""
+class RegionParams(Parameters):
+    """Which regions are meant, in BOLD and in diffusion."""
+
+    nac: str = option(
+        'harvard-oxford', 'nucleus accumbens: harvard-oxford, freesurfer, sphere:X,Y,Z,R, or FILE[:LABEL]'
+    )
+    mpfc: str = option(
+        'frontal-medial',
+        'medial prefrontal cortex: frontal-medial, paracingulate-ventral, freesurfer, '
+        'sphere:X,Y,Z,R, or FILE[:LABEL]',
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapParams(Parameters):
+    """Maps of connectivity."""
+
+    fwhm: float = option(6.0, 'smoothing of maps inside the brain mask (0 = off)', unit='mm', low=0, high=20)
+    icc_mask: IccMask = option('gm', 'voxels whose correlations enter intrinsic connectivity')
+
+
+@dataclass(frozen=True, kw_only=True)
+class DwiParams(Parameters):
+    """Preparation of raw diffusion scans."""
+
+    unringing: bool = option(False, 'remove Gibbs ringing (scans with full k-space only)')
+
+
+@dataclass(frozen=True, kw_only=True)
+class TractParams(Parameters):
+    """Tracking, and the tract that is measured."""
 
     n_streamlines: int = option(1000, 'streamlines wanted per direction and hemisphere', low=50)
     max_seeds: int = option(500_000, 'seeds to spend at most per direction and hemisphere', low=1000)
@@ -140,14 +181,14 @@ class DiffusionParams(Parameters):
     max_angle: float = option(30.0, 'angle between two steps', unit='degrees', low=5, high=90)
     max_length: float = option(100.0, 'length of a streamline', unit='mm', low=20, high=500)
     tract: TractOf = option('person', 'one tract for all sessions of a person, or one per session')
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtraParams(Parameters):
+    """Files that are written beside the others; they change nothing in them."""
+
+    write_denoised: bool = option(False, 'keep the denoised series and the analysis mask')
     write_tck: bool = option(False, 'write the streamlines for MRtrix as well')
-    unringing: bool = option(False, 'remove Gibbs ringing (scans with full k-space only)')
-    use_syn_sdc: bool = option(
-        False, 'without a reverse phase-encoded scan, undistort by registration to the T1w image'
-    )
-    fallback_total_readout_time: float | None = option(
-        None, 'readout time of scans whose sidecar has none', unit='s', low=0, high=1
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

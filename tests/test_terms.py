@@ -11,7 +11,7 @@ from bids_app.outputs.bold import MAP_ROWS
 from pipelines import terms
 from pipelines.errors import ClbpeError, ParameterError, UnknownWordError
 from pipelines.interfaces.voxelwise import Contrast
-from pipelines.params import FunctionalParams
+from pipelines.params import DenoiseParams
 from pipelines.stats import bdnf, expression
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -54,11 +54,11 @@ def test_names_of_literals_are_those_of_the_terms():
 
 def test_presets_are_the_choices_of_the_option():
     for name in terms.PRESETS:
-        assert FunctionalParams(denoising=name).denoising == name
+        assert DenoiseParams(denoising=name).denoising == name
     with pytest.raises(
         ParameterError, match='--denoising 36p is unknown; offered: acompcor, 24p, conn, gsr, none'
     ):
-        FunctionalParams(denoising='36p')
+        DenoiseParams(denoising='36p')
 
 
 def test_flags_say_what_is_unusable():

@@ -45,7 +45,7 @@ def check_wiring(workflow: Any, *, unused: frozenset[str] = frozenset(), empty: 
 def _fields(node: Any, side: str) -> set[str]:
     if isinstance(node.interface, IdentityInterface):
         return set(node.interface._fields)
-    spec = node.inputs if side == 'inputs' else node.interface.output_spec()
+    spec = node.inputs if side == 'inputs' else node.interface._outputs()
     return set(spec.copyable_trait_names())
 
 

@@ -4,21 +4,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.params import GroupParams
 from pipelines.stats.counts import VISITS
 from pipelines.stats.mediation_trial import GENE_SET, variants
 from pipelines.terms import EXPRESSION_CONTRASTS, MEASURES
-from pipelines.workflows.group import init_bdnf_wf, init_clusters_wf, init_outcomes_wf, init_voxelwise_wf
+from pipelines.workflows.group import KindOfMap, init_bdnf_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
 from ..outputs.found import stamp_of
 from ..outputs.group import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
 from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
-from ..outputs.plan import Planned
-from ..outputs.sinks import SaveDerivative, pick
+from ..outputs.plan import Planned, by_stage
+from ..outputs.sinks import Sunk, add_sink
 from ..phenotype.trial import DerivativeOutcome, Outcome
 from ..settings import Settings
 from .plan import GroupPlan
@@ -35,11 +34,11 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     planned += of_figures(out, [outcome.name for outcome in plan.outcomes])
     if 'bdnf' in plan.tables:
         planned += [of_table(out, 'bdnf', row) for row in BDNF]
-    for kind in plan.people:
-        planned += of_maps(out, plan.results.space, kind, plan.contrasts[kind])
-        planned += of_map_figures(out, kind, plan.contrasts[kind])
+    for number, kind in enumerate(plan.people):
+        planned += of_maps(out, plan.results.space, kind, number, plan.contrasts[kind])
+        planned += of_map_figures(out, kind, number, plan.contrasts[kind])
     if plan.people:
-        planned += [of_table(out, 'clusters', row) for row in CLUSTERS]
+        planned += [of_table(out, 'voxelwise', row) for row in CLUSTERS]
     if plan.expression:
         has_sets = bool(plan.expression.gene_sets)
         planned += of_expression(out, plan.expression.contrasts, has_sets=has_sets)
@@ -58,21 +57,12 @@ def build_group_workflow(settings: Settings, plan: GroupPlan) -> LiterateWorkflo
     if 'bdnf' in plan.tables:
         stages['bdnf'] = _bdnf(plan)
         workflow.add_nodes([stages['bdnf']])
-    for kind in plan.people:
-        stages[f'voxelwise_{kind}'] = _voxelwise(settings, plan, kind)
-        workflow.connect(
-            [
-                (
-                    stages['outcomes'],
-                    stages[f'voxelwise_{kind}'],
-                    [('outputnode.values', 'inputnode.values')],
-                ),
-            ]
-        )
     if plan.people:
-        stages['clusters'] = _clusters(workflow, plan, stages)
+        stages['voxelwise'] = _voxelwise(settings, plan)
+        values = ('outputnode.values', 'inputnode.values')
+        workflow.connect([(stages['outcomes'], stages['voxelwise'], [values])])
     if plan.expression:
-        stages['expression'] = _expression(settings, plan)
+        stages['expression'] = stages['enrichment'] = _expression(settings, plan)
         workflow.add_nodes([stages['expression']])
     if plan.analyses:
         stages['mediation'] = _mediation(workflow, settings, plan, stages)
@@ -164,17 +154,16 @@ def _bdnf(plan: GroupPlan) -> LiterateWorkflow:
     return workflow
 
 
-def _voxelwise(settings: Settings, plan: GroupPlan, kind: str) -> LiterateWorkflow:
+def _voxelwise(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     workflow = init_voxelwise_wf(
-        people=plan.people[kind],
-        kind=kind,
+        kinds=[
+            KindOfMap(kind, people, plan.contrasts[kind], settings.seed_of(f'voxelwise_{kind}'))
+            for kind, people in plan.people.items()
+        ],
         space=plan.results.space,
-        contrasts=plan.contrasts[kind],
         treatment=plan.trial.arms.treatment,
         primary=plan.primary,
         params=_params(settings),
-        random_seed=settings.seed_of(f'voxelwise_{kind}'),
-        name=f'voxelwise_{kind}_wf',
     )
     workflow.inputs.inputnode.participants = str(plan.tables['participants'])
     return workflow
@@ -234,38 +223,22 @@ def _mediation(
     return mediation
 
 
-def _clusters(workflow: LiterateWorkflow, plan: GroupPlan, stages: Mapping[str, Any]) -> LiterateWorkflow:
-    clusters = init_clusters_wf(contrasts=dict(plan.contrasts), space=plan.results.space)
-    for kind in plan.contrasts:
-        fields = ('statistic', 'log_p_max_tfce')
-        workflow.connect(
-            [
-                (
-                    stages[f'voxelwise_{kind}'],
-                    clusters,
-                    [(f'outputnode.{f}', f'inputnode.{f}_{kind}') for f in fields],
-                ),
-            ]
-        )
-    return clusters
-
-
 def _save(workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stages: Mapping[str, Any]) -> None:
-    """Attach one sink to every file; maps carry what their test says of itself."""
+    """Attach two sinks to every stage: its tables and maps are kept though a figure fails."""
     shared = {'SpatialReference': plan.results.space, 'Trial': plan.trial.name}
-    for number, (stage, row, path) in enumerate(planned_files(settings, plan)):
-        about = {'Description': row.description, 'Units': row.units, **row.fields} if row.description else {}
-        output, index = row.index
-        if row.is_standard:
-            about |= shared
-        sink = SaveDerivative(out_file=str(path), sidecar=about, metadata={})
-        node = pe.Node(sink, name=f'save_{number:03d}_{output}', run_without_submitting=True)
-        links: list[Any] = [
-            (f'outputnode.{output}' if index is None else (f'outputnode.{output}', pick, index), 'in_file')
-        ]
-        if row.is_standard:
-            facts = 'outputnode.stack_facts' if index is None else ('outputnode.facts', pick, index)
-            links.append((facts, 'metadata'))
-        elif output in FACTS_OF:
-            links.append((f'outputnode.{FACTS_OF[output]}', 'metadata'))
-        workflow.connect([(stages[stage], node, links)])
+    for stage, planned in by_stage(planned_files(settings, plan)).items():
+        for name, is_figure in ((f'save_{stage}', False), (f'save_{stage}_figures', True)):
+            own = [each for each in planned if (each.row.datatype == 'figures') is is_figure]
+            if own:
+                add_sink(workflow, stages[stage], name, [_sunk(each, shared) for each in own])
+
+
+def _sunk(planned: Planned, shared: Mapping[str, Any]) -> Sunk:
+    """Return a file with its sidecar; maps carry what their test says of itself."""
+    row, facts = planned.row, ''
+    about = {'Description': row.description, 'Units': row.units, **row.fields} if row.description else {}
+    if row.is_standard:
+        _, *numbers = row.output.split('[')
+        facts = '['.join(['facts' if len(numbers) > 1 else 'stack_facts', *numbers])
+        about |= shared
+    return Sunk(row.output, planned.path, about, facts or FACTS_OF.get(row.output, ''))

@@ -36,7 +36,6 @@ def _map(output: str, description: str, units: str, **more: Any) -> Derivative:
 CONNECTIVITY = (
     _functional('design', 'design', '.tsv', 'Nuisance regressors, one row per volume', desc='denoise'),
     _functional('outliers', 'outliers', '.tsv', 'Volumes left out (1), one column per reason', desc='denoise'),
-    _functional('qc', 'qc', '.json', '', desc='denoise'),
     _functional(
         'timeseries', 'timeseries', '.tsv', 'Mean denoised, unsmoothed series of each region; kept volumes only',
         atlas='{atlas}', stat='mean', is_standard=True,
@@ -68,6 +67,7 @@ CONNECTIVITY = (
     _map('iccnorm', 'Intrinsic connectivity as normal scores of its ranks', 'z', stat='icc', desc='norm'),
     _map('alff', 'Amplitude of low-frequency fluctuations, over its mean in the brain', '1', stat='alff', term=MAPS['alff']),
     _map('falff', 'Share of the band in the amplitude of all frequencies up to 0.25 Hz', '1', stat='falff', term=MAPS['falff']),
+    _functional('qc', 'qc', '.json', '', desc='denoise'),  # last: a run that has it is complete
 )  # fmt: skip
 
 MAP_ROWS = {row.term.name: row for row in CONNECTIVITY if isinstance(row.term, Map)}

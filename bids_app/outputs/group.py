@@ -125,20 +125,23 @@ def end_of_test(contrast: str, output: str) -> str:
     return f'desc-{contrast}_stat-{STATISTICS[output][0]}_statmap'
 
 
-def of_maps(output_dir: Path, space: str, kind: str, contrasts: Iterable[str]) -> Iterator[Planned]:
-    """Yield the files of one kind of map."""
-    stage = f'voxelwise_{kind}'
+def of_maps(
+    output_dir: Path, space: str, kind: str, number: int, contrasts: Iterable[str]
+) -> Iterator[Planned]:
+    """Yield the files of one kind of map, the ``number``-th of the step that tests them."""
     for output, end, text, units in (
         ('n_map', 'desc-count_statmap', 'Number of people with data at all their visits', 'people'),
         ('mask', 'desc-common_statmap', 'Voxels of everyone, which were tested', 'boolean'),
     ):
         fields = {'Type': 'Brain'} if output == 'mask' else {}
-        row = Derivative(output, 'statmap', '.nii.gz', 'group', {}, True, text, units, fields)
-        yield Planned(stage, row, output_dir / map_name(space, kind, end))
-    for number, contrast in enumerate(contrasts):
+        row = Derivative(f'{output}[{number}]', 'statmap', '.nii.gz', 'group', {}, True, text, units, fields)
+        yield Planned('voxelwise', row, output_dir / map_name(space, kind, end))
+    for test, contrast in enumerate(contrasts):
         for output, (_, text, units) in STATISTICS.items():
-            row = Derivative(f'{output}[{number}]', 'statmap', '.nii.gz', 'group', {}, True, text, units)
-            yield Planned(stage, row, output_dir / map_name(space, kind, end_of_test(contrast, output)))
+            row = Derivative(
+                f'{output}[{number}][{test}]', 'statmap', '.nii.gz', 'group', {}, True, text, units
+            )
+            yield Planned('voxelwise', row, output_dir / map_name(space, kind, end_of_test(contrast, output)))
 
 
 def of_figures(output_dir: Path, outcomes: Iterable[str]) -> Iterator[Planned]:
@@ -148,12 +151,12 @@ def of_figures(output_dir: Path, outcomes: Iterable[str]) -> Iterator[Planned]:
     yield of_table(output_dir, 'outcomes', FOREST)
 
 
-def of_map_figures(output_dir: Path, kind: str, contrasts: Iterable[str]) -> Iterator[Planned]:
-    """Yield the figures of one kind of map."""
-    stage = f'voxelwise_{kind}'
-    for number, contrast in enumerate(contrasts):
-        yield of_table(output_dir, stage, figure_row(f'test_figure[{number}]', f'{kind}_{contrast}'))
-    yield of_table(output_dir, stage, figure_row('count_figure', f'{kind}_count'))
+def of_map_figures(output_dir: Path, kind: str, number: int, contrasts: Iterable[str]) -> Iterator[Planned]:
+    """Yield the figures of one kind of map, see :func:`of_maps`."""
+    for test, contrast in enumerate(contrasts):
+        row = figure_row(f'test_figure[{number}][{test}]', f'{kind}_{contrast}')
+        yield of_table(output_dir, 'voxelwise', row)
+    yield of_table(output_dir, 'voxelwise', figure_row(f'count_figure[{number}]', f'{kind}_count'))
 
 
 def of_table(output_dir: Path, stage: str, row: Derivative) -> Planned:

@@ -143,14 +143,15 @@ TABLES = (*_EXPRESSION, *_OF_SETS, *_MEDIATION)
 
 def of_expression(output_dir: Path, contrasts: Iterable[str], *, has_sets: bool) -> Iterator[Planned]:
     """Yield the files of gene expression."""
-    rows = [*_EXPRESSION, figure_row('components', 'expression_components')]
+    yield from (of_table(output_dir, 'expression', row) for row in _EXPRESSION)
+    rows = [figure_row('components', 'expression_components')]
     for number, name in enumerate(contrasts):
         rows += [figure_row(f'{kind}[{number}]', f'expression_{name}_{kind}') for kind in ('ma', 'volcano')]
+    yield from (of_table(output_dir, 'expression', row) for row in rows)
     if has_sets:
         pairs = [f'enrichment_{name}_{method}' for name in contrasts for method in SET_METHODS]
-        rows += [*_OF_SETS, *(figure_row(f'enrichment_figures[{n}]', name) for n, name in enumerate(pairs))]
-    for row in rows:
-        yield of_table(output_dir, 'expression', row)
+        drawn = (figure_row(f'enrichment_figures[{n}]', name) for n, name in enumerate(pairs))
+        yield from (of_table(output_dir, 'enrichment', row) for row in (*_OF_SETS, *drawn))
 
 
 def of_mediation(output_dir: Path, labels: Sequence[str]) -> Iterator[Planned]:

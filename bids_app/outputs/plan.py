@@ -39,11 +39,19 @@ class Planned(NamedTuple):
     path: Path
 
 
+def by_stage(planned: Iterable[Planned]) -> dict[str, list[Planned]]:
+    """Return planned files by the workflow that makes them."""
+    found: dict[str, list[Planned]] = {}
+    for plan in planned:
+        found.setdefault(plan.stage, []).append(plan)
+    return found
+
+
 def region_files(settings: Settings) -> list[Path]:
     """Return the images that name regions."""
     from pipelines.interfaces.atlas import file_of
 
-    named = (file_of(choice) for choice in (settings.functional.nac, settings.functional.mpfc))
+    named = (file_of(choice) for choice in (settings.regions.nac, settings.regions.mpfc))
     return [found[0].absolute() for found in named if found]
 
 
@@ -64,7 +72,7 @@ def of_participant(settings: Settings, person: ParticipantInputs) -> Iterator[Pl
 
 def of_anatomy(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
     """Yield the files of the one anatomical reference."""
-    space = settings.functional.output_space or SPACES[0]
+    space = settings.space.output_space or SPACES[0]
     res = RAW_RESOLUTION if settings.sloppy else _ANATOMY_RESOLUTION
     source = person.anatomy()
     for stage, rows in (('anatomical', ANATOMY), ('anatomical_figures', ANATOMICAL_FIGURES)):
@@ -85,10 +93,9 @@ def of_shown_anatomy(settings: Settings, anatomy: ShownAnatomy) -> Planned:
 
 def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
     """Yield the files of one BOLD run."""
-    params = settings.functional
-    atlas = atlas_label(params.nac, params.mpfc)
+    atlas = atlas_label(settings.regions.nac, settings.regions.mpfc)
     stages: dict[str, tuple[Derivative, ...]] = {
-        'connectivity': (*CONNECTIVITY, *(DENOISED if params.write_denoised else ())),
+        'connectivity': (*CONNECTIVITY, *(DENOISED if settings.extra.write_denoised else ())),
         'connectivity_figures': CONNECTIVITY_FIGURES,
     }
     if run.preprocessed is None:
@@ -115,14 +122,14 @@ def tracts_of(
     settings: Settings, label: str, found: Diffusion
 ) -> list[tuple[dict[str, str], list[DwiSession]]]:
     """Return entities and sessions of every tract: one for all, or one each with ``--tract independent``."""
-    if settings.diffusion.tract == 'independent':
+    if settings.tract.tract == 'independent':
         return [(session.entities, [session]) for session in found.sessions]
     return [({'sub': label}, found.sessions)]
 
 
 def of_tract(settings: Settings, found: Diffusion, entities: dict[str, str]) -> Iterator[Planned]:
     """Yield the files of one tract."""
-    rows = [*TRACT, *(TCK if settings.diffusion.write_tck else ())]
+    rows = [*TRACT, *(TCK if settings.extra.write_tck else ())]
     yield from _diffusion(settings, found, entities, {'tract': rows, 'tract_figures': TRACT_FIGURES})
 
 

@@ -43,12 +43,6 @@ class Derivative:
     fields: Mapping[str, Any] = field(default_factory=dict)
     term: Term | None = None
 
-    @property
-    def index(self) -> tuple[str, int | None]:
-        """Return the field's name and, for ``name[2]``, the number of the item."""
-        name, _, number = self.output.partition('[')
-        return name, int(number.rstrip(']')) if number else None
-
     def is_name(self, name: str, source: Mapping[str, str]) -> bool:
         """Return whether a file is of this row and comes from a scan.
 
@@ -82,6 +76,19 @@ class Derivative:
         return own.keys() == self.entities.keys() and all(
             '{' in value or own[key] == value for key, value in self.entities.items()
         )
+
+
+def field_of(output: str) -> tuple[str, tuple[int, ...]]:
+    """Return the field of an outputnode that a row names, and which item of its list, or of a list of lists.
+
+    Examples
+    --------
+    >>> field_of('icc'), field_of('seed_maps[2]'), field_of('statistic[0][3]')
+    (('icc', ()), ('seed_maps', (2,)), ('statistic', (0, 3)))
+
+    """
+    name, *numbers = output.replace(']', '').split('[')
+    return name, tuple(int(number) for number in numbers)
 
 
 SOURCE_ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo', 'part')

@@ -1,71 +1,183 @@
-"""Attach a sink to every planned file: the file in one step, its JSON sidecar beside it."""
+"""Put what a stage made into the output dataset: one step per stage, the figures drawn by the step that saves them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from nipype.interfaces.base import (
+    BaseInterfaceInputSpec,
+    DynamicTraitedSpec,
+    SimpleInterface,
+    TraitedSpec,
+    traits,
+)
 from nipype.pipeline import engine as pe
 
-from pipelines.interfaces._interface import interface
+from pipelines.interfaces.gallery import DrawFigures, Gallery
 
 from ..running.files import replace_file, replace_json
 from .plan import Planned
+from .rows import field_of
+
+_PICTURE_GB = 1.5
+"""Memory of a step that reads a T1-weighted image of 0.7 mm and its masks as float32."""
 
 
-class Saved(NamedTuple):
-    """The file as it lies in the output dataset."""
+class Sunk(NamedTuple):
+    """A file to be saved: which output it is, where it goes, and its sidecar with the facts of another output."""
 
-    saved: Path
+    output: str
+    path: Path
+    sidecar: Mapping[str, Any]
+    facts: str = ''
 
 
-def save_derivative(in_file: Path, out_file: str, sidecar: dict, metadata: dict) -> Saved:
-    """Put one file into the output dataset in one step, with its JSON sidecar beside it.
+class _Inputs(DynamicTraitedSpec, BaseInterfaceInputSpec):
+    pass
 
-    niworkflows' own sink writes the file in place, so that a run which is killed leaves half of it.
+
+class _Outputs(TraitedSpec):
+    saved = traits.List(traits.Str, desc='paths in the output dataset')
+
+
+class SaveStage(SimpleInterface):
+    """Put the files of a stage into the output dataset, each in one step with its JSON sidecar beside it.
+
+    niworkflows' own sink writes files in place, so that a run which is killed leaves half of one.  An output
+    of facts is written as JSON.
+
+    Parameters
+    ----------
+    files
+        In the order in which they are written.
+
     """
-    target = Path(out_file)
-    replace_file(in_file, target)
-    if sidecar:
-        replace_json({**sidecar, **metadata}, target.with_name(target.name.split('.')[0] + '.json'))
-    return Saved(target)
+
+    input_spec = _Inputs
+    output_spec = _Outputs
+    is_brief = True
+    # an output that was removed by hand is put back although nothing else changed
+    _always_run = True
+
+    def __init__(self, files: Iterable[Sunk], **inputs: Any) -> None:
+        super().__init__(**inputs)
+        self.files = list(files)
+        for name in self.sources:
+            self.inputs.add_trait(name, traits.Any(mandatory=True))
+
+    @property
+    def targets(self) -> list[Path]:
+        """Return the files that the step writes, sidecars aside."""
+        return [file.path for file in self.files]
+
+    @property
+    def sources(self) -> list[str]:
+        """Return the outputs of the stage that files and sidecars come from."""
+        named = (name for file in self.files for name in (file.output, file.facts) if name)
+        return list(dict.fromkeys(field_of(name)[0] for name in named))
+
+    def _run_interface(self, runtime: Any) -> Any:
+        for file in self.files:
+            self._save(file)
+        self._results['saved'] = [str(file.path) for file in self.files]
+        return runtime
+
+    def _save(self, file: Sunk) -> None:
+        made = self._value(file.output)
+        if isinstance(made, dict):
+            replace_json(made, file.path)
+        else:
+            replace_file(Path(made), file.path)
+        if file.sidecar:
+            facts = self._value(file.facts) if file.facts else {}
+            name = f'{file.path.name.split(".")[0]}.json'
+            replace_json({**file.sidecar, **facts}, file.path.with_name(name))
+
+    def _value(self, output: str) -> Any:
+        name, numbers = field_of(output)
+        value = getattr(self.inputs, name)
+        for number in numbers:
+            value = value[number]
+        return value
 
 
-SaveDerivative = interface(save_derivative)
-# an output that was removed by hand is put back although nothing else changed
-SaveDerivative._always_run = True
+class SaveFigures(DrawFigures):
+    """Draw the figures of a gallery and put them into the output dataset.
+
+    Parameters
+    ----------
+    gallery
+        What is drawn.
+    files
+        Where each figure goes.
+
+    """
+
+    _always_run = True
+
+    def __init__(self, gallery: Gallery, files: Mapping[str, Path], **inputs: Any) -> None:
+        super().__init__(gallery, **inputs)
+        self.files = dict(files)
+
+    @property
+    def targets(self) -> list[Path]:
+        """Return the files that the step writes."""
+        return list(self.files.values())
+
+    def draw(self, out_dir: Path) -> dict[str, Path]:
+        """Return the path of each figure in the output dataset."""
+        for name, path in super().draw(out_dir).items():
+            replace_file(path, self.files[name])
+        return self.files
 
 
-def pass_on(workflow: Any, source: Any, target: Any, fields: Iterable[str]) -> None:
-    """Connect the outputs of a workflow to the inputs of the same names of another one."""
-    workflow.connect([(source, target, [(f'outputnode.{f}', f'inputnode.{f}') for f in fields])])
-
-
-def save_all(
+def save_stage(
     workflow: Any,
-    stages: Mapping[str, Any],
-    planned: Iterable[Planned],
-    sidecar: dict[str, Any],
-    space: dict[str, Any],
+    source: Any,
+    planned: Sequence[Planned],
+    sidecar: Mapping[str, Any],
+    space: Mapping[str, Any],
 ) -> None:
-    """Attach one sink to every planned file.
+    """Attach one sink to the planned files of a stage.
 
-    The sidecar is the row's, the scan's, what ``space`` says of files in a named space, and the workflow's.
+    Parameters
+    ----------
+    workflow
+        That gains the sink.
+    source
+        Workflow whose outputnode has the files.
+    planned
+        Files of one stage.
+    sidecar, space
+        What sidecars say beside their row and the workflow's ``metadata``, the second of files in a named space.
+
     """
-    for number, (stage, row, path) in enumerate(planned):
+    files = []
+    for _, row, path in planned:
         about: dict[str, Any] = {}
         if row.description:
             about = {'Description': row.description, 'Units': row.units, **row.fields, **sidecar}
             about |= space if row.is_standard else {}
-        output, index = row.index
-        node = pe.Node(
-            SaveDerivative(out_file=str(path), sidecar=about, metadata={}),
-            name=f'save_{number:02d}_{output}',
-            run_without_submitting=True,
-        )
-        source = f'outputnode.{output}' if index is None else (f'outputnode.{output}', pick, index)
-        workflow.connect([(stages[stage], node, [(source, 'in_file')])])
-        if about:
-            workflow.connect([(stages[stage], node, [('outputnode.metadata', 'metadata')])])
+        files.append(Sunk(row.output, path, about, 'metadata' if about else ''))
+    add_sink(workflow, source, f'save_{planned[0].stage}', files)
+
+
+def add_sink(workflow: Any, source: Any, name: str, files: Iterable[Sunk]) -> None:
+    """Attach a sink to the outputnode of a workflow."""
+    node = pe.Node(SaveStage(files), name=name)
+    workflow.connect([(source, node, [(f'outputnode.{field}', field) for field in node.interface.sources])])
+
+
+def figures_node(gallery: Gallery, planned: Iterable[Planned], name: str = 'figures') -> pe.Node:
+    """Return the step that draws and saves the figures of a stage; what it draws from is to be connected."""
+    files = {plan.row.output.removesuffix('_figure'): plan.path for plan in planned}
+    return pe.Node(SaveFigures(gallery, files), name=name, mem_gb=_PICTURE_GB)
+
+
+def draw_from(workflow: Any, source: Any, node: Any, fields: Iterable[str] | None = None) -> None:
+    """Connect the outputs of a workflow to figures that are drawn from them, by their names."""
+    wanted = [f for f in node.interface.fields if fields is None or f in fields]
+    workflow.connect([(source, node, [(f'outputnode.{f}', f) for f in wanted])])
 
 
 def pick(items: list[str], index: int) -> str:

@@ -7,21 +7,19 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.interfaces.images import series_gb
 from pipelines.interfaces.normalize import standard_gb
-from pipelines.interfaces.templates import target_brain
 from pipelines.params import SPACES
 from pipelines.workflows.anatomical import init_anatomical_wf
 from pipelines.workflows.connectivity import init_connectivity_wf
 from pipelines.workflows.figures import (
-    ANATOMICAL_INPUTS,
-    CONNECTIVITY_INPUTS,
-    init_anatomical_figures_wf,
-    init_connectivity_figures_wf,
-    init_functional_figures_wf,
+    ON_ANATOMY,
+    anatomical_figures,
+    connectivity_figures,
+    functional_figures,
 )
 from pipelines.workflows.functional import ANATOMY_INPUTS, ReversePair, init_functional_wf
 
-from ..outputs.plan import of_anatomy, of_run, of_shown_anatomy
-from ..outputs.sinks import pass_on, pick, save_all
+from ..outputs.plan import Planned, by_stage, of_anatomy, of_run, of_shown_anatomy
+from ..outputs.sinks import draw_from, figures_node, pick, save_stage
 from ..scans.bold import BoldRun
 from ..scans.dataset import Dataset
 from ..scans.fieldmaps import EpiPair, is_corrected
@@ -34,7 +32,6 @@ from .diffusion import add_diffusion
 _TO_CONNECTIVITY = {
     'bold_std': 'bold', 'bold_mask_std': 'bold_mask', 'confounds': 'confounds', 'confounds_metadata': 'confounds_metadata',
 }  # fmt: skip
-_ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
 
 
 def build_workflow(settings: Settings, people: Iterable[ParticipantInputs]) -> LiterateWorkflow:
@@ -63,7 +60,7 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
 
 def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateWorkflow:
     """Return the workflow of the anatomical reference, from its files to derivatives and figures."""
-    space = settings.functional.output_space or SPACES[0]
+    space = settings.space.output_space or SPACES[0]
     workflow = LiterateWorkflow(name='anat_wf')
     anatomical = init_anatomical_wf(
         t1w=[str(path) for path in person.t1w],
@@ -71,13 +68,13 @@ def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateW
         sloppy=settings.sloppy,
         random_seed=settings.seed_of(f'sub-{person.label}_anat'),
     )
-    figures = init_anatomical_figures_wf(space=space)
-    pass_on(workflow, anatomical, figures, ANATOMICAL_INPUTS)
-    stages = {'anatomical': anatomical, 'anatomical_figures': figures}
+    planned = by_stage(of_anatomy(settings, person))
+    figures = figures_node(anatomical_figures(space=space), planned['anatomical_figures'])
+    draw_from(workflow, anatomical, figures)
     dataset = Dataset('raw', settings.bids_dir)
     sidecar = {'Sources': [dataset.uri(path) for path in person.t1w]}
     resolution = '2 mm isotropic' if settings.sloppy else '1 mm isotropic'
-    save_all(workflow, stages, of_anatomy(settings, person), sidecar, {'Resolution': resolution})
+    save_stage(workflow, anatomical, planned['anatomical'], sidecar, {'Resolution': resolution})
     return workflow
 
 
@@ -85,10 +82,10 @@ def shown_workflow(settings: Settings, anatomy: ShownAnatomy, number: int) -> Li
     """Return the workflow that draws an anatomy which fMRIPrep normalised."""
     workflow = LiterateWorkflow(name=f'anat_{number}_wf')
     space = entities_of(anatomy.t1w)['space']
-    figures = init_anatomical_figures_wf(space=space, is_normalization_only=True)
-    figures.inputs.inputnode.t1w_std = str(anatomy.t1w)
-    planned = of_shown_anatomy(settings, anatomy)
-    save_all(workflow, {planned.stage: figures}, [planned], {}, {})
+    gallery = anatomical_figures(space=space, is_normalization_only=True)
+    figures = figures_node(gallery, [of_shown_anatomy(settings, anatomy)])
+    figures.inputs.t1w_std = str(anatomy.t1w)
+    workflow.add_nodes([figures])
     return workflow
 
 
@@ -98,29 +95,34 @@ def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
     workflow = LiterateWorkflow(name='_'.join([*words, 'wf']).replace('+', ''))
     size = series_gb(run.bold) if run.preprocessed else standard_gb(run.bold, run.space)
     connectivity = init_connectivity_wf(
-        params=settings.functional, t_r=run.t_r, space=run.space, series_gb=size
+        denoise=settings.denoise,
+        regions=settings.regions,
+        maps=settings.maps,
+        t_r=run.t_r,
+        space=run.space,
+        writes_denoised=settings.extra.write_denoised,
+        series_gb=size,
     )
-    background = str(target_brain(run.space))
-    figures = init_connectivity_figures_wf(
-        fd_threshold=settings.functional.fd_threshold, background=background
-    )
-    pass_on(workflow, connectivity, figures, CONNECTIVITY_INPUTS)
-    stages = {'connectivity': connectivity, 'connectivity_figures': figures}
+    planned = by_stage(of_run(settings, run))
+    gallery = connectivity_figures(fd_threshold=settings.denoise.fd_threshold, space=run.space)
+    figures = figures_node(gallery, planned['connectivity_figures'])
+    draw_from(workflow, connectivity, figures)
+    sidecar = {'Sources': run.uris(), 'TaskName': run.entities.get('task', 'rest')}
+    resolution = f'as the preprocessed series, res-{run.res}' if run.preprocessed else '2 mm isotropic'
+    about = sidecar, {'Resolution': resolution}
     if run.preprocessed:
         _set_inputs(connectivity, run)
         if run.anatomy:
-            stages |= _shown_on_anatomy(workflow, connectivity, run.anatomy)
+            _show_on_anatomy(workflow, connectivity, run.anatomy, planned['functional_figures'])
     else:
-        stages |= _preprocessing(settings, run)
+        functional = _preprocessing(settings, run)
+        coregistered = figures_node(functional_figures(), planned['functional_figures'], 'alignment')
+        draw_from(workflow, functional, coregistered, ('boldref', 'bold2anat_xfm'))
         workflow.connect([
-            (stages['functional'], connectivity,
-             [(f'outputnode.{a}', f'inputnode.{b}') for a, b in _TO_CONNECTIVITY.items()]),
-            (stages['functional'], stages['functional_figures'],
-             [(f'outputnode.{f}', f'inputnode.{f}') for f in ('boldref', 'bold2anat_xfm')]),
+            (functional, connectivity, [(f'outputnode.{a}', f'inputnode.{b}') for a, b in _TO_CONNECTIVITY.items()]),
         ])  # fmt: skip
-    sidecar = {'Sources': run.uris(), 'TaskName': run.entities.get('task', 'rest')}
-    resolution = f'as the preprocessed series, res-{run.res}' if run.preprocessed else '2 mm isotropic'
-    save_all(workflow, stages, of_run(settings, run), sidecar, {'Resolution': resolution})
+        save_stage(workflow, functional, planned['functional'], *about)
+    save_stage(workflow, connectivity, planned['connectivity'], *about)
     return workflow
 
 
@@ -137,29 +139,32 @@ def _set_inputs(connectivity: Any, run: BoldRun) -> None:
             setattr(connectivity.inputs.inputnode, name, str(found[name]))
 
 
-def _shown_on_anatomy(workflow: Any, connectivity: Any, anatomy: ShownAnatomy) -> dict[str, LiterateWorkflow]:
+def _show_on_anatomy(
+    workflow: Any, connectivity: Any, anatomy: ShownAnatomy, planned: Iterable[Planned]
+) -> None:
     """Draw the mean BOLD against fMRIPrep's anatomy, both in template space."""
-    figures = init_functional_figures_wf()
-    for field, path in zip(_ON_ANATOMY, anatomy):
-        setattr(figures.inputs.inputnode, field, str(path))
-    workflow.connect([(connectivity, figures, [('outputnode.mean_bold', 'inputnode.boldref')])])
-    return {'functional_figures': figures}
+    figures = figures_node(functional_figures(has_transform=False), planned, 'alignment')
+    for field, path in zip(ON_ANATOMY, anatomy):
+        setattr(figures.inputs, field, str(path))
+    workflow.connect([(connectivity, figures, [('outputnode.mean_bold', 'boldref')])])
 
 
-def _preprocessing(settings: Settings, run: BoldRun) -> dict[str, LiterateWorkflow]:
-    functional = init_functional_wf(
+def _preprocessing(settings: Settings, run: BoldRun) -> LiterateWorkflow:
+    return init_functional_wf(
         bold=str(run.bold),
         t_r=run.t_r,
         slice_timing=run.slice_timing,
         slice_encoding_direction=run.slice_direction,
         pair=_reverse_pair(run.pair) if run.pair else None,
-        t1w_direction=run.phase_encoding if settings.diffusion.use_syn_sdc and is_corrected(settings) else '',
-        params=settings.functional,
+        t1w_direction=run.phase_encoding
+        if settings.distortion.use_syn_sdc and is_corrected(settings)
+        else '',
+        ignore=settings.distortion.ignore,
+        dummy_scans=settings.denoise.dummy_scans,
         space=run.space,
         sloppy=settings.sloppy,
         random_seed=settings.seed_of(run.bold.name),
     )
-    return {'functional': functional, 'functional_figures': init_functional_figures_wf()}
 
 
 def _reverse_pair(pair: EpiPair) -> ReversePair:
@@ -177,7 +182,7 @@ def _connect_anatomy(workflow: Any, anatomy: Any, own: Any, number: int) -> None
     workflow.connect([
         (anatomy, own, [
             *((f'anatomical_wf.outputnode.{f}', f'functional_wf.inputnode.{f}') for f in ANATOMY_INPUTS),
-            *((f'anatomical_wf.outputnode.{f}', f'functional_figures_wf.inputnode.{f}') for f in _ON_ANATOMY),
+            *((f'anatomical_wf.outputnode.{f}', f'alignment.{f}') for f in ON_ANATOMY),
             (('anatomical_wf.outputnode.t1w2ref_xfms', pick, number), 'functional_wf.inputnode.session_xfm'),
         ]),
     ])  # fmt: skip

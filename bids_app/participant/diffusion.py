@@ -1,33 +1,29 @@
 """Connect the diffusion workflows of one participant: every session, then the tract that they share."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from nipype.interfaces.utility import Merge
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from pipelines.interfaces.dwi_preprocessed import AdoptGrid
 from pipelines.interfaces.dwi_space import MakeGrid, voxel_of
+from pipelines.interfaces.gather import Gather
 from pipelines.workflows.diffusion import init_dwi_preprocessed_wf, init_dwi_session_wf
 from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
-from pipelines.workflows.figures import init_diffusion_figures_wf, init_tract_figures_wf
+from pipelines.workflows.figures import ON_ANATOMY, dwi_figures, tract_figures
 from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
 
 from ..outputs.anatomy import ANATOMY
 from ..outputs.diffusion import DIFFUSION
-from ..outputs.plan import of_session, of_tract, region_files, tracts_of
+from ..outputs.plan import by_stage, of_session, of_tract, region_files, tracts_of
 from ..outputs.rows import derivative_name
-from ..outputs.sinks import pass_on, pick, save_all
+from ..outputs.sinks import draw_from, figures_node, pick, save_stage
 from ..scans.diffusion import DwiSession
 from ..scans.fieldmaps import is_corrected
 from ..scans.people import ParticipantInputs
 from ..settings import Settings
 
 _SHOWN = ('dwiref', 'dwi_mask', 'fa', 'evec')
-_ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
-_DRAWN = ('probsegs', 'regions_dseg', 'scalarstats', 'profile', 'threshold')
 
 
 def add_diffusion(
@@ -66,9 +62,10 @@ def add_diffusion(
     drawn = [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])]
     for session, own, figures in zip(found.sessions, maps, shown):
         workflow.connect([
-            (grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')]),
-            (own, figures, [(f'{inner}.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in drawn]),
+            (own, figures, [(f'{inner}.outputnode.{f}', f'figures.{f}') for f in drawn]),
         ])  # fmt: skip
+        if not found.is_preprocessed:
+            workflow.connect([(grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')])])
         if anatomy:
             _connect_anatomy(workflow, anatomy, own, figures, person.t1w_of(session.entities))
     for number, (entities, members) in enumerate(tracts_of(settings, person.label, found)):
@@ -89,11 +86,11 @@ def _connect_anatomy(workflow: Any, anatomy: Any, maps: Any, figures: Any, numbe
     xfm = ('anatomical_wf.outputnode.t1w2ref_xfms', pick, number)
     workflow.connect([
         (anatomy, maps, [
-            *((f'anatomical_wf.outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in _ON_ANATOMY[:2]),
+            *((f'anatomical_wf.outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in ON_ANATOMY[:2]),
             (xfm, 'dwi_session_wf.inputnode.session_xfm'),
         ]),
         (anatomy, figures, [
-            (f'anatomical_wf.outputnode.{f}', f'diffusion_figures_wf.inputnode.{f}') for f in _ON_ANATOMY
+            (f'anatomical_wf.outputnode.{f}', f'figures.{f}') for f in ON_ANATOMY
         ]),
     ])  # fmt: skip
 
@@ -102,7 +99,7 @@ def _give_anatomy(workflow: Any, anatomy: Any, tract: Any) -> None:
     workflow.connect([
         (anatomy, tract, [
             ('anatomical_wf.outputnode.std2anat_xfm', 'tract_wf.inputnode.std2anat_xfm'),
-            ('anatomical_wf.outputnode.t1w_preproc', 'tract_figures_wf.inputnode.background'),
+            ('anatomical_wf.outputnode.t1w_preproc', 'figures.background'),
             *((f'anatomical_wf.outputnode.t1w_{f}', f'tract_wf.inputnode.{f}') for f in TISSUE),
         ]),
     ])  # fmt: skip
@@ -112,17 +109,15 @@ def _show_normalization(workflow: Any, tract: Any, maps: Any, shown: list[Any]) 
     """Without T1w: the tract lies on the anisotropy, and each session shows the tract's normalisation."""
     workflow.connect(
         [
-            (maps, tract, [('dwi_session_wf.outputnode.fa', 'tract_figures_wf.inputnode.background')]),
-            *(
-                (tract, figures, [('tract_wf.outputnode.fa_std', 'diffusion_figures_wf.inputnode.fa_std')])
-                for figures in shown
-            ),
+            (maps, tract, [('dwi_session_wf.outputnode.fa', 'figures.background')]),
+            *((tract, figures, [('tract_wf.outputnode.fa_std', 'figures.fa_std')]) for figures in shown),
         ]
     )
 
 
 def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
     return init_dwi_scans_wf(
+        params=settings.dwi,
         has_correction=is_corrected(settings),
         name=f'dwi_{_word(session.entities)}_scans_wf',
         **_options(settings, session),
@@ -133,11 +128,8 @@ def _options(settings: Settings, session: DwiSession) -> dict[str, Any]:
     scans = [
         ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction, s.readout_time) for s in session.scans
     ]
-    corrects = settings.diffusion.use_syn_sdc and is_corrected(settings)
-    return {
-        'scans': scans, 'params': replace(settings.diffusion, use_syn_sdc=corrects), 'sloppy': settings.sloppy,
-        'random_seed': settings.seed_of(session.scans[0].dwi.name),
-    }  # fmt: skip
+    seed = settings.seed_of(session.scans[0].dwi.name)
+    return {'scans': scans, 'sloppy': settings.sloppy, 'random_seed': seed}
 
 
 def session_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
@@ -148,12 +140,17 @@ def session_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
     if found.is_preprocessed:
         scan = session.scans[0]
         maps = init_dwi_preprocessed_wf(
-            dwi=str(scan.dwi), bval=str(scan.bval), bvec=str(scan.bvec), dwi_mask=str(scan.mask)
-        )
+            dwi=str(scan.dwi), bval=str(scan.bval), bvec=str(scan.bvec), dwi_mask=str(scan.mask),
+            grid_mask=str(found.sessions[0].scans[0].mask),
+        )  # fmt: skip
     else:
-        maps = init_dwi_session_wf(has_t1w=found.space != 'individual', **_options(settings, session))
-    planned = [plan for plan in of_session(settings, found, session) if plan.stage == 'dwi']
-    save_all(workflow, {'dwi': maps}, planned, {'Sources': session.uris()}, _space(person))
+        maps = init_dwi_session_wf(
+            use_syn_sdc=settings.distortion.use_syn_sdc and is_corrected(settings),
+            has_t1w=found.space != 'individual',
+            **_options(settings, session),
+        )
+    planned = by_stage(of_session(settings, found, session))['dwi']
+    save_stage(workflow, maps, planned, {'Sources': session.uris()}, _space(person))
     return workflow
 
 
@@ -162,13 +159,13 @@ def figures_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
     found = person.diffusion
     assert found
     workflow = LiterateWorkflow(name=f'dwi_{_word(session.entities)}_figures_wf')
-    figures = init_diffusion_figures_wf(
+    gallery = dwi_figures(
         has_t1w=found.space != 'individual', space=found.template, has_motion=not found.is_preprocessed
     )
-    for field in _ON_ANATOMY if found.anatomy else ():
-        setattr(figures.inputs.inputnode, field, str(getattr(found.anatomy, field)))
-    planned = [plan for plan in of_session(settings, found, session) if plan.stage == 'dwi_figures']
-    save_all(workflow, {'dwi_figures': figures}, planned, {}, {})
+    figures = figures_node(gallery, by_stage(of_session(settings, found, session))['dwi_figures'])
+    for field in ON_ANATOMY if found.anatomy else ():
+        setattr(figures.inputs, field, str(getattr(found.anatomy, field)))
+    workflow.add_nodes([figures])
     return workflow
 
 
@@ -183,10 +180,10 @@ def tract_workflow(
     found = person.diffusion
     assert found
     workflow = LiterateWorkflow(name=f'tract_{number}_wf')
-    params, anatomy = settings.functional, found.anatomy
+    anatomy = found.anatomy
     tract = init_tract_wf(
-        params=settings.diffusion,
-        regions=(params.nac, params.mpfc),
+        params=settings.tract,
+        regions=settings.regions,
         region_files=[str(path) for path in region_files(settings)],
         space=found.template,
         sessions=[member.label for member in members],
@@ -195,15 +192,15 @@ def tract_workflow(
         sloppy=settings.sloppy,
         random_seed=settings.seed_of('_'.join([*entities.values(), 'tract'])),
     )
-    figures = init_tract_figures_wf()
-    pass_on(workflow, tract, figures, _DRAWN)
+    planned = by_stage(of_tract(settings, found, entities))
+    figures = figures_node(tract_figures(), planned['tract_figures'])
+    draw_from(workflow, tract, figures, [f for f in figures.interface.fields if f != 'background'])
     if anatomy:
-        figures.inputs.inputnode.background = str(anatomy.t1w_preproc)
+        figures.inputs.background = str(anatomy.t1w_preproc)
         for field in ('std2anat_xfm', *(TISSUE if anatomy.has_tissue else ())):
             setattr(tract.inputs.inputnode, field, str(getattr(anatomy, field)))
     sidecar = {'Sources': [uri for member in members for uri in member.uris()]}
-    planned = of_tract(settings, found, entities)
-    save_all(workflow, {'tract': tract, 'tract_figures': figures}, planned, sidecar, _space(person))
+    save_stage(workflow, tract, planned['tract'], sidecar, _space(person))
     return workflow
 
 
@@ -215,8 +212,7 @@ def _grid(
     found = person.diffusion
     assert found
     if found.is_preprocessed:
-        node = pe.Node(AdoptGrid(dwi_mask=str(found.sessions[0].scans[0].mask)), name='dwi_grid', mem_gb=0.5)
-        return node, 'person_mask'
+        return maps[0], 'dwi_preprocessed_wf.outputnode.person_mask'
     voxels = [voxel_of(scan.dwi) for session in found.sessions for scan in session.scans]
     if anatomy:
         node = pe.Node(MakeGrid(voxel=max(voxels)), name='dwi_grid', mem_gb=1.0)
@@ -226,12 +222,12 @@ def _grid(
         n_sessions=len(scans), voxel=max(voxels), sloppy=settings.sloppy,
         random_seed=settings.seed_of(f'sub-{person.label}_dwi'),
     )  # fmt: skip
-    for output, field in (('reference', 'references'), ('reference_mask', 'reference_masks')):
-        merge = pe.Node(Merge(len(scans)), name=f'dwi_{field}', run_without_submitting=True)
-        workflow.connect([
-            *((own, merge, [(f'outputnode.{output}', f'in{n}')]) for n, own in enumerate(scans, 1)),
-            (merge, half_way, [('out', f'inputnode.{field}')]),
-        ])  # fmt: skip
+    fields = ('reference', 'reference_mask')
+    gather = pe.Node(Gather(fields, (), len(scans)), name='dwi_references')
+    workflow.connect([
+        *((own, gather, [(f'outputnode.{f}', f'{f}_{n}') for f in fields]) for n, own in enumerate(scans)),
+        (gather, half_way, [(f, f'inputnode.{f}s') for f in fields]),
+    ])  # fmt: skip
     for number, own in enumerate(maps):
         xfm = ('outputnode.person2dwi_xfms', pick, number)
         workflow.connect([(half_way, own, [(xfm, 'dwi_session_wf.inputnode.person2dwi_xfm')])])

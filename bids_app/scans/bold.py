@@ -131,7 +131,7 @@ def _by_run(files: Sequence[Path]) -> list[list[Path]]:
 
 
 def _preprocessed_run(dataset: Dataset, files: list[Path], settings: Settings) -> BoldRun:
-    wanted = [settings.functional.output_space] if settings.functional.output_space else SPACES
+    wanted = [settings.space.output_space] if settings.space.output_space else SPACES
     for space in wanted:
         for path in files:
             if entities_of(path).get('space') == space:
@@ -148,7 +148,7 @@ def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRu
     source = {key: value for key, value in entities.items() if key not in ('space', 'res', 'desc')}
     folders = anatomical_folders(dataset.root, entities)
     segmentation = Segmentation()
-    if 'freesurfer' in (settings.functional.nac, settings.functional.mpfc):
+    if 'freesurfer' in (settings.regions.nac, settings.regions.mpfc):
         segmentation = find_segmentation(folders, entities['space'])
     return BoldRun(
         bold, dataset, repetition_time_of(bold, sidecar(bold, dataset.root)), entities['space'],
@@ -169,7 +169,7 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
             f'{bold.name} is one of several echoes, which are not combined here. Give fMRIPrep output with '
             '--derivatives, or choose one echo by --bids-filter-file with {"bold": {"echo": 2}}.'
         )
-    if 'freesurfer' in (settings.functional.nac, settings.functional.mpfc):
+    if 'freesurfer' in (settings.regions.nac, settings.regions.mpfc):
         raise MissingInputError(
             f'{bold.name}: region freesurfer needs the output of fMRIPrep. Give it with --derivatives, or '
             'choose another region.'
@@ -179,7 +179,7 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
     metadata = sidecar(bold, settings.bids_dir)
     return BoldRun(
         bold, Dataset('raw', settings.bids_dir), repetition_time_of(bold, metadata),
-        settings.functional.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
+        settings.space.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
         slice_timing=metadata.get('SliceTiming'),
         slice_direction=metadata.get('SliceEncodingDirection', 'k'),
         phase_encoding=direction_of(metadata), pair=find_pair(settings, bold, metadata),

@@ -74,7 +74,7 @@ def collect_diffusion(
     """Return the usable diffusion sessions of one participant, and why others are not."""
     if 'diffusion' in settings.skip:
         return None, [Absence('dwi', f'sub-{label}: diffusion is left out by --skip diffusion.')]
-    if 'freesurfer' in (settings.functional.nac, settings.functional.mpfc):
+    if 'freesurfer' in (settings.regions.nac, settings.regions.mpfc):
         reason = f'sub-{label}: region freesurfer is not offered for diffusion. Choose another region, or --skip diffusion.'
         return None, [Absence('dwi', reason, MissingInputError.exit_code)]
     for dataset in (Dataset(*named) for named in settings.derivatives):
@@ -115,14 +115,14 @@ def _raw(
         except (DataError, MissingInputError) as error:
             absent.append(Absence('dwi', str(error), error.exit_code))
     space = 'T1w' if has_t1w else 'individual'
-    template = settings.functional.output_space or SPACES[0]
+    template = settings.space.output_space or SPACES[0]
     return (Diffusion(sessions, space, template=template) if sessions else None), absent
 
 
 def _raw_scan(settings: Settings, path: Path) -> DwiScan:
     scan = _with_table(path, settings.bids_dir)
     metadata = sidecar(path, settings.bids_dir)
-    readout = metadata.get('TotalReadoutTime') or settings.diffusion.fallback_total_readout_time or 0.0
+    readout = metadata.get('TotalReadoutTime') or settings.distortion.fallback_total_readout_time or 0.0
     direction = direction_of(metadata)
     if not direction:
         LOGGER.warning('%s: PhaseEncodingDirection is absent or unknown: its distortion stays', path.name)
@@ -150,7 +150,7 @@ def _preprocessed(
             raise MissingInputError(
                 f'{files[0].name}: found in space {has}; {" or ".join(_SPACES)} is needed. Give output of QSIPrep.'
             )
-        wanted = [settings.functional.output_space] if settings.functional.output_space else SPACES[::-1]
+        wanted = [settings.space.output_space] if settings.space.output_space else SPACES[::-1]
         anatomy, template = find_dwi_anatomy(dataset.root, label, space, wanted)
     except ClbpeError as error:
         return None, [Absence('dwi', str(error), error.exit_code)]

@@ -35,7 +35,7 @@ class EpiPair(NamedTuple):
 
 def is_corrected(settings: Settings) -> bool:
     """Return whether distortion may be corrected: ``--ignore fieldmaps`` and ``--ignore sdc`` forbid it."""
-    return not {'fieldmaps', 'sdc'} & set(settings.functional.ignore)
+    return not {'fieldmaps', 'sdc'} & set(settings.distortion.ignore)
 
 
 def direction_of(metadata: Mapping[str, Any]) -> str:
@@ -109,7 +109,7 @@ def _names(scans: Sequence[Epi]) -> str:
 
 
 def _describe(settings: Settings, path: Path, metadata: Mapping[str, Any]) -> Epi:
-    time = metadata.get('TotalReadoutTime') or settings.diffusion.fallback_total_readout_time
+    time = metadata.get('TotalReadoutTime') or settings.distortion.fallback_total_readout_time
     is_number = isinstance(time, int | float) and time > 0
     return Epi(path, direction_of(metadata), float(time) if is_number and time else 0.0)
 

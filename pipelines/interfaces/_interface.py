@@ -46,20 +46,20 @@ def sources(root: Path) -> list[Path]:
     return sorted([*root.rglob('*.py'), *root.glob('data/*')])
 
 
-def _trait(hint: Any, *, is_input: bool) -> Any:
-    """Translate a type hint into a trait."""
+def trait_of(hint: Any, *, is_input: bool) -> Any:
+    """Return the trait of a type hint."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         (inner,) = [a for a in arguments if a is not type(None)]
-        return traits.Either(None, _trait(inner, is_input=is_input))
+        return traits.Either(None, trait_of(inner, is_input=is_input))
     if origin is Literal:
         return traits.Enum(*arguments)
     if origin is list:
-        return traits.List(_trait(arguments[0], is_input=is_input))
+        return traits.List(trait_of(arguments[0], is_input=is_input))
     if origin is tuple:
         if arguments[-1] is Ellipsis:
             raise TypeError(f'{hint}: use list for a sequence of any length')
-        return traits.Tuple(*(_trait(a, is_input=is_input) for a in arguments))
+        return traits.Tuple(*(trait_of(a, is_input=is_input) for a in arguments))
     if hint is Path:
         return File(exists=is_input)
     if origin is dict or hint in _SIMPLE:
@@ -69,17 +69,17 @@ def _trait(hint: Any, *, is_input: bool) -> Any:
     raise TypeError(f'no trait for {hint!r}')
 
 
-def _as_argument(hint: Any, value: Any) -> Any:
-    """Turn traits' strings and containers back into what the function declares."""
+def as_argument(hint: Any, value: Any) -> Any:
+    """Return what a function declares of the strings and containers of traits."""
     if value is None:
         return None
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _as_argument(next(a for a in arguments if a is not type(None)), value)
+        return as_argument(next(a for a in arguments if a is not type(None)), value)
     if hint is Path:
         return Path(value)
     if origin is list:
-        return [_as_argument(arguments[0], item) for item in value]
+        return [as_argument(arguments[0], item) for item in value]
     return dict(value) if origin is dict or hint is dict else value
 
 
@@ -95,7 +95,7 @@ def _input_traits(function: Callable[..., Any], hints: dict[str, Any]) -> dict[s
     for key, parameter in inspect.signature(function).parameters.items():
         if key == 'out_dir':
             continue
-        trait = _trait(hints[key], is_input=True)
+        trait = trait_of(hints[key], is_input=True)
         if parameter.default is inspect.Parameter.empty:
             inputs[key] = trait(mandatory=True)
         elif parameter.default is None:
@@ -126,11 +126,11 @@ def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
     returned = get_type_hints(hints.pop('return'))
     name = ''.join(word.capitalize() for word in function.__name__.split('_'))
     inputs = _input_traits(function, hints)
-    outputs = {key: _trait(hint, is_input=False) for key, hint in returned.items()}
+    outputs = {key: trait_of(hint, is_input=False) for key, hint in returned.items()}
 
     def _run_interface(self: SimpleInterface, runtime: Any) -> Any:
         arguments = {
-            key: _as_argument(hints[key], getattr(self.inputs, key))
+            key: as_argument(hints[key], getattr(self.inputs, key))
             for key in inputs
             if key != 'version' and isdefined(getattr(self.inputs, key))
         }

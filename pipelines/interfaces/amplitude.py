@@ -3,15 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from ..errors import DataError
 from ..numerics import clean
 from ..numerics.amplitude import fluctuation_amplitudes
 from ..numerics.smooth import smooth_in_mask
-from ._interface import interface
-from .denoise import read_scan
 from .images import save_map
+from .quality import Scan
 from .tables import read_table
 
 
@@ -22,11 +19,9 @@ class AmplitudeMaps(NamedTuple):
     falff: Path
 
 
-def map_amplitude(
-    bold: Path,
-    bold_mask: Path,
-    design: Path,
-    outliers: Path,
+def amplitude_maps(
+    scan: Scan,
+    files: tuple[Path, Path, Path],
     t_r: float,
     fwhm: float,
     band: tuple[float, float],
@@ -37,10 +32,11 @@ def map_amplitude(
 
     Parameters
     ----------
-    bold, bold_mask
-        4D series and functional mask on one grid.
-    design, outliers
-        Of :func:`~pipelines.interfaces.design.make_design`; the stop band of the design is left in the data.
+    scan
+        Of :func:`~pipelines.interfaces.denoise.read_scan`.
+    files
+        The series, for messages; design and outliers of :func:`~pipelines.interfaces.design.make_design`.  The
+        stop band of the design is left in the data.
     t_r
         Repetition time, s.
     fwhm
@@ -59,13 +55,11 @@ def map_amplitude(
     people nor visits could be compared.
 
     """
+    bold, design, outliers = files
     model = read_table(design)
     model = model[[name for name in model if not name.startswith('stop_band')]]
     kept = read_table(outliers).to_numpy(int).sum(axis=1) == 0
     operator = clean.projection(model.to_numpy(float), kept)
-    factors = out_dir / 'operator.npz'
-    np.savez(factors, reduce=operator.reduce, expand=operator.expand, sample_mask=kept)
-    scan, _ = read_scan(bold, bold_mask, factors)
     reduced = clean.reduce_series(operator.reduce, scan.series)
     smoothed = smooth_in_mask(reduced, scan.mask, scan.like.header.get_zooms()[:3], fwhm)
     try:
@@ -79,6 +73,3 @@ def map_amplitude(
         save_map(relative, scan.mask, scan.like, out_dir / 'alff.nii.gz'),
         save_map(found.falff, scan.mask, scan.like, out_dir / 'falff.nii.gz'),
     )
-
-
-MapAmplitude = interface(map_amplitude)

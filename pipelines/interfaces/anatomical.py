@@ -47,10 +47,6 @@ class _Segmented(NamedTuple):
     volumes: dict[str, Any]
 
 
-class _Summary(NamedTuple):
-    metadata: dict[str, Any]
-
-
 def head_gb(path: Path) -> float:
     """Return the size of an image as float32, in GB, from its header alone."""
     return float(np.prod(open_image(path).shape) * 4 / 1024**3)
@@ -98,9 +94,6 @@ def make_reference(
     return _Reference(write_volume(reference, affine, out_dir / 't1w_ref.nii'), xfms)
 
 
-MakeReference = interface(make_reference)
-
-
 def find_brain(t1w_ref: Path, t1w: list[Path], space: str, sloppy: bool = False, *, out_dir: Path) -> _Brain:
     """Find the brain in the reference and divide out its bias field.
 
@@ -140,9 +133,6 @@ def find_brain(t1w_ref: Path, t1w: list[Path], space: str, sloppy: bool = False,
     brain_path = write_volume(brain.astype(np.float32), found.affine, out_dir / 'brain.nii')
     placement = write_linear(out_dir / 'placement.txt', found.placement.matrix)
     return _Brain(preproc, mask_path, brain_path, placement, found.placement.score)
-
-
-FindBrain = interface(find_brain)
 
 
 def normalize_brain(
@@ -244,27 +234,19 @@ def segment_brain(
     return _Segmented(dseg, grey, white, fluid, volumes)
 
 
-SegmentBrain = interface(segment_brain)
-
-
-def summarize_anatomy(
+def describe_anatomy(
     space: str, n_t1w: int, score: float, quality: dict[str, Any], volumes: dict[str, Any]
-) -> _Summary:
-    """Collect what sidecars and report say of the anatomy."""
+) -> dict[str, Any]:
+    """Return what sidecars and report say of the anatomy."""
     before = quality['Before']
-    return _Summary(
-        {
-            'Template': space,
-            'TemplateSource': target_brain(space).name,
-            'NumberOfT1w': n_t1w,
-            'PlacementScore': round(score, 4),
-            'TemplateCorrelation': quality['Correlation'],
-            'TemplateCorrelationAffine': before['Correlation'],
-            'MaskDice': quality['MaskDice'],
-            'MaskDiceAffine': before['MaskDice'],
-            'TissueVolumesML': volumes,
-        }
-    )
-
-
-SummarizeAnatomy = interface(summarize_anatomy)
+    return {
+        'Template': space,
+        'TemplateSource': target_brain(space).name,
+        'NumberOfT1w': n_t1w,
+        'PlacementScore': round(score, 4),
+        'TemplateCorrelation': quality['Correlation'],
+        'TemplateCorrelationAffine': before['Correlation'],
+        'MaskDice': quality['MaskDice'],
+        'MaskDiceAffine': before['MaskDice'],
+        'TissueVolumesML': volumes,
+    }

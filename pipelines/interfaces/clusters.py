@@ -28,9 +28,9 @@ class _Clusters(NamedTuple):
 
 def list_clusters(
     maps: list[str],
-    contrasts: list[str],
-    statistics: list[Path],
-    log_p_max_tfce: list[Path],
+    contrasts: list[list[str]],
+    statistics: list[list[Path]],
+    log_p_max_tfce: list[list[Path]],
     space: str,
     *,
     out_dir: Path,
@@ -40,9 +40,9 @@ def list_clusters(
     Parameters
     ----------
     maps, contrasts
-        What each pair of images is of.
+        Kinds of maps, and what was tested of each.
     statistics, log_p_max_tfce
-        t, and -log10 of p corrected by the largest TFCE.
+        t, and -log10 of p corrected by the largest TFCE, of each kind in the order of its contrasts.
     space
         Template of the images.
     out_dir
@@ -58,7 +58,8 @@ def list_clusters(
     """
     rows = [
         {'map': kind, 'contrast': contrast, **row}
-        for kind, contrast, statistic, log_p in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
+        for kind, *tests in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
+        for contrast, statistic, log_p in zip(*tests, strict=True)
         for row in _clusters_of(statistic, log_p, space)
     ]
     return _Clusters(write_table(pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), out_dir / 'clusters.tsv'))

@@ -14,7 +14,6 @@ from ..numerics.confounds import dvars, expand, noise_mask, one_hot, pure_tissue
 from ..numerics.motion import framewise_displacement, head_centre, motion_parameters, rms_displacement
 from ..numerics.resample import coarsen, resample, voxel_sizes
 from ..terms import MOTION
-from ._interface import interface
 from ._series import load_image
 from .transforms import read_linear
 
@@ -27,7 +26,7 @@ _PREFIXES = {'CSF': 'c_comp_cor', 'WM': 'w_comp_cor', 'combined': 'a_comp_cor'}
 class _NoiseMasks(NamedTuple):
     wm_mask: Path
     csf_mask: Path
-    n_voxels: dict[str, int]
+    noise_voxels: dict[str, int]
 
 
 class _Confounds(NamedTuple):
@@ -80,9 +79,6 @@ def make_noise_masks(
         paths.append(out_dir / f'{tissue.lower()}_mask.nii')
         nb.save(nb.Nifti1Image(mask.astype(np.uint8), grid.affine), paths[-1])
     return _NoiseMasks(paths[0], paths[1], n_voxels)
-
-
-MakeNoiseMasks = interface(make_noise_masks)
 
 
 def collect_confounds(
@@ -150,9 +146,6 @@ def collect_confounds(
         'MotionOutliers': len(outliers),
     }
     return _Confounds(table, sidecar, summary)
-
-
-CollectConfounds = interface(collect_confounds)
 
 
 def _integers(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Seed maps, region matrix and intrinsic connectivity of a cleaned series."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ from ..numerics.intrinsic import intrinsic_connectivity, noise_floor
 from ..numerics.seed import fisher_z, seed_correlation
 from ..params import IccMask
 from ..terms import PRESETS, REGIONS, raised
-from ._interface import interface
 from .images import load_mask, open_image, save_map
 
 _MIN_OVERLAP = 0.9
@@ -25,12 +23,11 @@ class SeedMaps(NamedTuple):
 
 
 class IntrinsicFiles(NamedTuple):
-    """Maps of intrinsic connectivity; ``metadata`` and ``qc`` gain what they rest on."""
+    """Maps of intrinsic connectivity; ``metadata`` gains what they rest on."""
 
     icc: Path
     iccadj: Path
     iccnorm: Path
-    qc: Path
     metadata: dict
 
 
@@ -128,12 +125,7 @@ def map_intrinsic(
         'Regions': sources,
         'Flags': [*metadata['Flags'], *raised(template_overlap=overlap < _MIN_OVERLAP)],
     }
-    (out_dir / 'qc.json').write_text(json.dumps(found, indent=2) + '\n')
     icc, adjusted, normal = (
         save_map(values, mask, like, out_dir / f'{name}.nii.gz') for name, values in maps._asdict().items()
     )
-    return IntrinsicFiles(icc, adjusted, normal, out_dir / 'qc.json', found)
-
-
-MapSeeds = interface(map_seeds)
-MapIntrinsic = interface(map_intrinsic)
+    return IntrinsicFiles(icc, adjusted, normal, found)

@@ -77,6 +77,33 @@ def clean_series(
 
     """
     scan, factors = read_scan(bold, bold_mask, operator)
+    files = regions, tissue, brain, confounds
+    return clean_scan(scan, factors, files, fwhm, t_r, metadata, out_dir=out_dir)
+
+
+def clean_scan(
+    scan: Scan,
+    factors: dict[str, np.ndarray],
+    files: tuple[Path, Path, Path, Path],
+    fwhm: float,
+    t_r: float,
+    metadata: dict,
+    *,
+    out_dir: Path,
+) -> Cleaned:
+    """Write the cleaned and smoothed form of a series, region series and quality; see :func:`clean_series`.
+
+    Parameters
+    ----------
+    scan, factors
+        Of :func:`read_scan`.
+    files
+        Regions, tissue, brain and confounds.
+    fwhm, t_r, metadata
+        As there.
+
+    """
+    regions, tissue, brain, confounds = files
     cleaned = clean.reduce_series(factors['reduce'], scan.series)
     zooms = scan.like.header.get_zooms()[:3]
     smoothed = smooth_in_mask(cleaned, scan.mask, zooms, fwhm)
@@ -171,5 +198,4 @@ def write_denoised(
     return Denoised(*(path.result() for path in paths))
 
 
-CleanSeries = interface(clean_series)
 WriteDenoised = interface(write_denoised)

@@ -10,7 +10,7 @@ import pandas as pd
 from ..errors import DataError, DegreesOfFreedomError, UnknownWordError
 from ..numerics import clean, outliers
 from ..numerics.seed import fisher_z_se
-from ..params import MIN_DEGREES_OF_FREEDOM, WARN_DEGREES_OF_FREEDOM, FunctionalParams
+from ..params import MIN_DEGREES_OF_FREEDOM, WARN_DEGREES_OF_FREEDOM, DenoiseParams
 from ..terms import MOTION, PRESETS, raised
 from ._interface import interface
 from .images import open_series
@@ -32,7 +32,7 @@ def make_design(
     bold: Path,
     confounds: Path,
     confounds_metadata: Path,
-    params: FunctionalParams,
+    params: DenoiseParams,
     t_r: float,
     *,
     out_dir: Path,
@@ -99,7 +99,7 @@ def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
     return table
 
 
-def left_out(table: pd.DataFrame, params: FunctionalParams, path: Path) -> dict[str, np.ndarray]:
+def left_out(table: pd.DataFrame, params: DenoiseParams, path: Path) -> dict[str, np.ndarray]:
     """Return why volumes are left out: reason -> (T,) bool.
 
     ``none`` keeps every steady-state volume; ``conn`` has its own rule (signal jumps above 5 SD,
@@ -191,7 +191,7 @@ def _values(table: pd.DataFrame, columns: list[str], path: Path, kept: np.ndarra
 
 
 def _operator(
-    nuisance: pd.DataFrame, params: FunctionalParams, t_r: float, sample_mask: np.ndarray
+    nuisance: pd.DataFrame, params: DenoiseParams, t_r: float, sample_mask: np.ndarray
 ) -> tuple[pd.DataFrame, clean.Operator]:
     names = ['constant', 'linear_trend', *nuisance.columns]
     model = np.column_stack([clean.trend(len(nuisance)), nuisance])
@@ -209,7 +209,7 @@ def _operator(
 
 
 def _describe(
-    table: pd.DataFrame, masks: dict[str, np.ndarray], dof: float, params: FunctionalParams, t_r: float
+    table: pd.DataFrame, masks: dict[str, np.ndarray], dof: float, params: DenoiseParams, t_r: float
 ) -> dict[str, Any]:
     kept = int(np.sum(~np.any(list(masks.values()), axis=0)))
     fd = table['framewise_displacement'] if 'framewise_displacement' in table else pd.Series(dtype=float)

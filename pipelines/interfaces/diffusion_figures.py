@@ -13,7 +13,6 @@ from .. import figures
 from ..figures import Curve, Outline
 from ..numerics.resample import apply_linear, sample
 from ..terms import LATERAL, SIDES_OF, STRUCTURES, dseg_labels
-from ._interface import interface
 from ._pictures import Figured, on, region_colour, rows_through, save, three_planes, values_of
 from ._pictures import open_picture as load_image
 
@@ -211,12 +210,3 @@ def plot_diffusion_motion(confounds: Path, *, out_dir: Path) -> Figured:
     fd, b_values = (table[name].to_numpy(float) for name in ('framewise_displacement', 'b_value'))
     figure = figures.draw_motion(table[_SHIFTS].to_numpy(float), turns, fd, b_values)
     return save(figure, out_dir / 'motion.png')
-
-
-PlotColorFa = interface(plot_color_fa)
-PlotDiffusionMask = interface(plot_diffusion_mask)
-PlotDiffusionCoregistration = interface(plot_diffusion_coregistration)
-PlotTract = interface(plot_tract)
-PlotProfile = interface(plot_profile)
-PlotThreshold = interface(plot_threshold)
-PlotDiffusionMotion = interface(plot_diffusion_motion)

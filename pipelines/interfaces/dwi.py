@@ -158,9 +158,6 @@ def resample_scans(
     return _finish(volumes, table, motions, affine, inside(person_mask), out_dir)
 
 
-ResampleScans = interface(resample_scans)
-
-
 def _distorted(
     points: np.ndarray, coregistration: np.ndarray, to_scan: np.ndarray, displacement: list[Path]
 ) -> tuple[np.ndarray, np.ndarray]:

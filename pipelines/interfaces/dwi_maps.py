@@ -10,15 +10,10 @@ from ..numerics.gradients import best_convention, find_shells
 from ..numerics.tensor import fit_tensor, tensor_volumes
 from ..terms import raised
 from ._diffusion import MAP_NAMES, fill_mask, inside, load_table, signals_in
-from ._interface import interface
 from ._series import load_image, write_volume
 
 _HIGH_MOTION = 2.0  # mm from volume to volume: eddy currents alone shift volumes by about one
 _FLIPPED = 1.05  # the coherence of another convention exceeds that of the table by this factor
-
-
-class _Session(NamedTuple):
-    metadata: dict[str, Any]
 
 
 class _Maps(NamedTuple):
@@ -65,11 +60,8 @@ def model_tensor(dwi: Path, gradients: Path, dwi_mask: Path, *, out_dir: Path) -
     return _Maps(**paths, facts={**facts, 'BestConvention': found})
 
 
-ModelTensor = interface(model_tensor)
-
-
-def summarize_session(scan: dict[str, Any], maps: dict[str, Any], correction: str) -> _Session:
-    """Collect what sidecars and report say of the diffusion scans of a session.
+def describe_session(scan: dict[str, Any], maps: dict[str, Any], correction: str) -> dict[str, Any]:
+    """Return what sidecars and report say of the diffusion scans of a session.
 
     Parameters
     ----------
@@ -80,9 +72,5 @@ def summarize_session(scan: dict[str, Any], maps: dict[str, Any], correction: st
 
     """
     found = raised(no_sdc=correction == 'none', high_motion_dwi=scan.get('MeanFD', 0) > _HIGH_MOTION)
-    return _Session(
-        {**scan, **maps, 'SusceptibilityDistortionCorrection': correction, 'Flags': [*maps['Flags'], *found]}
-    )
-
-
-SummarizeSession = interface(summarize_session)
+    flags = [*maps['Flags'], *found]
+    return {**scan, **maps, 'SusceptibilityDistortionCorrection': correction, 'Flags': flags}

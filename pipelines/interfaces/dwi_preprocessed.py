@@ -9,15 +9,10 @@ import numpy as np
 from ..errors import DataError
 from ..numerics.resample import apply_linear, resample, voxel_sizes
 from ._diffusion import inside, read_gradient_table, read_series, write_gradient_table
-from ._interface import interface
 from ._series import load_image, write_series, write_volume
 from .dwi import describe_table
 from .dwi_space import box_around
 from .images import open_image
-
-
-class _Grid(NamedTuple):
-    person_mask: Path
 
 
 class _Read(NamedTuple):
@@ -28,7 +23,7 @@ class _Read(NamedTuple):
     facts: dict
 
 
-def adopt_grid(dwi_mask: Path, *, out_dir: Path) -> _Grid:
+def adopt_grid(dwi_mask: Path, *, out_dir: Path) -> Path:
     """Return the brain mask of a session on its own grid with axes along RAS.
 
     Parameters
@@ -50,10 +45,7 @@ def adopt_grid(dwi_mask: Path, *, out_dir: Path) -> _Grid:
             apply_linear(affine, np.argwhere(mask > 0.5).astype(float)), float(voxel_sizes(affine).min())
         )
         mask, affine = resample(mask, affine, shape, grid), grid
-    return _Grid(write_volume((mask > 0.5).astype(np.uint8), affine, out_dir / 'person_mask.nii'))
-
-
-AdoptGrid = interface(adopt_grid)
+    return write_volume((mask > 0.5).astype(np.uint8), affine, out_dir / 'person_mask.nii')
 
 
 def read_preprocessed(
@@ -100,6 +92,3 @@ def read_preprocessed(
         write_volume((mask & inside(person_mask)).astype(np.uint8), grid, out_dir / 'dwi_mask.nii.gz'),
         describe_table(table),
     )
-
-
-ReadPreprocessed = interface(read_preprocessed)

@@ -12,7 +12,6 @@ from nitransforms.linear import Affine
 from .. import figures
 from ..figures import Outline, Overlay
 from ..terms import LATERAL, MEASURES, REGIONS
-from ._interface import interface
 from ._pictures import Figured, centre, on, open_picture, region_outline, rows_through, save, three_planes
 
 _MNI_BOX = np.array([[-78.0, -112, -68], [78, 80, 88]])
@@ -239,13 +238,3 @@ def plot_relmat(relmat: Path, *, out_dir: Path) -> Figured:
     """
     table = pd.read_csv(relmat, sep='\t', index_col='node')
     return save(figures.draw_relmat(table.to_numpy(float), list(table.columns)), out_dir / 'relmat.png')
-
-
-PlotMask = interface(plot_mask)
-PlotNormalization = interface(plot_normalization)
-PlotCoregistration = interface(plot_coregistration)
-PlotRegions = interface(plot_regions)
-PlotCarpet = interface(plot_carpet)
-PlotSeedMaps = interface(plot_seed_maps)
-PlotMap = interface(plot_map)
-PlotRelmat = interface(plot_relmat)

@@ -28,10 +28,6 @@ class _Merged(NamedTuple):
     motion: Path
 
 
-class _Summary(NamedTuple):
-    metadata: dict[str, Any]
-
-
 class _References(NamedTuple):
     boldref_std: Path
     bold_mask_std: Path
@@ -139,9 +135,6 @@ def merge_chunks(
     return _Merged(merged[0], merged[1], matrices)
 
 
-MergeChunks = interface(merge_chunks)
-
-
 def resample_references(
     boldref: Path, bold_mask: Path, anat2std_xfm: Path, bold2anat_xfm: Path, space: str, *, out_dir: Path
 ) -> _References:
@@ -157,27 +150,19 @@ def resample_references(
     return _References(paths[0], paths[1])
 
 
-ResampleReferences = interface(resample_references)
-
-
-def summarize_run(
+def describe_run(
     n_dummy: int,
     summary: dict[str, Any],
     noise_voxels: dict[str, int],
     timing: dict[str, Any] | None = None,
     distortion: str = 'none',
-) -> _Summary:
-    """Collect what sidecars and report say of the preprocessing of a run."""
-    return _Summary(
-        {
-            'SkippedDummyScans': n_dummy,
-            'SliceTimingCorrected': False,
-            'SusceptibilityDistortionCorrection': distortion,
-            'NoiseMaskVoxels': noise_voxels,
-            **(timing or {}),
-            **summary,
-        }
-    )
-
-
-SummarizeRun = interface(summarize_run)
+) -> dict[str, Any]:
+    """Return what sidecars and report say of the preprocessing of a run."""
+    return {
+        'SkippedDummyScans': n_dummy,
+        'SliceTimingCorrected': False,
+        'SusceptibilityDistortionCorrection': distortion,
+        'NoiseMaskVoxels': noise_voxels,
+        **(timing or {}),
+        **summary,
+    }

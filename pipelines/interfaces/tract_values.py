@@ -71,7 +71,8 @@ def measure_tract(
     rd: list[Path],
     sessions: list[str],
     session_facts: list[dict],
-    tract_facts: list[dict],
+    fod_facts: list[dict],
+    domain_facts: dict,
     n_streamlines: int,
     *,
     out_dir: Path,
@@ -88,14 +89,16 @@ def measure_tract(
         Maps of every session on the person's grid.
     sessions
         Labels, ``n/a`` without.
-    session_facts, tract_facts
-        What earlier steps say of each session, and of the tract; their ``Flags`` stand beside the values.
+    session_facts, fod_facts, domain_facts
+        What earlier steps say of each session, its orientations, and the tract; their ``Flags`` stand beside
+        the values.
     n_streamlines
         Wanted per direction.
     out_dir
         Folder of the results.
 
     """
+    tract_facts = [*fod_facts, domain_facts]
     with np.load(domain) as stored:
         grid = _Grid(stored['white'], stored['affine'])
     read = _read_sessions(dict(zip(MAP_NAMES, (fa, md, ad, rd))), sessions, session_facts, tract_facts)

@@ -33,6 +33,11 @@ class _Figured(NamedTuple):
     figure: Path
 
 
+class _Tests(NamedTuple):
+    test_figure: list[Path]
+    count_figure: Path
+
+
 def draw_outcomes(values: Path, outcomes: Path, design: dict[str, Any], *, out_dir: Path) -> _Outcomes:
     """Draw the course of every outcome in each arm, and all effects side by side.
 
@@ -128,29 +133,51 @@ def draw_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Fi
 DrawSamples = interface(draw_samples)
 
 
-def draw_test(
-    statistic: Path, log_p_max_tfce: Path, facts: dict[str, Any], kind: str, space: str, *, out_dir: Path
-) -> _Figured:
-    """Draw one voxel-wise test.
+def draw_tests(
+    statistic: list[Path],
+    log_p_max_tfce: list[Path],
+    facts: list[dict[str, Any]],
+    n_map: Path,
+    stack_facts: dict[str, Any],
+    kind: str,
+    space: str,
+    *,
+    out_dir: Path,
+) -> _Tests:
+    """Draw every voxel-wise test of one kind of map, and in how many people each voxel has data.
 
     Parameters
     ----------
     statistic, log_p_max_tfce, facts
         Of :func:`~pipelines.interfaces.voxelwise.infer_maps`.
+    n_map, stack_facts
+        Of :func:`~pipelines.interfaces.group_maps.stack_maps`.
     kind
         Seed, or ``icc``.
     space
         Template of the images.
     out_dir
-        Folder of the figure.
+        Folder of the figures.
 
     """
+    tests = [
+        save_svg(draw_test(*test, kind, space), out_dir / f'test{number}.svg')
+        for number, test in enumerate(zip(statistic, log_p_max_tfce, facts, strict=True))
+    ]
+    return _Tests(tests, save_svg(draw_count(n_map, stack_facts, kind, space), out_dir / 'count.svg'))
+
+
+DrawTests = interface(draw_tests)
+
+
+def draw_test(statistic: Path, log_p_max_tfce: Path, facts: dict[str, Any], kind: str, space: str) -> Figure:
+    """Return the figure of one voxel-wise test."""
     image = open_image(statistic)
     t = np.asarray(image.dataobj, float)
     log_p = np.asarray(open_image(log_p_max_tfce).dataobj, float)
     significant = log_p > -np.log10(SIGNIFICANT_P)
     brain = open_image(target_brain(space))
-    figure = plot_statmap(
+    return plot_statmap(
         np.where(t == 0, np.nan, t),
         np.asarray(image.affine, float),
         np.asarray(brain.dataobj, np.float32),
@@ -165,10 +192,6 @@ def draw_test(
             f'{facts["SmallestCorrectedP"]:.2g}.'
         ),
     )
-    return _Figured(save_svg(figure, out_dir / 'test.svg'))
-
-
-DrawTest = interface(draw_test)
 
 
 def _peaks(t: np.ndarray, significant: np.ndarray, affine: np.ndarray) -> np.ndarray | None:
@@ -182,18 +205,14 @@ def _peaks(t: np.ndarray, significant: np.ndarray, affine: np.ndarray) -> np.nda
     return np.asarray(apply_linear(affine, np.array(places, float)))
 
 
-def draw_count(n_map: Path, facts: dict[str, Any], kind: str, space: str, *, out_dir: Path) -> _Figured:
-    """Draw in how many people each voxel has data; ``facts`` are those of the stacked maps."""
+def draw_count(n_map: Path, facts: dict[str, Any], kind: str, space: str) -> Figure:
+    """Return the figure of in how many people each voxel has data; ``facts`` are those of the stacked maps."""
     image, brain = open_image(n_map), open_image(target_brain(space))
-    figure = plot_coverage(
+    return plot_coverage(
         np.asarray(image.dataobj, float), np.asarray(image.affine, float), np.asarray(brain.dataobj, np.float32),
         facts['NumberOfPeople'], title=f'{MAPS[kind].short}: people with data at each voxel',
         background_affine=np.asarray(brain.affine, float),
     )  # fmt: skip
-    return _Figured(save_svg(figure, out_dir / 'count.svg'))
-
-
-DrawCount = interface(draw_count)
 
 
 def save_svg(figure: Figure, path: Path) -> Path:

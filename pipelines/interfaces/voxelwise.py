@@ -21,11 +21,11 @@ Contrast = Literal['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFol
 
 
 class _Tested(NamedTuple):
-    statistic: Path
-    tfce: Path
-    log_p_max_t: Path
-    log_p_max_tfce: Path
-    facts: dict[str, Any]
+    statistic: list[Path]
+    tfce: list[Path]
+    log_p_max_t: list[Path]
+    log_p_max_tfce: list[Path]
+    facts: list[dict[str, Any]]
 
 
 class _Question(NamedTuple):
@@ -42,7 +42,7 @@ def infer_maps(
     mask: Path,
     participants: Path,
     values: Path,
-    contrast: Contrast,
+    contrasts: list[Contrast],
     treatment: str,
     primary: str,
     n_permutations: int,
@@ -50,7 +50,7 @@ def infer_maps(
     *,
     out_dir: Path,
 ) -> _Tested:
-    """Test one contrast at every voxel by permutation.
+    """Test contrasts of one kind of map at every voxel by permutation.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def infer_maps(
         ``participant_id arm`` and covariates.
     values
         Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
-    contrast
+    contrasts
         What is tested, see :data:`~pipelines.terms.MAP_CONTRASTS`.
     treatment
         Name of the treated arm.
@@ -74,7 +74,8 @@ def infer_maps(
     Returns
     -------
     _Tested
-        t, TFCE, and -log10 of the p values corrected by the largest t and the largest TFCE.
+        t, TFCE, and -log10 of the p values corrected by the largest t and the largest TFCE, lists in the order
+        of the contrasts.
 
     Raises
     ------
@@ -85,26 +86,23 @@ def infer_maps(
     like, folder = open_image(mask), Path(stack)
     inside = load_mask(mask, like)
     table = read_columns(participants).set_index('participant_id')
-    question = _Question(
-        contrast,
-        table.drop(columns='arm'),
-        table['arm'] == treatment,
-        _change_of(read_table(values), primary),
-    )
-    options: dict[str, Any] = {
-        'neighbours': neighbour_table(inside), 'n_permutations': n_permutations,
-        'rng': np.random.default_rng(random_seed), 'progress': tell_progress(out_dir, 'permutations'),
-    }  # fmt: skip
-    n_people, found = _infer(folder, question, options, out_dir)
-    maps = {
-        'statistic': found.t, 'tfce': found.tfce, 'log_p_max_t': -np.log10(found.p_max_t),
-        'log_p_max_tfce': -np.log10(np.asarray(found.p_max_tfce)),
-    }  # fmt: skip
-    saved = {
-        name: save_map(np.nan_to_num(values).astype(np.float32), inside, like, out_dir / f'{name}.nii.gz')
-        for name, values in maps.items()
-    }
-    return _Tested(**saved, facts=_facts(contrast, n_people, found))
+    own = table.drop(columns='arm'), table['arm'] == treatment, _change_of(read_table(values), primary)
+    neighbours, done = neighbour_table(inside), []
+    for contrast in contrasts:
+        options: dict[str, Any] = {
+            'neighbours': neighbours, 'n_permutations': n_permutations, 'rng': np.random.default_rng(random_seed),
+            'progress': tell_progress(out_dir, f'permutations of {contrast}'),
+        }  # fmt: skip
+        n_people, found = _infer(folder, _Question(contrast, *own), options, out_dir)
+        maps = found.t, found.tfce, -np.log10(found.p_max_t), -np.log10(np.asarray(found.p_max_tfce))
+        paths = [
+            save_map(
+                np.nan_to_num(map_).astype(np.float32), inside, like, out_dir / f'{contrast}_{name}.nii.gz'
+            )
+            for name, map_ in zip(_Tested._fields, maps)
+        ]
+        done.append((*paths, _facts(contrast, n_people, found)))
+    return _Tested(*map(list, zip(*done)))
 
 
 InferMaps = interface(infer_maps)

@@ -6,14 +6,8 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.anatomical import (
-    FindBrain,
-    MakeReference,
-    NormalizeBrain,
-    SegmentBrain,
-    SummarizeAnatomy,
-    head_gb,
-)
+from ..interfaces.anatomical import NormalizeBrain, head_gb
+from ..interfaces.stages import LocateBrain, SegmentAnatomy
 from ..interfaces.templates import target_brain
 
 _OUTPUTS = (
@@ -60,29 +54,19 @@ def init_anatomical_wf(
     workflow.__desc__ = _describe(space, len(t1w))
     size = sum(head_gb(Path(path)) for path in t1w)
     seed = {'random_seed': random_seed, 'space': space, 'sloppy': sloppy}
-    reference = pe.Node(MakeReference(t1w=t1w, **seed), name='reference', mem_gb=0.7 + 6 * size)
-    brain = pe.Node(
-        FindBrain(t1w=t1w, space=space, sloppy=sloppy), name='brain', mem_gb=1.2 + 6 * size / len(t1w)
-    )
+    brain = pe.Node(LocateBrain(t1w=t1w, **seed), name='brain', mem_gb=1.2 + 6 * size)
     normalize = pe.Node(NormalizeBrain(**seed), name='normalize', mem_gb=1.8 + 3 * size / len(t1w))
-    segment = pe.Node(SegmentBrain(space=space), name='segment', mem_gb=1.5 + 8 * size / len(t1w))
-    summarize = pe.Node(
-        SummarizeAnatomy(space=space, n_t1w=len(t1w)), name='summarize', run_without_submitting=True
+    segment = pe.Node(
+        SegmentAnatomy(space=space, n_t1w=len(t1w)), name='segment', mem_gb=1.5 + 8 * size / len(t1w)
     )
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
     workflow.connect([
-        (reference, brain, [('t1w_ref', 't1w_ref')]),
         (brain, normalize, [(f, f) for f in ('brain', 'placement', 't1w_preproc', 't1w_mask')]),
-        (brain, segment, [(f, f) for f in ('brain', 't1w_mask')]),
-        (brain, summarize, [('score', 'score')]),
-        (normalize, segment, [('std2anat_xfm', 'std2anat_xfm')]),
-        (normalize, summarize, [('quality', 'quality')]),
-        (segment, summarize, [('volumes', 'volumes')]),
-        (reference, outputnode, [('t1w2ref_xfms', 't1w2ref_xfms')]),
-        (brain, outputnode, [(f, f) for f in ('t1w_preproc', 't1w_mask')]),
-        (segment, outputnode, [(f, f) for f in _OUTPUTS if 'seg' in f]),
+        (brain, segment, [(f, f) for f in ('brain', 't1w_mask', 'score')]),
+        (normalize, segment, [(f, f) for f in ('std2anat_xfm', 'quality')]),
+        (brain, outputnode, [(f, f) for f in ('t1w_preproc', 't1w_mask', 't1w2ref_xfms')]),
+        (segment, outputnode, [(f, f) for f in _OUTPUTS if 'seg' in f or f == 'metadata']),
         (normalize, outputnode, [(f, f) for f in _OUTPUTS if 'std' in f]),
-        (summarize, outputnode, [('metadata', 'metadata')]),
     ])  # fmt: skip
     return workflow
 

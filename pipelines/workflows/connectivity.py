@@ -6,39 +6,46 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.amplitude import MapAmplitude
 from ..interfaces.atlas import file_of
-from ..interfaces.connectivity import MapIntrinsic, MapSeeds
-from ..interfaces.denoise import CleanSeries, WriteDenoised
+from ..interfaces.denoise import WriteDenoised
 from ..interfaces.design import MakeDesign
 from ..interfaces.regions import MakeRegions
-from ..params import FunctionalParams
+from ..interfaces.stages import CleanRun, MapConnectivity
+from ..params import DenoiseParams, MapParams, RegionParams
 from ..terms import PRESETS, Preset
 
 _INPUTS = ('bold', 'bold_mask', 'confounds', 'confounds_metadata', 'aseg', 'aparcaseg', 'anat2std_xfm')
 _SOURCES = {
     'design': ('design', 'outliers'),
     'regions': ('regions', 'regions_dseg', 'regions_table'),
-    'clean': ('timeseries', 'coverage', 'mean_bold', 'analysis_mask', 'carpet'),
-    'seeds': ('relmat', 'seed_maps'),
-    'intrinsic': ('icc', 'iccadj', 'iccnorm', 'qc', 'metadata'),
-    'amplitude': ('alff', 'falff'),
+    'clean': ('timeseries', 'coverage', 'mean_bold', 'analysis_mask', 'carpet', 'alff', 'falff'),
+    'connectivity': ('relmat', 'seed_maps', 'icc', 'iccadj', 'iccnorm', 'metadata'),
 }
 
 
 def init_connectivity_wf(
-    *, params: FunctionalParams, t_r: float, space: str, series_gb: float = 1.0, name: str = 'connectivity_wf'
+    *,
+    denoise: DenoiseParams,
+    regions: RegionParams,
+    maps: MapParams,
+    t_r: float,
+    space: str,
+    writes_denoised: bool = False,
+    series_gb: float = 1.0,
+    name: str = 'connectivity_wf',
 ) -> LiterateWorkflow:
     """Clean one run and map its connectivity.
 
     Parameters
     ----------
-    params
-        Denoising, regions, smoothing.
+    denoise, regions, maps
+        What is removed, where, and how maps are made.
     t_r
         Repetition time, s.
     space
         Template space of the series.
+    writes_denoised
+        Write the denoised series.
     series_gb
         Size of the series as float32, which the memory of nodes is estimated from.
     name
@@ -54,8 +61,8 @@ def init_connectivity_wf(
 
     Outputs
     -------
-    design, outliers, qc, timeseries, coverage, relmat
-        Tables (qc is JSON).
+    design, outliers, timeseries, coverage, relmat
+        Tables.
     seed_maps
         Fisher z maps, one per region label.
     icc, iccadj, iccnorm
@@ -67,39 +74,38 @@ def init_connectivity_wf(
     regions_dseg, regions_table
         Regions as labels; index, source, transform, volume and centre of each.
     denoised, denoised_smoothed
-        4D series, only with ``params.write_denoised``.
-    metadata
-        Counts and flags for sidecars.
+        4D series, only with ``writes_denoised``.
+    metadata, qc
+        Counts and flags, for sidecars and as a file.
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe(params, space)
+    workflow.__desc__ = _describe(denoise, regions, maps, space)
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
-    outputs = [field for fields in _SOURCES.values() for field in fields]
+    outputs = [*(field for fields in _SOURCES.values() for field in fields), 'qc']
     outputnode = pe.Node(
         IdentityInterface(fields=[*outputs, 'denoised', 'denoised_smoothed']), name='outputnode'
     )
-    nodes = _nodes(params, t_r, space, series_gb)
+    nodes = _nodes(denoise, regions, maps, (t_r, space, series_gb))
     workflow.connect([
         (inputnode, nodes['design'], [(f, f) for f in ('bold', 'confounds', 'confounds_metadata')]),
         (inputnode, nodes['regions'], [('bold_mask', 'bold_mask')]),
         (inputnode, nodes['clean'], [(f, f) for f in ('bold', 'bold_mask', 'confounds')]),
-        (nodes['design'], nodes['clean'], [(f, f) for f in ('operator', 'metadata')]),
+        (nodes['design'], nodes['clean'], [(f, f) for f in ('operator', 'design', 'outliers', 'metadata')]),
         (nodes['regions'], nodes['clean'], [(f, f) for f in ('regions', 'tissue', 'brain')]),
-        (inputnode, nodes['amplitude'], [(f, f) for f in ('bold', 'bold_mask')]),
-        (nodes['design'], nodes['amplitude'], [(f, f) for f in ('design', 'outliers')]),
-        (nodes['design'], nodes['seeds'], [('operator', 'operator')]),
-        (nodes['clean'], nodes['seeds'], [(f, f) for f in ('smoothed', 'analysis_mask', 'timeseries')]),
-        (nodes['clean'], nodes['intrinsic'], [(f, f) for f in ('smoothed', 'analysis_mask', 'metadata')]),
-        (nodes['regions'], nodes['intrinsic'], [(f, f) for f in ('grey_matter', 'brain', 'sources')]),
+        (nodes['design'], nodes['connectivity'], [('operator', 'operator')]),
+        (nodes['clean'], nodes['connectivity'],
+         [(f, f) for f in ('smoothed', 'analysis_mask', 'timeseries', 'metadata')]),
+        (nodes['regions'], nodes['connectivity'], [(f, f) for f in ('grey_matter', 'brain', 'sources')]),
     ])  # fmt: skip
-    if 'freesurfer' in (params.nac, params.mpfc):
+    if 'freesurfer' in (regions.nac, regions.mpfc):
         workflow.connect([
             (inputnode, nodes['regions'], [(f, f) for f in ('aseg', 'aparcaseg', 'anat2std_xfm')]),
         ])  # fmt: skip
     for source, fields in _SOURCES.items():
         workflow.connect([(nodes[source], outputnode, [(f, f) for f in fields])])
-    if params.write_denoised:
+    workflow.connect([(nodes['connectivity'], outputnode, [('metadata', 'qc')])])
+    if writes_denoised:
         write = pe.Node(WriteDenoised(), name='write_denoised', mem_gb=0.3 + 2 * series_gb)
         workflow.connect([
             (inputnode, write, [('bold', 'bold')]),
@@ -110,23 +116,22 @@ def init_connectivity_wf(
     return workflow
 
 
-def _nodes(params: FunctionalParams, t_r: float, space: str, series_gb: float) -> dict[str, pe.Node]:
-    """Return the nodes of the workflow with their memory: about a quarter of the grid is brain."""
+def _nodes(
+    denoise: DenoiseParams, regions: RegionParams, maps: MapParams, scan: tuple[float, str, float]
+) -> dict[str, pe.Node]:
+    """Return the nodes with their memory for a scan of repetition time, space and GB: about a quarter is brain."""
+    t_r, space, series_gb = scan
     masked_gb = 0.3 * series_gb
-    choices = {'nac': _absolute(params.nac), 'mpfc': _absolute(params.mpfc)}
+    choices = {'nac': _absolute(regions.nac), 'mpfc': _absolute(regions.mpfc)}
     files = [str(found[0]) for choice in choices.values() if (found := file_of(choice))]
     return {
-        'design': pe.Node(MakeDesign(params=params, t_r=t_r), name='design', mem_gb=0.3),
+        'design': pe.Node(MakeDesign(params=denoise, t_r=t_r), name='design', mem_gb=0.3),
         'regions': pe.Node(MakeRegions(space=space, **choices, files=files), name='regions', mem_gb=0.6),
-        'clean': pe.Node(CleanSeries(fwhm=params.fwhm, t_r=t_r), name='clean', mem_gb=0.3 + 3 * masked_gb),
-        'seeds': pe.Node(MapSeeds(), name='seeds', mem_gb=0.3 + 2 * masked_gb),
-        'intrinsic': pe.Node(
-            MapIntrinsic(icc_mask=params.icc_mask), name='intrinsic', mem_gb=0.3 + 2 * masked_gb
+        'clean': pe.Node(
+            CleanRun(fwhm=maps.fwhm, t_r=t_r, band=denoise.band), name='clean', mem_gb=0.3 + 3 * masked_gb
         ),
-        'amplitude': pe.Node(
-            MapAmplitude(t_r=t_r, fwhm=params.fwhm, band=(params.high_pass, params.low_pass)),
-            name='amplitude',
-            mem_gb=0.3 + 3 * masked_gb,
+        'connectivity': pe.Node(
+            MapConnectivity(icc_mask=maps.icc_mask), name='connectivity', mem_gb=0.3 + 2 * masked_gb
         ),
     }
 
@@ -137,21 +142,21 @@ def _absolute(choice: str) -> str:
     return ':'.join(filter(None, [str(found[0].absolute()), found[1]])) if found else choice
 
 
-def _describe(params: FunctionalParams, space: str) -> str:
-    where = {'brain': 'brain', 'gm': 'grey matter of the template'}[params.icc_mask]
-    preset = PRESETS[params.denoising]
+def _describe(denoise: DenoiseParams, regions: RegionParams, maps: MapParams, space: str) -> str:
+    where = {'brain': 'brain', 'gm': 'grey matter of the template'}[maps.icc_mask]
+    preset = PRESETS[denoise.denoising]
     order = (
         ''
         if preset.cleaning == 'regress_then_filter'
         else '; these, a linear trend and {} were removed together [@hallquist2013; @lindquist2019]'
     )
     smooth = (
-        f'data smoothed inside the brain mask ({params.fwhm:g} mm FWHM)' if params.fwhm else 'unsmoothed data'
+        f'data smoothed inside the brain mask ({maps.fwhm:g} mm FWHM)' if maps.fwhm else 'unsmoothed data'
     )
     return f"""\
-Nuisance regression used {preset.title}{order.format(_stop_band(params))}, fitted on the kept \
-volumes only. {_left_out(params)}Regions were the nucleus accumbens (*{params.nac}*) and the medial prefrontal \
-cortex (*{params.mpfc}*) in {space} [@desikan2006]. Region series are means of unsmoothed voxels; maps come from \
+Nuisance regression used {preset.title}{order.format(_stop_band(denoise))}, fitted on the kept \
+volumes only. {_left_out(denoise)}Regions were the nucleus accumbens (*{regions.nac}*) and the medial prefrontal \
+cortex (*{regions.mpfc}*) in {space} [@desikan2006]. Region series are means of unsmoothed voxels; maps come from \
 {smooth}. Connectivity is the Fisher z of Pearson's r. Intrinsic connectivity is the root mean square of a \
 voxel's correlations with all voxels of the {where} [@martuzzi2011]{_kept(preset)}. The amplitude of low-frequency \
 fluctuations in the pass band (ALFF) was taken from the data before any filter, over its mean in the brain \
@@ -163,7 +168,7 @@ def _kept(preset: Preset) -> str:
     return f', of which {preset.icc_components} components were kept' if preset.icc_components else ''
 
 
-def _stop_band(params: FunctionalParams) -> str:
+def _stop_band(params: DenoiseParams) -> str:
     """Say which frequencies were removed."""
     low, high = params.high_pass, params.low_pass
     if low and high:
@@ -173,7 +178,7 @@ def _stop_band(params: FunctionalParams) -> str:
     return 'no frequencies'
 
 
-def _left_out(params: FunctionalParams) -> str:
+def _left_out(params: DenoiseParams) -> str:
     match PRESETS[params.denoising].censoring:
         case 'jumps':
             return (

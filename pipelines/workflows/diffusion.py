@@ -6,12 +6,9 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.dwi import ResampleScans
 from ..interfaces.dwi_distortion import CoregisterScans
-from ..interfaces.dwi_maps import ModelTensor, SummarizeSession
-from ..interfaces.dwi_preprocessed import ReadPreprocessed
 from ..interfaces.images import series_gb
-from ..params import DiffusionParams
+from ..interfaces.stages import MapPreprocessed, MapSession
 from .dwi_scans import SCANS, ScanFiles
 
 SESSION_MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd', 'evec', 'metadata')
@@ -21,7 +18,7 @@ SESSION_MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd'
 def init_dwi_session_wf(
     *,
     scans: list[ScanFiles],
-    params: DiffusionParams,
+    use_syn_sdc: bool = False,
     has_t1w: bool,
     sloppy: bool = False,
     random_seed: int,
@@ -33,8 +30,8 @@ def init_dwi_session_wf(
     ----------
     scans
         Of one session.
-    params
-        ``use_syn_sdc`` is used.
+    use_syn_sdc
+        With T1w: undistort by registration to it where there is no pair.
     has_t1w
         The person's space is that of a T1w image, which the reference is registered to here.
     sloppy
@@ -72,16 +69,16 @@ def init_dwi_session_wf(
     outputs = [*SESSION_MAPS, 'confounds', 'person2dwi_xfm']
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     size = sum(series_gb(Path(scan.dwi)) for scan in scans)
-    resample = pe.Node(ResampleScans(), name='resample', mem_gb=0.5 + 4 * size)
+    maps = pe.Node(MapSession(), name='maps', mem_gb=max(2.0, 0.5 + 4 * size))
     direct = [f for f in SCANS if f not in ('displacements', 'correction')]
-    workflow.connect([(inputnode, resample, [(f, f) for f in (*direct, 'person_mask')])])
+    workflow.connect([(inputnode, maps, [(f, f) for f in (*direct, 'person_mask')])])
     source = inputnode
     if has_t1w:
         source = pe.Node(
             CoregisterScans(
                 directions=[scan.direction for scan in scans],
                 readout_times=[scan.readout_time for scan in scans],
-                use_syn=params.use_syn_sdc,
+                use_syn=use_syn_sdc,
                 random_seed=random_seed,
                 sloppy=sloppy,
             ),
@@ -89,18 +86,16 @@ def init_dwi_session_wf(
             mem_gb=2.0,
         )
         workflow.connect([(inputnode, source, [(f, f) for f in (*anatomy, 'displacements', 'correction')])])
-    summarize = _add_tensor(workflow, resample, outputnode)
     workflow.connect([
-        (source, resample, [(f, f) for f in ('person2dwi_xfm', 'displacements')]),
-        (source, summarize, [('correction', 'correction')]),
+        (source, maps, [(f, f) for f in ('person2dwi_xfm', 'displacements', 'correction')]),
         (source, outputnode, [('person2dwi_xfm', 'person2dwi_xfm')]),
-        (resample, outputnode, [('confounds', 'confounds')]),
+        (maps, outputnode, [(f, f) for f in (*SESSION_MAPS, 'confounds')]),
     ])  # fmt: skip
     return workflow
 
 
 def init_dwi_preprocessed_wf(
-    *, dwi: str, bval: str, bvec: str, dwi_mask: str, name: str = 'dwi_preprocessed_wf'
+    *, dwi: str, bval: str, bvec: str, dwi_mask: str, grid_mask: str, name: str = 'dwi_preprocessed_wf'
 ) -> LiterateWorkflow:
     """Read one session that QSIPrep preprocessed and fit a tensor.
 
@@ -108,16 +103,15 @@ def init_dwi_preprocessed_wf(
     ----------
     dwi, bval, bvec, dwi_mask
         Series, table and brain.
+    grid_mask
+        Brain mask of the first session, whose grid with axes along RAS is that of the person.
     name
         Name of the workflow.
 
-    Inputs
-    ------
-    person_mask
-        Brain on the person's grid.
-
     Outputs
     -------
+    person_mask
+        Brain on the person's grid.
     dwi, gradients, dwiref, dwi_mask, fa, md, ad, rd, evec, metadata
         As those of :func:`init_dwi_session_wf`.
 
@@ -126,31 +120,12 @@ def init_dwi_preprocessed_wf(
     workflow.__desc__ = (
         'Diffusion series were taken as *QSIPrep* had preprocessed them [@cieslak2021]. ' + _describe_tensor()
     )
-    inputnode = pe.Node(IdentityInterface(fields=['person_mask']), name='inputnode')
-    outputnode = pe.Node(IdentityInterface(fields=list(SESSION_MAPS)), name='outputnode')
-    read = pe.Node(
-        ReadPreprocessed(dwi=dwi, bval=bval, bvec=bvec, dwi_mask=dwi_mask),
-        name='read',
-        mem_gb=0.5 + 4 * series_gb(Path(dwi)),
-    )
-    workflow.connect(inputnode, 'person_mask', read, 'person_mask')
-    _add_tensor(workflow, read, outputnode).inputs.correction = 'as QSIPrep did'
+    outputs = ['person_mask', *SESSION_MAPS]
+    outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
+    given = {'dwi': dwi, 'bval': bval, 'bvec': bvec, 'dwi_mask': dwi_mask, 'grid_mask': grid_mask}
+    maps = pe.Node(MapPreprocessed(**given), name='maps', mem_gb=max(2.0, 0.5 + 4 * series_gb(Path(dwi))))
+    workflow.connect([(maps, outputnode, [(f, f) for f in outputs])])
     return workflow
-
-
-def _add_tensor(workflow: LiterateWorkflow, source: pe.Node, outputnode: pe.Node) -> pe.Node:
-    """Fit a tensor to what ``source`` gives; return the node that collects the facts."""
-    tensor = pe.Node(ModelTensor(), name='tensor', mem_gb=2.0)
-    summarize = pe.Node(SummarizeSession(), name='summarize', run_without_submitting=True)
-    workflow.connect([
-        (source, tensor, [(f, f) for f in ('dwi', 'gradients', 'dwi_mask')]),
-        (source, summarize, [('facts', 'scan')]),
-        (tensor, summarize, [('facts', 'maps')]),
-        (source, outputnode, [(f, f) for f in SESSION_MAPS[:4]]),
-        (tensor, outputnode, [(f, f) for f in SESSION_MAPS[4:9]]),
-        (summarize, outputnode, [('metadata', 'metadata')]),
-    ])  # fmt: skip
-    return summarize
 
 
 def _describe_session(has_t1w: bool) -> str:

@@ -11,7 +11,7 @@ from ..interfaces.dwi import PrepareScan
 from ..interfaces.dwi_distortion import CombineScans
 from ..interfaces.dwi_space import FindHalfWay
 from ..interfaces.images import series_gb
-from ..params import DiffusionParams
+from ..params import DwiParams
 
 SCANS = ('series', 'gradients', 'motion', 'scan_xfms', 'displacements', 'correction')
 """What the preparation of a session's scans gives to :func:`~pipelines.workflows.diffusion.init_dwi_session_wf`."""
@@ -30,7 +30,7 @@ class ScanFiles(NamedTuple):
 def init_dwi_scans_wf(
     *,
     scans: list[ScanFiles],
-    params: DiffusionParams,
+    params: DwiParams,
     has_correction: bool = True,
     sloppy: bool = False,
     random_seed: int,
@@ -43,7 +43,7 @@ def init_dwi_scans_wf(
     scans
         Of one session; the first is its reference.
     params
-        ``unringing`` is used.
+        Preparation of the scans.
     has_correction
         Use scans of opposite phase encoding.
     sloppy
@@ -145,7 +145,7 @@ def init_half_way_wf(
     return workflow
 
 
-def _describe_scans(params: DiffusionParams) -> str:
+def _describe_scans(params: DwiParams) -> str:
     unringing = (
         ' Gibbs ringing was removed by local sub-voxel shifts [@kellner2016].' if params.unringing else ''
     )

@@ -1,49 +1,21 @@
-"""Workflows that draw the figures of the participant report."""
+"""Which figures each stage of the participant report has, and what they are drawn from."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from nipype.interfaces.utility import IdentityInterface
-from nipype.pipeline import engine as pe
-from niworkflows.engine.workflows import LiterateWorkflow
+from collections.abc import Mapping
 
 from ..interfaces import diffusion_figures, figures
+from ..interfaces.gallery import Gallery, Plate
 from ..interfaces.templates import target_brain
 from ..terms import MAP_MEASURES, Measure
 
-Field = str | tuple[str, str]
+ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
+"""Image, brain mask and tissue labels that other scans are shown on."""
 
-ANATOMICAL_INPUTS = ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_std')
-_FUNCTIONAL = ('boldref', 'bold2anat_xfm', 't1w_preproc', 't1w_mask', 't1w_dseg')
 _NORMAL = {'icc': 'iccnorm'}
 """Normalised form of a map, which its figure shows below it."""
 
-CONNECTIVITY_INPUTS = (
-    *('mean_bold', 'analysis_mask', 'regions', 'coverage', 'carpet', 'seed_maps'),
-    *(measure.map for measure in MAP_MEASURES),
-    *_NORMAL.values(),
-    *('relmat', 'metadata'),
-)
-DIFFUSION_INPUTS = (
-    'dwiref',
-    'dwi_mask',
-    'fa',
-    'evec',
-    'confounds',
-    't1w_preproc',
-    't1w_mask',
-    't1w_dseg',
-    'fa_std',
-)
-TRACT_INPUTS = ('background', 'probsegs', 'regions_dseg', 'scalarstats', 'profile', 'threshold')
-_PICTURE_GB = 1.5
-"""Memory of a node that reads a T1-weighted image of 0.7 mm and its masks as float32."""
 
-
-def init_anatomical_figures_wf(
-    *, space: str, is_normalization_only: bool = False, name: str = 'anatomical_figures_wf'
-) -> LiterateWorkflow:
-    """Draw the brain mask with the tissues, and the normalised image against its template.
+def anatomical_figures(*, space: str, is_normalization_only: bool = False) -> Gallery:
+    """Return the brain mask with the tissues, and the normalised image against its template.
 
     Parameters
     ----------
@@ -51,188 +23,114 @@ def init_anatomical_figures_wf(
         Template that the anatomical image was normalised to.
     is_normalization_only
         Only the second figure; only ``t1w_std`` is needed.
-    name
-        Name of the workflow.
 
-    Inputs
-    ------
-    t1w_preproc, t1w_mask, t1w_dseg, t1w_std
-        As the anatomical workflow gives them.
-
-    Outputs
-    -------
-    mask_figure, normalization_figure
-        PNG files.
+    Notes
+    -----
+    Drawn from ``t1w_preproc``, ``t1w_mask``, ``t1w_dseg`` and ``t1w_std`` of the anatomical workflow.
 
     """
-    nodes = {
-        'mask': (figures.PlotMask(), ('t1w_preproc', 't1w_mask', 't1w_dseg')),
-        'normalization': (
-            figures.PlotNormalization(template=str(target_brain(space)), space=space),
-            ('t1w_std',),
-        ),
-    }
-    if is_normalization_only:
-        return _picture_wf(name, ('t1w_std',), {'normalization': nodes['normalization']})
-    return _picture_wf(name, ANATOMICAL_INPUTS, nodes)
+    normalization = {'normalization': _normalization(space, 't1w_std')}
+    return (
+        normalization
+        if is_normalization_only
+        else {'mask': Plate(figures.plot_mask, ON_ANATOMY), **normalization}
+    )
 
 
-def init_functional_figures_wf(*, name: str = 'functional_figures_wf') -> LiterateWorkflow:
-    """Draw the BOLD reference against the anatomical image.
+def _normalization(space: str, image: str) -> Plate:
+    """Return the figure of an image on the grid of a template."""
+    fixed = {'template': target_brain(space), 'space': space}
+    return Plate(figures.plot_normalization, ((image, 't1w_std'),), fixed)
 
-    Inputs
-    ------
-    boldref, bold2anat_xfm
-        As the functional workflow gives them; without a transform both images share one space.
-    t1w_preproc, t1w_mask, t1w_dseg
-        As the anatomical workflow gives them.
 
-    Outputs
-    -------
-    coregistration_figure
-        PNG file.
+def functional_figures(*, has_transform: bool = True) -> Gallery:
+    """Return the BOLD reference against the anatomical image.
+
+    Parameters
+    ----------
+    has_transform
+        ``bold2anat_xfm`` takes one to the other; without it both images share one space.
 
     """
-    return _picture_wf(name, _FUNCTIONAL, {'coregistration': (figures.PlotCoregistration(), _FUNCTIONAL)})
+    fields = ('boldref', *(['bold2anat_xfm'] if has_transform else []), *ON_ANATOMY)
+    return {'coregistration': Plate(figures.plot_coregistration, fields)}
 
 
-def init_connectivity_figures_wf(
-    *, fd_threshold: float, background: str | None = None, name: str = 'connectivity_figures_wf'
-) -> LiterateWorkflow:
-    """Draw regions, carpet, seed maps, intrinsic connectivity and the matrix of regions.
+def connectivity_figures(*, fd_threshold: float, space: str) -> Gallery:
+    """Return regions, carpet, seed maps, the map of every measure, and the matrix of regions.
 
     Parameters
     ----------
     fd_threshold
         Framewise displacement above which volumes were left out, in mm (0 = none).
-    background
-        Grey image in the space of the maps to show beneath them; none means the mean BOLD image.
-    name
-        Name of the workflow.
+    space
+        Template of the maps, whose brain is shown beneath them.
 
-    Inputs
-    ------
-    mean_bold, analysis_mask, regions, coverage, carpet, seed_maps, relmat, metadata, and every map
-        As the connectivity workflow gives them.
-
-    Outputs
-    -------
-    regions_figure, carpet_figure, seed_figure, relmat_figure, and ``<map>_figure`` of every measure that is a map
-        PNG files.
+    Notes
+    -----
+    Drawn from outputs of the connectivity workflow.
 
     """
-    beneath = {'background': background} if background else {}
-    nodes = {
-        'regions': (figures.PlotRegions(), ('mean_bold', 'regions', 'coverage', 'analysis_mask')),
-        'carpet': (figures.PlotCarpet(fd_threshold=fd_threshold), ('carpet',)),
-        'seed': (figures.PlotSeedMaps(**beneath), ('seed_maps', 'mean_bold', 'metadata')),
+    beneath = {'background': target_brain(space)}
+    return {
+        'regions': Plate(figures.plot_regions, ('mean_bold', 'regions', 'coverage', 'analysis_mask')),
+        'carpet': Plate(figures.plot_carpet, ('carpet',), {'fd_threshold': fd_threshold}),
+        'seed': Plate(figures.plot_seed_maps, ('seed_maps', 'mean_bold', 'metadata'), beneath),
         **{measure.map: _map_figure(measure, beneath) for measure in MAP_MEASURES},
-        'relmat': (figures.PlotRelmat(), ('relmat',)),
+        'relmat': Plate(figures.plot_relmat, ('relmat',)),
     }
-    return _picture_wf(name, CONNECTIVITY_INPUTS, nodes)
 
 
-def _map_figure(measure: Measure, beneath: Mapping[str, str]) -> tuple[Any, tuple[Field, ...]]:
-    """Return the node's interface and its inputs for the map of a measure."""
-    fields: tuple[Field, ...] = ((measure.map, 'image'), 'mean_bold', 'metadata')
+def _map_figure(measure: Measure, beneath: Mapping[str, object]) -> Plate:
+    """Return the figure of the map of a measure."""
+    fields: tuple[str | tuple[str, str], ...] = ((measure.map, 'image'), 'mean_bold', 'metadata')
     if measure.map in _NORMAL:
         fields += ((_NORMAL[measure.map], 'normal'),)
-    return figures.PlotMap(measure=measure.name, **beneath), fields
+    return Plate(figures.plot_map, fields, {'measure': measure.name, **beneath})
 
 
-def init_diffusion_figures_wf(
-    *, has_t1w: bool, space: str, has_motion: bool, name: str = 'diffusion_figures_wf'
-) -> LiterateWorkflow:
-    """Draw brain mask, directions, alignment and head motion of a diffusion scan.
+def dwi_figures(*, has_t1w: bool, space: str, has_motion: bool) -> Gallery:
+    """Return brain mask, directions, alignment and head motion of a diffusion scan.
 
     Parameters
     ----------
     has_t1w
-        The scan is shown on the T1-weighted image; without one its FA is shown on the template.
+        The scan is shown on the T1-weighted image; without one ``fa_std`` is shown on the template.
     space
         Template that FA was normalised to.
     has_motion
-        The scan has a table of head motion.
-    name
-        Name of the workflow.
+        The scan has a table of head motion, ``confounds``.
 
-    Inputs
-    ------
-    dwiref, dwi_mask, fa, evec
-        Mean image without weighting, brain mask, fractional anisotropy and principal direction.
-    confounds
-        Head motion and b-value of each volume; needed with ``has_motion``.
-    t1w_preproc, t1w_mask, t1w_dseg
-        In the space of the scan; needed with ``has_t1w``.
-    fa_std
-        FA on the template's grid; needed without ``has_t1w``.
-
-    Outputs
-    -------
-    mask_figure, colorfa_figure
-        PNG files.
-    coregistration_figure or normalization_figure
-        PNG file, the first with ``has_t1w``.
-    motion_figure
-        PNG file, with ``has_motion``.
+    Notes
+    -----
+    Drawn from outputs of the diffusion workflows, and from the anatomy in the space of the scan.
 
     """
-    anatomy = ('t1w_preproc', 't1w_mask', 't1w_dseg')
-    nodes: dict[str, tuple[object, Sequence[Field]]] = {
-        'mask': (diffusion_figures.PlotDiffusionMask(), ('dwiref', 'dwi_mask')),
-        'colorfa': (diffusion_figures.PlotColorFa(), ('fa', 'evec', 'dwi_mask')),
+    gallery = {
+        'mask': Plate(diffusion_figures.plot_diffusion_mask, ('dwiref', 'dwi_mask')),
+        'colorfa': Plate(diffusion_figures.plot_color_fa, ('fa', 'evec', 'dwi_mask')),
     }
     if has_t1w:
-        nodes['coregistration'] = (diffusion_figures.PlotDiffusionCoregistration(), ('dwiref', *anatomy))
+        shown = Plate(diffusion_figures.plot_diffusion_coregistration, ('dwiref', *ON_ANATOMY))
+        gallery['coregistration'] = shown
     else:
-        plot = figures.PlotNormalization(template=str(target_brain(space)), space=space)
-        nodes['normalization'] = (plot, (('fa_std', 't1w_std'),))
+        gallery['normalization'] = _normalization(space, 'fa_std')
     if has_motion:
-        nodes['motion'] = (diffusion_figures.PlotDiffusionMotion(), ('confounds',))
-    return _picture_wf(name, DIFFUSION_INPUTS, nodes)
+        gallery['motion'] = Plate(diffusion_figures.plot_diffusion_motion, ('confounds',))
+    return gallery
 
 
-def init_tract_figures_wf(*, name: str = 'tract_figures_wf') -> LiterateWorkflow:
-    """Draw the tract on the brain, FA along it, and FA against the visitation threshold.
+def tract_figures() -> Gallery:
+    """Return the tract on the brain, FA along it, and FA against the visitation threshold.
 
-    Inputs
-    ------
-    background
-        Image beneath the tract: T1-weighted, or FA.
-    probsegs
-        Visitation of the left and of the right tract.
-    regions_dseg, scalarstats, profile, threshold
-        As the tract workflow gives them.
-
-    Outputs
-    -------
-    tract_figure, profile_figure, threshold_figure
-        PNG files.
+    Notes
+    -----
+    Drawn from ``background``, T1-weighted image or FA, and outputs of the tract workflow.
 
     """
-    nodes: dict[str, tuple[object, Sequence[Field]]] = {
-        'tract': (diffusion_figures.PlotTract(), TRACT_INPUTS[:4]),
-        'profile': (diffusion_figures.PlotProfile(), ('profile',)),
-        'threshold': (diffusion_figures.PlotThreshold(), ('threshold',)),
+    where = ('background', 'probsegs', 'regions_dseg', 'scalarstats')
+    return {
+        'tract': Plate(diffusion_figures.plot_tract, where),
+        'profile': Plate(diffusion_figures.plot_profile, ('profile',)),
+        'threshold': Plate(diffusion_figures.plot_threshold, ('threshold',)),
     }
-    return _picture_wf(name, TRACT_INPUTS, nodes)
-
-
-def _picture_wf(
-    name: str, fields: tuple[str, ...], pictures: Mapping[str, tuple[object, Sequence[Field]]]
-) -> LiterateWorkflow:
-    """Connect ``inputnode`` to each picture's node, and its file to ``<picture>_figure``.
-
-    A field of the picture has the name of its source, unless both names are given.
-    """
-    workflow = LiterateWorkflow(name=name)
-    inputnode = pe.Node(IdentityInterface(fields=list(fields)), name='inputnode')
-    outputs = [f'{picture}_figure' for picture in pictures]
-    outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
-    for picture, (interface, needed) in pictures.items():
-        node = pe.Node(interface, name=f'plot_{picture}', mem_gb=_PICTURE_GB)
-        workflow.connect(
-            [(inputnode, node, [(field, field) if isinstance(field, str) else field for field in needed])]
-        )
-        workflow.connect(node, 'figure', outputnode, f'{picture}_figure')
-    return workflow

@@ -7,13 +7,13 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.confounds import CollectConfounds, MakeNoiseMasks
 from ..interfaces.dwi_distortion import NO_CORRECTION
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
 from ..interfaces.images import open_series, series_gb
-from ..interfaces.normalize import MergeChunks, ResampleReferences, ResampleSeries, SummarizeRun
+from ..interfaces.normalize import ResampleSeries
+from ..interfaces.stages import FinishRun, PlaceReferences
 from ..interfaces.susceptibility import EstimateDistortion, RegisterDistortion
-from ..params import FunctionalParams
+from ..params import Ignorable
 
 ANATOMY_INPUTS = (
     't1w_preproc', 't1w_mask', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf', 'anat2std_xfm',
@@ -57,7 +57,8 @@ def init_functional_wf(
     slice_encoding_direction: str = 'k',
     pair: ReversePair | None = None,
     t1w_direction: str = '',
-    params: FunctionalParams,
+    ignore: tuple[Ignorable, ...] = (),
+    dummy_scans: int | None = None,
     space: str,
     sloppy: bool = False,
     random_seed: int,
@@ -80,8 +81,10 @@ def init_functional_wf(
     t1w_direction
         ``PhaseEncodingDirection`` of the run, if without a pair its distortion is to be found by
         registration to the T1w image; empty if not.
-    params
-        ``dummy_scans`` and ``ignore`` are used.
+    ignore
+        Steps that are left out.
+    dummy_scans
+        Leading volumes before the steady state; none: they are found.
     space
         Template.
     sloppy
@@ -116,45 +119,38 @@ def init_functional_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    times = None if 'slicetiming' in params.ignore else slice_timing
+    times = None if 'slicetiming' in ignore else slice_timing
     workflow.__desc__ = _describe(space, _distortion_of(pair, t1w_direction), corrected=times is not None)
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
     size = series_gb(Path(bold))
     nodes = _nodes(bold, t_r, space, size, sloppy=sloppy, random_seed=random_seed)
-    if params.dummy_scans is not None:
-        nodes['prepare'].inputs.dummy_scans = params.dummy_scans
+    if dummy_scans is not None:
+        nodes['prepare'].inputs.dummy_scans = dummy_scans
     reference = nodes['prepare']
     if pair is not None or t1w_direction:
         options = {'sloppy': sloppy, 'random_seed': random_seed}
         reference = _correct(workflow, nodes, (pair, t1w_direction), inputnode, options)
     workflow.connect([
         (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
-        (inputnode, nodes['noise_masks'], [(f, f) for f in _INPUTS if 'probseg' in f]),
+        (inputnode, nodes['references'], [(f, f) for f in _INPUTS if 'probseg' in f or 'std' in f]),
         (inputnode, nodes['resample'], [('anat2std_xfm', 'anat2std_xfm')]),
-        (inputnode, nodes['references'], [('anat2std_xfm', 'anat2std_xfm')]),
         (nodes['prepare'], nodes['motion'], [(f, f) for f in ('series', 'boldref', 'head_mask')]),
         (reference, nodes['coregister'], [('boldref', 'boldref')]),
         (reference, nodes['references'], [('boldref', 'boldref')]),
         (nodes['prepare'], nodes['confounds'], [('n_dummy', 'n_dummy')]),
-        (nodes['prepare'], nodes['summarize'], [('n_dummy', 'n_dummy')]),
         (nodes['motion'], nodes['resample'], [('motion', 'motion')]),
-        (nodes['motion'], nodes['merge'], [('motion', 'motion')]),
+        (nodes['motion'], nodes['confounds'], [('motion', 'motion')]),
         (nodes['coregister'], nodes['resample'], [('bold2anat_xfm', 'bold2anat_xfm')]),
         (nodes['coregister'], nodes['references'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
-        (nodes['coregister'], nodes['noise_masks'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
         (nodes['coregister'], nodes['confounds'], [('bold_mask', 'bold_mask')]),
-        (nodes['resample'], nodes['merge'], [(f, f) for f in ('bold_std', 'bold_native')]),
-        (nodes['merge'], nodes['confounds'], [('bold_native', 'bold'), ('motion', 'motion')]),
-        (nodes['noise_masks'], nodes['confounds'], [(f, f) for f in ('wm_mask', 'csf_mask')]),
-        (nodes['noise_masks'], nodes['summarize'], [('n_voxels', 'noise_voxels')]),
-        (nodes['confounds'], nodes['summarize'], [('summary', 'summary')]),
+        (nodes['resample'], nodes['confounds'], [(f, f) for f in ('bold_std', 'bold_native')]),
+        (nodes['references'], nodes['confounds'], [(f, f) for f in ('wm_mask', 'csf_mask', 'noise_voxels')]),
         (reference, outputnode, [('boldref', 'boldref')]),
         (nodes['coregister'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
-        (nodes['merge'], outputnode, [('bold_std', 'bold_std')]),
         (nodes['references'], outputnode, [(f, f) for f in ('boldref_std', 'bold_mask_std')]),
-        (nodes['confounds'], outputnode, [(f, f) for f in ('confounds', 'confounds_metadata')]),
-        (nodes['summarize'], outputnode, [('metadata', 'metadata')]),
+        (nodes['confounds'], outputnode,
+         [(f, f) for f in ('bold_std', 'confounds', 'confounds_metadata', 'metadata')]),
     ])  # fmt: skip
     if times is None:
         workflow.connect(nodes['prepare'], 'series', nodes['resample'], 'series')
@@ -169,7 +165,7 @@ def init_functional_wf(
     workflow.connect([
         (nodes['prepare'], shift, [(f, f) for f in ('series', 'n_dummy')]),
         (shift, nodes['resample'], [('series', 'series')]),
-        (shift, nodes['summarize'], [('metadata', 'timing')]),
+        (shift, nodes['confounds'], [('metadata', 'timing')]),
     ])  # fmt: skip
     return workflow
 
@@ -187,12 +183,9 @@ def _nodes(
         'coregister': pe.Node(
             Coregister(random_seed=random_seed, sloppy=sloppy), name='coregister', mem_gb=2.0
         ),
-        'noise_masks': pe.Node(MakeNoiseMasks(), name='noise_masks', mem_gb=1.5),
         'resample': pe.MapNode(ResampleSeries(space=space), [*chunks, 'motion'], name='resample', mem_gb=0.8),
-        'merge': pe.Node(MergeChunks(), name='merge', mem_gb=0.3),
-        'references': pe.Node(ResampleReferences(space=space), name='references', mem_gb=0.8),
-        'confounds': pe.Node(CollectConfounds(t_r=t_r), name='confounds', mem_gb=0.4 + 3 * size),
-        'summarize': pe.Node(SummarizeRun(), name='summarize', run_without_submitting=True),
+        'references': pe.Node(PlaceReferences(space=space), name='references', mem_gb=1.5),
+        'confounds': pe.Node(FinishRun(t_r=t_r), name='confounds', mem_gb=0.4 + 3 * size),
     }
     for chunked in ('motion', 'resample'):
         nodes[chunked].inputs.first, nodes[chunked].inputs.last = first, last
@@ -219,7 +212,7 @@ def _correct(
         distortion = pe.Node(registered, name='distortion', mem_gb=2.0)
         anatomy = ('t1w_preproc', 't1w_mask', 'session_xfm')
         workflow.connect([(inputnode, distortion, [(f, f) for f in anatomy])])
-    nodes['summarize'].inputs.distortion = _distortion_of(pair, direction)
+    nodes['confounds'].inputs.distortion = _distortion_of(pair, direction)
     workflow.connect(nodes['prepare'], 'boldref', distortion, 'boldref')
     workflow.connect(distortion, 'displacement', nodes['resample'], 'displacement')
     return distortion

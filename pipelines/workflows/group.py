@@ -1,9 +1,9 @@
 """The group: outcome models, BDNF, and voxel-wise tests of one kind of map."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from nipype.interfaces.utility import IdentityInterface, Merge
+from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
@@ -11,12 +11,34 @@ from ..interfaces.clusters import ListClusters
 from ..interfaces.group_maps import StackMaps
 from ..interfaces.imaging_outcomes import MeasureImaging
 from ..interfaces.trial import FitOutcomes, FitSamples
-from ..interfaces.trial_figures import DrawCount, DrawOutcomes, DrawSamples, DrawTest
+from ..interfaces.trial_figures import DrawOutcomes, DrawSamples, DrawTests
 from ..interfaces.voxelwise import InferMaps
 from ..params import GroupParams
 
 TEST_MAPS = ('statistic', 'tfce', 'log_p_max_t', 'log_p_max_tfce')
 _PER_PERSON_GB = 0.002  # pages of the stacked maps that stay in memory
+
+
+class KindOfMap(NamedTuple):
+    """A kind of map that is tested voxel by voxel.
+
+    Attributes
+    ----------
+    name
+        Seed, or a measure such as ``icc``.
+    people
+        Maps of everyone, see :func:`~pipelines.interfaces.group_maps.stack_maps`.
+    contrasts
+        Of :data:`~pipelines.terms.MAP_CONTRASTS`.
+    random_seed
+        Of the permutations.
+
+    """
+
+    name: str
+    people: list[dict[str, Any]]
+    contrasts: tuple[str, ...]
+    random_seed: int
 
 
 def init_outcomes_wf(
@@ -123,32 +145,25 @@ def init_bdnf_wf(*, design: dict[str, Any], name: str = 'bdnf_wf') -> LiterateWo
 
 def init_voxelwise_wf(
     *,
-    people: list[dict[str, Any]],
-    kind: str,
+    kinds: Sequence[KindOfMap],
     space: str,
-    contrasts: tuple[str, ...],
     treatment: str,
     primary: str,
     params: GroupParams,
-    random_seed: int,
     name: str = 'voxelwise_wf',
 ) -> LiterateWorkflow:
-    """Test one kind of map voxel by voxel.
+    """Test all kinds of maps voxel by voxel, each a part of the same steps.
 
     Parameters
     ----------
-    people
-        Maps of everyone, see :func:`~pipelines.interfaces.group_maps.stack_maps`.
-    kind, space
-        Seed or ``icc``, and the template of the maps.
-    contrasts
-        Of :data:`~pipelines.terms.MAP_CONTRASTS`.
+    kinds
+        What is tested of whom.
+    space
+        Template of the maps.
     treatment, primary
         Names of the treated arm and of the outcome that maps are compared with.
     params
         Number of permutations.
-    random_seed
-        Of the permutations.
     name
         Name of the workflow.
 
@@ -159,14 +174,14 @@ def init_voxelwise_wf(
 
     Outputs
     -------
-    n_map, mask
-        Number of people per voxel; voxels that were tested.
-    statistic, tfce, log_p_max_t, log_p_max_tfce
-        Images, a list in the order of ``contrasts``.
+    n_map, mask, stack_facts
+        Number of people per voxel, voxels that were tested, facts for sidecars; lists in the order of ``kinds``.
+    statistic, tfce, log_p_max_t, log_p_max_tfce, facts
+        Images and facts; of each kind a list in the order of its contrasts.
     test_figure, count_figure
-        Figures, the first a list like the images.
-    stack_facts, facts
-        For sidecars; ``facts`` a list like the images.
+        Figures, like ``statistic`` and like ``n_map``.
+    clusters
+        Table of the clusters of all tests.
 
     """
     workflow = LiterateWorkflow(name=name)
@@ -176,83 +191,37 @@ def init_voxelwise_wf(
         'largest t and by exact threshold-free cluster enhancement [@smith2009].\n\n'
     )
     inputnode = pe.Node(IdentityInterface(fields=['participants', 'values']), name='inputnode')
-    fields = ['n_map', 'mask', *TEST_MAPS, 'test_figure', 'count_figure', 'stack_facts', 'facts']
+    fields = ['n_map', 'mask', *TEST_MAPS, 'test_figure', 'count_figure', 'stack_facts', 'facts', 'clusters']
     outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
-    stack = pe.Node(StackMaps(people=people, space=space), name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32)
+    stack = pe.MapNode(StackMaps(space=space), ['people'], name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32)
+    stack.inputs.people = [kind.people for kind in kinds]
+    asked = InferMaps(treatment=treatment, primary=primary, n_permutations=params.n_permutations)
     test = pe.MapNode(
-        InferMaps(
-            treatment=treatment,
-            primary=primary,
-            n_permutations=params.n_permutations,
-            random_seed=random_seed,
+        asked, ['stack', 'mask', 'contrasts', 'random_seed'], name='test',
+        mem_gb=1.0 + _PER_PERSON_GB * max(len(kind.people) for kind in kinds),
+    )  # fmt: skip
+    test.inputs.contrasts = [list(kind.contrasts) for kind in kinds]
+    test.inputs.random_seed = [kind.random_seed for kind in kinds]
+    drawn = ['kind', 'statistic', 'log_p_max_tfce', 'facts', 'n_map', 'stack_facts']
+    draw = pe.MapNode(DrawTests(space=space), drawn, name='draw')
+    draw.inputs.kind = [kind.name for kind in kinds]
+    clusters = pe.Node(
+        ListClusters(
+            maps=[kind.name for kind in kinds],
+            contrasts=[list(kind.contrasts) for kind in kinds],
+            space=space,
         ),
-        iterfield=['contrast'],
-        name='test',
-        mem_gb=1.0 + _PER_PERSON_GB * len(people),
+        name='clusters',
     )
-    test.inputs.contrast = list(contrasts)
-    draw = pe.MapNode(
-        DrawTest(kind=kind, space=space), iterfield=['statistic', 'log_p_max_tfce', 'facts'], name='draw_test'
-    )
-    count = pe.Node(DrawCount(kind=kind, space=space), name='draw_count')
     workflow.connect([
         (inputnode, test, [('participants', 'participants'), ('values', 'values')]),
         (stack, test, [('stack', 'stack'), ('mask', 'mask')]),
+        (stack, draw, [('n_map', 'n_map'), ('facts', 'stack_facts')]),
+        (test, draw, [(field, field) for field in ('statistic', 'log_p_max_tfce', 'facts')]),
+        (test, clusters, [('statistic', 'statistics'), ('log_p_max_tfce', 'log_p_max_tfce')]),
         (stack, outputnode, [('n_map', 'n_map'), ('mask', 'mask'), ('facts', 'stack_facts')]),
         (test, outputnode, [(field, field) for field in (*TEST_MAPS, 'facts')]),
-        (test, draw, [(field, field) for field in ('statistic', 'log_p_max_tfce', 'facts')]),
-        (draw, outputnode, [('figure', 'test_figure')]),
-        (stack, count, [('n_map', 'n_map'), ('facts', 'facts')]),
-        (count, outputnode, [('figure', 'count_figure')]),
+        (draw, outputnode, [(field, field) for field in ('test_figure', 'count_figure')]),
+        (clusters, outputnode, [('clusters', 'clusters')]),
     ])  # fmt: skip
-    return workflow
-
-
-def init_clusters_wf(
-    *, contrasts: Mapping[str, tuple[str, ...]], space: str, name: str = 'clusters_wf'
-) -> LiterateWorkflow:
-    """List the clusters of all tests in one table.
-
-    Parameters
-    ----------
-    contrasts
-        What was tested of each kind of map.
-    space
-        Template of the maps.
-    name
-        Name of the workflow.
-
-    Inputs
-    ------
-    statistic_<kind>, log_p_max_tfce_<kind>
-        Images of each kind in the order of ``contrasts``.
-
-    Outputs
-    -------
-    clusters
-        Table.
-
-    """
-    workflow = LiterateWorkflow(name=name)
-    kinds = tuple(contrasts)
-    given = [f'{field}_{kind}' for field in ('statistic', 'log_p_max_tfce') for kind in kinds]
-    inputnode = pe.Node(IdentityInterface(fields=given), name='inputnode')
-    outputnode = pe.Node(IdentityInterface(fields=['clusters']), name='outputnode')
-    clusters = pe.Node(
-        ListClusters(
-            maps=[kind for kind, own in contrasts.items() for _ in own],
-            contrasts=[contrast for own in contrasts.values() for contrast in own],
-            space=space,
-        ),
-        name='list_clusters',
-    )
-    for field, target in (('statistic', 'statistics'), ('log_p_max_tfce', 'log_p_max_tfce')):
-        merge = pe.Node(Merge(len(kinds)), name=f'merge_{field}')
-        workflow.connect(
-            [
-                (inputnode, merge, [(f'{field}_{kind}', f'in{i}') for i, kind in enumerate(kinds, 1)]),
-                (merge, clusters, [('out', target)]),
-            ]
-        )
-    workflow.connect([(clusters, outputnode, [('clusters', 'clusters')])])
     return workflow

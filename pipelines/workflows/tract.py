@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
-from nipype.interfaces.utility import IdentityInterface, Merge
+from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.dwi_space import NormalizeAnisotropy
+from ..interfaces.gather import Gather
 from ..interfaces.tract import FitOrientations, TrackTract
 from ..interfaces.tract_domain import MapDomain
 from ..interfaces.tract_values import MeasureTract
-from ..params import DiffusionParams
+from ..params import RegionParams, TractParams
 from ..terms import LATERAL, STRUCTURES
 from .diffusion import SESSION_MAPS
 
@@ -27,8 +28,8 @@ _OUTPUTS = (
 
 def init_tract_wf(
     *,
-    params: DiffusionParams,
-    regions: tuple[str, str],
+    params: TractParams,
+    regions: RegionParams,
     region_files: list[str],
     space: str,
     sessions: list[str],
@@ -45,7 +46,7 @@ def init_tract_wf(
     params
         Tracking.
     regions
-        Choice of NAc and of mPFC.
+        Which are joined.
     region_files
         Images that the choices name.
     space
@@ -93,13 +94,10 @@ def init_tract_wf(
     anatomy = [*(['std2anat_xfm'] if has_t1w else []), *(TISSUE if has_tissue else [])]
     inputnode = pe.Node(IdentityInterface(fields=['person_mask', *anatomy]), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
-    merged = {
-        field: pe.Node(Merge(len(sessions)), name=f'all_{field}', run_without_submitting=True)
-        for field in SESSION
-    }
+    gather = pe.Node(Gather(SESSION[:-1], SESSION[-1:], len(sessions)), name='sessions')
     for number in range(len(sessions)):
         session = pe.Node(IdentityInterface(fields=list(SESSION)), name=f'session_{number}')
-        workflow.connect([(session, node, [(field, f'in{number + 1}')]) for field, node in merged.items()])
+        workflow.connect([(session, gather, [(field, f'{field}_{number}') for field in SESSION])])
     nodes = _nodes(params, regions, region_files, space, sessions, random_seed)
     source = inputnode
     if not has_t1w:
@@ -110,7 +108,7 @@ def init_tract_wf(
         )
         workflow.connect([
             (inputnode, source, [('person_mask', 'person_mask')]),
-            (merged['fa'], source, [('out', 'fas')]),
+            (gather, source, [('fa', 'fas')]),
             (source, outputnode, [('fa_std', 'fa_std')]),
             (source, nodes['domain'], [('normalization', 'normalization')]),
         ])  # fmt: skip
@@ -119,20 +117,18 @@ def init_tract_wf(
     if has_tissue:
         workflow.connect([(inputnode, nodes['domain'], [(f, f) for f in TISSUE])])
     oriented = ('dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec')
-    about = pe.Node(Merge(2), name='about', run_without_submitting=True)
     workflow.connect([
         (source, nodes['domain'], [('std2anat_xfm', 'std2anat_xfm')]),
         (inputnode, nodes['domain'], [('person_mask', 'person_mask')]),
-        *((merged[f], nodes['domain'], [('out', f'{f}s')]) for f in ('fa', 'dwi_mask')),
-        *((merged[f], nodes['orient'], [('out', f)]) for f in oriented),
-        *((merged[f], nodes['measure'], [('out', f)]) for f in ('fa', 'md', 'ad', 'rd')),
+        (gather, nodes['domain'], [(f, f'{f}s') for f in ('fa', 'dwi_mask')]),
+        (gather, nodes['orient'], [(f, f) for f in oriented]),
+        (gather, nodes['measure'], [(f, f) for f in ('fa', 'md', 'ad', 'rd')]),
         *((nodes['domain'], nodes[n], [('domain', 'domain')]) for n in ('orient', 'track', 'measure')),
         (nodes['orient'], nodes['track'], [('fod', 'fods')]),
         (nodes['track'], nodes['measure'], [(f, f) for f in ('streamlines', 'counts')]),
-        (merged['metadata'], nodes['measure'], [('out', 'session_facts')]),
-        (nodes['orient'], about, [('facts', 'in1')]),
-        (nodes['domain'], about, [('facts', 'in2')]),
-        (about, nodes['measure'], [('out', 'tract_facts')]),
+        (gather, nodes['measure'], [('metadata', 'session_facts')]),
+        (nodes['orient'], nodes['measure'], [('facts', 'fod_facts')]),
+        (nodes['domain'], nodes['measure'], [('facts', 'domain_facts')]),
         (nodes['domain'], outputnode, [(f, f) for f in ('regions_dseg', 'regions_table')]),
         (nodes['measure'], outputnode, [(f, f) for f in _OUTPUTS[:7]]),
     ])  # fmt: skip
@@ -140,7 +136,7 @@ def init_tract_wf(
 
 
 def _nodes(
-    params: DiffusionParams, regions: tuple[str, str], region_files: list[str], space: str, sessions: list[str],
+    params: TractParams, regions: RegionParams, region_files: list[str], space: str, sessions: list[str],
     random_seed: int,
 ) -> dict[str, pe.Node]:  # fmt: skip
     track = pe.MapNode(
@@ -159,7 +155,7 @@ def _nodes(
     track.inputs.side, track.inputs.start = [list(column) for column in zip(*_FROM)]
     return {
         'domain': pe.Node(
-            MapDomain(space=space, nac=regions[0], mpfc=regions[1], files=region_files),
+            MapDomain(space=space, nac=regions.nac, mpfc=regions.mpfc, files=region_files),
             name='domain',
             mem_gb=2.0,
         ),
@@ -173,7 +169,7 @@ def _nodes(
     }
 
 
-def _describe(params: DiffusionParams, has_tissue: bool, n_sessions: int) -> str:
+def _describe(params: TractParams, has_tissue: bool, n_sessions: int) -> str:
     tissue = (
         'ended in grey matter, and were rejected in fluid [@smith2012]'
         if has_tissue

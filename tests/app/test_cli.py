@@ -10,7 +10,7 @@ import pytest
 from bids_app import cli
 from bids_app.settings import Settings
 from pipelines.errors import ClbpeError
-from pipelines.params import FunctionalParams, option_name
+from pipelines.params import MapParams, option_name
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -27,9 +27,10 @@ def settings_of(dataset, *words) -> Settings:
 
 def test_every_parameter_has_an_option():
     text = cli.build_parser().format_help()
-    for field in dataclasses.fields(FunctionalParams):
-        assert option_name(field.name) in text
-    assert cli.build_parser().parse_args(['a', 'b', 'participant']).fwhm == FunctionalParams().fwhm
+    for _, parameters in cli.OPTION_GROUPS:
+        for field in dataclasses.fields(parameters):
+            assert option_name(field.name) in text
+    assert cli.build_parser().parse_args(['a', 'b', 'participant']).fwhm == MapParams().fwhm
 
 
 def test_help_imports_nothing_heavy():
@@ -45,7 +46,7 @@ def test_help_imports_nothing_heavy():
 
 
 def test_underscores_are_hyphens(dataset):
-    assert settings_of(dataset, '--low_pass', '0.1', '--icc_mask=brain').functional.low_pass == 0.1
+    assert settings_of(dataset, '--low_pass', '0.1', '--icc_mask=brain').denoise.low_pass == 0.1
 
 
 def test_labels_lose_their_prefix_and_come_from_files(dataset, tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bids_app import cli
-from pipelines.params import FunctionalParams, GroupParams
+from pipelines.params import GroupParams, MapParams
 
 from .conftest import LIMIT, participant_results
 
@@ -60,7 +60,7 @@ def test_every_option_of_the_command_line_is_offered():
 
 def test_limits_are_those_of_the_parameters():
     offered = {entry['id']: entry for entry in read('boutiques.json')['inputs']}
-    fields = FunctionalParams.__dataclass_fields__ | GroupParams.__dataclass_fields__
+    fields = MapParams.__dataclass_fields__ | GroupParams.__dataclass_fields__
     assert offered['fwhm']['maximum'] == fields['fwhm'].metadata['high'] == 20
     assert offered['n_permutations']['minimum'] == fields['n_permutations'].metadata['low'] == 100
     assert offered['n_permutations']['integer']

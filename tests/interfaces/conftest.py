@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipelines.interfaces import denoise, design
-from pipelines.params import FunctionalParams
+from pipelines.params import DenoiseParams
 from pipelines.terms import MOTION
 
 SHAPE = (8, 8, 6)
@@ -84,10 +84,10 @@ def write_run(tmp_path, rng) -> Callable[..., Run]:
 
 
 @pytest.fixture
-def run_chain(tmp_path) -> Callable[[Run, FunctionalParams], tuple[design.DesignFiles, denoise.Cleaned]]:
-    def run(files, params=None):
-        params = params or FunctionalParams(fwhm=0)
-        made = design.make_design(files.bold, files.confounds, files.metadata, params, T_R, out_dir=tmp_path)
+def run_chain(tmp_path) -> Callable[..., tuple[design.DesignFiles, denoise.Cleaned]]:
+    def run(files, fwhm=0, **params):
+        scan = files.bold, files.confounds, files.metadata
+        made = design.make_design(*scan, DenoiseParams(**params), T_R, out_dir=tmp_path)
         cleaned = denoise.clean_series(
             files.bold,
             files.mask,
@@ -96,7 +96,7 @@ def run_chain(tmp_path) -> Callable[[Run, FunctionalParams], tuple[design.Design
             files.tissue,
             files.mask,
             files.confounds,
-            params.fwhm,
+            fwhm,
             T_R,
             made.metadata,
             out_dir=tmp_path,

@@ -7,29 +7,31 @@ import pytest
 from scipy import signal
 
 from pipelines.errors import DataError
-from pipelines.interfaces.amplitude import MapAmplitude, map_amplitude
+from pipelines.interfaces.amplitude import amplitude_maps
+from pipelines.interfaces.denoise import read_scan
 from pipelines.interfaces.design import make_design
+from pipelines.interfaces.stages import CleanRun
 from pipelines.numerics.amplitude import fluctuation_amplitudes
 from pipelines.numerics.smooth import smooth_in_mask
-from pipelines.params import FunctionalParams
+from pipelines.params import DenoiseParams
 
 T_R = 2.0
 
 
-def maps_of(files, params, folder, band=None):
+def maps_of(files, params, fwhm, folder, band=None):
     made = make_design(files.bold, files.confounds, files.metadata, params, T_R, out_dir=folder)
-    edges = band or (params.high_pass, params.low_pass)
-    found = map_amplitude(
-        files.bold, files.mask, made.design, made.outliers, T_R, params.fwhm, edges, out_dir=folder
-    )
+    edges = band or params.band
+    scan, _ = read_scan(files.bold, files.mask, made.operator)
+    model = files.bold, made.design, made.outliers
+    found = amplitude_maps(scan, model, T_R, fwhm, edges, out_dir=folder)
     return made, found
 
 
 @pytest.mark.parametrize('denoising', ['acompcor', 'conn', 'none'])
 def test_equals_the_spectrum_of_what_regression_leaves(denoising, tmp_path, write_run):
     files = write_run()
-    params = FunctionalParams(fwhm=0, denoising=denoising)
-    made, found = maps_of(files, params, tmp_path)
+    params = DenoiseParams(denoising=denoising)
+    made, found = maps_of(files, params, 0, tmp_path)
     design = pd.read_csv(made.design, sep='\t')
     model = design[[name for name in design if not name.startswith('stop_band')]].to_numpy()
     kept = pd.read_csv(made.outliers, sep='\t').sum(axis=1).to_numpy() == 0
@@ -51,7 +53,7 @@ def test_smoothing_and_scrubbing_are_those_of_the_other_maps(tmp_path, write_run
     table = pd.read_csv(files.confounds, sep='\t')
     table.loc[[50, 51, 120], 'framewise_displacement'] = 2.0
     table.to_csv(files.confounds, sep='\t', index=False, na_rep='n/a')
-    made, found = maps_of(files, FunctionalParams(fwhm=6), tmp_path)
+    made, found = maps_of(files, DenoiseParams(), 6, tmp_path)
     assert pd.read_csv(made.outliers, sep='\t')['motion'].sum() == 3
     alff, falff = (nb.load(path).get_fdata() for path in found)
     assert alff[alff != 0].mean() == pytest.approx(1, abs=1e-5)
@@ -73,9 +75,9 @@ def test_smoothing_and_scrubbing_are_those_of_the_other_maps(tmp_path, write_run
 def test_a_band_between_two_frequencies_is_told_with_the_run(tmp_path, write_run):
     files = write_run()
     with pytest.raises(DataError, match=r'b\.nii\.gz: no frequency of 240 volumes .* Widen --high-pass'):
-        maps_of(files, FunctionalParams(fwhm=0), tmp_path, band=(0.0101, 0.0102))
+        maps_of(files, DenoiseParams(), 0, tmp_path, band=(0.0101, 0.0102))
 
 
 def test_interface_takes_a_band():
-    made = MapAmplitude(t_r=2.0, fwhm=6.0, band=(0.008, 0.09))
+    made = CleanRun(t_r=2.0, fwhm=6.0, band=(0.008, 0.09))
     assert made.inputs.band == (0.008, 0.09)

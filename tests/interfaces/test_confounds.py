@@ -129,7 +129,7 @@ def test_noise_masks_keep_off_grey_matter(tmp_path):
         assert len(x)
         assert x.min() >= slab.start + 3 * (slab.start > 0)
         assert x.max() <= slab.stop - 3 * (slab.stop < 60)
-    assert found.n_voxels['WM'] > 500
+    assert found.noise_voxels['WM'] > 500
 
 
 def test_expansion_and_steady_state():

@@ -1,7 +1,5 @@
 """From files to cleaned series and maps: recovery of a planted correlation, and oracles of every map."""
 
-import json
-
 import nibabel as nb
 import numpy as np
 import pandas as pd
@@ -11,14 +9,11 @@ from pipelines.interfaces import denoise
 from pipelines.interfaces.connectivity import map_intrinsic, map_seeds, region_matrix
 from pipelines.numerics.seed import fisher_z_se
 from pipelines.numerics.smooth import smooth_in_mask
-from pipelines.params import FunctionalParams
 from pipelines.terms import REGIONS
 
 from .conftest import SHAPE
 
 LABELS = list(REGIONS)
-
-PLAIN = FunctionalParams(fwhm=0)
 
 
 def load(path):
@@ -74,9 +69,8 @@ def test_nothing_planted_gives_nothing(tmp_path, write_run, run_chain):
 @pytest.mark.parametrize('preset', ['acompcor', 'conn'])
 def test_seed_maps_equal_correlations_of_the_whole_series(tmp_path, write_run, run_chain, preset):
     """Brute force in float64 from the raw file: clean T rows, smooth volume by volume, correlate."""
-    params = FunctionalParams(denoising=preset, fwhm=6)
     files = write_run()
-    made, cleaned = run_chain(files, params)
+    made, cleaned = run_chain(files, fwhm=6, denoising=preset)
     factors = load(made.operator)
     series = factors['expand'] @ (factors['reduce'] @ masked(files))
     smooth = smooth_in_mask(series.astype(np.float32), np.ones(SHAPE, bool), (3, 3, 3), 6)
@@ -89,14 +83,14 @@ def test_seed_maps_equal_correlations_of_the_whole_series(tmp_path, write_run, r
 @pytest.mark.parametrize('icc_mask', ['gm', 'brain'])
 def test_intrinsic_map_equals_brute_force(tmp_path, write_run, run_chain, icc_mask):
     files = write_run()
-    made, cleaned = run_chain(files, FunctionalParams(fwhm=4))
+    made, cleaned = run_chain(files, fwhm=4)
     found = intrinsic(files, cleaned, tmp_path, icc_mask)
     series = load(made.operator)['expand'] @ np.load(cleaned.smoothed).astype(float)
     r = np.corrcoef(series.T)
     np.testing.assert_allclose(
         nb.load(found.icc).get_fdata().ravel(), np.sqrt(np.mean(r**2, axis=1)), atol=1e-5
     )
-    qc = json.loads(found.qc.read_text())
+    qc = found.metadata
     assert qc['ICCNoiseFloor'] == pytest.approx(1 / np.sqrt(made.metadata['DegreesOfFreedom']))
     assert (qc['ICCMask'], qc['ICCComponents'], qc['TemplateMaskOverlap']) == (icc_mask, 'all', 1.0)
     assert {'NVolumes', 'NKept', 'DegreesOfFreedom', 'MeanFD', 'NVoxels', 'Preset', 'Flags'} <= set(qc)
@@ -105,19 +99,19 @@ def test_intrinsic_map_equals_brute_force(tmp_path, write_run, run_chain, icc_ma
 def test_conn_keeps_64_components(tmp_path, write_run, run_chain):
     """CONN's truncation against numpy's singular value decomposition of the partners."""
     files = write_run()
-    _, cleaned = run_chain(files, FunctionalParams(fwhm=4, denoising='conn'))
+    _, cleaned = run_chain(files, fwhm=4, denoising='conn')
     found = intrinsic(files, cleaned, tmp_path)
     series = np.load(cleaned.smoothed).astype(float)
     unit = series / np.linalg.norm(series, axis=0)
     left, singular, _ = np.linalg.svd(unit, full_matrices=False)
     expected = np.sqrt(((singular[:64, None] * left[:, :64].T @ unit) ** 2).sum(axis=0) / unit.shape[1])
     np.testing.assert_allclose(nb.load(found.icc).get_fdata().ravel(), expected, atol=1e-5)
-    assert json.loads(found.qc.read_text())['ICCComponents'] == 64
+    assert found.metadata['ICCComponents'] == 64
 
 
 @pytest.mark.parametrize('preset', ['none', '24p', 'conn', 'gsr'])
 def test_every_preset_runs(tmp_path, write_run, run_chain, preset):
-    made, cleaned = run_chain(write_run(), FunctionalParams(denoising=preset, fwhm=0))
+    made, cleaned = run_chain(write_run(), denoising=preset, fwhm=0)
     assert np.isfinite(outcome(seeds(made, cleaned, tmp_path)))
 
 
@@ -127,7 +121,7 @@ def test_constant_voxels_leave_the_analysis(write_run, run_chain):
     data = image.get_fdata()
     data[3, 3] = 7.0
     nb.save(nb.Nifti1Image(data.astype(np.float32), image.affine, image.header), files.bold)
-    _, cleaned = run_chain(files, FunctionalParams())
+    _, cleaned = run_chain(files, fwhm=6)
     assert np.asarray(nb.load(cleaned.analysis_mask).dataobj).sum() == np.prod(SHAPE) - 6
     assert np.isfinite(np.load(cleaned.smoothed)).all()
 
@@ -165,7 +159,7 @@ def test_region_matrix_is_symmetric_and_empty_on_the_diagonal(rng):
 def test_written_series_can_be_analysed_again(tmp_path, write_run, run_chain):
     """Every map follows from the series that --write-denoised keeps, and its grid from the header."""
     files = write_run()
-    made, cleaned = run_chain(files, FunctionalParams(fwhm=5))
+    made, cleaned = run_chain(files, fwhm=5)
     kept = denoise.write_denoised(
         files.bold, cleaned.analysis_mask, made.operator, cleaned.cleaned, cleaned.smoothed, out_dir=tmp_path
     )

@@ -11,14 +11,14 @@ import pytest
 from pipelines.errors import DataError, DegreesOfFreedomError
 from pipelines.interfaces import design
 from pipelines.numerics.seed import fisher_z_se
-from pipelines.params import FunctionalParams
+from pipelines.params import DenoiseParams
 
 REAL = 'confounds/aomic-piop2/sub-{0}/func/sub-{0}_task-restingstate_acq-seq_desc-confounds_regressors'
 
 
 def make(files, tmp_path, t_r=2.0, **params):
     return design.make_design(
-        files.bold, files.confounds, files.metadata, FunctionalParams(**params), t_r, out_dir=tmp_path
+        files.bold, files.confounds, files.metadata, DenoiseParams(**params), t_r, out_dir=tmp_path
     )
 
 

@@ -1,6 +1,5 @@
 """Diffusion figures of files: each picture shows what its files say, at its place."""
 
-import pickle
 from pathlib import Path
 
 import nibabel as nb
@@ -218,20 +217,3 @@ class TestCurves:
 
     def test_motion_picture(self, files: dict[str, Path], tmp_path: Path) -> None:
         assert is_picture(plot.plot_diffusion_motion(files['confounds'], out_dir=tmp_path), 'motion.png')
-
-
-INTERFACES = [
-    plot.PlotColorFa,
-    plot.PlotDiffusionMask,
-    plot.PlotDiffusionCoregistration,
-    plot.PlotTract,
-    plot.PlotProfile,
-    plot.PlotThreshold,
-    plot.PlotDiffusionMotion,
-]
-
-
-@pytest.mark.parametrize('made', INTERFACES, ids=lambda made: made.__name__)
-def test_interfaces_travel_to_workers(made: type) -> None:
-    assert pickle.loads(pickle.dumps(made)) is made
-    assert made().output_spec().get().keys() == {'figure'}

@@ -1,6 +1,5 @@
 """Figures of files: each function writes one picture that shows what its files say."""
 
-import pickle
 from pathlib import Path
 
 import nibabel as nb
@@ -8,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from nipype.pipeline import engine as pe
 from nitransforms.linear import Affine
 from PIL import Image
 
@@ -347,35 +345,3 @@ class TestFunction:
         old.write_text('old')
         old.chmod(0o444)
         assert picture(plot.plot_relmat(files['relmat'], out_dir=tmp_path)).size
-
-
-INTERFACES = [
-    plot.PlotMask,
-    plot.PlotNormalization,
-    plot.PlotCoregistration,
-    plot.PlotRegions,
-    plot.PlotCarpet,
-    plot.PlotSeedMaps,
-    plot.PlotMap,
-    plot.PlotRelmat,
-]
-
-
-@pytest.mark.parametrize('made', INTERFACES, ids=lambda made: made.__name__)
-def test_interfaces_travel_to_workers(made: type) -> None:
-    assert pickle.loads(pickle.dumps(made)) is made
-    assert made().output_spec().get().keys() == {'figure'}
-
-
-def test_node_writes_into_its_folder(files: dict[str, Path], tmp_path: Path) -> None:
-    interface = plot.PlotRelmat(relmat=str(files['relmat']))
-    result = pe.Node(interface, name='relmat', base_dir=str(tmp_path)).run()
-    assert Path(result.outputs.figure).parent == tmp_path / 'relmat'
-
-
-def test_optional_files_may_stay_unset(files: dict[str, Path], tmp_path: Path) -> None:
-    interface = plot.PlotRegions(
-        mean_bold=str(files['bold']), regions=str(files['regions']), coverage=str(files['coverage'])
-    )
-    result = pe.Node(interface, name='regions', base_dir=str(tmp_path)).run()
-    assert Path(result.outputs.figure).is_file()

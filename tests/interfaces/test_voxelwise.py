@@ -125,12 +125,16 @@ def tables(tmp_path, rng):
     return tmp_path / 'people.json', tmp_path / 'values.tsv', values
 
 
-@pytest.mark.parametrize('contrast', ['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFollowup'])
+CONTRASTS = ['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFollowup']
+
+
+@pytest.mark.parametrize('contrast', CONTRASTS)
 def test_maps_are_those_of_the_permutation_called_alone(people, tables, tmp_path, contrast):
     stacked = stack_maps(people, SPACE, out_dir=tmp_path)
     found = infer_maps(
-        str(stacked.stack), stacked.mask, *tables[:2], contrast, 'a', 'pain', 50, 3, out_dir=tmp_path
+        str(stacked.stack), stacked.mask, *tables[:2], CONTRASTS, 'a', 'pain', 50, 3, out_dir=tmp_path
     )
+    number = CONTRASTS.index(contrast)
     mask = load(stacked.mask) > 0
     before, after, change = (np.load(stacked.stack / f'{n}.npy') for n in ('baseline', 'followup', 'change'))
     options = {'neighbours': neighbour_table(mask), 'n_permutations': 50, 'rng': np.random.default_rng(3)}
@@ -148,12 +152,14 @@ def test_maps_are_those_of_the_permutation_called_alone(people, tables, tmp_path
         kept = np.flatnonzero(np.isfinite(pain))
         assert len(kept) == 8
         alone = permute(np.ascontiguousarray(change[:, kept]), pain[kept], np.ones((8, 1)), **options)
-    np.testing.assert_allclose(load(found.statistic)[mask], np.nan_to_num(alone.t), rtol=1e-5)  # float32
     np.testing.assert_allclose(
-        load(found.log_p_max_tfce)[mask], -np.log10(alone.p_max_tfce), rtol=1e-5, atol=1e-6
+        load(found.statistic[number])[mask], np.nan_to_num(alone.t), rtol=1e-5
+    )  # float32
+    np.testing.assert_allclose(
+        load(found.log_p_max_tfce[number])[mask], -np.log10(alone.p_max_tfce), rtol=1e-5, atol=1e-6
     )
-    assert found.facts['DegreesOfFreedom'] == alone.dof
-    assert (tmp_path / PROGRESS).read_text() == '50 of 50 permutations'
+    assert found.facts[number]['DegreesOfFreedom'] == alone.dof
+    assert (tmp_path / PROGRESS).read_text() == '50 of 50 permutations of meanFollowup'
 
 
 def test_clusters_are_named_with_their_peak(tmp_path):
@@ -163,7 +169,12 @@ def test_clusters_are_named_with_their_peak(tmp_path):
     for name, data in (('t', t), ('p', log_p)):
         nb.save(nb.Nifti1Image(data, AFFINE), tmp_path / f'{name}.nii.gz')
     found = list_clusters(
-        ['NAc'], ['armOnChange'], [tmp_path / 't.nii.gz'], [tmp_path / 'p.nii.gz'], SPACE, out_dir=tmp_path
+        ['NAc'],
+        [['armOnChange']],
+        [[tmp_path / 't.nii.gz']],
+        [[tmp_path / 'p.nii.gz']],
+        SPACE,
+        out_dir=tmp_path,
     )
     table = pd.read_csv(found.clusters, sep='\t', na_values='n/a', keep_default_na=False)
     assert table['sign'].tolist() == ['positive', 'negative']

@@ -4,7 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from pipelines.params import FunctionalParams
+from pipelines.params import DenoiseParams, MapParams, RegionParams
 from pipelines.workflows.connectivity import init_connectivity_wf
 
 from ..wiring import check_wiring
@@ -13,17 +13,22 @@ FREESURFER = frozenset({'aseg', 'aparcaseg', 'anat2std_xfm'})
 DENOISED = frozenset({'denoised', 'denoised_smoothed'})
 
 
-def make(**params):
-    return init_connectivity_wf(params=FunctionalParams(**params), t_r=2.0, space='MNI152NLin6Asym')
+def make(writes_denoised=False, **params):
+    kinds = {'denoise': DenoiseParams, 'regions': RegionParams, 'maps': MapParams}
+    asked = {
+        name: kind(**{key: value for key, value in params.items() if key in kind.__dataclass_fields__})
+        for name, kind in kinds.items()
+    }
+    return init_connectivity_wf(**asked, t_r=2.0, space='MNI152NLin6Asym', writes_denoised=writes_denoised)
 
 
 @pytest.mark.parametrize(
     ('params', 'unused', 'empty'),
     [
         ({}, FREESURFER, DENOISED),
-        ({'write_denoised': True}, FREESURFER, frozenset()),
+        ({'writes_denoised': True}, FREESURFER, frozenset()),
         ({'nac': 'freesurfer'}, frozenset(), DENOISED),
-        ({'mpfc': 'freesurfer', 'write_denoised': True, 'denoising': 'conn'}, frozenset(), frozenset()),
+        ({'mpfc': 'freesurfer', 'writes_denoised': True, 'denoising': 'conn'}, frozenset(), frozenset()),
     ],
 )
 def test_every_field_is_connected(params, unused, empty):

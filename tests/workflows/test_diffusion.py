@@ -4,7 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from pipelines.params import DiffusionParams
+from pipelines.params import DwiParams
 from pipelines.workflows.diffusion import SESSION_MAPS, init_dwi_preprocessed_wf, init_dwi_session_wf
 from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
 
@@ -26,14 +26,18 @@ def scans(tmp_path):
     return found
 
 
-def options(scans, **params):
-    return {'scans': scans, 'params': DiffusionParams(**params), 'random_seed': 1}
+def options(scans, **more):
+    return {'scans': scans, 'random_seed': 1, **more}
+
+
+def prepared(scans, **params):
+    return options(scans, params=DwiParams(**params))
 
 
 @pytest.mark.parametrize('number', [1, 2])
 @pytest.mark.parametrize('has_correction', [True, False])
 def test_every_field_of_the_scans_is_connected(scans, number, has_correction):
-    workflow = init_dwi_scans_wf(has_correction=has_correction, **options(scans[:number]))
+    workflow = init_dwi_scans_wf(has_correction=has_correction, **prepared(scans[:number]))
     check_wiring(workflow)
     assert set(SCANS) < set(workflow.get_node('outputnode').interface._fields)
 
@@ -41,7 +45,7 @@ def test_every_field_of_the_scans_is_connected(scans, number, has_correction):
 def test_a_correction_that_is_not_wanted_is_not_made(scans):
     """Without directions no pair is seen."""
     made, left = (
-        init_dwi_scans_wf(has_correction=wanted, **options(scans)).get_node('combine').inputs.directions
+        init_dwi_scans_wf(has_correction=wanted, **prepared(scans)).get_node('combine').inputs.directions
         for wanted in (True, False)
     )
     assert made == ['j-', 'j']
@@ -61,10 +65,9 @@ def test_every_field_of_a_session_is_connected(scans, has_t1w, use_syn_sdc):
 
 def test_every_field_of_a_preprocessed_session_is_connected(scans):
     dwi, bval, bvec = scans[0][:3]
-    workflow = init_dwi_preprocessed_wf(dwi=dwi, bval=bval, bvec=bvec, dwi_mask=dwi)
+    workflow = init_dwi_preprocessed_wf(dwi=dwi, bval=bval, bvec=bvec, dwi_mask=dwi, grid_mask=dwi)
     check_wiring(workflow)
-    assert set(workflow.get_node('outputnode').interface._fields) == set(SESSION_MAPS)
-    assert workflow.get_node('summarize').inputs.correction == 'as QSIPrep did'
+    assert set(workflow.get_node('outputnode').interface._fields) == {'person_mask', *SESSION_MAPS}
 
 
 @pytest.mark.parametrize('n_sessions', [1, 2])
@@ -78,15 +81,15 @@ def test_memory_grows_with_the_scan(scans, tmp_path):
     big = tmp_path / 'big.nii.gz'
     nb.save(nb.Nifti1Image(np.zeros((100, 100, 40, 30), np.int16), np.eye(4)), big)
     small, large = (
-        init_dwi_scans_wf(**options([scans[0]._replace(dwi=path)])).get_node('prepare').mem_gb
+        init_dwi_scans_wf(**prepared([scans[0]._replace(dwi=path)])).get_node('prepare').mem_gb
         for path in (scans[0].dwi, str(big))
     )
     assert large > small + 0.2
 
 
 def test_methods_text_follows_the_choice(scans):
-    assert 'Gibbs' not in init_dwi_scans_wf(**options(scans)).__desc__
-    assert 'Gibbs' in init_dwi_scans_wf(**options(scans, unringing=True)).__desc__
+    assert 'Gibbs' not in init_dwi_scans_wf(**prepared(scans)).__desc__
+    assert 'Gibbs' in init_dwi_scans_wf(**prepared(scans, unringing=True)).__desc__
     with_t1w, without = (init_dwi_session_wf(has_t1w=t, **options(scans)).__desc__ for t in (True, False))
     assert 'registered to the T1w image' in with_t1w
     assert 'T1w' not in without

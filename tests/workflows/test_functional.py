@@ -17,7 +17,6 @@ from pipelines.interfaces.susceptibility import EstimateDistortion, RegisterDist
 from pipelines.interfaces.transforms import read_linear, write_field, write_linear
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import covering_grid, grid_points, resample, sample
-from pipelines.params import FunctionalParams
 from pipelines.workflows.functional import ReversePair, init_functional_wf
 
 from ..wiring import check_wiring
@@ -58,7 +57,7 @@ def head(tmp_path_factory):
 
 
 def _workflow(folder, **changes):
-    arguments = {'slice_timing': list(np.linspace(0, 1.9, BOLD_SHAPE[2])), 'params': FunctionalParams()}
+    arguments = {'slice_timing': list(np.linspace(0, 1.9, BOLD_SHAPE[2]))}
     arguments |= {
         'bold': str(folder / 'bold.nii.gz'),
         't_r': T_R,
@@ -96,7 +95,7 @@ def done(head, tmp_path_factory):
 def test_series_lies_in_the_template(done):
     """Moved, shifted and resampled volumes correlate above 0.95 with the head they were made of."""
     results, epi = done
-    series = nb.load(results['merge'].bold_std)
+    series = nb.load(results['confounds'].bold_std)
     shape, affine = coarse_grid(SPACE)
     assert series.shape == (*shape, N)
     np.testing.assert_array_equal(series.affine, affine)
@@ -121,7 +120,7 @@ def test_motion_is_found(done):
 
 
 def test_facts_for_sidecars(done):
-    metadata = done[0]['summarize'].metadata
+    metadata = done[0]['confounds'].metadata
     assert metadata['SkippedDummyScans'] == 1
     assert metadata['SliceTimingCorrected'] is True
     assert metadata['StartTime'] == 0.95
@@ -150,7 +149,7 @@ def test_pair_is_connected_and_named(head):
     workflow = _workflow(head[0], pair=_pair(head[0]))
     check_wiring(workflow)
     assert set(workflow.list_node_names()) - set(_workflow(head[0]).list_node_names()) == {'distortion'}
-    assert workflow.get_node('summarize').inputs.distortion == 'reverse phase encoding pair'
+    assert workflow.get_node('confounds').inputs.distortion == 'reverse phase encoding pair'
     assert 'opposite phase encoding' in workflow.__desc__
     assert 'No correction for susceptibility' in _workflow(head[0]).__desc__
     graph = workflow._graph
@@ -165,7 +164,7 @@ def test_registration_to_the_t1w_image_is_connected_and_named(head):
     workflow = _workflow(head[0], t1w_direction='j-')
     check_wiring(workflow)
     assert isinstance(workflow.get_node('distortion').interface, RegisterDistortion)
-    assert 'in part' in workflow.get_node('summarize').inputs.distortion
+    assert 'in part' in workflow.get_node('confounds').inputs.distortion
     assert 'registration to the T1w image along' in workflow.__desc__
     both = _workflow(head[0], t1w_direction='j-', pair=_pair(head[0]))
     assert isinstance(both.get_node('distortion').interface, EstimateDistortion)
@@ -173,14 +172,14 @@ def test_registration_to_the_t1w_image_is_connected_and_named(head):
 
 def test_slice_timing_can_be_left_out(head):
     folder, _ = head
-    names = _workflow(folder, params=FunctionalParams(ignore=('slicetiming',))).list_node_names()
+    names = _workflow(folder, ignore=('slicetiming',)).list_node_names()
     assert 'shift' not in names
     assert 'shift' in _workflow(folder).list_node_names()
 
 
 def test_dummy_scans_are_taken_over(head, tmp_path):
     folder, _ = head
-    workflow = _workflow(folder, params=FunctionalParams(dummy_scans=3))
+    workflow = _workflow(folder, dummy_scans=3)
     assert workflow.get_node('prepare').inputs.dummy_scans == 3
     with pytest.raises(DataError, match='--dummy-scans'):
         prepare_series(folder / 'bold.nii.gz', T_R, N - 1, out_dir=tmp_path)

@@ -56,8 +56,8 @@ def _agreement(workflow, epi):
     points = grid_points(shape, affine)
     front = np.linalg.norm(points - (0, 40, 0), axis=1) < 30
     expected = sample(epi, ANAT, points)
-    series = np.asarray(nb.load(nodes['merge'].bold_std).dataobj[..., 3]).ravel()
-    return np.corrcoef(series[front], expected[front])[0, 1], nodes['summarize'].metadata
+    series = np.asarray(nb.load(nodes['confounds'].bold_std).dataobj[..., 3]).ravel()
+    return np.corrcoef(series[front], expected[front])[0, 1], nodes['confounds'].metadata
 
 
 def test_pair_brings_the_series_nearer_to_the_truth(distorted, tmp_path):

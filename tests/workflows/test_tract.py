@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.params import DiffusionParams
+from pipelines.params import RegionParams, TractParams
 from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
 
 from ..wiring import check_wiring
@@ -12,7 +12,7 @@ SPACE = 'MNI152NLin6Asym'
 
 def make(sessions=('pre', 'post'), has_t1w=True, has_tissue=True, files=(), **params):
     return init_tract_wf(
-        params=DiffusionParams(**params), regions=('harvard-oxford', 'frontal-medial'),
+        params=TractParams(**params), regions=RegionParams(),
         region_files=list(files), space=SPACE, sessions=list(sessions), has_t1w=has_t1w,
         has_tissue=has_tissue, random_seed=1,
     )  # fmt: skip
@@ -41,7 +41,7 @@ def test_sessions_keep_their_order():
             for _, target, data in workflow._graph.out_edges(node, data=True)
             for pair in data['connect']
         }
-        assert joined == {(f'all_{field}', (field, f'in{number + 1}')) for field in SESSION}
+        assert joined == {('sessions', (field, f'{field}_{number}')) for field in SESSION}
 
 
 def test_both_sides_are_tracked_in_both_directions():

@@ -28,7 +28,7 @@ from pipelines.interfaces.denoise import region_series
 from pipelines.interfaces.design import make_design
 from pipelines.interfaces.regions import make_regions
 from pipelines.numerics.clean import reduce_series
-from pipelines.params import FunctionalParams
+from pipelines.params import DenoiseParams, RegionParams
 from pipelines.simulated.confounds import confounds
 from pipelines.simulated.trial import (
     Cohort,
@@ -82,7 +82,7 @@ class Scanner:
         a = self.anatomy
         mask = folder / 'mask.nii.gz'
         write_nifti(mask, [a.mask], a.mask.shape, a.affine, dtype=np.uint8)
-        params = FunctionalParams()
+        params = RegionParams()
         found = make_regions(mask, SPACE, params.nac, params.mpfc, out_dir=folder)
         stack = np.asarray(nb.load(found.regions).dataobj) > 0
         self.members = np.moveaxis(stack, -1, 0)[:, a.mask]
@@ -97,7 +97,7 @@ class Scanner:
         paths = self.folder / 'confounds.tsv', self.folder / 'confounds.json'
         write_simulated_table(paths[0], table)
         write_json(paths[1], about)
-        params = FunctionalParams()
+        params = DenoiseParams()
         made = make_design(self.bold, *paths, params, self.request.t_r, out_dir=self.folder)
         with np.load(made.operator) as archive:
             factors = dict(archive)

@@ -79,11 +79,6 @@ def test_session_is_optional():
     assert name == 'sub-1/func/sub-1_task-rest_desc-denoise_design.tsv'
 
 
-def test_one_item_of_a_list():
-    assert Derivative('maps[3]', 'x', '.nii').index == ('maps', 3)
-    assert Derivative('icc', 'x', '.nii').index == ('icc', None)
-
-
 def test_dataset_files_name_the_source(tmp_path):
     write_dataset_files(tmp_path, tmp_path, {'fmriprep': tmp_path / 'f'})
     about = json.loads((tmp_path / 'dataset_description.json').read_text())

@@ -290,7 +290,7 @@ def test_the_good_participant_is_complete_beside_a_bad_one(copy, uninterrupted, 
     assert not manifest_path(tmp_path / 'out', '02').exists()
 
 
-@pytest.mark.parametrize('moment', ['clean done', 'save 12'])
+@pytest.mark.parametrize('moment', ['clean done', 'figures running'])
 def test_a_killed_run_is_resumed_to_the_same_result(preprocessed, uninterrupted, tmp_path, moment):
     out, work = tmp_path / 'out', tmp_path / 'work'
     command = [

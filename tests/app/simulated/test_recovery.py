@@ -20,7 +20,7 @@ from bids_app.simulated.files import Given, Request, write_top
 from bids_app.simulated.fmriprep import write_fmriprep
 from bids_app.simulated.people import draw_people
 from pipelines.interfaces import connectivity, denoise, design, regions
-from pipelines.params import FunctionalParams
+from pipelines.params import DenoiseParams
 from pipelines.simulated import series as simulate
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -175,7 +175,7 @@ class Scanner:
             out.mkdir()
             self.write(np.zeros((N, int(self.anatomy.mask.sum()))))
             files = self.bold, model.path, model.path.with_suffix('.json')
-            self.designs[model.path] = design.make_design(*files, FunctionalParams(), T_R, out_dir=out)
+            self.designs[model.path] = design.make_design(*files, DenoiseParams(), T_R, out_dir=out)
 
     def write(self, series):
         volume = np.zeros((*self.anatomy.mask.shape, N), np.float32)

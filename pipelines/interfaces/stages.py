@@ -1,0 +1,265 @@
+"""Steps that a user would name, each of several functions of files: a batch system runs each as a job of its own."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..params import IccMask
+from . import anatomical, confounds, connectivity, denoise, dwi, dwi_maps, dwi_preprocessed, normalize
+from ._interface import interface
+from .amplitude import amplitude_maps
+
+
+class _Brain(NamedTuple):
+    t1w2ref_xfms: list[Path]
+    t1w_preproc: Path
+    t1w_mask: Path
+    brain: Path
+    placement: Path
+    score: float
+
+
+class _Tissues(NamedTuple):
+    t1w_dseg: Path
+    t1w_probseg_gm: Path
+    t1w_probseg_wm: Path
+    t1w_probseg_csf: Path
+    metadata: dict[str, Any]
+
+
+class _Placed(NamedTuple):
+    boldref_std: Path
+    bold_mask_std: Path
+    wm_mask: Path
+    csf_mask: Path
+    noise_voxels: dict[str, int]
+
+
+class _Preprocessed(NamedTuple):
+    bold_std: Path
+    confounds: Path
+    confounds_metadata: Path
+    metadata: dict[str, Any]
+
+
+class _Cleaned(NamedTuple):
+    cleaned: Path
+    smoothed: Path
+    analysis_mask: Path
+    mean_bold: Path
+    timeseries: Path
+    coverage: Path
+    carpet: Path
+    metadata: dict[str, Any]
+    alff: Path
+    falff: Path
+
+
+class _Connectivity(NamedTuple):
+    seed_maps: list[Path]
+    relmat: Path
+    icc: Path
+    iccadj: Path
+    iccnorm: Path
+    metadata: dict[str, Any]
+
+
+class _Session(NamedTuple):
+    person_mask: Path
+    dwi: Path
+    gradients: Path
+    dwiref: Path
+    dwi_mask: Path
+    fa: Path
+    md: Path
+    ad: Path
+    rd: Path
+    evec: Path
+    metadata: dict[str, Any]
+    confounds: Path | None = None
+
+
+def locate_brain(
+    t1w: list[Path], space: str, random_seed: int, sloppy: bool = False, *, out_dir: Path
+) -> _Brain:
+    """Average the T1-weighted images of a participant and find the brain.
+
+    See :func:`~pipelines.interfaces.anatomical.make_reference` and :func:`~pipelines.interfaces.anatomical.find_brain`.
+    """
+    reference = anatomical.make_reference(t1w, space, random_seed, sloppy, out_dir=out_dir)
+    found = anatomical.find_brain(reference.t1w_ref, t1w, space, sloppy, out_dir=out_dir)
+    return _Brain(reference.t1w2ref_xfms, *found)
+
+
+def segment_anatomy(
+    brain: Path,
+    t1w_mask: Path,
+    std2anat_xfm: Path,
+    space: str,
+    n_t1w: int,
+    score: float,
+    quality: dict[str, Any],
+    *,
+    out_dir: Path,
+) -> _Tissues:
+    """Segment the brain, and collect what sidecars say of the anatomy.
+
+    See :func:`~pipelines.interfaces.anatomical.segment_brain` and :func:`~pipelines.interfaces.anatomical.describe_anatomy`.
+    """
+    found = anatomical.segment_brain(brain, t1w_mask, std2anat_xfm, space, out_dir=out_dir)
+    facts = anatomical.describe_anatomy(space, n_t1w, score, quality, found.volumes)
+    return _Tissues(*found[:4], facts)
+
+
+def place_references(
+    boldref: Path,
+    bold_mask: Path,
+    anat2std_xfm: Path,
+    bold2anat_xfm: Path,
+    t1w_probseg_gm: Path,
+    t1w_probseg_wm: Path,
+    t1w_probseg_csf: Path,
+    space: str,
+    *,
+    out_dir: Path,
+) -> _Placed:
+    """Bring the reference of a run to the template, and tissue without signal of interest to the run.
+
+    See :func:`~pipelines.interfaces.normalize.resample_references` and
+    :func:`~pipelines.interfaces.confounds.make_noise_masks`.
+    """
+    standard = normalize.resample_references(
+        boldref, bold_mask, anat2std_xfm, bold2anat_xfm, space, out_dir=out_dir
+    )
+    tissue = t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
+    noise = confounds.make_noise_masks(*tissue, bold_mask, bold2anat_xfm, out_dir=out_dir)
+    return _Placed(**standard._asdict(), **noise._asdict())
+
+
+def finish_run(
+    bold_std: list[Path],
+    bold_native: list[Path],
+    motion: list[Path],
+    bold_mask: Path,
+    wm_mask: Path,
+    csf_mask: Path,
+    t_r: float,
+    n_dummy: int,
+    noise_voxels: dict[str, int],
+    timing: dict[str, Any] | None = None,
+    distortion: str = 'none',
+    *,
+    out_dir: Path,
+) -> _Preprocessed:
+    """Join what was done in chunks of volumes, and compute the confounds.
+
+    See :func:`~pipelines.interfaces.normalize.merge_chunks`, :func:`~pipelines.interfaces.confounds.collect_confounds`
+    and :func:`~pipelines.interfaces.normalize.describe_run`.
+    """
+    joined = normalize.merge_chunks(bold_std, bold_native, motion, out_dir=out_dir)
+    masks = bold_mask, wm_mask, csf_mask
+    found = confounds.collect_confounds(
+        joined.bold_native, *masks, joined.motion, t_r, n_dummy, out_dir=out_dir
+    )
+    facts = normalize.describe_run(n_dummy, found.summary, noise_voxels, timing, distortion)
+    return _Preprocessed(joined.bold_std, found.confounds, found.confounds_metadata, facts)
+
+
+def clean_run(
+    bold: Path,
+    bold_mask: Path,
+    operator: Path,
+    regions: Path,
+    tissue: Path,
+    brain: Path,
+    confounds: Path,
+    design: Path,
+    outliers: Path,
+    fwhm: float,
+    t_r: float,
+    band: tuple[float, float],
+    metadata: dict[str, Any],
+    *,
+    out_dir: Path,
+) -> _Cleaned:
+    """Read a series once: clean it, and map the amplitude of its fluctuations.
+
+    See :func:`~pipelines.interfaces.denoise.clean_scan` and :func:`~pipelines.interfaces.amplitude.amplitude_maps`.
+    """
+    scan, factors = denoise.read_scan(bold, bold_mask, operator)
+    files = regions, tissue, brain, confounds
+    cleaned = denoise.clean_scan(scan, factors, files, fwhm, t_r, metadata, out_dir=out_dir)
+    amplitudes = amplitude_maps(scan, (bold, design, outliers), t_r, fwhm, band, out_dir=out_dir)
+    return _Cleaned(*cleaned, *amplitudes)
+
+
+def map_connectivity(
+    smoothed: Path,
+    analysis_mask: Path,
+    operator: Path,
+    timeseries: Path,
+    grey_matter: Path,
+    brain: Path,
+    icc_mask: IccMask,
+    metadata: dict[str, Any],
+    sources: dict[str, Any],
+    *,
+    out_dir: Path,
+) -> _Connectivity:
+    """Map the connectivity of the regions, and of every voxel with all others.
+
+    See :func:`~pipelines.interfaces.connectivity.map_seeds` and :func:`~pipelines.interfaces.connectivity.map_intrinsic`.
+    """
+    seeds = connectivity.map_seeds(smoothed, analysis_mask, operator, timeseries, out_dir=out_dir)
+    voxels = connectivity.map_intrinsic(
+        smoothed, analysis_mask, grey_matter, brain, icc_mask, metadata, sources, out_dir=out_dir
+    )
+    return _Connectivity(**seeds._asdict(), **voxels._asdict())
+
+
+def map_session(
+    series: list[Path],
+    gradients: list[Path],
+    motion: list[Path],
+    scan_xfms: list[Path],
+    displacements: list[Path],
+    person2dwi_xfm: Path,
+    person_mask: Path,
+    correction: str,
+    *,
+    out_dir: Path,
+) -> _Session:
+    """Bring the scans of a session to the person's grid and fit a tensor.
+
+    See :func:`~pipelines.interfaces.dwi.resample_scans` and :func:`~pipelines.interfaces.dwi_maps.model_tensor`.
+    """
+    scans = series, gradients, motion, scan_xfms, displacements
+    found = dwi.resample_scans(*scans, person2dwi_xfm, person_mask, out_dir=out_dir)
+    maps = dwi_maps.model_tensor(found.dwi, found.gradients, found.dwi_mask, out_dir=out_dir)
+    facts = dwi_maps.describe_session(found.facts, maps.facts, correction)
+    own = found.dwi, found.gradients, found.dwiref, found.dwi_mask
+    return _Session(person_mask, *own, *maps[:5], facts, found.confounds)
+
+
+def map_preprocessed(
+    dwi: Path, bval: Path, bvec: Path, dwi_mask: Path, grid_mask: Path, *, out_dir: Path
+) -> _Session:
+    """Read one session that QSIPrep preprocessed and fit a tensor; ``grid_mask`` is the brain mask of the first session.
+
+    See :func:`~pipelines.interfaces.dwi_preprocessed.read_preprocessed` and
+    :func:`~pipelines.interfaces.dwi_maps.model_tensor`.
+    """
+    person_mask = dwi_preprocessed.adopt_grid(grid_mask, out_dir=out_dir)
+    found = dwi_preprocessed.read_preprocessed(dwi, bval, bvec, dwi_mask, person_mask, out_dir=out_dir)
+    maps = dwi_maps.model_tensor(found.dwi, found.gradients, found.dwi_mask, out_dir=out_dir)
+    facts = dwi_maps.describe_session(found.facts, maps.facts, 'as QSIPrep did')
+    return _Session(person_mask, *found[:4], *maps[:5], facts)
+
+
+LocateBrain = interface(locate_brain)
+SegmentAnatomy = interface(segment_anatomy)
+PlaceReferences = interface(place_references)
+FinishRun = interface(finish_run)
+CleanRun = interface(clean_run)
+MapConnectivity = interface(map_connectivity)
+MapSession = interface(map_session)
+MapPreprocessed = interface(map_preprocessed)
