@@ -5,6 +5,7 @@ import os
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from pipelines.errors import DatasetError, OutputError, ParameterError
@@ -125,6 +126,13 @@ class Settings:
             'run': list(self.run),
         }
 
+    def name_of(self, path: Path) -> str:
+        """Return a file by its dataset, wherever that lies: ``raw:sub-01/anat/sub-01_T1w.nii.gz``."""
+        for name, root in (*self.derivatives, ('raw', self.bids_dir)):
+            if path.is_relative_to(root):
+                return f'{name}:{path.relative_to(root).as_posix()}'
+        return str(path)
+
     def seed_of(self, name: str) -> int:
         """Return a seed for one step, never 0: from the run's seed and the step's name."""
         return zlib.crc32(f'{self.random_seed}:{name}'.encode()) % (2**31 - 1) + 1
@@ -195,9 +203,8 @@ def check_writable(folder: Path) -> None:
         raise OutputError(
             f'{existing} is not writable, so {folder} cannot be made. Choose another folder or mend the permissions.'
         )
-    probe = existing / f'.clbpe-{os.getpid()}'
     try:
-        probe.touch()
-        probe.unlink()
+        with NamedTemporaryFile(prefix='.clbpe-', dir=existing):
+            pass
     except OSError as error:
         raise OutputError(f'{existing} is not writable ({error.strerror}). Choose another folder.') from error

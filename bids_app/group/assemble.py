@@ -1,6 +1,6 @@
 """Connect the workflows of the group to the files of the output dataset."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,12 +13,14 @@ from pipelines.terms import EXPRESSION_CONTRASTS, MEASURES
 from pipelines.workflows.group import KindOfMap, init_bdnf_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
+from ..outputs.chains import Stage
 from ..outputs.found import stamp_of
 from ..outputs.group import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
 from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
-from ..outputs.plan import Planned, by_stage
+from ..outputs.plan import Planned
 from ..outputs.sinks import Sunk, add_sink
 from ..phenotype.trial import DerivativeOutcome, Outcome
+from ..running.manifest import Receipt, receipts_folder
 from ..settings import Settings
 from .plan import GroupPlan
 
@@ -47,8 +49,23 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     return planned
 
 
-def build_group_workflow(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
-    """Return the workflow of the group in the work folder of the participants."""
+def group_stages(
+    settings: Settings, plan: GroupPlan, parameters: Mapping[str, Any], inputs: Mapping[str, list[int]]
+) -> list[Stage]:
+    """Return what each sink of the group saves: figures apart, for tables and maps are kept though one fails."""
+    stages: dict[str, list[Planned]] = {}
+    for planned in planned_files(settings, plan):
+        is_figure = planned.row.datatype == 'figures'
+        stages.setdefault(f'{planned.stage}_figures' if is_figure else planned.stage, []).append(planned)
+    folder, root = receipts_folder(settings.output_dir / 'group'), settings.output_dir
+    return [
+        Stage(name, own, Receipt(folder / f'{name}.json', root, parameters, inputs))
+        for name, own in stages.items()
+    ]
+
+
+def build_group_workflow(settings: Settings, plan: GroupPlan, saved: Iterable[Stage]) -> LiterateWorkflow:
+    """Return the workflow of the group in the work folder of the participants, with a sink for each stage."""
     root = LiterateWorkflow(name='clbpe_wf', base_dir=str(settings.work_dir))
     workflow = LiterateWorkflow(name='group_wf')
     root.add_nodes([workflow])
@@ -66,7 +83,10 @@ def build_group_workflow(settings: Settings, plan: GroupPlan) -> LiterateWorkflo
         workflow.add_nodes([stages['expression']])
     if plan.analyses:
         stages['mediation'] = _mediation(workflow, settings, plan, stages)
-    _save(workflow, settings, plan, stages)
+    shared = {'SpatialReference': plan.results.space, 'Trial': plan.trial.name}
+    for stage in saved:
+        files = [_sunk(planned, shared) for planned in stage.planned]
+        add_sink(workflow, stages[stage.planned[0].stage], f'save_{stage.name}', files, stage.receipt)
     return root
 
 
@@ -221,16 +241,6 @@ def _mediation(
             ]
         )
     return mediation
-
-
-def _save(workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stages: Mapping[str, Any]) -> None:
-    """Attach two sinks to every stage: its tables and maps are kept though a figure fails."""
-    shared = {'SpatialReference': plan.results.space, 'Trial': plan.trial.name}
-    for stage, planned in by_stage(planned_files(settings, plan)).items():
-        for name, is_figure in ((f'save_{stage}', False), (f'save_{stage}_figures', True)):
-            own = [each for each in planned if (each.row.datatype == 'figures') is is_figure]
-            if own:
-                add_sink(workflow, stages[stage], name, [_sunk(each, shared) for each in own])
 
 
 def _sunk(planned: Planned, shared: Mapping[str, Any]) -> Sunk:

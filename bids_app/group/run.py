@@ -18,13 +18,14 @@ from ..participant.run import versions
 from ..phenotype.rnaseq import with_named_files
 from ..phenotype.tables import Tables, read_tables
 from ..phenotype.trial import Trial, read_trial
-from ..report import write_methods, write_trial_report
+from ..report import PAGE, write_methods, write_trial_report
 from ..running import engine
 from ..running.engine import Failure
 from ..running.files import remove_drafts, replace_file, replace_json
-from ..running.manifest import group_manifest_path, is_current, write_manifest
+from ..running.lock import held
+from ..running.manifest import Receipt, fingerprint, receipts_folder
 from ..settings import Settings, check_writable
-from .assemble import build_group_workflow, planned_files
+from .assemble import build_group_workflow, group_stages
 from .plan import GroupPlan, make_plan, write_text, write_tsv
 from .record import record_trial
 from .status import list_status
@@ -41,33 +42,43 @@ def run_group(settings: Settings) -> int:
     tables = _selected(settings, read_tables(settings.bids_dir, trial))
     results = collect_results(settings, trial, tables.participants['participant_id'])
     folder = settings.work_dir / 'group_tables'
-    plan = make_plan(settings, trial, tables, results, folder)
     if settings.dry_run:
-        _print_plan(plan, tables)
+        _print_plan(make_plan(settings, trial, tables, results, folder), tables)
         return 0
     check_writable(out)
-    remove_drafts(out)
     settings.output_dir.mkdir(parents=True, exist_ok=True)
-    write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
-    inputs = [_describe_trial(settings, trial, tables, folder), *plan.tables.values(), *_files(plan)]
-    manifest = group_manifest_path(settings.output_dir)
-    parameters = {**settings.group_parameters(), 'trial_name': trial.name}
-    if is_current(settings.output_dir, manifest, parameters, inputs, overwrite=settings.overwrite):
+    with held(settings.work_dir / 'locks' / 'group', 'the group'), held(out / 'log', 'the group'):
+        plan = make_plan(settings, trial, tables, results, folder)
+        remove_drafts(out, older_than=0)  # of a run that was killed
+        write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
+        inputs = [_describe_trial(settings, trial, tables, folder), *plan.tables.values(), *_files(plan)]
+        return _process(settings, plan, tables, inputs)
+
+
+def _process(settings: Settings, plan: GroupPlan, tables: Tables, inputs: list[Path]) -> int:
+    """Compute what is not up to date, write page and record, and return the exit status."""
+    out = settings.output_dir / 'group'
+    parameters = {**settings.group_parameters(), 'trial_name': plan.trial.name}
+    known = fingerprint({settings.name_of(path): path for path in inputs})
+    stages = group_stages(settings, plan, parameters, known)
+    page = Receipt(receipts_folder(out) / 'report.json', settings.output_dir, parameters, known)
+    done = [stage.is_current(overwrite=settings.overwrite) for stage in stages]
+    if all(done) and page.is_current([out / PAGE], overwrite=settings.overwrite):
         print(f'clbpe: the group is already up to date; results in {out}')
         return 0
     write_tsv(tables.report, out / 'phenotype_report.tsv')
-    write_tsv(list_status(settings, trial, tables, results), out / 'participants.tsv')
+    write_tsv(list_status(settings, plan.trial, tables, plan.results), out / 'participants.tsv')
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)
-    workflow = build_group_workflow(settings, plan)
+    workflow = build_group_workflow(settings, plan, stages)
     write_methods(workflow.visit_desc(), out, versions=versions())
     failures = engine.execute(settings, workflow, run_id, [engine.EVERYBODY])
     _write_record(settings, plan, failures, run_id)
     replace_file(inputs[0], settings.output_dir / TRIAL_RECORD)
-    written = [planned.path for planned in planned_files(settings, plan) if planned.path.is_file()]
-    written.append(write_trial_report(settings.output_dir))
+    page.void()
+    written = write_trial_report(settings.output_dir)
     if not failures:
-        write_manifest(settings.output_dir, manifest, parameters, inputs, written)
+        page.write([written])
     _tell_gaps(out)
     return _conclude(settings, failures)
 

@@ -1,8 +1,13 @@
 """What describes the output dataset as a whole."""
 
+import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
 
 from .. import __version__
 from ..running.files import replace_json, replace_text
@@ -14,23 +19,86 @@ BIDSIGNORE = (
 )  # fmt: skip
 
 
+LOGGER = logging.getLogger(__name__)
+
+DESCRIPTION = 'dataset_description.json'
+
+
 def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Path]) -> None:
-    """Write ``dataset_description.json``, ``.bidsignore`` and ``README`` of the output dataset."""
-    generated = {'Name': 'clbpe', 'Version': __version__}
-    container = os.environ.get('CLBPE_DOCKER_TAG')
-    if container:
-        generated['Container'] = {'Type': 'docker', 'Tag': container}  # type: ignore[assignment]
-    description = {
-        'Name': 'clbpe: connectivity of nucleus accumbens and medial prefrontal cortex',
-        'BIDSVersion': '1.10.0',
-        'DatasetType': 'derivative',
-        'GeneratedBy': [generated],
-        'SourceDatasets': [{'URL': bids_dir.resolve().as_uri()}],
-        'DatasetLinks': {name: path.resolve().as_uri() for name, path in {'raw': bids_dir, **links}.items()},
+    """Write ``dataset_description.json``, ``.bidsignore`` and ``README`` of the output dataset.
+
+    The description keeps what earlier runs say of their sources and programs: other files rest on them.
+    """
+    sources = {'raw': bids_dir, **links}
+    described = {
+        name: _link(path, output_dir) for name, path in sources.items() if name == 'raw' or path != output_dir
     }
-    replace_json(description, output_dir / 'dataset_description.json')
+    (output_dir / 'logs').mkdir(parents=True, exist_ok=True)
+    with FileLock(output_dir / 'logs' / 'lock'):  # jobs run side by side
+        known = _known(output_dir / DESCRIPTION)
+        content = {
+            'Name': 'clbpe: connectivity of nucleus accumbens and medial prefrontal cortex',
+            'BIDSVersion': '1.10.0',
+            'DatasetType': 'derivative',
+            'GeneratedBy': _united(known.get('GeneratedBy'), [_program()]),
+            'SourceDatasets': _united(known.get('SourceDatasets'), [{'URL': described['raw']}]),
+            'DatasetLinks': {**_links(known, described), **described},
+        }
+        if content != known:
+            replace_json(content, output_dir / DESCRIPTION)
     for name, text in (
         ('.bidsignore', '\n'.join(BIDSIGNORE) + '\n'),
         ('README', 'Derivatives of clbpe. Open sub-<label>.html for the report of a participant.\n'),
     ):
-        replace_text(text, output_dir / name)
+        path = output_dir / name
+        if not path.is_file() or path.read_text(encoding='utf-8') != text:
+            replace_text(text, path)
+
+
+def _program() -> dict[str, Any]:
+    container = os.environ.get('CLBPE_DOCKER_TAG')
+    return {
+        'Name': 'clbpe', 'Version': __version__,
+        **({'Container': {'Type': 'docker', 'Tag': container}} if container else {}),
+    }  # fmt: skip
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """Return what the description says now; nothing where it is absent or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _united(known: Any, new: list[dict[str, Any]]) -> list[Any]:
+    before = known if isinstance(known, list) else []
+    return [*before, *(entry for entry in new if entry not in before)]
+
+
+def _links(known: Mapping[str, Any], described: Mapping[str, str]) -> dict[str, Any]:
+    """Return the links of earlier runs; one whose name now means another place is told."""
+    before = known.get('DatasetLinks')
+    before = before if isinstance(before, dict) else {}
+    for name, link in described.items():
+        if before.get(name, link) != link:
+            LOGGER.warning('%s of DatasetLinks was %s and is now %s', name, before[name], link)
+    return before
+
+
+def _link(path: Path, output_dir: Path) -> str:
+    """Return a dataset relative to the output where they lie in one tree, so that both can be moved together.
+
+    Examples
+    --------
+    >>> _link(Path('/data/trial'), Path('/data/trial/derivatives/clbpe'))
+    '../..'
+    >>> _link(Path('/bids'), Path('/out'))
+    'file:///bids'
+
+    """
+    source, own = path.resolve(), output_dir.resolve()
+    common = Path(os.path.commonpath([source, own]))
+    is_one_tree = common != Path(common.anchor)
+    return Path(os.path.relpath(source, own)).as_posix() if is_one_tree else source.as_uri()

@@ -10,7 +10,7 @@ from pipelines.errors import DataError
 from pipelines.terms import MEASURES
 
 from ..phenotype.trial import Trial, Visit
-from ..running.manifest import manifest_path
+from ..running.manifest import is_unchanged, read_receipts
 from ..scans.query import entities_of
 from ..settings import Settings
 from .bold import MAP_ROWS, QC, REGIONS_DSEG, RELMAT
@@ -19,8 +19,15 @@ from .rows import SOURCE_ENTITIES, Derivative
 
 LOGGER = logging.getLogger(__name__)
 
-_FREE = ('random_seed', 'derivatives', 'bids_filters', 'task_id')
+_FREE = ('random_seed',)
 """Parameters that may differ between participants without making their numbers incomparable."""
+
+_REMEDY = (
+    'Run the participant level again with the same options for all (and --overwrite), or leave some out with '
+    '--participant-label.'
+)
+Receipts = Mapping[str, Mapping[str, dict[str, Any]]]
+"""Receipts of each participant by their names."""
 
 
 class ScanResult(NamedTuple):
@@ -81,12 +88,14 @@ def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> 
     Raises
     ------
     DataError
-        Participants were processed with different parameters or into different spaces; names them.
+        Participants were processed with different parameters or into different spaces, or a file is not as a
+        finished run left it; names them.
 
     """
     root = settings.results_dir
     known = [label for label in sorted(people) if (root / label).is_dir()]
-    _check_parameters(root, known)
+    receipts = {label: read_receipts(root / label) for label in known}
+    _check_parameters(receipts)
     wanted = _wanted(settings, trial)
     scans = [scan for label in known for scan in _scans_of(root / label, trial, settings, wanted)]
     tracts = [tract for label in known for tract in _tracts_of(root / label, trial)]
@@ -100,7 +109,9 @@ def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> 
             f'{root}: maps are in different template spaces: {listed}. Run the participant level with one '
             '--output-space for all.'
         )
-    return Results(scans, tracts)
+    results = Results(scans, tracts)
+    _check_files(root, receipts, results)
+    return results
 
 
 def _wanted(settings: Settings, trial: Trial) -> dict[str, list[Derivative]]:
@@ -122,27 +133,44 @@ def _wanted(settings: Settings, trial: Trial) -> dict[str, list[Derivative]]:
     return found
 
 
-def _check_parameters(root: Path, labels: list[str]) -> None:
-    """Refuse to pool people who were processed differently."""
-    groups: dict[str, dict[str, list[str]]] = {}
-    for label in labels:
-        path = manifest_path(root, label.removeprefix('sub-'))
-        if not path.is_file():
-            LOGGER.warning('%s: no record of a finished run; its results are used as they are', label)
-            continue
-        for key, value in json.loads(path.read_text())['parameters'].items():
-            groups.setdefault(key, {}).setdefault(json.dumps(value), []).append(label)
+def _check_parameters(receipts: Receipts) -> None:
+    """Refuse to pool people, or scans of one, who were processed differently."""
+    groups: dict[str, dict[str, dict[str, None]]] = {}
+    for label, own in receipts.items():
+        for receipt in own.values():
+            for key, value in receipt['parameters'].items():
+                groups.setdefault(key, {}).setdefault(json.dumps(value), {})[label] = None
     mixed = {key: values for key, values in groups.items() if len(values) > 1 and key not in _FREE}
     if mixed:
         lines = [
             f'\n- {key}: '
-            + '; '.join(f'{value} for {_some(people)}' for value, people in sorted(values.items()))
+            + '; '.join(f'{value} for {_some(list(people))}' for value, people in sorted(values.items()))
             for key, values in mixed.items()
         ]
+        raise DataError(f'participants were processed with different parameters:{"".join(lines)}\n{_REMEDY}')
+
+
+def _check_files(root: Path, receipts: Receipts, results: Results) -> None:
+    """Refuse files that no finished step answers for: a run that replaced them was stopped."""
+    unknown = [label for label, own in receipts.items() if not own]
+    if unknown:
+        LOGGER.warning('%s: no record of a finished run; the results are used as they are', _some(unknown))
+    used = [(scan.participant_id, path) for scan in results.scans for path in scan.files.values()]
+    used += [
+        (t.participant_id, path) for t in results.tracts for path in (t.table, t.table.with_suffix('.json'))
+    ]
+    bad = []
+    for label, own in receipts.items():
+        known = {name: state for receipt in own.values() for name, state in receipt['outputs'].items()}
+        for path in dict.fromkeys(path for who, path in used if who == label and own):
+            name = path.relative_to(root).as_posix()
+            if name not in known or not is_unchanged(path, known[name]):
+                bad.append(name)
+    if bad:
+        listed = ''.join(f'\n- {name}' for name in bad[:10]) + ('\n...' if len(bad) > 10 else '')
         raise DataError(
-            f'{root}: participants were processed with different parameters:{"".join(lines)}\n'
-            'Run the participant level again with the same options (and --overwrite), or leave some out '
-            'with --participant-label.'
+            f'{len(bad)} files are not as a finished run left them; one that replaced them was stopped, is still '
+            f'running, or failed:{listed}\n{_REMEDY}'
         )
 
 

@@ -39,14 +39,6 @@ class Planned(NamedTuple):
     path: Path
 
 
-def by_stage(planned: Iterable[Planned]) -> dict[str, list[Planned]]:
-    """Return planned files by the workflow that makes them."""
-    found: dict[str, list[Planned]] = {}
-    for plan in planned:
-        found.setdefault(plan.stage, []).append(plan)
-    return found
-
-
 def region_files(settings: Settings) -> list[Path]:
     """Return the images that name regions."""
     from pipelines.interfaces.atlas import file_of
@@ -99,9 +91,9 @@ def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
         'connectivity_figures': CONNECTIVITY_FIGURES,
     }
     if run.preprocessed is None:
-        stages['functional'] = FUNCTIONAL
-    if run.preprocessed is None or run.anatomy:
-        stages['functional_figures'] = FUNCTIONAL_FIGURES
+        stages |= {'functional': FUNCTIONAL, 'functional_figures': FUNCTIONAL_FIGURES}
+    elif run.anatomy:
+        stages['connectivity_figures'] += FUNCTIONAL_FIGURES
     for stage, rows in stages.items():
         for row in rows:
             name = derivative_name(run.entities, row, space=run.space, res=run.res, atlas=atlas)
@@ -121,13 +113,17 @@ def of_session(settings: Settings, found: Diffusion, session: DwiSession) -> Ite
 def tracts_of(
     settings: Settings, label: str, found: Diffusion
 ) -> list[tuple[dict[str, str], list[DwiSession]]]:
-    """Return entities and sessions of every tract: one for all, or one each with ``--tract independent``."""
-    if settings.tract.tract == 'independent':
+    """Return entities and sessions of every tract: one for all, or one each.
+
+    Each has its own with ``--tract independent``, and where sessions are chosen by ``--session-label``: jobs that
+    see one session each must add up.
+    """
+    if settings.tract.tract == 'independent' or settings.session_label:
         return [(session.entities, [session]) for session in found.sessions]
     return [({'sub': label}, found.sessions)]
 
 
-def of_tract(settings: Settings, found: Diffusion, entities: dict[str, str]) -> Iterator[Planned]:
+def of_tract(settings: Settings, found: Diffusion, entities: Mapping[str, str]) -> Iterator[Planned]:
     """Yield the files of one tract."""
     rows = [*TRACT, *(TCK if settings.extra.write_tck else ())]
     yield from _diffusion(settings, found, entities, {'tract': rows, 'tract_figures': TRACT_FIGURES})

@@ -1,6 +1,6 @@
 """Put what a stage made into the output dataset: one step per stage, the figures drawn by the step that saves them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,8 @@ from nipype.pipeline import engine as pe
 from pipelines.interfaces.gallery import DrawFigures, Gallery
 
 from ..running.files import replace_file, replace_json
-from .plan import Planned
+from ..running.manifest import Receipt
+from .chains import Stage
 from .rows import field_of
 
 _PICTURE_GB = 1.5
@@ -50,6 +51,8 @@ class SaveStage(SimpleInterface):
     ----------
     files
         In the order in which they are written.
+    receipt
+        Taken away before the first, written behind the last.
 
     """
 
@@ -59,9 +62,9 @@ class SaveStage(SimpleInterface):
     # an output that was removed by hand is put back although nothing else changed
     _always_run = True
 
-    def __init__(self, files: Iterable[Sunk], **inputs: Any) -> None:
+    def __init__(self, files: Iterable[Sunk], receipt: Receipt, **inputs: Any) -> None:
         super().__init__(**inputs)
-        self.files = list(files)
+        self.files, self.receipt = list(files), receipt
         for name in self.sources:
             self.inputs.add_trait(name, traits.Any(mandatory=True))
 
@@ -77,21 +80,25 @@ class SaveStage(SimpleInterface):
         return list(dict.fromkeys(field_of(name)[0] for name in named))
 
     def _run_interface(self, runtime: Any) -> Any:
-        for file in self.files:
-            self._save(file)
-        self._results['saved'] = [str(file.path) for file in self.files]
+        self.receipt.void()
+        written = [path for file in self.files for path in self._save(file)]
+        self.receipt.write(written)
+        self._results['saved'] = [str(path) for path in written]
         return runtime
 
-    def _save(self, file: Sunk) -> None:
+    def _save(self, file: Sunk) -> list[Path]:
+        """Write a file and its sidecar; return the paths of both."""
         made = self._value(file.output)
         if isinstance(made, dict):
             replace_json(made, file.path)
         else:
             replace_file(Path(made), file.path)
-        if file.sidecar:
-            facts = self._value(file.facts) if file.facts else {}
-            name = f'{file.path.name.split(".")[0]}.json'
-            replace_json({**file.sidecar, **facts}, file.path.with_name(name))
+        if not file.sidecar:
+            return [file.path]
+        facts = self._value(file.facts) if file.facts else {}
+        sidecar = file.path.with_name(f'{file.path.name.split(".")[0]}.json')
+        replace_json({**file.sidecar, **facts}, sidecar)
+        return [file.path, sidecar]
 
     def _value(self, output: str) -> Any:
         name, numbers = field_of(output)
@@ -110,14 +117,16 @@ class SaveFigures(DrawFigures):
         What is drawn.
     files
         Where each figure goes.
+    receipt
+        As that of :class:`SaveStage`.
 
     """
 
     _always_run = True
 
-    def __init__(self, gallery: Gallery, files: Mapping[str, Path], **inputs: Any) -> None:
+    def __init__(self, gallery: Gallery, files: Mapping[str, Path], receipt: Receipt, **inputs: Any) -> None:
         super().__init__(gallery, **inputs)
-        self.files = dict(files)
+        self.files, self.receipt = dict(files), receipt
 
     @property
     def targets(self) -> list[Path]:
@@ -126,15 +135,18 @@ class SaveFigures(DrawFigures):
 
     def draw(self, out_dir: Path) -> dict[str, Path]:
         """Return the path of each figure in the output dataset."""
-        for name, path in super().draw(out_dir).items():
+        drawn = super().draw(out_dir)
+        self.receipt.void()
+        for name, path in drawn.items():
             replace_file(path, self.files[name])
+        self.receipt.write(self.targets)
         return self.files
 
 
 def save_stage(
     workflow: Any,
     source: Any,
-    planned: Sequence[Planned],
+    stage: Stage,
     sidecar: Mapping[str, Any],
     space: Mapping[str, Any],
 ) -> None:
@@ -146,32 +158,32 @@ def save_stage(
         That gains the sink.
     source
         Workflow whose outputnode has the files.
-    planned
-        Files of one stage.
+    stage
+        What is saved.
     sidecar, space
         What sidecars say beside their row and the workflow's ``metadata``, the second of files in a named space.
 
     """
     files = []
-    for _, row, path in planned:
+    for _, row, path in stage.planned:
         about: dict[str, Any] = {}
         if row.description:
             about = {'Description': row.description, 'Units': row.units, **row.fields, **sidecar}
             about |= space if row.is_standard else {}
         files.append(Sunk(row.output, path, about, 'metadata' if about else ''))
-    add_sink(workflow, source, f'save_{planned[0].stage}', files)
+    add_sink(workflow, source, f'save_{stage.name}', files, stage.receipt)
 
 
-def add_sink(workflow: Any, source: Any, name: str, files: Iterable[Sunk]) -> None:
+def add_sink(workflow: Any, source: Any, name: str, files: Iterable[Sunk], receipt: Receipt) -> None:
     """Attach a sink to the outputnode of a workflow."""
-    node = pe.Node(SaveStage(files), name=name)
+    node = pe.Node(SaveStage(files, receipt), name=name)
     workflow.connect([(source, node, [(f'outputnode.{field}', field) for field in node.interface.sources])])
 
 
-def figures_node(gallery: Gallery, planned: Iterable[Planned], name: str = 'figures') -> pe.Node:
+def figures_node(gallery: Gallery, stage: Stage, name: str = 'figures') -> pe.Node:
     """Return the step that draws and saves the figures of a stage; what it draws from is to be connected."""
-    files = {plan.row.output.removesuffix('_figure'): plan.path for plan in planned}
-    return pe.Node(SaveFigures(gallery, files), name=name, mem_gb=_PICTURE_GB)
+    files = {plan.row.output.removesuffix('_figure'): plan.path for plan in stage.planned}
+    return pe.Node(SaveFigures(gallery, files, stage.receipt), name=name, mem_gb=_PICTURE_GB)
 
 
 def draw_from(workflow: Any, source: Any, node: Any, fields: Iterable[str] | None = None) -> None:

@@ -18,7 +18,7 @@ from pipelines.workflows.figures import (
 )
 from pipelines.workflows.functional import ANATOMY_INPUTS, ReversePair, init_functional_wf
 
-from ..outputs.plan import Planned, by_stage, of_anatomy, of_run, of_shown_anatomy
+from ..outputs.chains import Stage, chain_of_anatomy, chain_of_run, chain_of_shown
 from ..outputs.sinks import draw_from, figures_node, pick, save_stage
 from ..scans.bold import BoldRun
 from ..scans.dataset import Dataset
@@ -49,7 +49,7 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
     for number, shown in enumerate(person.anatomies()):
         workflow.add_nodes([shown_workflow(settings, shown, number)])
     for run in person.runs:
-        own = run_workflow(settings, run)
+        own = run_workflow(settings, person, run)
         workflow.add_nodes([own])
         if anatomy and run.preprocessed is None:
             _connect_anatomy(workflow, anatomy, own, person.t1w_of(run.entities))
@@ -68,13 +68,13 @@ def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateW
         sloppy=settings.sloppy,
         random_seed=settings.seed_of(f'sub-{person.label}_anat'),
     )
-    planned = by_stage(of_anatomy(settings, person))
-    figures = figures_node(anatomical_figures(space=space), planned['anatomical_figures'])
+    stages = chain_of_anatomy(settings, person).stages
+    figures = figures_node(anatomical_figures(space=space), stages['anatomical_figures'])
     draw_from(workflow, anatomical, figures)
     dataset = Dataset('raw', settings.bids_dir)
     sidecar = {'Sources': [dataset.uri(path) for path in person.t1w]}
     resolution = '2 mm isotropic' if settings.sloppy else '1 mm isotropic'
-    save_stage(workflow, anatomical, planned['anatomical'], sidecar, {'Resolution': resolution})
+    save_stage(workflow, anatomical, stages['anatomical'], sidecar, {'Resolution': resolution})
     return workflow
 
 
@@ -83,13 +83,13 @@ def shown_workflow(settings: Settings, anatomy: ShownAnatomy, number: int) -> Li
     workflow = LiterateWorkflow(name=f'anat_{number}_wf')
     space = entities_of(anatomy.t1w)['space']
     gallery = anatomical_figures(space=space, is_normalization_only=True)
-    figures = figures_node(gallery, [of_shown_anatomy(settings, anatomy)])
+    figures = figures_node(gallery, chain_of_shown(settings, anatomy).stages['anatomical_figures'])
     figures.inputs.t1w_std = str(anatomy.t1w)
     workflow.add_nodes([figures])
     return workflow
 
 
-def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
+def run_workflow(settings: Settings, person: ParticipantInputs, run: BoldRun) -> LiterateWorkflow:
     """Return the workflow of one run, from its files to derivatives and figures."""
     words = [f'{key}_{value}' for key, value in run.entities.items() if key != 'sub']
     workflow = LiterateWorkflow(name='_'.join([*words, 'wf']).replace('+', ''))
@@ -103,27 +103,35 @@ def run_workflow(settings: Settings, run: BoldRun) -> LiterateWorkflow:
         writes_denoised=settings.extra.write_denoised,
         series_gb=size,
     )
-    planned = by_stage(of_run(settings, run))
-    gallery = connectivity_figures(fd_threshold=settings.denoise.fd_threshold, space=run.space)
-    figures = figures_node(gallery, planned['connectivity_figures'])
-    draw_from(workflow, connectivity, figures)
+    stages = chain_of_run(settings, person, run).stages
+    figures = _figures(settings, run, stages['connectivity_figures'])
+    draw_from(workflow, connectivity, figures, [f for f in figures.interface.fields if f not in ON_ANATOMY])
     sidecar = {'Sources': run.uris(), 'TaskName': run.entities.get('task', 'rest')}
     resolution = f'as the preprocessed series, res-{run.res}' if run.preprocessed else '2 mm isotropic'
     about = sidecar, {'Resolution': resolution}
     if run.preprocessed:
         _set_inputs(connectivity, run)
-        if run.anatomy:
-            _show_on_anatomy(workflow, connectivity, run.anatomy, planned['functional_figures'])
     else:
         functional = _preprocessing(settings, run)
-        coregistered = figures_node(functional_figures(), planned['functional_figures'], 'alignment')
+        coregistered = figures_node(functional_figures(), stages['functional_figures'], 'alignment')
         draw_from(workflow, functional, coregistered, ('boldref', 'bold2anat_xfm'))
         workflow.connect([
             (functional, connectivity, [(f'outputnode.{a}', f'inputnode.{b}') for a, b in _TO_CONNECTIVITY.items()]),
         ])  # fmt: skip
-        save_stage(workflow, functional, planned['functional'], *about)
-    save_stage(workflow, connectivity, planned['connectivity'], *about)
+        save_stage(workflow, functional, stages['functional'], *about)
+    save_stage(workflow, connectivity, stages['connectivity'], *about)
     return workflow
+
+
+def _figures(settings: Settings, run: BoldRun, stage: Stage) -> Any:
+    """Return the step of the figures of a run; fMRIPrep's anatomy is shown where there is one."""
+    gallery = connectivity_figures(fd_threshold=settings.denoise.fd_threshold, space=run.space)
+    if not run.anatomy:
+        return figures_node(gallery, stage)
+    figures = figures_node({**gallery, **functional_figures(is_standard=True)}, stage)
+    for field, path in zip(ON_ANATOMY, run.anatomy):
+        setattr(figures.inputs, field, str(path))
+    return figures
 
 
 def _set_inputs(connectivity: Any, run: BoldRun) -> None:
@@ -137,16 +145,6 @@ def _set_inputs(connectivity: Any, run: BoldRun) -> None:
     for name in ('bold', 'bold_mask', 'confounds', 'confounds_metadata', *run.segmentation._fields):
         if found[name]:
             setattr(connectivity.inputs.inputnode, name, str(found[name]))
-
-
-def _show_on_anatomy(
-    workflow: Any, connectivity: Any, anatomy: ShownAnatomy, planned: Iterable[Planned]
-) -> None:
-    """Draw the mean BOLD against fMRIPrep's anatomy, both in template space."""
-    figures = figures_node(functional_figures(has_transform=False), planned, 'alignment')
-    for field, path in zip(ON_ANATOMY, anatomy):
-        setattr(figures.inputs, field, str(path))
-    workflow.connect([(connectivity, figures, [('outputnode.mean_bold', 'boldref')])])
 
 
 def _preprocessing(settings: Settings, run: BoldRun) -> LiterateWorkflow:

@@ -14,8 +14,9 @@ from pipelines.workflows.figures import ON_ANATOMY, dwi_figures, tract_figures
 from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
 
 from ..outputs.anatomy import ANATOMY
+from ..outputs.chains import chain_of_session, chain_of_tract
 from ..outputs.diffusion import DIFFUSION
-from ..outputs.plan import by_stage, of_session, of_tract, region_files, tracts_of
+from ..outputs.plan import region_files, tracts_of
 from ..outputs.rows import derivative_name
 from ..outputs.sinks import draw_from, figures_node, pick, save_stage
 from ..scans.diffusion import DwiSession
@@ -149,8 +150,8 @@ def session_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
             has_t1w=found.space != 'individual',
             **_options(settings, session),
         )
-    planned = by_stage(of_session(settings, found, session))['dwi']
-    save_stage(workflow, maps, planned, {'Sources': session.uris()}, _space(person))
+    stage = chain_of_session(settings, person, session).stages['dwi']
+    save_stage(workflow, maps, stage, {'Sources': session.uris()}, _space(person))
     return workflow
 
 
@@ -162,7 +163,8 @@ def figures_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
     gallery = dwi_figures(
         has_t1w=found.space != 'individual', space=found.template, has_motion=not found.is_preprocessed
     )
-    figures = figures_node(gallery, by_stage(of_session(settings, found, session))['dwi_figures'])
+    stage = chain_of_session(settings, person, session).stages['dwi_figures']
+    figures = figures_node(gallery, stage)
     for field in ON_ANATOMY if found.anatomy else ():
         setattr(figures.inputs, field, str(getattr(found.anatomy, field)))
     workflow.add_nodes([figures])
@@ -192,15 +194,15 @@ def tract_workflow(
         sloppy=settings.sloppy,
         random_seed=settings.seed_of('_'.join([*entities.values(), 'tract'])),
     )
-    planned = by_stage(of_tract(settings, found, entities))
-    figures = figures_node(tract_figures(), planned['tract_figures'])
+    stages = chain_of_tract(settings, person, entities, members).stages
+    figures = figures_node(tract_figures(), stages['tract_figures'])
     draw_from(workflow, tract, figures, [f for f in figures.interface.fields if f != 'background'])
     if anatomy:
         figures.inputs.background = str(anatomy.t1w_preproc)
         for field in ('std2anat_xfm', *(TISSUE if anatomy.has_tissue else ())):
             setattr(tract.inputs.inputnode, field, str(getattr(anatomy, field)))
     sidecar = {'Sources': [uri for member in members for uri in member.uris()]}
-    save_stage(workflow, tract, planned['tract'], sidecar, _space(person))
+    save_stage(workflow, tract, stages['tract'], sidecar, _space(person))
     return workflow
 
 

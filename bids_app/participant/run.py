@@ -5,16 +5,20 @@ import shutil
 import sys
 import time
 import uuid
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pipelines.errors import StoppedError
+
 from .. import __version__
+from ..outputs.chains import left_to_do
 from ..outputs.dataset import write_dataset_files
 from ..outputs.plan import of_participant, region_files
 from ..running import engine
 from ..running.engine import Failure
 from ..running.files import remove_drafts, replace_json
-from ..running.manifest import is_current, manifest_path, write_manifest
+from ..running.lock import held
 from ..scans.people import ParticipantInputs, collect_all
 from ..settings import Settings, check_writable
 
@@ -39,28 +43,63 @@ def run_participants(settings: Settings) -> int:
         _print_plan(found)
         return 0
     for person in found:
-        folder = settings.output_dir / f'sub-{person.label}'
-        check_writable(folder)
-        remove_drafts(folder)
+        check_writable(settings.output_dir / f'sub-{person.label}')
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
     failures = [failure for person in found for failure in _unusable(person)]
-    pending = [p for p in found if not p.is_empty and not _is_done(settings, p)]
-    if settings.reports_only:
-        pending = []
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
-    if pending:
-        failures += _run(settings, pending, run_id)
+    with ExitStack() as locks:
+        pending, taken = _hold(settings, found, locks)
+        failures += taken
+        if pending:
+            failures += _run(settings, pending, run_id)
+        _tell(settings, found, pending, failures, run_id)
+        return _conclude(settings, found, pending, failures)
+
+
+def _hold(
+    settings: Settings, found: list[ParticipantInputs], locks: ExitStack
+) -> tuple[list[ParticipantInputs], list[Failure]]:
+    """Return what is left to do of people whom nobody else processes now, and who they are that somebody does."""
+    pending, taken = [], []
+    for person in found if not settings.reports_only else []:
+        if person.is_empty or left_to_do(settings, person).is_empty:
+            continue
+        name = f'sub-{person.label}'
+        try:
+            for folder in (settings.work_dir / 'locks' / name, settings.output_dir / name / 'log'):
+                locks.enter_context(held(folder, name))
+        except StoppedError as error:
+            taken.append(Failure(person.label, 'lock', str(error), error.exit_code))
+            continue
+        remove_drafts(settings.output_dir / name, older_than=0)  # of a run that was killed
+        left = left_to_do(settings, person)  # somebody may have finished in between
+        if not left.is_empty:
+            pending.append(left)
+    return pending, taken
+
+
+def _tell(
+    settings: Settings,
+    found: list[ParticipantInputs],
+    pending: list[ParticipantInputs],
+    failures: list[Failure],
+    run_id: str,
+) -> None:
+    """Write the records of this run and the pages, and say what is absent and what is flagged."""
+    busy = {failure.label for failure in failures if failure.node == 'lock'}
+    processed = {person.label for person in pending}
     for person in found:
         own = [f for f in failures if f.concerns(person.label)]
-        if person in pending or own:
+        if person.label not in busy and (person.label in processed or own):
             _write_record(settings, person, own, run_id)
     failed = {failure.label for failure in failures}
-    _report(settings, [p.label for p in found if p in pending or p.label in failed or settings.reports_only])
-    _print_absent(pending)
+    for label in (person.label for person in found if person.label not in busy):
+        is_asked = label in processed or label in failed or settings.reports_only
+        _report(settings, label, is_asked=is_asked)
+    _print_absent([person for person in found if person.label in processed])
     for person in pending:
         _print_flags(settings, person)
-    return _conclude(settings, found, pending, failures)
 
 
 def _unusable(person: ParticipantInputs) -> list[Failure]:
@@ -89,12 +128,6 @@ def _print_absent(found: list[ParticipantInputs]) -> None:
     for modality, people in lacking.items():
         labels = ', '.join(f'sub-{label}' for label, _ in people[:5]) + (' ...' if len(people) > 5 else '')
         print(f'clbpe: no {modality} of {len(people)} ({labels}): {people[0][1]}', file=sys.stderr)
-
-
-def _is_done(settings: Settings, person: ParticipantInputs) -> bool:
-    files = tracked_files(settings, person)
-    path = manifest_path(settings.output_dir, person.label)
-    return is_current(settings.output_dir, path, settings.parameters(), files, overwrite=settings.overwrite)
 
 
 def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:
@@ -136,13 +169,14 @@ def versions() -> dict[str, str]:
 def _write_record(
     settings: Settings, person: ParticipantInputs, failures: list[Failure], run_id: str
 ) -> None:
-    """Write the record of this run and, if nothing failed, the manifest."""
+    """Write the record of this run."""
     files = tracked_files(settings, person)
     record = {
         'command': settings.command,
         'started': run_id.split('_')[0],
         'versions': versions(),
         'parameters': settings.parameters(),
+        'selection': {'session': settings.session_label, 'task': settings.task_id, 'run': settings.run},
         'inputs': [{'path': str(path), 'kind': path.name.split('.')[0].split('_')[-1]} for path in files],
         'absent': [{'modality': a.modality, 'reason': a.reason} for a in person.absent],
         'errors': [{'node': f.node, 'message': f.message} for f in failures],
@@ -152,18 +186,15 @@ def _write_record(
     for failure in failures:
         if failure.crash:
             shutil.copyfile(failure.crash, folder / failure.crash.name)
-    if not failures:
-        outputs = [plan.path for plan in of_participant(settings, person) if plan.path.is_file()]
-        path = manifest_path(settings.output_dir, person.label)
-        write_manifest(settings.output_dir, path, settings.parameters(), files, outputs)
 
 
-def _report(settings: Settings, labels: list[str]) -> None:
-    from ..report import assemble_report
+def _report(settings: Settings, label: str, *, is_asked: bool) -> None:
+    """Write a page that is asked for, or that does not show what is on disk: another job added to it."""
+    from ..report import assemble_report, is_page_current
 
-    for label in labels:
-        if (settings.output_dir / f'sub-{label}').is_dir():
-            print(f'report: {assemble_report(settings.output_dir, label)}', flush=True)  # seconds each
+    folder = settings.output_dir / f'sub-{label}'
+    if folder.is_dir() and (is_asked or not is_page_current(settings.output_dir, label)):
+        print(f'report: {assemble_report(settings.output_dir, label)}', flush=True)  # seconds each
 
 
 def _print_flags(settings: Settings, person: ParticipantInputs) -> None:
@@ -193,7 +224,8 @@ def _conclude(
         )
         return engine.first_status(failures)
     if settings.clean_workdir:
-        shutil.rmtree(settings.work_dir / 'clbpe_wf', ignore_errors=True)
+        for person in pending:
+            shutil.rmtree(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf', ignore_errors=True)
     done = len(found) - len(pending)
     print(f'clbpe: {len(pending)} processed, {done} already up to date; results in {settings.output_dir}')
     return 0

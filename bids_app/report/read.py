@@ -131,18 +131,28 @@ def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> ScanRecor
 
 
 def read_record(output_dir: Path, participant: str) -> RunRecord:
-    """Return the record of the participant's latest run; an empty one if there is none."""
-    return record_of(output_dir / participant / 'log')
+    """Return the record of the participant's latest run, with what others say of other sessions, tasks or runs.
+
+    A job for one session knows nothing of the other: of each selection the latest run counts.  Without any run
+    the record is empty.
+    """
+    log = output_dir / participant / 'log'
+    by_selection = {json.dumps(record.get('selection')): record for record, _ in _records(log)}
+
+    def every(key: str, main: str) -> list[dict[str, Any]]:
+        entries = [entry for record in by_selection.values() for entry in _entries(record, key, main)]
+        return list({json.dumps(entry, sort_keys=True): entry for entry in entries}.values())
+
+    return record_of(log)._replace(
+        inputs=every('inputs', 'path'), absent=every('absent', 'modality'), errors=every('errors', 'message')
+    )
 
 
 def record_of(log: Path) -> RunRecord:
     """Return the record of the latest run of which a folder in ``log`` tells; empty without one."""
-    folders = [path for path in log.glob('*') if path.is_dir()]
-    records = [(read_json(folder / 'run.json'), folder) for folder in folders]
-    dated = sorted(
-        (str(record.get('started', '')), folder.name, record, folder) for record, folder in records
-    )
-    record, folder = dated[-1][2:] if dated else ({}, None)
+    records = _records(log)
+    record: dict[str, Any] = records[-1][0] if records else {}
+    folder = records[-1][1] if records else None
     return RunRecord(
         command=str(record.get('command', '')),
         started=str(record.get('started', '')),
@@ -154,6 +164,13 @@ def record_of(log: Path) -> RunRecord:
         folder=folder,
         crashes=sorted(folder.glob('crash*')) if folder else [],
     )
+
+
+def _records(log: Path) -> list[tuple[dict[str, Any], Path]]:
+    """Return the records of all runs with their folders, the latest last."""
+    folders = [path for path in log.glob('*') if (path / 'run.json').is_file()]
+    records = [(read_json(folder / 'run.json'), folder) for folder in folders]
+    return sorted(records, key=lambda pair: (str(pair[0].get('started', '')), pair[1].name))
 
 
 def read_json(path: Path) -> dict[str, Any]:

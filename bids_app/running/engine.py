@@ -211,11 +211,19 @@ def _start(settings: Settings, workflow: Any, progress: Any) -> None:
         )
         workflow.run(plugin=GuardedMultiProc(plugin_args=arguments))
         return
+    keep_brief_steps(workflow)
     progress.say(f'run by {name}')
     if name == 'SLURM':
         workflow.run(plugin=SizedSLURM({'n_threads': settings.omp_nthreads, **given, **arguments}))
         return
     workflow.run(plugin=name, plugin_args={**given, **arguments})
+
+
+def keep_brief_steps(workflow: Any) -> None:
+    """Have the steps that take less time than the start of a job run in this process."""
+    for node in workflow._get_all_nodes():
+        if getattr(node.interface, 'is_brief', False):
+            node.run_without_submitting = True
 
 
 def read_crashes(crash_dir: Path) -> list[Failure]:

@@ -33,6 +33,7 @@ def drafted(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield draft
+        _to_disk(draft)
         os.replace(draft, target)
     except OSError as error:
         raise OutputError(
@@ -41,6 +42,15 @@ def drafted(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             draft.unlink()
+
+
+def _to_disk(path: Path) -> None:
+    """Have the content written before the name points to it: a crash of the machine leaves old or new."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def replace_file(source: Path, target: Path) -> None:
@@ -72,8 +82,9 @@ def replace_json(content: Mapping[str, Any], target: Path) -> None:
     replace_text(json.dumps(content, indent=2, default=str) + '\n', target)
 
 
-def remove_drafts(folder: Path) -> None:
-    """Remove the drafts that a killed run left; young ones may belong to another job."""
+def remove_drafts(folder: Path, older_than: float = _STALE) -> None:
+    """Remove the drafts that a killed run left; young ones (s) may belong to another job."""
     for draft in folder.rglob('.*.draft'):
-        if time.time() - draft.stat().st_mtime > _STALE:
-            draft.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - draft.stat().st_mtime >= older_than:
+                draft.unlink()

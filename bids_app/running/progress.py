@@ -11,6 +11,9 @@ from typing import Any, TextIO
 from pipelines.interfaces._interface import PROGRESS
 
 _PATIENCE = 60.0  # s between two lines of a log on one step
+_ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo')
+_UNSAID = ('wf', 'group', 'anatomical', 'scans', 'session', 'preprocessed', 'figures')
+"""Words of workflows that tell a user nothing."""
 _AGAIN = 2.0  # s between two looks at what the steps that run have written
 
 
@@ -113,7 +116,7 @@ def part_name(folder: str, number: int) -> str:
     Examples
     --------
     >>> part_name('/scratch/clbpe_wf/sub_01_wf/task_rest_wf/functional_wf/motion/mapflow', 2)
-    'sub-01 task-rest: motion, part 3'
+    'sub-01 task-rest functional: motion, part 3'
 
     """
     parts = folder.split('/')
@@ -127,17 +130,18 @@ def step_name(fullname: str) -> str:
     Examples
     --------
     >>> step_name('clbpe_wf.sub_01_wf.ses_pre_task_rest_wf.connectivity_wf.clean')
-    'sub-01 ses-pre task-rest: clean'
-    >>> step_name('clbpe_wf.group_wf.voxelwise_icc_wf.test')
-    'voxelwise icc: test'
+    'sub-01 ses-pre task-rest connectivity: clean'
+    >>> step_name('clbpe_wf.sub_01_wf.dwi_ses_pre_scans_wf.prepare')
+    'sub-01 dwi ses-pre: prepare'
+    >>> step_name('clbpe_wf.group_wf.voxelwise_wf.test')
+    'voxelwise: test'
 
     """
-    *workflows, node = fullname.split('.')
-    known = ('sub_', 'ses_', 'task_', 'anat_wf')
-    named = [w.removesuffix('_wf') for w in workflows if w.startswith(known)]
-    pairs = [pair for w in named for pair in zip(w.split('_')[::2], w.split('_')[1::2] or [''])]
-    entities = ' '.join('-'.join(filter(None, pair)) for pair in pairs)
-    analysis = [w.removesuffix('_wf').replace('_', ' ') for w in workflows[2:]]  # of the group
-    where = entities or ', '.join(analysis)
+    *workflows, node = fullname.split('.')[-1:] if '.' not in fullname else fullname.split('.')[1:]
+    words = [word for workflow in workflows for word in workflow.split('_') if word not in _UNSAID]
+    where, rest = [], iter(words)
+    for word in rest:
+        where.append(f'{word}-{next(rest, "")}' if word in _ENTITIES else word)
+    told = ' '.join(dict.fromkeys(word for word in where if not word.isdigit()))
     step = node.replace('_', ' ')
-    return f'{where}: {step}' if where else step
+    return f'{told}: {step}' if told else step

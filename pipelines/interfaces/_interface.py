@@ -106,7 +106,7 @@ def _input_traits(function: Callable[..., Any], hints: dict[str, Any]) -> dict[s
     return inputs
 
 
-def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
+def interface(function: Callable[..., Any], *, is_brief: bool = False) -> type[SimpleInterface]:
     """Return a Nipype interface that runs ``function``.
 
     Parameters
@@ -115,6 +115,8 @@ def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
         Every parameter is annotated; ``Path`` becomes an existing file, ``Literal`` an
         enumeration, ``X | None`` optional.  It returns a ``NamedTuple`` whose fields become the
         outputs.  A parameter called ``out_dir`` receives the node's own folder.
+    is_brief
+        It takes less time than a batch system needs to start a job, so none is submitted for it.
 
     Notes
     -----
@@ -147,6 +149,7 @@ def interface(function: Callable[..., Any]) -> type[SimpleInterface]:
 
     members = {
         '__doc__': function.__doc__,
+        'is_brief': is_brief,
         'input_spec': define(f'{name}.input_spec', BaseInterfaceInputSpec, inputs),
         'output_spec': define(f'{name}.output_spec', TraitedSpec, outputs),
         '_run_interface': _run_interface,

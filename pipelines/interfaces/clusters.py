@@ -65,7 +65,7 @@ def list_clusters(
     return _Clusters(write_table(pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), out_dir / 'clusters.tsv'))
 
 
-ListClusters = interface(list_clusters)
+ListClusters = interface(list_clusters, is_brief=True)
 
 
 def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[str, Any]]:

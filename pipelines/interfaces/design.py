@@ -244,4 +244,4 @@ def _refuse_too_little(metadata: dict[str, Any], bold: Path) -> None:
         )
 
 
-MakeDesign = interface(make_design)
+MakeDesign = interface(make_design, is_brief=True)

@@ -57,7 +57,7 @@ def make_grid(t1w_mask: Path, voxel: float, *, out_dir: Path) -> _Grid:
     return _Grid(_save_mask(out_dir, resample(*fine, shape, grid), grid))
 
 
-MakeGrid = interface(make_grid)
+MakeGrid = interface(make_grid, is_brief=True)
 
 
 def box_around(points: np.ndarray, voxel: float) -> tuple[tuple[int, ...], np.ndarray]:

@@ -91,7 +91,7 @@ def measure_imaging(
     return _Imaging(path)
 
 
-MeasureImaging = interface(measure_imaging)
+MeasureImaging = interface(measure_imaging, is_brief=True)
 
 
 def _has(measure: Measure, source: Mapping[str, Any]) -> bool:

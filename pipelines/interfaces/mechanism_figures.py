@@ -92,7 +92,7 @@ def draw_enrichment(expression_enrichment: Path, contrasts: dict[str, Any], *, o
     return _Enrichment(paths)
 
 
-DrawEnrichment = interface(draw_enrichment)
+DrawEnrichment = interface(draw_enrichment, is_brief=True)
 
 
 def _enrichment(table: pd.DataFrame, title: str) -> Figure:
@@ -136,7 +136,7 @@ def draw_mediation(
     return _Paths(drawn)
 
 
-DrawMediation = interface(draw_mediation)
+DrawMediation = interface(draw_mediation, is_brief=True)
 
 
 def _paths(

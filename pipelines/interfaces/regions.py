@@ -162,4 +162,4 @@ def region_table(
     return pd.DataFrame(rows, columns=['index', 'name', 'source', 'transform', 'volume', 'x', 'y', 'z'])
 
 
-MakeRegions = interface(make_regions)
+MakeRegions = interface(make_regions, is_brief=True)

@@ -123,7 +123,7 @@ def measure_tract(
     return _Measured(files['trk'], files['tck'], probsegs, **written, metadata=facts)
 
 
-MeasureTract = interface(measure_tract)
+MeasureTract = interface(measure_tract, is_brief=True)
 
 
 def _read_sessions(

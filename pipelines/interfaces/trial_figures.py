@@ -81,7 +81,7 @@ def draw_outcomes(values: Path, outcomes: Path, design: dict[str, Any], *, out_d
     return _Outcomes(paths, save_svg(forest, out_dir / 'forest.svg'))
 
 
-DrawOutcomes = interface(draw_outcomes)
+DrawOutcomes = interface(draw_outcomes, is_brief=True)
 
 
 def _in_words(effect: pd.Series, units: str) -> str:
@@ -130,7 +130,7 @@ def draw_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Fi
     return _Figured(save_svg(figure, out_dir / 'bdnf.svg'))
 
 
-DrawSamples = interface(draw_samples)
+DrawSamples = interface(draw_samples, is_brief=True)
 
 
 def draw_tests(

@@ -43,17 +43,17 @@ def _normalization(space: str, image: str) -> Plate:
     return Plate(figures.plot_normalization, ((image, 't1w_std'),), fixed)
 
 
-def functional_figures(*, has_transform: bool = True) -> Gallery:
+def functional_figures(*, is_standard: bool = False) -> Gallery:
     """Return the BOLD reference against the anatomical image.
 
     Parameters
     ----------
-    has_transform
-        ``bold2anat_xfm`` takes one to the other; without it both images share one space.
+    is_standard
+        ``mean_bold`` and the anatomy lie in one space; else ``bold2anat_xfm`` takes ``boldref`` to it.
 
     """
-    fields = ('boldref', *(['bold2anat_xfm'] if has_transform else []), *ON_ANATOMY)
-    return {'coregistration': Plate(figures.plot_coregistration, fields)}
+    image = (('mean_bold', 'boldref'),) if is_standard else ('boldref', 'bold2anat_xfm')
+    return {'coregistration': Plate(figures.plot_coregistration, (*image, *ON_ANATOMY))}
 
 
 def connectivity_figures(*, fd_threshold: float, space: str) -> Gallery:

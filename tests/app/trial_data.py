@@ -10,6 +10,7 @@ import pandas as pd
 
 from bids_app.outputs.bold import CONNECTIVITY
 from bids_app.outputs.dataset import write_dataset_files
+from bids_app.running.manifest import Receipt, receipts_folder
 from pipelines.numerics.regions import voxel_centres
 from pipelines.simulated.counts import simulate_counts
 from pipelines.terms import REGIONS
@@ -140,11 +141,12 @@ def _write_person(
     table = folder / f'{label}_bundle-NAcMPFC_scalarstats.tsv'
     save(pd.DataFrame(rows, columns=names), table)
     table.with_suffix('.json').write_text(json.dumps({'Flags': []}))
-    manifest = out / label / 'log' / f'{label}_manifest.json'
-    manifest.parent.mkdir()
-    manifest.write_text(
-        json.dumps({'parameters': {'denoising': 'acompcor'}, 'version': '0', 'inputs': {}, 'outputs': {}})
-    )
+
+
+def sign(out: Path, label: str, **parameters: object) -> None:
+    """Write the receipt of everything that a participant has."""
+    files = [path for path in (out / label).rglob(f'{label}_*') if path.is_file()]
+    Receipt(receipts_folder(out / label) / 'all.json', out, parameters, {}).write(files)
 
 
 def _write_scan(

@@ -28,10 +28,11 @@ def test_anatomy():
     assert inputs(only) == {'t1w_std'}
 
 
-@pytest.mark.parametrize('has_transform', [True, False])
-def test_alignment(has_transform):
-    gallery = figures.functional_figures(has_transform=has_transform)
-    assert inputs(gallery) == {'boldref', *ANATOMY} | ({'bold2anat_xfm'} if has_transform else set())
+def test_alignment():
+    assert inputs(figures.functional_figures()) == {'boldref', 'bold2anat_xfm', *ANATOMY}
+    standard = figures.functional_figures(is_standard=True)
+    assert inputs(standard) == {'mean_bold', *ANATOMY}
+    assert standard['coregistration'].arguments['mean_bold'] == 'boldref'
 
 
 def test_connectivity_is_drawn_from_its_workflow():

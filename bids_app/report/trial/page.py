@@ -18,6 +18,8 @@ from .record import TrialRecord, read_group_record, read_trial_record
 from .tables import GroupTables, read_group_tables, write_results
 from .viewer import make_viewer
 
+PAGE = 'report.html'
+
 
 def write_trial_report(output_dir: Path) -> Path:
     """Write ``group/report.html``, which needs no other file and no network, and ``group/results.json``.
@@ -45,7 +47,7 @@ def write_trial_report(output_dir: Path) -> Path:
     write_results(output_dir, trial, record, tables)
     folder, context = output_dir / 'group', _context(output_dir, trial, record, tables)
     html = render_page('trial.html', output_dir, record, [folder], context, filters=trial_words.TRIAL_FILTERS)
-    return replace_text(html, folder / 'report.html')
+    return replace_text(html, folder / PAGE)
 
 
 def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: GroupTables) -> dict[str, Any]:

@@ -16,8 +16,7 @@ import pytest
 
 from bids_app.cli import main
 from bids_app.running.files import remove_drafts
-from bids_app.running.manifest import manifest_path
-from tests.app.participant.test_participant import SPACE, STEM, run, tables_and_maps, write_dataset
+from tests.app.participant.test_participant import SPACE, STEM, receipts, run, tables_and_maps, write_dataset
 from tests.app.scans.test_inputs import T1W, bold, build
 from tests.app.trial_data import N_MAPS
 
@@ -39,8 +38,8 @@ def copy(preprocessed, tmp_path):
 
 
 def half_written(out):
-    """Return maps, manifest and drafts, none of which may be there."""
-    found = [*out.rglob('*boldmap*'), *out.rglob('*manifest.json')]
+    """Return maps, receipts and drafts, none of which may be there."""
+    found = [*out.rglob('*boldmap*'), *out.rglob('manifest/*.json')]
     return found + [path for path in out.rglob('.*') if path.name != '.bidsignore']
 
 
@@ -268,7 +267,8 @@ def test_the_good_run_is_complete_beside_a_bad_one(copy, uninterrupted, tmp_path
     made = tables_and_maps(out)
     assert {path: made.get(path) for path in uninterrupted} == uninterrupted
     assert not [path for path in out.rglob(f'{bad}_*') if 'boldmap' in path.name]
-    assert not manifest_path(out, '01').exists()
+    good = {f'ses-pre_task-rest_{stage}' for stage in ('connectivity', 'connectivity_figures')}
+    assert receipts(out) == good
     assert says in (out / 'sub-01.html').read_text()
     record = json.loads(next(out.glob('sub-01/log/*/run.json')).read_text())
     assert any(says in error['message'] for error in record['errors'])
@@ -276,7 +276,7 @@ def test_the_good_run_is_complete_beside_a_bad_one(copy, uninterrupted, tmp_path
         add_run(copy, bad, lambda func, stem: None)
         assert run(copy, out) == 0
         assert len(list(out.rglob(f'{bad}_*boldmap.nii.gz'))) == N_MAPS
-        assert manifest_path(out, '01').exists()
+        assert receipts(out) == good | {name.replace('rest', 'resting') for name in good}
 
 
 def test_the_good_participant_is_complete_beside_a_bad_one(copy, uninterrupted, tmp_path, capsys):
@@ -286,8 +286,8 @@ def test_the_good_participant_is_complete_beside_a_bad_one(copy, uninterrupted, 
     assert 'finished with errors for sub-02;' in message
     made = tables_and_maps(tmp_path / 'out')
     assert made == uninterrupted
-    assert manifest_path(tmp_path / 'out', '01').is_file()
-    assert not manifest_path(tmp_path / 'out', '02').exists()
+    assert len(receipts(tmp_path / 'out')) == 2
+    assert receipts(tmp_path / 'out', '02') == set()
 
 
 @pytest.mark.parametrize('moment', ['clean done', 'figures running'])
@@ -304,14 +304,14 @@ def test_a_killed_run_is_resumed_to_the_same_result(preprocessed, uninterrupted,
     assert process.returncode == -signal.SIGKILL
     assert workers
     assert not psutil.wait_procs(workers, timeout=10)[1], 'workers wait for a program that is gone'
-    assert not manifest_path(out, '01').exists()
+    assert len(receipts(out)) < 2
     assert tables_and_maps(out).keys() < uninterrupted.keys()
     kept = next(work.rglob('clean/smoothed.npy'))
     before = kept.stat().st_mtime_ns
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert kept.stat().st_mtime_ns == before  # resumed, not repeated
     assert tables_and_maps(out) == uninterrupted
-    assert manifest_path(out, '01').is_file()
+    assert len(receipts(out)) == 2
 
 
 def test_stale_drafts_are_removed_and_fresh_ones_left(tmp_path):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bids_app.cli import main
-from bids_app.running.manifest import manifest_path
 from bids_app.simulated.cli import main as simulate
 from pipelines.simulated.diffusion import gradient_table
 from tests.app.participant.test_participant import write_dataset
@@ -42,7 +41,7 @@ def run(root, out, *words):
 
 def half_written(out):
     """Return streamlines, tables of the tract, manifest and drafts, none of which may be there."""
-    found = [*out.rglob('*_streamlines.*'), *out.rglob('*_scalarstats.*'), *out.rglob('*manifest.json')]
+    found = [*out.rglob('*_streamlines.*'), *out.rglob('*_scalarstats.*'), *out.rglob('manifest/*.json')]
     return found + [path for path in out.rglob('.*') if path.name != '.bidsignore']
 
 
@@ -170,7 +169,8 @@ def test_the_other_session_goes_on(copy, tmp_path, capsys):
     assert 'finished with errors for sub-01' in message
     (stats,) = (tmp_path / 'out').rglob('*_bundle-NAcMPFC_scalarstats.tsv')
     assert {line.split('\t')[0] for line in stats.read_text().splitlines()[1:]} == {'pre'}
-    assert not manifest_path(tmp_path / 'out', '01').exists()
+    made = {path.stem for path in (tmp_path / 'out').glob('sub-01/log/manifest/*.json')}
+    assert made == {'ses-pre_dwi', 'ses-pre_dwi_figures', 'tract', 'tract_figures'}
 
 
 def test_bold_of_the_participant_goes_on(tmp_path, capsys):

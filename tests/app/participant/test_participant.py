@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import main
-from bids_app.running.manifest import manifest_path
+from bids_app.running.manifest import receipts_folder
 from pipelines.interfaces.templates import target_brain
 from pipelines.terms import MAP_MEASURES, MOTION
 from tests.sums import checksums
@@ -81,6 +81,11 @@ def run(root, out, *words):
     ])  # fmt: skip
 
 
+def receipts(out, label='01'):
+    """Return the names of the steps that finished."""
+    return {path.stem for path in receipts_folder(out / f'sub-{label}').glob('*.json')}
+
+
 def tables_and_maps(out):
     kinds = ('.tsv', '.gz', '_qc.json')
     return checksums(out, [path for path in out.rglob('sub-01_*') if path.name.endswith(kinds)])
@@ -108,7 +113,8 @@ def test_everything_is_written(finished):
     assert len(figures) == 6 + len(MAP_MEASURES)
     assert {'sub-01_desc-normalization_T1w.png', f'{STEM}_desc-coregistration_bold.png'} < figures
     assert not re.findall(r'(?:src=|<link[^>]*href=)["\']?https?:', page)
-    assert manifest_path(finished, '01').is_file()
+    stages = {'connectivity', 'connectivity_figures'}
+    assert receipts(finished) == {'anatomical_figures', *(f'ses-pre_task-rest_{stage}' for stage in stages)}
 
 
 def test_sidecars_say_what_the_value_rests_on(finished):

@@ -24,8 +24,8 @@ def test_lines_count_and_name_the_step():
         progress.on_status(node('clean'), 'end')
         progress.on_status(node('seeds'), 'exception')
     lines = stream.getvalue().splitlines()
-    assert lines[0] == '[0/3] sub-01 ses-pre task-rest: clean running'
-    assert lines[1].startswith('[1/3] sub-01 ses-pre task-rest: clean done in')
+    assert lines[0] == '[0/3] sub-01 ses-pre task-rest connectivity: clean running'
+    assert lines[1].startswith('[1/3] sub-01 ses-pre task-rest connectivity: clean done in')
     assert lines[2] == '[2/3] sub-01 ses-pre task-rest: seeds FAILED'
 
 
