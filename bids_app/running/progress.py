@@ -139,9 +139,8 @@ def step_name(fullname: str) -> str:
     """
     *workflows, node = fullname.split('.')[-1:] if '.' not in fullname else fullname.split('.')[1:]
     words = [word for workflow in workflows for word in workflow.split('_') if word not in _UNSAID]
-    where, rest = [], iter(words)
-    for word in rest:
-        where.append(f'{word}-{next(rest, "")}' if word in _ENTITIES else word)
+    rest = iter(words)
+    where = [f'{word}-{next(rest, "")}' if word in _ENTITIES else word for word in rest]
     told = ' '.join(dict.fromkeys(word for word in where if not word.isdigit()))
     step = node.replace('_', ' ')
     return f'{told}: {step}' if told else step

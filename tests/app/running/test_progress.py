@@ -26,7 +26,7 @@ def test_lines_count_and_name_the_step():
     lines = stream.getvalue().splitlines()
     assert lines[0] == '[0/3] sub-01 ses-pre task-rest connectivity: clean running'
     assert lines[1].startswith('[1/3] sub-01 ses-pre task-rest connectivity: clean done in')
-    assert lines[2] == '[2/3] sub-01 ses-pre task-rest: seeds FAILED'
+    assert lines[2] == '[2/3] sub-01 ses-pre task-rest connectivity: seeds FAILED'
 
 
 def test_copies_report_to_the_same_place_and_sent_ones_to_none():
@@ -62,5 +62,5 @@ def test_parts_of_a_step_are_shown_and_not_counted():
     progress.on_status(part, 'start')
     progress.on_status(part, 'end')
     assert progress.done == 0
-    assert stream.getvalue().startswith('[0/1] sub-01 task-rest: motion, part 1 running')
+    assert stream.getvalue().startswith('[0/1] sub-01 task-rest functional: motion, part 1 running')
     assert step_name('a.sub_01_wf.anat_wf.brain') == 'sub-01 anat: brain'
