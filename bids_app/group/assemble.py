@@ -1,14 +1,22 @@
 """Connect the workflows of the group to the files of the output dataset."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.params import GroupParams
 from pipelines.stats.counts import VISITS
-from pipelines.stats.mediation_trial import GENE_SET, variants
+from pipelines.stats.design import (
+    GENE_SET,
+    ExpressionDesign,
+    MediationDesign,
+    OutcomesDesign,
+    SampleLabel,
+    SamplesDesign,
+)
+from pipelines.stats.mediation_trial import variants
 from pipelines.terms import EXPRESSION_CONTRASTS, MEASURES
 from pipelines.workflows.group import KindOfMap, init_bdnf_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
@@ -19,7 +27,6 @@ from ..outputs.group import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures
 from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
 from ..outputs.plan import Planned
 from ..outputs.sinks import Sunk, add_sink
-from ..phenotype.trial import DerivativeOutcome, Outcome
 from ..running.manifest import Receipt, receipts_folder
 from ..settings import Settings
 from .plan import GroupPlan
@@ -92,8 +99,8 @@ def build_group_workflow(settings: Settings, plan: GroupPlan, saved: Iterable[St
 
 def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
     visits = {visit.session_id: visit.name for visit in plan.trial.visits}
-    imaging = [o for o in plan.outcomes if isinstance(o, DerivativeOutcome)]
-    used = {MEASURES[outcome.derivative].map for outcome in imaging}
+    design = _design(plan)
+    used = {MEASURES[outcome.derivative].map for outcome in design.imaging}
     scans: list[dict[str, Any]] = [
         {
             'participant_id': scan.participant_id, 'visit': visits[scan.session_id],
@@ -111,64 +118,33 @@ def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
         }
         for tract in plan.results.tracts
     ]  # fmt: skip
-    workflow = init_outcomes_wf(scans=scans, tracts=tracts, design=_design(plan))
+    workflow = init_outcomes_wf(scans=scans, tracts=tracts, design=design)
     workflow.inputs.inputnode.tables = str(plan.tables['outcomes'])
     workflow.inputs.inputnode.participants = str(plan.tables['participants'])
     return workflow
 
 
-def _design(plan: GroupPlan) -> dict[str, Any]:
+def _design(plan: GroupPlan) -> OutcomesDesign:
     """Return what models, readers and figures need to know of the trial."""
-    design: dict[str, Any] = {
-        'treatment': plan.trial.arms.treatment,
-        'outcomes': [_model_of(outcome) for outcome in plan.outcomes],
-        'imaging': [
-            {
-                'name': o.name,
-                'derivative': o.derivative,
-                'regions': list(o.regions),
-                'hemisphere': o.hemisphere,
-            }
-            for o in plan.outcomes
-            if isinstance(o, DerivativeOutcome)
-        ],
-    }
-    design['figures'] = {
-        'treatment': plan.trial.arms.treatment,
-        'control': plan.trial.arms.control,
-        'visits': {visit.name: visit.session_id.removeprefix('ses-') for visit in plan.trial.visits},
-        'outcomes': [
-            {
-                'name': o.name, 'title': o.description or o.name, 'units': o.units, 'role': o.role,
-                'lower_is_better': o.lower_is_better,
-            }
-            for o in plan.outcomes
-        ],
-    }  # fmt: skip
-    return design
-
-
-def _model_of(outcome: Outcome) -> dict[str, Any]:
-    percent = outcome.minimal_important_percent
-    return {
-        'name': outcome.name,
-        'units': outcome.units,
-        'lower_is_better': outcome.lower_is_better,
-        'absolute': outcome.minimal_important_change,
-        'relative': None if percent is None else percent / 100,
-        'in_family': isinstance(outcome, DerivativeOutcome) and outcome.role != 'other',
-    }
+    return OutcomesDesign(
+        treatment=plan.trial.arms.treatment,
+        control=plan.trial.arms.control,
+        outcomes=tuple(plan.outcomes),
+        visits=tuple((visit.name, visit.session_id.removeprefix('ses-')) for visit in plan.trial.visits),
+    )
 
 
 def _bdnf(plan: GroupPlan) -> LiterateWorkflow:
     assert plan.trial.bdnf
-    design = {
-        'treatment': plan.trial.arms.treatment,
-        'control': plan.trial.arms.control,
-        'samples': [sample.name for sample in plan.trial.bdnf.samples],
-        'units': plan.trial.bdnf.units,
-        'labels': {s.name: [s.session_id.removeprefix('ses-'), s.time] for s in plan.trial.bdnf.samples},
-    }
+    design = SamplesDesign(
+        treatment=plan.trial.arms.treatment,
+        control=plan.trial.arms.control,
+        units=plan.trial.bdnf.units,
+        samples=tuple(
+            SampleLabel(name=sample.name, session=sample.session_id.removeprefix('ses-'), time=sample.time)
+            for sample in plan.trial.bdnf.samples
+        ),
+    )
     workflow = init_bdnf_wf(design=design)
     workflow.inputs.inputnode.samples = str(plan.tables['bdnf'])
     return workflow
@@ -196,20 +172,18 @@ def _params(settings: Settings) -> GroupParams:
 def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     assert plan.expression
     assert plan.trial.expression
-    arms = plan.trial.arms
-    names = {'treatment': arms.treatment, 'control': arms.control}
-    design = {
-        'treatment': arms.treatment,
-        'covariates': list(plan.expression.covariates),
-        'contrasts': {
-            name: EXPRESSION_CONTRASTS[name].title.format(**names) for name in plan.expression.contrasts
-        },
-        'arms': {arm: arm for arm in names.values()},
-        'visits': {
-            name: visit.session_id.removeprefix('ses-')
+    names = {'treatment': plan.trial.arms.treatment, 'control': plan.trial.arms.control}
+    design = ExpressionDesign(
+        **names,
+        covariates=tuple(plan.expression.covariates),
+        contrasts=tuple(
+            (name, EXPRESSION_CONTRASTS[name].title.format(**names)) for name in plan.expression.contrasts
+        ),
+        visits=tuple(
+            (name, visit.session_id.removeprefix('ses-'))
             for name, visit in zip(VISITS, plan.trial.expression.visits)
-        },
-    }
+        ),
+    )
     workflow = init_expression_wf(
         design=design,
         gene_sets=[str(path) for path in plan.expression.gene_sets],
@@ -223,11 +197,11 @@ def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
 def _mediation(
     workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stages: Mapping[str, Any]
 ) -> LiterateWorkflow:
-    design = {
-        'treatment': plan.trial.arms.treatment,
-        'analyses': [asdict(analysis) for analysis in plan.analyses],
-        'titles': {outcome.name: outcome.description or outcome.name for outcome in plan.outcomes},
-    }
+    design = MediationDesign(
+        treatment=plan.trial.arms.treatment,
+        analyses=tuple(plan.analyses),
+        titles=tuple((outcome.name, outcome.title) for outcome in plan.outcomes),
+    )
     mediation = init_mediation_wf(
         design=design, params=_params(settings), random_seed=settings.seed_of('mediation')
     )

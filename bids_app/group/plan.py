@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipelines.errors import MissingInputError
 from pipelines.interfaces.tables import columns_text
-from pipelines.stats.mediation_trial import GENE_SET, Analysis
+from pipelines.stats.design import GENE_SET, Analysis
 from pipelines.terms import MAPS
 
 from ..outputs.found import Results, stamp_of

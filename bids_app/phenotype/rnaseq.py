@@ -11,9 +11,9 @@ from pipelines.errors import DataError, MissingInputError, ParameterError
 from pipelines.interfaces.expression import read_counts, read_sets
 from pipelines.params import GroupParams
 from pipelines.stats.counts import VISITS, check_counts, pair_samples
+from pipelines.stats.design import GENE_SET
 from pipelines.stats.expression import MIN_PAIRS, arrange_pairs, contrasts_of
 from pipelines.stats.genesets import MAX_SIZE, MIN_SIZE, match_sets
-from pipelines.stats.mediation_trial import GENE_SET
 
 from ..tables.problems import nearest
 from .trial import Expression, Trial

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipelines.errors import DataError, MissingInputError
-from pipelines.stats.mediation_trial import Analysis
+from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome
 from pipelines.terms import MEASURES
 
 from .trial_check import trial_errors
@@ -16,8 +16,6 @@ from .trial_check import trial_errors
 DATA_DIR = Path(__file__).parents[2] / 'pipelines' / 'data'
 BDNF_SAMPLES = ('s7_pre', 's7_post', 's42_pre', 's42_post')
 """Before and after session 7, before and after session 42."""
-
-Role = Literal['primary', 'secondary', 'other']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,25 +38,6 @@ class Visit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What outcomes of tables and of derivatives share.
-
-    ``minimal_important_change`` is in ``units``, ``minimal_important_percent`` in per cent of the
-    baseline; both are positive, the direction is ``lower_is_better`` (None: not stated).
-    """
-
-    name: str
-    units: str
-    low: float | None = None
-    high: float | None = None
-    role: Role = 'secondary'
-    lower_is_better: bool | None = None
-    minimal_important_change: float | None = None
-    minimal_important_percent: float | None = None
-    description: str = ''
-
-
-@dataclass(frozen=True, kw_only=True)
 class TableOutcome(Outcome):
     """An outcome in a column of a table, or the sum of ``items`` where that column has no value."""
 
@@ -68,18 +47,6 @@ class TableOutcome(Outcome):
     item_low: float | None = None
     item_high: float | None = None
     max_missing_items: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DerivativeOutcome(Outcome):
-    """An outcome that the participant level computed.
-
-    ``derivative`` is one of :data:`~pipelines.terms.MEASURES`, ``hemisphere`` is of tracts (``B``: both).
-    """
-
-    derivative: str
-    regions: tuple[str, ...] = ()
-    hemisphere: Literal['L', 'R', 'B'] = 'B'
 
 
 @dataclass(frozen=True, kw_only=True)

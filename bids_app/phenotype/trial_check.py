@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.stats.mediation_trial import GENE_SET
+from pipelines.stats.design import GENE_SET
 from pipelines.terms import MEASURES
 
 from ..tables.problems import nearest

@@ -15,7 +15,7 @@ from pipelines.simulated.trial import (
     draw_cohort,
     planted_effects,
 )
-from pipelines.stats.mediation_trial import GENE_SET
+from pipelines.stats.design import GENE_SET
 
 from ..phenotype.trial import DATA_DIR
 from . import genes as gene_files

@@ -1,7 +1,7 @@
 """Read the imaging outcomes of a trial from what the participant level wrote."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, assert_never
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from ..stats.design import DerivativeOutcome
 from ..terms import MEASURES, Measure, dseg_labels, join_flags, split_flags
 from ._interface import interface
 from .images import open_image
@@ -39,7 +40,7 @@ class _Value(NamedTuple):
 def measure_imaging(
     scans: list[dict[str, Any]],
     tracts: list[dict[str, str]],
-    outcomes: list[dict[str, Any]],
+    outcomes: list[DerivativeOutcome],
     *,
     out_dir: Path,
 ) -> _Imaging:
@@ -55,8 +56,8 @@ def measure_imaging(
         Of every participant and visit: ``participant_id``, ``visit``, ``session_id`` as in the tract's
         ``table``, and that file, whose sidecar stands beside it; a session without a row is missing.
     outcomes
-        ``name``, ``derivative``, ``regions`` and ``hemisphere`` of every outcome.  Entries of ``scans`` and
-        ``tracts`` may carry a ``stamp`` that changes when a file does, for a repeated run to notice.
+        What is read.  Entries of ``scans`` and ``tracts`` may carry a ``stamp`` that changes when a file does,
+        for a repeated run to notice.
     out_dir
         Folder of the table.
 
@@ -78,12 +79,12 @@ def measure_imaging(
     """
     rows = []
     for outcome in outcomes:
-        measure = MEASURES[outcome['derivative']]
+        measure = MEASURES[outcome.derivative]
         sources = tracts if measure.source == 'tract' else scans
         for (participant, visit), own in _by_visit(s for s in sources if _has(measure, s)):
             found = [_read(measure, outcome, source) for source in own]
             rows.append(
-                {'participant_id': participant, 'visit': visit, 'outcome': outcome['name'], **_mean(found)}
+                {'participant_id': participant, 'visit': visit, 'outcome': outcome.name, **_mean(found)}
             )
     table = pd.DataFrame(rows, columns=list(IMAGING_COLUMNS))
     path = out_dir / 'imaging.tsv'
@@ -116,11 +117,11 @@ def _by_visit(
     yield from sorted(grouped.items())
 
 
-def _read(measure: Measure, outcome: Mapping[str, Any], source: Mapping[str, Any]) -> _Value:
+def _read(measure: Measure, outcome: DerivativeOutcome, source: Mapping[str, Any]) -> _Value:
     if measure.source == 'tract':
         return _tract_value(outcome, source)
     facts = json.loads(Path(source['qc']).read_text())
-    regions = outcome['regions']
+    regions = outcome.regions
     match measure.source:
         case 'matrix':
             return _Value(_correlation(Path(source['relmat']), regions), facts)
@@ -131,7 +132,7 @@ def _read(measure: Measure, outcome: Mapping[str, Any], source: Mapping[str, Any
             assert_never(other)
 
 
-def _correlation(relmat: Path, regions: list[str]) -> float:
+def _correlation(relmat: Path, regions: Sequence[str]) -> float:
     table = pd.read_csv(relmat, sep='\t', index_col='node', na_values=['n/a'])
     first, second = regions
     if first not in table.index or second not in table.columns:
@@ -139,7 +140,7 @@ def _correlation(relmat: Path, regions: list[str]) -> float:
     return float(table.loc[first, second])
 
 
-def region_mean(image: Path, regions_dseg: Path, regions: list[str]) -> float:
+def region_mean(image: Path, regions_dseg: Path, regions: Sequence[str]) -> float:
     """Return the mean of a map over one or more regions; NaN where the map covers none of their voxels.
 
     Parameters
@@ -161,14 +162,14 @@ def region_mean(image: Path, regions_dseg: Path, regions: list[str]) -> float:
     return float(values[inside].mean()) if inside.any() else float('nan')
 
 
-def _tract_value(outcome: Mapping[str, Any], source: Mapping[str, Any]) -> _Value:
+def _tract_value(outcome: DerivativeOutcome, source: Mapping[str, Any]) -> _Value:
     path = Path(source['table'])
     table = pd.read_csv(
         path, sep='\t', dtype={'session_id': str, 'flags': str}, na_values=['n/a'], keep_default_na=False
     )
     session = table['session_id'].fillna('')
     wanted = (
-        (table['hemi'] == outcome['hemisphere']) & (table['param'] == 'fa') & (table['method'] == 'weighted')
+        (table['hemi'] == outcome.hemisphere) & (table['param'] == 'fa') & (table['method'] == 'weighted')
     )
     rows = table[wanted & (session == source['session_id'])]
     if not len(rows):

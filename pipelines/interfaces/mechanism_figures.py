@@ -10,7 +10,7 @@ from ..figures.expression import plot_components, plot_enrichment, plot_ma, plot
 from ..figures.paths import draw_paths
 from ..figures.words import plot_words
 from ..stats.components import principal_components
-from ..stats.mediation_trial import GENE_SET
+from ..stats.design import GENE_SET, ExpressionDesign, MediationDesign
 from ..terms import SET_METHODS
 from ._interface import interface
 from .tables import read_table
@@ -32,7 +32,7 @@ class _Paths(NamedTuple):
 
 
 def draw_expression(
-    expression_deseq2: Path, vst: Path, expression_samples: Path, design: dict[str, Any], *, out_dir: Path
+    expression_deseq2: Path, vst: Path, expression_samples: Path, design: ExpressionDesign, *, out_dir: Path
 ) -> _Expression:
     """Draw every gene, and the samples by their components.
 
@@ -41,7 +41,7 @@ def draw_expression(
     expression_deseq2, vst, expression_samples
         Of :func:`~pipelines.interfaces.expression.fit_expression`.
     design
-        ``contrasts``, title by name; ``arms`` and ``visits``, labels by name.
+        Contrasts with titles, arms and visits.
     out_dir
         Folder of the figures.
 
@@ -52,7 +52,7 @@ def draw_expression(
 
     """
     genes, ma, volcano = read_table(expression_deseq2), [], []
-    for name, title in design['contrasts'].items():
+    for name, title in design.contrasts:
         own = genes[genes['contrast'] == name]
         ma.append(save_svg(plot_ma(own, title=title), out_dir / f'{name}_ma.svg'))
         volcano.append(save_svg(plot_volcano(own, title=title), out_dir / f'{name}_volcano.svg'))
@@ -62,7 +62,7 @@ def draw_expression(
     found = principal_components(values)
     figure = plot_components(
         found.scores, found.share, samples, title='Samples by their principal components',
-        arm_labels=design['arms'], visit_labels=design['visits'],
+        arm_labels={arm: arm for arm in (design.treatment, design.control)}, visit_labels=dict(design.visits),
     )  # fmt: skip
     return _Expression(ma, volcano, save_svg(figure, out_dir / 'components.svg'))
 
@@ -70,21 +70,21 @@ def draw_expression(
 DrawExpression = interface(draw_expression)
 
 
-def draw_enrichment(expression_enrichment: Path, contrasts: dict[str, Any], *, out_dir: Path) -> _Enrichment:
+def draw_enrichment(expression_enrichment: Path, design: ExpressionDesign, *, out_dir: Path) -> _Enrichment:
     """Draw the most enriched sets, of every contrast by both methods.
 
     Parameters
     ----------
     expression_enrichment
         Of :func:`~pipelines.interfaces.expression.enrich_sets`.
-    contrasts
-        Title by name.
+    design
+        Contrasts with titles.
     out_dir
         Folder of the figures.
 
     """
     table, paths = read_table(expression_enrichment), []
-    for name, title in contrasts.items():
+    for name, title in design.contrasts:
         for method, term in SET_METHODS.items():
             own = table[(table['contrast'] == name) & (table['method'] == method)]
             figure = _enrichment(own, f'{title}: {term.title}')
@@ -107,7 +107,7 @@ def draw_mediation(
     mediation: Path,
     mediation_models: Path,
     mediation_sensitivity: Path,
-    design: dict[str, Any],
+    design: MediationDesign,
     *,
     out_dir: Path,
 ) -> _Paths:
@@ -118,7 +118,7 @@ def draw_mediation(
     mediation, mediation_models, mediation_sensitivity
         Of :func:`~pipelines.interfaces.mediation.mediate_outcomes`.
     design
-        ``treatment``, name of the arm, and ``titles``, what outcomes are called.
+        The treated arm, and what outcomes are called.
     out_dir
         Folder of the figures.
 
@@ -140,7 +140,7 @@ DrawMediation = interface(draw_mediation, is_brief=True)
 
 
 def _paths(
-    model: dict[str, Any], paths: pd.DataFrame, curves: pd.DataFrame, design: dict[str, Any]
+    model: dict[str, Any], paths: pd.DataFrame, curves: pd.DataFrame, design: MediationDesign
 ) -> Figure:
     own = paths[paths['analysis'] == model['analysis']]
     if not len(own):
@@ -151,10 +151,9 @@ def _paths(
             model['analysis'], 'More than two mediators in series are not drawn; see mediation.tsv.'
         )
     curve = curves[curves['analysis'] == model['analysis']]
-    names = {
-        name: design['titles'].get(name, name.removeprefix(GENE_SET).replace('_', ' ')) for name in mediators
-    }
+    titles = dict(design.titles)
+    names = {name: titles.get(name, name.removeprefix(GENE_SET).replace('_', ' ')) for name in mediators}
     return draw_paths(
-        own, treatment=design['treatment'], outcome=design['titles'].get(model['outcome'], model['outcome']),
+        own, treatment=design.treatment, outcome=titles.get(model['outcome'], model['outcome']),
         names=names, curve=(curve['rho'].to_numpy(), curve['indirect'].to_numpy()) if len(curve) else None,
     )  # fmt: skip

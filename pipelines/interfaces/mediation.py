@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..stats.mediation_trial import Analysis, analyse_mediation, tabulate_people
+from ..stats.design import MediationDesign
+from ..stats.mediation_trial import analyse_mediation, tabulate_people
 from ..terms import split_flags, unusable_flags
 from ._interface import interface
 from .expression import MEDIATOR_SCORE, SCORE_KEYS
@@ -19,7 +20,7 @@ class _Mediation(NamedTuple):
 def mediate_outcomes(
     values: Path,
     participants: Path,
-    design: dict[str, Any],
+    design: MediationDesign,
     seed: int,
     n_bootstraps: int,
     scores: Path | None = None,
@@ -35,8 +36,7 @@ def mediate_outcomes(
     participants
         ``participant_id arm`` and the covariates of the analyses.
     design
-        ``treatment``, the name of the arm, and ``analyses``, the fields of
-        :class:`~pipelines.stats.mediation_trial.Analysis` each.
+        The treated arm and the analyses.
     seed, n_bootstraps
         Of the resamples.
     scores
@@ -51,10 +51,10 @@ def mediate_outcomes(
 
     """
     seen, people = read_table(values), read_columns(participants)
-    table = tabulate_people(seen, people, _of_sets(scores, design), treatment=design['treatment'])
+    table = tabulate_people(seen, people, _of_sets(scores, design), treatment=design.treatment)
     doubtful = seen['flags'].map(lambda cell: bool(unusable_flags(split_flags(cell))))
     found = analyse_mediation(
-        table, [_analysis(given) for given in design['analyses']], seed=seed, n_bootstraps=n_bootstraps,
+        table, design.analyses, seed=seed, n_bootstraps=n_bootstraps,
         flagged=seen.loc[doubtful, 'outcome'].unique(),
     )  # fmt: skip
     written = {
@@ -68,16 +68,11 @@ def mediate_outcomes(
 MediateOutcomes = interface(mediate_outcomes)
 
 
-def _analysis(given: dict[str, Any]) -> Analysis:
-    lists = {key: tuple(given[key]) for key in ('mediators', 'covariates')}
-    return Analysis(**{**given, **lists})
-
-
-def _of_sets(scores: Path | None, design: dict[str, Any]) -> Any:
+def _of_sets(scores: Path | None, design: MediationDesign) -> Any:
     """Return the scores of the sets that are mediators."""
     if scores is None:
         return None
     wide = read_table(scores, text=SCORE_KEYS)
     wide = wide[wide['method'] == MEDIATOR_SCORE]
-    named = {m.partition(':')[2] for given in design['analyses'] for m in given['mediators'] if ':' in m}
+    named = {m.partition(':')[2] for analysis in design.analyses for m in analysis.mediators if ':' in m}
     return wide[['participant_id', 'visit', *(name for name in wide if name in named)]]

@@ -8,7 +8,8 @@ import pandas as pd
 
 from ..errors import DataError
 from ..stats.bdnf import fit_bdnf, lod_half, plasma_volume_correction
-from ..stats.outcomes import OutcomeModel, count_responders, describe_outcomes, model_outcomes
+from ..stats.design import OutcomesDesign, SamplesDesign
+from ..stats.outcomes import count_responders, describe_outcomes, model_outcomes
 from ..terms import BDNF_MODELS, join_flags, raised
 from ._interface import interface
 from .tables import read_columns, read_table, write_table
@@ -31,7 +32,7 @@ class _Bdnf(NamedTuple):
 
 
 def fit_outcomes(
-    tables: Path, imaging: Path, participants: Path, design: dict[str, Any], *, out_dir: Path
+    tables: Path, imaging: Path, participants: Path, design: OutcomesDesign, *, out_dir: Path
 ) -> _Outcomes:
     """Fit every outcome of a trial.
 
@@ -44,8 +45,7 @@ def fit_outcomes(
     participants
         ``participant_id arm`` and covariates.
     design
-        ``treatment``, the name of the arm, and ``outcomes``, the fields of
-        :class:`~pipelines.stats.outcomes.OutcomeModel` each.
+        Arms and outcomes.
     out_dir
         Folder of the tables.
 
@@ -59,8 +59,7 @@ def fit_outcomes(
     values = pd.concat([read_columns(tables), read_table(imaging)], ignore_index=True)
     values = values[values['participant_id'].isin(people['participant_id'])]
     values['value'] = values['value'].astype(float)
-    outcomes = [OutcomeModel(**given) for given in design['outcomes']]
-    treatment = design['treatment']
+    outcomes, treatment = design.outcomes, design.treatment
     written = {
         'outcomes': model_outcomes(values, people, outcomes, treatment=treatment),
         'descriptives': describe_outcomes(values, people, outcomes),
@@ -73,7 +72,7 @@ def fit_outcomes(
 FitOutcomes = interface(fit_outcomes)
 
 
-def fit_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Bdnf:
+def fit_samples(samples: Path, design: SamplesDesign, *, out_dir: Path) -> _Bdnf:
     """Estimate the responses of BDNF to exercise.
 
     Parameters
@@ -81,8 +80,7 @@ def fit_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Bdn
     samples
         ``participant_id arm sample value lower upper censored hemoglobin hematocrit``.
     design
-        ``treatment`` and ``control``, names of the arms; ``samples``, names of the four in the order
-        before and after session 7, before and after session 42.
+        Arms and samples.
     out_dir
         Folder of the table.
 
@@ -99,10 +97,10 @@ def fit_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Bdn
 
     """
     table = read_columns(samples)
-    table = table[table['sample'].isin(design['samples'])].reset_index(drop=True)
+    table = table[table['sample'].isin(design.names)].reset_index(drop=True)
     value, lower, upper = _limits(table)
     variants = {'censored': (value, lower, upper), 'lod_half': (lod_half(value, lower, upper), 0.0, np.inf)}
-    corrected = _plasma_volume(table, value, design['samples'])
+    corrected = _plasma_volume(table, value, design.names)
     if corrected is not None:
         factor = np.where(np.isnan(corrected / value), 1.0, corrected / value)
         variants['plasma_volume'] = (corrected, lower * factor, upper * factor)
@@ -141,11 +139,11 @@ def _plasma_volume(table: pd.DataFrame, value: np.ndarray, names: list[str]) -> 
 
 
 def _fit_variant(
-    name: str, table: pd.DataFrame, design: dict[str, Any], value: Any, lower: Any, upper: Any
+    name: str, table: pd.DataFrame, design: SamplesDesign, value: Any, lower: Any, upper: Any
 ) -> pd.DataFrame:
-    order = {sample: number for number, sample in enumerate(design['samples'])}
+    order = {sample: number for number, sample in enumerate(design.names)}
     number = table['sample'].map(order).to_numpy(int)
-    treated = (table['arm'] == design['treatment']).to_numpy(int)
+    treated = (table['arm'] == design.treatment).to_numpy(int)
     one_arm = len(np.unique(treated[~np.isnan(value)])) < 2
     try:
         found = fit_bdnf(
@@ -162,7 +160,7 @@ def _fit_variant(
         return found.assign(model=name, flags=join_flags(raised(not_estimated=True))).reindex(
             columns=list(BDNF_COLUMNS)
         )
-    arms = {'control': design['control'], 'treated': design['treatment']}
+    arms = {'control': design.control, 'treated': design.treatment}
     ratios = {
         'ratio': np.exp(found['estimate']),
         'ratio_ci_low': np.exp(found['ci_low']),

@@ -14,6 +14,7 @@ from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
 from ..figures.trial import plot_trajectories
 from ..numerics.resample import apply_linear
+from ..stats.design import OutcomesDesign, SamplesDesign
 from ..terms import MAPS, PRIMARY_MODEL
 from ._interface import interface
 from .clusters import SIGNIFICANT_P
@@ -38,7 +39,7 @@ class _Tests(NamedTuple):
     count_figure: Path
 
 
-def draw_outcomes(values: Path, outcomes: Path, design: dict[str, Any], *, out_dir: Path) -> _Outcomes:
+def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_dir: Path) -> _Outcomes:
     """Draw the course of every outcome in each arm, and all effects side by side.
 
     Parameters
@@ -46,8 +47,7 @@ def draw_outcomes(values: Path, outcomes: Path, design: dict[str, Any], *, out_d
     values, outcomes
         Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
     design
-        ``treatment`` and ``control``; per entry of ``outcomes`` its ``name``, ``title``, ``units``, ``role``
-        and ``lower_is_better``; ``visits``, the label of each visit.
+        Arms, outcomes, and the label of each visit.
     out_dir
         Folder of the figures.
 
@@ -60,23 +60,23 @@ def draw_outcomes(values: Path, outcomes: Path, design: dict[str, Any], *, out_d
     seen = read_table(values)
     effects = read_table(outcomes)
     effects = effects[effects['model'] == PRIMARY_MODEL].set_index('outcome')
-    arms = {design['treatment']: design['treatment'], design['control']: design['control']}
+    arms = {arm: arm for arm in (design.treatment, design.control)}
     paths = []
-    for outcome in design['outcomes']:
-        units = '' if outcome['units'] == '1' else outcome['units']
-        own, effect = seen[seen['outcome'] == outcome['name']], effects.loc[outcome['name']]
+    for outcome in design.outcomes:
+        units = '' if outcome.units == '1' else outcome.units
+        own, effect = seen[seen['outcome'] == outcome.name], effects.loc[outcome.name]
         centre, low, high = (float(effect[key]) for key in ('estimate', 'ci_low', 'ci_high'))
         figure = plot_trajectories(
-            own[['participant_id', 'arm', 'visit', 'value']], title=outcome['title'], units=units,
-            visit_labels=design['visits'], arm_labels=arms, lower_is_better=outcome['lower_is_better'],
+            own[['participant_id', 'arm', 'visit', 'value']], title=outcome.title, units=units,
+            visit_labels=dict(design.visits), arm_labels=arms, lower_is_better=outcome.lower_is_better,
             estimate=(centre, low, high), estimate_text=_in_words(effect, units),
         )  # fmt: skip
-        paths.append(save_svg(figure, out_dir / f'{outcome["name"]}_trajectories.svg'))
+        paths.append(save_svg(figure, out_dir / f'{outcome.name}_trajectories.svg'))
     forest = plot_forest(
         _forest_rows(effects, design),
-        title=f'Effect of {design["treatment"]} against {design["control"]} at follow-up',
-        favours_treatment=f'favours {design["treatment"]}',
-        favours_control=f'favours {design["control"]}',
+        title=f'Effect of {design.treatment} against {design.control} at follow-up',
+        favours_treatment=f'favours {design.treatment}',
+        favours_control=f'favours {design.control}',
     )
     return _Outcomes(paths, save_svg(forest, out_dir / 'forest.svg'))
 
@@ -94,8 +94,9 @@ def _in_words(effect: pd.Series, units: str) -> str:
     return f'{numbers}\np = {effect["p"]:.2g}'
 
 
-def _forest_rows(effects: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
-    named = pd.DataFrame(design['outcomes']).set_index('name')
+def _forest_rows(effects: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:
+    told = [(o.name, o.title, o.role, o.lower_is_better) for o in design.outcomes]
+    named = pd.DataFrame(told, columns=['name', 'title', 'role', 'lower_is_better']).set_index('name')
     rows = effects.loc[named.index, ['effect_size', 'n_treatment', 'n_control', 'p', 'flags']]
     return rows.assign(
         ci_low=effects['effect_ci_low'], ci_high=effects['effect_ci_high'], label=named['title'],
@@ -103,7 +104,7 @@ def _forest_rows(effects: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def draw_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Figured:
+def draw_samples(samples: Path, design: SamplesDesign, *, out_dir: Path) -> _Figured:
     """Draw BDNF at every sample.
 
     Parameters
@@ -111,21 +112,21 @@ def draw_samples(samples: Path, design: dict[str, Any], *, out_dir: Path) -> _Fi
     samples
         As for :func:`~pipelines.interfaces.trial.fit_samples`.
     design
-        ``treatment``, ``control``, ``units`` and ``labels``: session and time of each sample by its name.
+        Arms, unit, and the samples with session and time.
     out_dir
         Folder of the figure.
 
     """
     table = read_columns(samples)
-    table = table[table['sample'].isin(design['labels'])]
+    table = table[table['sample'].isin(design.names)]
     at_limit = {'left': 'lower', 'right': 'upper'}
     for side, limit in at_limit.items():
         bare = (table['censored'] == side) & table['value'].isna()
         table.loc[bare, 'value'] = table.loc[bare, limit]
     figure = plot_time_course(
-        table.assign(censored=table['censored'].fillna('')), title='BDNF before and after exercise', units=design['units'],
-        sample_labels={name: tuple(label) for name, label in design['labels'].items()},
-        arm_labels={design['treatment']: design['treatment'], design['control']: design['control']},
+        table.assign(censored=table['censored'].fillna('')), title='BDNF before and after exercise', units=design.units,
+        sample_labels={sample.name: (sample.session, sample.time) for sample in design.samples},
+        arm_labels={arm: arm for arm in (design.treatment, design.control)},
     )  # fmt: skip
     return _Figured(save_svg(figure, out_dir / 'bdnf.svg'))
 

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ import pandas as pd
 from pipelines.errors import DataError
 from pipelines.terms import FLAGS, join_flags
 
+from .design import GENE_SET, Analysis
 from .expression import POST_RANDOMISATION
 from .mediate import MediationFit, mediate, mediation_table
 from .mediation_model import PathModel, orders
@@ -20,9 +20,6 @@ from .mediation_power import mediation_power
 from .outcomes import encode
 
 ARM = 'arm'
-GENE_SET = 'expression:'
-"""Start of a mediator that is the score of a gene set."""
-
 MODEL_COLUMNS = (
     'analysis', 'label', 'structure', 'mediators', 'outcome', 'baselines', 'covariates', 'n', 'n_treatment',
     'n_control', 'n_incomplete', 'n_degenerate', 'without_mediator', 'power_medium', 'power_small', 'flags',
@@ -35,31 +32,6 @@ MEDIUM_PATH, SMALL_PATH = 0.39, 0.26
 
 _POWER_BOOTSTRAPS = 499
 _RHO = np.arange(-0.95, 0.951, 0.05).round(2)
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """A mediation analysis as a trial names it.
-
-    Attributes
-    ----------
-    name
-        Of the analysis.
-    mediators, outcome
-        Names of outcomes of the trial; a mediator may be :data:`GENE_SET` and a set.
-    structure, covariates
-        Of the mediators; columns of the table of people.
-    pre_named
-        The gene sets were chosen before anybody saw expression by arm.
-
-    """
-
-    name: str
-    mediators: tuple[str, ...]
-    outcome: str
-    structure: Literal['single', 'parallel', 'serial'] = 'single'
-    covariates: tuple[str, ...] = ()
-    pre_named: bool = False
 
 
 class Variant(NamedTuple):

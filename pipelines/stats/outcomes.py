@@ -12,6 +12,7 @@ from pipelines.terms import MODELS, PRIMARY_MODEL, join_flags, raised, split_fla
 
 from .change import ancova, constrained_lda
 from .describe import describe_arms, hedges, holm, responders
+from .design import Outcome
 from .estimate import Estimate
 
 Array = NDArray[Any]
@@ -24,30 +25,6 @@ RESPONDER_COLUMNS = (
     'outcome', 'threshold', 'n_treatment', 'responders_treatment', 'n_control', 'responders_control',
     'difference', 'ci_low', 'ci_high', 'n_missing',
 )  # fmt: skip
-
-
-class OutcomeModel(NamedTuple):
-    """What the models need to know of an outcome.
-
-    Attributes
-    ----------
-    name, units
-        As they appear in the tables.
-    lower_is_better
-        None: not stated, no responders.
-    absolute, relative
-        Minimal important change in units, and as a share of the baseline.
-    in_family
-        Adjusted by Holm together with the others of which this is true.
-
-    """
-
-    name: str
-    units: str = ''
-    lower_is_better: bool | None = None
-    absolute: float | None = None
-    relative: float | None = None
-    in_family: bool = False
 
 
 class _Data(NamedTuple):
@@ -82,7 +59,7 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
 def model_outcomes(
     values: pd.DataFrame,
     people: pd.DataFrame,
-    outcomes: Sequence[OutcomeModel],
+    outcomes: Sequence[Outcome],
     *,
     treatment: str,
 ) -> pd.DataFrame:
@@ -166,7 +143,7 @@ def _arrange(own: pd.DataFrame, people: pd.DataFrame, treatment: str) -> _Data:
     )
 
 
-def _fitted(outcome: OutcomeModel, model: str, fit: Callable[..., Any], data: _Data) -> dict[str, Any]:
+def _fitted(outcome: Outcome, model: str, fit: Callable[..., Any], data: _Data) -> dict[str, Any]:
     row: dict[str, Any] = {'outcome': outcome.name, 'model': MODELS[model].name, 'units': outcome.units}
     flags = [f'dropped:{name}' for name in data.dropped]
     try:
@@ -190,7 +167,7 @@ def _fitted(outcome: OutcomeModel, model: str, fit: Callable[..., Any], data: _D
 
 
 def describe_outcomes(
-    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[OutcomeModel]
+    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[Outcome]
 ) -> pd.DataFrame:
     """Describe every outcome per arm at both visits, and its change.
 
@@ -215,7 +192,7 @@ def describe_outcomes(
 
 
 def count_responders(
-    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[OutcomeModel], *, treatment: str
+    values: pd.DataFrame, people: pd.DataFrame, outcomes: Sequence[Outcome], *, treatment: str
 ) -> pd.DataFrame:
     """Count who improved by the minimal important change, for the outcomes that have one.
 
@@ -232,16 +209,16 @@ def count_responders(
     """
     rows = []
     for outcome in outcomes:
-        changes = [change for change in (outcome.absolute, outcome.relative) if change is not None]
-        if not changes or outcome.lower_is_better is None:
+        absolute, percent = outcome.minimal_important_change, outcome.minimal_important_percent
+        if (absolute is None and percent is None) or outcome.lower_is_better is None:
             continue
         data = _arrange(values[values['outcome'] == outcome.name], people, treatment)
-        words = [] if outcome.absolute is None else [f'{outcome.absolute:g} {outcome.units}'.strip()]
-        words += [] if outcome.relative is None else [f'{100 * outcome.relative:g} %']
+        words = [] if absolute is None else [f'{absolute:g} {outcome.units}'.strip()]
+        words += [] if percent is None else [f'{percent:g} %']
         row: dict[str, Any] = {'outcome': outcome.name, 'threshold': ' or '.join(words)}
         try:
             found = responders(
-                *data[:3], absolute=outcome.absolute, relative=outcome.relative,
+                *data[:3], absolute=absolute, relative=None if percent is None else percent / 100,
                 lower_is_better=outcome.lower_is_better,
             )  # fmt: skip
         except DataError:

@@ -14,6 +14,7 @@ from ..interfaces.trial import FitOutcomes, FitSamples
 from ..interfaces.trial_figures import DrawOutcomes, DrawSamples, DrawTests
 from ..interfaces.voxelwise import InferMaps
 from ..params import GroupParams
+from ..stats.design import OutcomesDesign, SamplesDesign
 
 TEST_MAPS = ('statistic', 'tfce', 'log_p_max_t', 'log_p_max_tfce')
 _PER_PERSON_GB = 0.002  # pages of the stacked maps that stay in memory
@@ -45,7 +46,7 @@ def init_outcomes_wf(
     *,
     scans: list[dict[str, Any]],
     tracts: list[dict[str, str]],
-    design: dict[str, Any],
+    design: OutcomesDesign,
     name: str = 'outcomes_wf',
 ) -> LiterateWorkflow:
     """Collect imaging outcomes and fit every outcome of the trial.
@@ -55,8 +56,7 @@ def init_outcomes_wf(
     scans, tracts
         Files of the participant level, see :func:`~pipelines.interfaces.imaging_outcomes.measure_imaging`.
     design
-        ``treatment``, ``outcomes`` for the models, ``imaging`` for what is read from derivatives and
-        ``figures`` for :func:`~pipelines.interfaces.trial_figures.draw_outcomes`.
+        Arms, outcomes and visits.
     name
         Name of the workflow.
 
@@ -85,10 +85,9 @@ def init_outcomes_wf(
     fields = ['outcomes', 'descriptives', 'responders', 'values']
     drawn = ['trajectories', 'forest']
     outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn]), name='outputnode')
-    measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design['imaging']), name='measure')
-    models = {'treatment': design['treatment'], 'outcomes': design['outcomes']}
-    fit = pe.Node(FitOutcomes(design=models), name='fit')
-    draw = pe.Node(DrawOutcomes(design=design['figures']), name='draw')
+    measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design.imaging), name='measure')
+    fit = pe.Node(FitOutcomes(design=design), name='fit')
+    draw = pe.Node(DrawOutcomes(design=design), name='draw')
     workflow.connect([
         (inputnode, fit, [('tables', 'tables'), ('participants', 'participants')]),
         (measure, fit, [('imaging', 'imaging')]),
@@ -99,14 +98,13 @@ def init_outcomes_wf(
     return workflow
 
 
-def init_bdnf_wf(*, design: dict[str, Any], name: str = 'bdnf_wf') -> LiterateWorkflow:
+def init_bdnf_wf(*, design: SamplesDesign, name: str = 'bdnf_wf') -> LiterateWorkflow:
     """Fit the responses of BDNF to exercise.
 
     Parameters
     ----------
     design
-        See :func:`~pipelines.interfaces.trial.fit_samples`; ``units`` and ``labels`` for
-        :func:`~pipelines.interfaces.trial_figures.draw_samples`.
+        Arms, unit and samples.
     name
         Name of the workflow.
 
@@ -129,11 +127,8 @@ def init_bdnf_wf(*, design: dict[str, Any], name: str = 'bdnf_wf') -> LiterateWo
     )
     inputnode = pe.Node(IdentityInterface(fields=['samples']), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=['bdnf', 'bdnf_figure']), name='outputnode')
-    fit = pe.Node(
-        FitSamples(design={key: design[key] for key in ('treatment', 'control', 'samples')}), name='fit'
-    )
-    drawn = {key: design[key] for key in ('treatment', 'control', 'units', 'labels')}
-    draw = pe.Node(DrawSamples(design=drawn), name='draw')
+    fit = pe.Node(FitSamples(design=design), name='fit')
+    draw = pe.Node(DrawSamples(design=design), name='draw')
     workflow.connect([
         (inputnode, fit, [('samples', 'samples')]),
         (inputnode, draw, [('samples', 'samples')]),

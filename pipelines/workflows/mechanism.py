@@ -1,7 +1,5 @@
 """How treatment may work: gene expression, its sets, and mediation."""
 
-from typing import Any
-
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
@@ -10,20 +8,20 @@ from ..interfaces.expression import EnrichSets, FitExpression, ScoreSets
 from ..interfaces.mechanism_figures import DrawEnrichment, DrawExpression, DrawMediation
 from ..interfaces.mediation import MediateOutcomes
 from ..params import GroupParams
+from ..stats.design import ExpressionDesign, MediationDesign
 
 _FIT_GB = 2.5  # 60,000 genes of 114 samples
 
 
 def init_expression_wf(
-    *, design: dict[str, Any], gene_sets: list[str], random_seed: int, name: str = 'expression_wf'
+    *, design: ExpressionDesign, gene_sets: list[str], random_seed: int, name: str = 'expression_wf'
 ) -> LiterateWorkflow:
     """Compare the change of gene expression between arms, gene by gene and set by set.
 
     Parameters
     ----------
     design
-        ``treatment``; ``covariates`` of samples; ``contrasts``, ``arms`` and ``visits`` for
-        :func:`~pipelines.interfaces.mechanism_figures.draw_expression`.
+        Arms, covariates of samples, contrasts and visits.
     gene_sets
         GMT files; without any there are neither enrichment nor scores.
     random_seed
@@ -55,11 +53,10 @@ def init_expression_wf(
     fields = [*tables, 'expression_facts', *of_sets, *drawn, 'enrichment_figures']
     outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
     fit = pe.Node(
-        FitExpression(treatment=design['treatment'], covariates=list(design['covariates'])),
+        FitExpression(treatment=design.treatment, covariates=list(design.covariates)),
         name='fit', mem_gb=_FIT_GB,
     )  # fmt: skip
-    labels = {key: design[key] for key in ('contrasts', 'arms', 'visits')}
-    draw = pe.Node(DrawExpression(design=labels), name='draw')
+    draw = pe.Node(DrawExpression(design=design), name='draw')
     workflow.connect([
         (inputnode, fit, [('counts', 'counts'), ('samples', 'samples')]),
         (fit, outputnode, [*((field, field) for field in tables), ('facts', 'expression_facts')]),
@@ -70,7 +67,7 @@ def init_expression_wf(
         return workflow
     enrich = pe.Node(EnrichSets(gene_sets=gene_sets, seed=random_seed), name='enrich')
     score = pe.Node(ScoreSets(gene_sets=gene_sets), name='score')
-    show = pe.Node(DrawEnrichment(contrasts=design['contrasts']), name='draw_enrichment')
+    show = pe.Node(DrawEnrichment(design=design), name='draw_enrichment')
     workflow.connect([
         (fit, enrich, [('expression_deseq2', 'expression_deseq2')]),
         (fit, score, [('vst', 'vst')]),
@@ -99,7 +96,7 @@ _SETS_TEXT = (
 
 def init_mediation_wf(
     *,
-    design: dict[str, Any],
+    design: MediationDesign,
     params: GroupParams,
     random_seed: int,
     name: str = 'mediation_wf',
@@ -109,8 +106,7 @@ def init_mediation_wf(
     Parameters
     ----------
     design
-        ``treatment`` and ``analyses``, see :func:`~pipelines.interfaces.mediation.mediate_outcomes`;
-        ``titles`` of outcomes for figures.
+        The treated arm, the analyses, and what outcomes are called.
     params
         Number of resamples.
     random_seed
@@ -144,11 +140,10 @@ def init_mediation_wf(
     inputnode = pe.Node(IdentityInterface(fields=['values', 'participants', 'scores']), name='inputnode')
     tables = ['mediation', 'mediation_models', 'mediation_sensitivity']
     outputnode = pe.Node(IdentityInterface(fields=[*tables, 'path_figures']), name='outputnode')
-    models = {key: design[key] for key in ('treatment', 'analyses')}
     fit = pe.Node(
-        MediateOutcomes(design=models, seed=random_seed, n_bootstraps=params.n_bootstraps), name='mediate'
+        MediateOutcomes(design=design, seed=random_seed, n_bootstraps=params.n_bootstraps), name='mediate'
     )
-    draw = pe.Node(DrawMediation(design={key: design[key] for key in ('treatment', 'titles')}), name='draw')
+    draw = pe.Node(DrawMediation(design=design), name='draw')
     workflow.connect([
         (inputnode, fit, [(f, f) for f in ('values', 'participants', 'scores')]),
         (fit, outputnode, [(f, f) for f in tables]),

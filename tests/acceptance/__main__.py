@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import diffusion, functional, simulations
+from . import diffusion, functional, interrupted, simulations
 from .checks import Check, Collector, Context, data_folder, show
 
 Run = Callable[[Context], Collector]
@@ -18,6 +18,7 @@ SCANS: dict[str, Run] = {
     'xa30_dwi': diffusion.xa30_dwi,
     'simulated_qsiprep': diffusion.simulated_qsiprep,
     'simulated_dwi': diffusion.simulated_dwi,
+    'interrupted': interrupted.interrupted,
 }
 """Whole chains."""
 

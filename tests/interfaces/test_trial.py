@@ -12,8 +12,12 @@ from pipelines.interfaces.imaging_outcomes import measure_imaging
 from pipelines.interfaces.tables import columns_text
 from pipelines.interfaces.trial import fit_samples
 from pipelines.stats.bdnf import fit_bdnf
+from pipelines.stats.design import DerivativeOutcome, SampleLabel, SamplesDesign
 
-DESIGN = {'treatment': 'a', 'control': 'b', 'samples': ['s7_pre', 's7_post', 's42_pre', 's42_post']}
+DESIGN = SamplesDesign(
+    treatment='a', control='b', units='ng/ml',
+    samples=tuple(SampleLabel(name=f'{s}_{t}', session=s, time=t) for s in ('s7', 's42') for t in ('pre', 'post')),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def samples(rng):
     rows = []
     for number in range(14):
         level = rng.normal(5, 0.3)
-        for order, name in enumerate(DESIGN['samples']):
+        for order, name in enumerate(DESIGN.names):
             value = round(float(np.exp(level + 0.3 * (order % 2) + rng.normal(0, 0.1))), 3)
             rows.append(
                 (f'sub-{number:02d}', 'ab'[number % 2], name, value, 80.0, np.nan, '', np.nan, np.nan)
@@ -117,7 +121,7 @@ def scan(tmp_path, rng):
 
 
 def outcome(name, derivative, regions=(), hemisphere='B'):
-    return {'name': name, 'derivative': derivative, 'regions': list(regions), 'hemisphere': hemisphere}
+    return DerivativeOutcome(name=name, derivative=derivative, regions=tuple(regions), hemisphere=hemisphere)
 
 
 def measure(tmp_path, scans, tracts, *outcomes):

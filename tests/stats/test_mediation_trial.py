@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.stats.design import Analysis
 from pipelines.stats.mediate import mediate
 from pipelines.stats.mediation_model import PathModel
 from pipelines.stats.mediation_power import mediation_power
-from pipelines.stats.mediation_trial import Analysis, analyse_mediation, tabulate_people, variants
+from pipelines.stats.mediation_trial import analyse_mediation, tabulate_people, variants
 
 A, B, DIRECT, N = -0.5, 2.0, -0.7, 400
 SCORE = 'expression:INFLAMMATION'

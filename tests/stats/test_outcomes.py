@@ -6,9 +6,9 @@ import pytest
 
 from pipelines.stats.change import ancova, constrained_lda
 from pipelines.stats.describe import hedges
+from pipelines.stats.design import DerivativeOutcome, Outcome
 from pipelines.stats.outcomes import (
     EFFECT_COLUMNS,
-    OutcomeModel,
     count_responders,
     describe_outcomes,
     encode,
@@ -16,7 +16,13 @@ from pipelines.stats.outcomes import (
 )
 
 N = 30
-PAIN = OutcomeModel('pain', 'points', lower_is_better=True, absolute=2, relative=0.3)
+PAIN = Outcome(
+    name='pain',
+    units='points',
+    lower_is_better=True,
+    minimal_important_change=2,
+    minimal_important_percent=30,
+)
 
 
 @pytest.fixture
@@ -85,7 +91,7 @@ def test_motion_and_flags_have_models_of_their_own(people, visits):
     values.loc[[0, 5], 'flags'] = 'high_motion no_sdc'
     values.loc[9, 'flags'] = 'no_sdc'
     table = rows_of(
-        model_outcomes(values, people, [OutcomeModel('fc')], treatment='a'),
+        model_outcomes(values, people, [Outcome(name='fc')], treatment='a'),
         'fc',
     )
     assert table.loc['clda_unflagged', 'n_pairs'] == N - 3
@@ -96,7 +102,8 @@ def test_motion_and_flags_have_models_of_their_own(people, visits):
 
 
 def test_holm_counts_the_family_of_each_model(people, visits, rng):
-    outcomes = [OutcomeModel(name, in_family=name != 'pain') for name in ('pain', 'fc', 'fa')]
+    outcomes = [Outcome(name='pain')]
+    outcomes += [DerivativeOutcome(name=name, derivative='alff') for name in ('fc', 'fa')]
     values = pd.concat([long(o.name, people, visits[0], visits[1] + rng.normal(0, 1, N)) for o in outcomes])
     table = model_outcomes(values, people, outcomes, treatment='a')
     own = table[table['model'] == 'clda'].set_index('outcome')
@@ -140,7 +147,7 @@ def test_descriptions_and_responders(people, visits):
     own = visits[1][people['arm'] == 'a']
     assert found.loc[('a', 'followup'), 'mean'] == pytest.approx(np.nanmean(own))
     assert found.loc[('a', 'followup'), 'n_missing'] == 1
-    row = count_responders(values, people, [PAIN, OutcomeModel('other')], treatment='a').iloc[0]
+    row = count_responders(values, people, [PAIN, Outcome(name='other')], treatment='a').iloc[0]
     gain = visits[0] - visits[1]
     better = (gain >= 2) | (gain >= 0.3 * visits[0])
     assert row['responders_treatment'] == better[people['arm'] == 'a'].sum()

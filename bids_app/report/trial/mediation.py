@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipelines.stats.mediation_trial import GENE_SET, MEDIUM_PATH, SMALL_PATH
+from pipelines.stats.design import GENE_SET
+from pipelines.stats.mediation_trial import MEDIUM_PATH, SMALL_PATH
 from pipelines.terms import PATHS, STRUCTURES_OF_MEDIATORS, flag_words, split_flags
 
 from ..read import TableRow

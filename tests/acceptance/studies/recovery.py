@@ -41,10 +41,11 @@ from pipelines.simulated.trial import (
 )
 from pipelines.stats.bdnf import fit_bdnf
 from pipelines.stats.change import ancova
+from pipelines.stats.design import Outcome
 from pipelines.stats.expression import differential_expression
 from pipelines.stats.mediate import mediate
 from pipelines.stats.mediation_model import PathModel
-from pipelines.stats.outcomes import OutcomeModel, model_outcomes
+from pipelines.stats.outcomes import model_outcomes
 from pipelines.stats.scores import pathway_scores
 from pipelines.terms import REGIONS
 from tests.acceptance.studies import divide, spread
@@ -199,7 +200,7 @@ def analyze(trial: Trial, seed: int) -> pd.DataFrame:
         for name, values in trial.measured.items()
         for k, visit in enumerate(('baseline', 'followup'))
     )
-    outcomes = [OutcomeModel(name) for name in OUTCOMES]
+    outcomes = [Outcome(name=name) for name in OUTCOMES]
     found = model_outcomes(values, people, outcomes, treatment='exercise')
     rows = found[found['model'] == 'clda'].rename(columns={'outcome': 'quantity'})
     parts = [rows, *mediations(trial, seed, N_BOOTSTRAPS), bdnf_contrasts(trial)]
