@@ -60,7 +60,8 @@ _OTHERS = (
         'sub-<sub>/log/<run>/run.json',
         'command, versions, parameters, inputs, what was absent and what failed',
     ),
-    ('sub-<sub>/log/sub-<sub>_manifest.json', 'parameters, size and time of inputs, checksums of outputs'),
+    ('sub-<sub>/log/manifest/', 'a receipt per step: parameters, size and time of inputs, checksums of outputs'),
+    ('sub-<sub>/log/lock, holder', 'who processes the participant now'),
     (
         'group/participants.tsv',
         'every participant, visit and kind of data: analysed, flagged or missing, and why',
