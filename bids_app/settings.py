@@ -58,11 +58,11 @@ class Settings:
     dry_run: bool = False
     verbosity: int = 0
     command: str = ''
-    space: SpaceParams = field(default_factory=SpaceParams)
-    distortion: DistortionParams = field(default_factory=DistortionParams)
     denoise: DenoiseParams = field(default_factory=DenoiseParams)
     regions: RegionParams = field(default_factory=RegionParams)
     maps: MapParams = field(default_factory=MapParams)
+    space: SpaceParams = field(default_factory=SpaceParams)
+    distortion: DistortionParams = field(default_factory=DistortionParams)
     dwi: DwiParams = field(default_factory=DwiParams)
     tract: TractParams = field(default_factory=TractParams)
     extra: ExtraParams = field(default_factory=ExtraParams)

@@ -60,7 +60,10 @@ _OTHERS = (
         'sub-<sub>/log/<run>/run.json',
         'command, versions, parameters, inputs, what was absent and what failed',
     ),
-    ('sub-<sub>/log/manifest/', 'a receipt per step: parameters, size and time of inputs, checksums of outputs'),
+    (
+        'sub-<sub>/log/manifest/',
+        'a receipt per step: parameters, size and time of inputs, checksums of outputs',
+    ),
     ('sub-<sub>/log/lock, holder', 'who processes the participant now'),
     (
         'group/participants.tsv',

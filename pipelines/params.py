@@ -91,29 +91,6 @@ def parameter_values(parameters: Parameters) -> Iterator[tuple[str, Any]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpaceParams(Parameters):
-    """Where maps of BOLD lie, and which template tracts know their regions by."""
-
-    output_space: Space | None = option(
-        None,
-        'template space of maps; default: the first of MNI152NLin6Asym, MNI152NLin2009cAsym at hand',
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DistortionParams(Parameters):
-    """What raw scans are corrected for: slice timing, and distortion by susceptibility."""
-
-    ignore: tuple[Ignorable, ...] = option((), 'steps to leave out')
-    use_syn_sdc: bool = option(
-        False, 'without a reverse phase-encoded scan, undistort by registration to the T1w image'
-    )
-    fallback_total_readout_time: float | None = option(
-        None, 'readout time of scans whose sidecar has none', unit='s', low=0, high=1
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class DenoiseParams(Parameters):
     """Nuisance regression, filter and volumes left out of a BOLD run."""
 
@@ -162,6 +139,29 @@ class MapParams(Parameters):
 
     fwhm: float = option(6.0, 'smoothing of maps inside the brain mask (0 = off)', unit='mm', low=0, high=20)
     icc_mask: IccMask = option('gm', 'voxels whose correlations enter intrinsic connectivity')
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceParams(Parameters):
+    """Where maps of BOLD lie, and which template tracts know their regions by."""
+
+    output_space: Space | None = option(
+        None,
+        'template space of maps; default: the first of MNI152NLin6Asym, MNI152NLin2009cAsym at hand',
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistortionParams(Parameters):
+    """What raw scans are corrected for: slice timing, and distortion by susceptibility."""
+
+    ignore: tuple[Ignorable, ...] = option((), 'steps to leave out')
+    use_syn_sdc: bool = option(
+        False, 'without a reverse phase-encoded scan, undistort by registration to the T1w image'
+    )
+    fallback_total_readout_time: float | None = option(
+        None, 'readout time of scans whose sidecar has none', unit='s', low=0, high=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from pipelines.terms import EXPRESSION_CONTRASTS, MEASURES
 from pipelines.workflows.group import KindOfMap, init_bdnf_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
-from ..outputs.chains import Stage
+from ..outputs.chains import SavedStage
 from ..outputs.found import stamp_of
 from ..outputs.group import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
 from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
@@ -58,7 +58,7 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
 
 def group_stages(
     settings: Settings, plan: GroupPlan, parameters: Mapping[str, Any], inputs: Mapping[str, list[int]]
-) -> list[Stage]:
+) -> list[SavedStage]:
     """Return what each sink of the group saves: figures apart, for tables and maps are kept though one fails."""
     stages: dict[str, list[Planned]] = {}
     for planned in planned_files(settings, plan):
@@ -66,12 +66,14 @@ def group_stages(
         stages.setdefault(f'{planned.stage}_figures' if is_figure else planned.stage, []).append(planned)
     folder, root = receipts_folder(settings.output_dir / 'group'), settings.output_dir
     return [
-        Stage(name, own, Receipt(folder / f'{name}.json', root, parameters, inputs))
+        SavedStage(name, own, Receipt(folder / f'{name}.json', root, parameters, inputs))
         for name, own in stages.items()
     ]
 
 
-def build_group_workflow(settings: Settings, plan: GroupPlan, saved: Iterable[Stage]) -> LiterateWorkflow:
+def build_group_workflow(
+    settings: Settings, plan: GroupPlan, saved: Iterable[SavedStage]
+) -> LiterateWorkflow:
     """Return the workflow of the group in the work folder of the participants, with a sink for each stage."""
     root = LiterateWorkflow(name='clbpe_wf', base_dir=str(settings.work_dir))
     workflow = LiterateWorkflow(name='group_wf')

@@ -47,12 +47,13 @@ def run_group(settings: Settings) -> int:
         return 0
     check_writable(out)
     settings.output_dir.mkdir(parents=True, exist_ok=True)
-    with held(settings.work_dir / 'locks' / 'group', 'the group'), held(out / 'log', 'the group'):
+    with held(settings.work_dir / 'locks' / 'group', 'the group'):
         plan = make_plan(settings, trial, tables, results, folder)
-        remove_drafts(out, older_than=0)  # of a run that was killed
-        write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
-        inputs = [_describe_trial(settings, trial, tables, folder), *plan.tables.values(), *_files(plan)]
-        return _process(settings, plan, tables, inputs)
+        with held(out / 'log', 'the group'):
+            remove_drafts(out, older_than=0)  # of a run that was killed
+            write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
+            inputs = [_describe_trial(settings, trial, tables, folder), *plan.tables.values(), *_files(plan)]
+            return _process(settings, plan, tables, inputs)
 
 
 def _process(settings: Settings, plan: GroupPlan, tables: Tables, inputs: list[Path]) -> int:

@@ -23,7 +23,7 @@ from .plan import (
 )
 
 
-class Stage(NamedTuple):
+class SavedStage(NamedTuple):
     """The files that one step saves, and its receipt."""
 
     name: str
@@ -39,7 +39,7 @@ class Chain(NamedTuple):
     """What is made of a scan, or of several together: its stages by name."""
 
     name: str
-    stages: dict[str, Stage]
+    stages: dict[str, SavedStage]
 
     def is_current(self, *, overwrite: bool) -> bool:
         """Return whether all files are there, made of these inputs with these parameters.
@@ -73,7 +73,7 @@ def make_chain(
         return Receipt(folder / f'{"_".join([*words, stage])}.json', settings.output_dir, parameters, known)
 
     name = ' '.join([f'sub-{source["sub"]}', *words])
-    return Chain(name, {stage: Stage(stage, own, receipt(stage)) for stage, own in stages.items()})
+    return Chain(name, {stage: SavedStage(stage, own, receipt(stage)) for stage, own in stages.items()})
 
 
 def chain_of_anatomy(settings: Settings, person: ParticipantInputs) -> Chain:

@@ -17,7 +17,7 @@ from pipelines.interfaces.gallery import DrawFigures, Gallery
 
 from ..running.files import replace_file, replace_json
 from ..running.manifest import Receipt
-from .chains import Stage
+from .chains import SavedStage
 from .rows import field_of
 
 _PICTURE_GB = 1.5
@@ -146,7 +146,7 @@ class SaveFigures(DrawFigures):
 def save_stage(
     workflow: Any,
     source: Any,
-    stage: Stage,
+    stage: SavedStage,
     sidecar: Mapping[str, Any],
     space: Mapping[str, Any],
 ) -> None:
@@ -180,7 +180,7 @@ def add_sink(workflow: Any, source: Any, name: str, files: Iterable[Sunk], recei
     workflow.connect([(source, node, [(f'outputnode.{field}', field) for field in node.interface.sources])])
 
 
-def figures_node(gallery: Gallery, stage: Stage, name: str = 'figures') -> pe.Node:
+def figures_node(gallery: Gallery, stage: SavedStage, name: str = 'figures') -> pe.Node:
     """Return the step that draws and saves the figures of a stage; what it draws from is to be connected."""
     files = {plan.row.output.removesuffix('_figure'): plan.path for plan in stage.planned}
     return pe.Node(SaveFigures(gallery, files, stage.receipt), name=name, mem_gb=_PICTURE_GB)

@@ -18,7 +18,7 @@ from pipelines.workflows.figures import (
 )
 from pipelines.workflows.functional import ANATOMY_INPUTS, ReversePair, init_functional_wf
 
-from ..outputs.chains import Stage, chain_of_anatomy, chain_of_run, chain_of_shown
+from ..outputs.chains import SavedStage, chain_of_anatomy, chain_of_run, chain_of_shown
 from ..outputs.sinks import draw_from, figures_node, pick, save_stage
 from ..scans.bold import BoldRun
 from ..scans.dataset import Dataset
@@ -123,7 +123,7 @@ def run_workflow(settings: Settings, person: ParticipantInputs, run: BoldRun) ->
     return workflow
 
 
-def _figures(settings: Settings, run: BoldRun, stage: Stage) -> Any:
+def _figures(settings: Settings, run: BoldRun, stage: SavedStage) -> Any:
     """Return the step of the figures of a run; fMRIPrep's anatomy is shown where there is one."""
     gallery = connectivity_figures(fd_threshold=settings.denoise.fd_threshold, space=run.space)
     if not run.anatomy:

@@ -40,8 +40,12 @@ def run(root, out, *words):
 
 
 def half_written(out):
-    """Return streamlines, tables of the tract, manifest and drafts, none of which may be there."""
-    found = [*out.rglob('*_streamlines.*'), *out.rglob('*_scalarstats.*'), *out.rglob('manifest/*.json')]
+    """Return streamlines, tables of the tract, receipts of it and drafts, none of which may be there."""
+    found = [
+        *out.rglob('*_streamlines.*'),
+        *out.rglob('*_scalarstats.*'),
+        *out.rglob('manifest/*tract*.json'),
+    ]
     return found + [path for path in out.rglob('.*') if path.name != '.bidsignore']
 
 

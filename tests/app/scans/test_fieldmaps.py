@@ -167,7 +167,8 @@ def test_nothing_there_is_no_warning(root, caplog):
 
 def distortion_of(root, *words):
     settings = settings_of(root, *words)
-    workflow = run_workflow(settings, run_of(root, *words)).get_node('functional_wf')
+    person = collect(settings, '01')
+    workflow = run_workflow(settings, person, person.runs[0]).get_node('functional_wf')
     check_wiring(workflow)
     node = workflow.get_node('distortion')
     return node and node.inputs
