@@ -36,7 +36,7 @@ def _compare_with_ifod2(checks: Collector, out: Path) -> None:
 
     root = out.with_name(f'{out.name}_work') / 'clbpe_wf' / 'sub_03_wf'
     (where,) = root.rglob('domain.npz')
-    resampled = root / 'dwi_all_wf' / 'dwi_session_wf' / 'resample'
+    resampled = root / 'dwi_all_wf' / 'dwi_session_wf' / 'maps'
     facts = read_json(out, f'{TRACT}.json')
     response = np.array(facts['ResponseFunction']['ZonalCoefficients'])
     (fa_map,) = out.rglob('*_param-fa_dwimap.nii.gz')

@@ -16,7 +16,7 @@ def table(out, name):
 
 def with_arms(root, treatment, control, *, images):
     """Write a trial whose arms have other names; return what the command line needs."""
-    bids, out = write_trial(root, n=8, images=images)
+    bids, out = write_trial(root, n=8, images=images, seeds=['NAc'])
     genes = write_expression(bids) if images else None
     people = pd.read_csv(bids / 'participants.tsv', sep='\t', dtype=str)
     people['group'] = people['group'].map({'exercise': treatment, 'waitlist': control})
