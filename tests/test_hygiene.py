@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import hygiene
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for part in ('bids_app', 'pipelines') for p in (REPOSITORY / part).rglob('*.py'))
 TESTS = sorted((REPOSITORY / 'tests').rglob('*.py'))
@@ -146,3 +148,18 @@ def test_references_lead_somewhere(path):
         assert any(name in known[home] or home.endswith(target) for home in homes), (
             f'{name_of(path)}: {target}'
         )
+
+
+@pytest.mark.parametrize('name', hygiene.MEASURES)
+def test_what_exceeds_a_budget_only_shrinks(name):
+    known, found = hygiene.listed()[name], hygiene.MEASURES[name]()
+    assert hygiene.worse(name, known, found) == {}
+    if name != 'tests per line':
+        assert known == found, 'it has shrunk: python -m tests.hygiene'
+
+
+def test_a_list_of_budgets_sees_what_is_worse():
+    assert hygiene.worse('arguments', {'a': 7}, {'a': 8, 'b': 7}) == {'a': 8, 'b': 7}
+    assert hygiene.worse('arguments', {'a': 7}, {}) == {}
+    assert hygiene.worse('tests per line', {'a': 1.2}, {'a': 1.1}) == {'a': 1.1}
+    assert hygiene.worse('tests per line', {'a': 1.2}, {'a': 1.3}) == {}
