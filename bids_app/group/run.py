@@ -21,7 +21,7 @@ from ..phenotype.trial import Trial, read_trial
 from ..report import PAGE, write_methods, write_trial_report
 from ..running import engine
 from ..running.engine import Failure
-from ..running.files import remove_drafts, replace_file, replace_json
+from ..running.files import remove_damaged_results, remove_drafts, replace_file, replace_json
 from ..running.lock import held
 from ..running.manifest import Receipt, fingerprint, receipts_folder
 from ..settings import Settings, check_writable
@@ -71,6 +71,7 @@ def _process(settings: Settings, plan: GroupPlan, tables: Tables, inputs: list[P
     write_tsv(list_status(settings, plan.trial, tables, plan.results), out / 'participants.tsv')
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)
+    remove_damaged_results(settings.work_dir / 'clbpe_wf' / 'group_wf')
     workflow = build_group_workflow(settings, plan, stages)
     write_methods(workflow.visit_desc(), out, versions=versions())
     failures = engine.execute(settings, workflow, run_id, [engine.EVERYBODY])

@@ -17,11 +17,13 @@ from ..outputs.dataset import write_dataset_files
 from ..outputs.plan import of_participant, region_files
 from ..running import engine
 from ..running.engine import Failure
-from ..running.files import remove_drafts, replace_json
+from ..running.files import remove_damaged_results, remove_drafts, replace_json
 from ..running.lock import held
+from ..running.manifest import digest_of
 from ..scans.people import ParticipantInputs, collect_all
 from ..settings import Settings, check_writable
 
+_HEAD = 4000  # characters of a page that hold its head
 LIBRARIES = (
     'nipype',
     'niworkflows',
@@ -138,6 +140,8 @@ def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:
 def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> list[Failure]:
     """Build and run one workflow for all participants; return what failed."""
     engine.configure(settings, run_id)
+    for person in people:
+        remove_damaged_results(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf')
     from .bold import build_workflow
 
     workflow = build_workflow(settings, people)
@@ -190,11 +194,20 @@ def _write_record(
 
 def _report(settings: Settings, label: str, *, is_asked: bool) -> None:
     """Write a page that is asked for, or that does not show what is on disk: another job added to it."""
-    from ..report import assemble_report, is_page_current
-
     folder = settings.output_dir / f'sub-{label}'
     if folder.is_dir() and (is_asked or not is_page_current(settings.output_dir, label)):
+        from ..report import assemble_report
+
         print(f'report: {assemble_report(settings.output_dir, label)}', flush=True)  # seconds each
+
+
+def is_page_current(output_dir: Path, label: str) -> bool:
+    """Return whether the page shows what is on disk: jobs for single sessions each add to it."""
+    try:
+        with (output_dir / f'sub-{label}.html').open(encoding='utf-8') as page:
+            return digest_of(output_dir / f'sub-{label}') in page.read(_HEAD)
+    except OSError:
+        return False
 
 
 def _print_flags(settings: Settings, person: ParticipantInputs) -> None:

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import logging
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 from uuid import uuid4
 
 from pipelines.errors import OutputError
+
+LOGGER = logging.getLogger(__name__)
 
 _STALE = 3600.0  # s; no file takes as long to write
 
@@ -80,6 +84,22 @@ def replace_text(text: str, target: Path) -> Path:
 def replace_json(content: Mapping[str, Any], target: Path) -> None:
     """Write a JSON file."""
     replace_text(json.dumps(content, indent=2, default=str) + '\n', target)
+
+
+def remove_damaged_results(folder: Path) -> None:
+    """Remove the folders of steps whose result was cut short, so that they run again.
+
+    Nipype keeps what a step gave in a packed file beside it, and stops at one that it cannot read.
+    """
+    for result in folder.rglob('result_*.pklz'):
+        try:
+            with gzip.open(result) as packed:
+                is_whole = bool(packed.read())
+        except (OSError, EOFError, zlib.error):
+            is_whole = False
+        if not is_whole:
+            LOGGER.warning('%s is damaged: this step runs again', result)
+            shutil.rmtree(result.parent, ignore_errors=True)
 
 
 def remove_drafts(folder: Path, older_than: float = _STALE) -> None:

@@ -108,6 +108,12 @@ def read_receipts(folder: Path) -> dict[str, dict[str, Any]]:
     return {name: content for name, content in found.items() if content is not None}
 
 
+def digest_of(folder: Path) -> str:
+    """Return what stands for the content of a participant's folder: a checksum of its receipts."""
+    made = {name: [state[-1] for state in r['outputs'].values()] for name, r in read_receipts(folder).items()}
+    return hashlib.sha256(json.dumps(made).encode()).hexdigest()
+
+
 def fingerprint(inputs: Mapping[str, Path]) -> dict[str, list[int]]:
     """Return size and modification time (ns) of each input by its name."""
     known = {name: path.stat() for name, path in sorted(inputs.items())}

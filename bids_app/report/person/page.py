@@ -1,9 +1,7 @@
 """Assemble the report of one participant from the derivatives on disk."""
 
 import base64
-import hashlib
 import io
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +11,12 @@ from pipelines.errors import MissingInputError
 from pipelines.terms import REGIONS, split_flags
 
 from ...running.files import replace_text
-from ...running.manifest import read_receipts
+from ...running.manifest import digest_of
 from ..page import render_page
 from ..read import ScanRecord, entities_and_suffix, read_record, read_scans
 from . import results, tract
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
 
-_HEAD = 4000  # characters of a page that hold its head
 _QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
 
 SCAN_FACTS = (
@@ -81,7 +78,7 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
     folders = [folder for folder in (record.folder, output_dir / 'logs') if folder]
     context = {
         'participant': participant,
-        'shown': shown(output_dir / participant),
+        'shown': digest_of(output_dir / participant),
         'flags': [*results.flags(record, scans), *tract.flags(scans)],
         'scans': scans,
         'pooled': results.pooled(scans),
@@ -95,22 +92,6 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
     }
     html = render_page('report.html', output_dir, record, folders, context)
     return replace_text(html, page or output_dir / f'{participant}.html')
-
-
-def is_page_current(output_dir: Path, participant_label: str) -> bool:
-    """Return whether the page shows what is on disk: jobs for single sessions each add to it."""
-    participant = f'sub-{participant_label.removeprefix("sub-")}'
-    try:
-        with (output_dir / f'{participant}.html').open(encoding='utf-8') as page:
-            return shown(output_dir / participant) in page.read(_HEAD)
-    except OSError:
-        return False
-
-
-def shown(folder: Path) -> str:
-    """Return what stands for the content of a participant's folder: a checksum of its receipts."""
-    made = {name: [state[-1] for state in r['outputs'].values()] for name, r in read_receipts(folder).items()}
-    return hashlib.sha256(json.dumps(made).encode()).hexdigest()
 
 
 def _chapter(chapter: Chapter, scans: list[ScanRecord]) -> dict[str, Any] | None:

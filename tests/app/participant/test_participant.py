@@ -157,6 +157,19 @@ def test_lost_output_is_made_again_as_it_was(finished, preprocessed, capsys):
     assert 'no dwi of 1 (sub-01): ' in said
 
 
+def test_a_damaged_result_in_the_work_folder_is_made_again(finished, preprocessed, caplog):
+    """A full disk cuts files short; the step runs again and nothing else is lost."""
+    before = tables_and_maps(finished)
+    next(finished.rglob('*stat-icc_boldmap.nii.gz')).unlink()
+    results = sorted((finished.parent / 'work').rglob('connectivity_wf/*/result_*.pklz'))
+    assert len(results) == 4
+    for number, path in enumerate(results):
+        path.write_bytes(path.read_bytes()[: (0, 10, -8, -100)[number]])
+    assert run(preprocessed, finished) == 0
+    assert tables_and_maps(finished) == before
+    assert caplog.text.count('is damaged: this step runs again') == 4
+
+
 def test_dry_run_writes_nothing(preprocessed, tmp_path, capsys):
     assert run(preprocessed, tmp_path / 'out', '--dry-run') == 0
     assert 'desc-preproc_bold' in capsys.readouterr().out

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bids_app.report import is_page_current
+from bids_app.participant.run import is_page_current
 from tests.app.participant.test_participant import STEM, run, write_dataset
 from tests.sums import checksums
 
