@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.interfaces.choices import file_of
 from pipelines.params import SPACES
 
 from ..scans.bold import RAW_RESOLUTION, BoldRun
@@ -41,8 +42,6 @@ class Planned(NamedTuple):
 
 def region_files(settings: Settings) -> list[Path]:
     """Return the images that name regions."""
-    from pipelines.interfaces.atlas import file_of
-
     named = (file_of(choice) for choice in (settings.regions.nac, settings.regions.mpfc))
     return [found[0].absolute() for found in named if found]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, MissingInputError
-from pipelines.interfaces.atlas import Segmentation
+from pipelines.interfaces.choices import Segmentation
 from pipelines.params import SPACES
 
 from ..settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import MissingInputError
-from pipelines.interfaces.atlas import Segmentation
+from pipelines.interfaces.choices import Segmentation
 
 LOGGER = logging.getLogger(__name__)
 

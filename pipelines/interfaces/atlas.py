@@ -12,22 +12,11 @@ from ..errors import DataError, MissingInputError, ParameterError
 from ..numerics import regions
 from ..numerics.resample import apply_field, apply_linear, sample
 from . import templates
+from .choices import Segmentation, file_of
 from .images import iterate_stored, open_image
 from .transforms import no_reference, read_field, read_linear
 
 _MANIFEST = Path(__file__).parents[1] / 'data' / 'regions.json'
-
-
-class Segmentation(NamedTuple):
-    """FreeSurfer's labels in the space of the T1-weighted image, and the way there from the template.
-
-    ``anat2std_xfm`` resamples anatomical images onto the template (fMRIPrep's
-    ``from-T1w_to-MNI..._mode-image_xfm``), so it maps points of the template to the anatomy.
-    """
-
-    aseg: Path | None = None
-    aparcaseg: Path | None = None
-    anat2std_xfm: Path | None = None
 
 
 class Drawn(NamedTuple):
@@ -80,22 +69,6 @@ def region_pair(
     if choice in manifest()[name]:
         return _atlas_pair(name, choice, space, positions)
     return _file_pair(name, choice, positions)
-
-
-def file_of(choice: str) -> tuple[Path, str | None] | None:
-    """Return file and label of a ``FILE[:LABEL]`` choice; None if it names no existing file.
-
-    Examples
-    --------
-    >>> file_of('harvard-oxford') is None
-    True
-
-    """
-    file, _, label = choice.rpartition(':')
-    for path, value in ((choice, None), (file, label)):
-        if path and Path(path).is_file():
-            return Path(path), value
-    return None
 
 
 @cache

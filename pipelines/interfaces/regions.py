@@ -13,7 +13,8 @@ from ..numerics.resample import sample
 from ..terms import REGIONS, STRUCTURES
 from . import templates
 from ._interface import interface
-from .atlas import Drawn, Segmentation, atlas_labels, manifest, region_pair, sample_object, to_source
+from .atlas import Drawn, atlas_labels, manifest, region_pair, sample_object, to_source
+from .choices import Segmentation
 from .design import save_table
 from .images import open_image, save_volume
 

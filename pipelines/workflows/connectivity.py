@@ -6,7 +6,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.atlas import file_of
+from ..interfaces.choices import file_of
 from ..interfaces.denoise import WriteDenoised
 from ..interfaces.design import MakeDesign
 from ..interfaces.regions import MakeRegions
