@@ -144,7 +144,9 @@ def read_record(output_dir: Path, participant: str) -> RunRecord:
         return list({json.dumps(entry, sort_keys=True): entry for entry in entries}.values())
 
     return record_of(log)._replace(
-        inputs=every('inputs', 'path'), absent=every('absent', 'modality'), errors=every('errors', 'message')
+        inputs=sorted(every('inputs', 'path'), key=lambda entry: str(entry.get('path'))),
+        absent=every('absent', 'modality'),
+        errors=every('errors', 'message'),
     )
 
 

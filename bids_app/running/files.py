@@ -91,7 +91,7 @@ def remove_damaged_results(folder: Path) -> None:
 
     Nipype keeps what a step gave in a packed file beside it, and stops at one that it cannot read.
     """
-    for result in folder.rglob('result_*.pklz'):
+    for result in list(folder.rglob('result_*.pklz')):
         try:
             with gzip.open(result) as packed:
                 is_whole = bool(packed.read())

@@ -36,7 +36,7 @@ def write_confounds(folder, rng, n_volumes, stem):
 
 def write_dataset(root, rng, n_volumes=150, voxel=VOXEL, stem=STEM):
     """Write one run in fMRIPrep's layout: template brain, noise, confounds; add it if others are there."""
-    folder = root / stem.split('_')[0] / 'ses-pre' / 'func'
+    folder = root.joinpath(*stem.split('_')[:2]) / 'func'
     folder.mkdir(parents=True, exist_ok=True)
     about = {'Name': 'simulated', 'BIDSVersion': '1.9.0', 'DatasetType': 'derivative'}
     (root / 'dataset_description.json').write_text(json.dumps(about))
