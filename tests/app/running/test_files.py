@@ -42,3 +42,25 @@ def test_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / 'sub-01').write_text('')
     with pytest.raises(OutputError, match='Check space and permissions'):
         files.replace_json({}, tmp_path / 'sub-01' / 'a.json')
+
+
+def test_results_that_were_cut_short_are_taken_away(tmp_path, caplog):
+    """Nipype stops at a result that it cannot read; the folder of its step goes, others stay."""
+    steps = {name: tmp_path / 'wf' / name for name in ('whole', 'empty', 'cut', 'foreign', 'checksum')}
+    packed = gzip.compress(b'result' * 100)
+    contents = {
+        'whole': packed,
+        'empty': b'',
+        'cut': packed[:12],
+        'foreign': b'text',
+        'checksum': packed[:-8] + bytes(8),
+    }
+    for name, folder in steps.items():
+        folder.mkdir(parents=True)
+        (folder / f'result_{name}.pklz').write_bytes(contents[name])
+        (folder / 'out.nii').write_text(name)
+    files.remove_damaged_results(tmp_path)
+    assert [name for name, folder in steps.items() if folder.exists()] == ['whole']
+    assert (steps['whole'] / 'out.nii').read_text() == 'whole'
+    assert caplog.text.count('is damaged: this step runs again') == 4
+    files.remove_damaged_results(tmp_path / 'nowhere')
