@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from .. import __version__
 from ..running.files import replace_json, replace_text
+from ..running.lock import lock_file
 
 BIDSIGNORE = (
     '*.html', 'figures', 'log', 'logs', 'group', '*_boldmap.*', '*_boldref.*', '*_statmap.*', '*_relmat.*', '*_timeseries.*',
@@ -34,7 +33,7 @@ def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Pa
         name: _link(path, output_dir) for name, path in sources.items() if name == 'raw' or path != output_dir
     }
     (output_dir / 'logs').mkdir(parents=True, exist_ok=True)
-    with FileLock(output_dir / 'logs' / 'lock'):  # jobs run side by side
+    with lock_file(output_dir / 'logs' / 'lock'):  # jobs run side by side
         known = _known(output_dir / DESCRIPTION)
         content = {
             'Name': 'clbpe: connectivity of nucleus accumbens and medial prefrontal cortex',

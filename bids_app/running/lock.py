@@ -10,12 +10,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipelines.errors import StoppedError
+from pipelines.errors import OutputError, StoppedError
 
 _BEAT = 30.0
 """Seconds between two signs of life where the file system knows no locks."""
 _STALE = 600.0
 """Seconds without one after which the holder is taken for dead."""
+
+
+def lock_file(path: Path) -> FileLock:
+    """Return the lock of a file that all who share a folder may open, whoever of them made it."""
+    return FileLock(path, mode=0o666)
 
 
 @contextmanager
@@ -33,6 +38,8 @@ def held(folder: Path, what: str) -> Iterator[None]:
     ------
     StoppedError
         Somebody else holds it; says who.
+    OutputError
+        The lock belongs to another user and cannot be opened.
 
     Notes
     -----
@@ -41,11 +48,16 @@ def held(folder: Path, what: str) -> Iterator[None]:
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock, holder = FileLock(folder / 'lock'), folder / 'holder'
+    lock, holder = lock_file(folder / 'lock'), folder / 'holder'
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise StoppedError(_refusal(what, holder)) from None
+    except PermissionError as error:
+        raise OutputError(
+            f'{folder / "lock"} cannot be opened ({error.strerror}): another user made it. Mend its permissions, or '
+            'choose another folder.'
+        ) from error
     except (NotImplementedError, OSError):
         with _alive(folder / 'alive', holder, what):
             yield

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from bids_app.running import lock
 from bids_app.running.lock import held
-from pipelines.errors import StoppedError
+from pipelines.errors import OutputError, StoppedError
 
 
 def test_the_second_is_told_who_holds_it(tmp_path):
@@ -40,6 +40,22 @@ def test_a_killed_process_holds_nothing(tmp_path):
         other.send_signal(signal.SIGKILL)
     with held(tmp_path, 'sub-01'):
         pass
+
+
+def test_whoever_shares_a_folder_may_open_its_lock(tmp_path, monkeypatch):
+    before = os.umask(0o022)
+    try:
+        with held(tmp_path / 'log', 'sub-01'):
+            assert (tmp_path / 'log' / 'lock').stat().st_mode & 0o666 == 0o666
+    finally:
+        os.umask(before)
+
+    def refuse(self, *args, **kwargs):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(FileLock, 'acquire', refuse)
+    with pytest.raises(OutputError, match='another user made it'), held(tmp_path / 'log', 'sub-01'):
+        pytest.fail('held')
 
 
 @pytest.fixture
