@@ -38,7 +38,6 @@ class SavedStage(NamedTuple):
 class Chain(NamedTuple):
     """What is made of a scan, or of several together: its stages by name."""
 
-    name: str
     stages: dict[str, SavedStage]
 
     def is_current(self, *, overwrite: bool) -> bool:
@@ -72,8 +71,7 @@ def make_chain(
     def receipt(stage: str) -> Receipt:
         return Receipt(folder / f'{"_".join([*words, stage])}.json', settings.output_dir, parameters, known)
 
-    name = ' '.join([f'sub-{source["sub"]}', *words])
-    return Chain(name, {stage: SavedStage(stage, own, receipt(stage)) for stage, own in stages.items()})
+    return Chain({stage: SavedStage(stage, own, receipt(stage)) for stage, own in stages.items()})
 
 
 def chain_of_anatomy(settings: Settings, person: ParticipantInputs) -> Chain:
@@ -131,14 +129,6 @@ def _of_diffusion(
     if person.diffusion.is_preprocessed:
         return inputs, settings.parameters_of()
     return [*inputs, *person.t1w], settings.parameters_of(settings.distortion, settings.dwi)
-
-
-def chains_of(settings: Settings, person: ParticipantInputs) -> list[Chain]:
-    """Return every chain of a participant."""
-    chains = [chain_of_anatomy(settings, person)] if person.t1w else []
-    chains += [chain_of_shown(settings, anatomy) for anatomy in person.anatomies()]
-    chains += [chain_of_run(settings, person, run) for run in person.runs]
-    return chains + chains_of_diffusion(settings, person)
 
 
 def chains_of_diffusion(settings: Settings, person: ParticipantInputs) -> list[Chain]:
