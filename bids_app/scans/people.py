@@ -1,5 +1,6 @@
 """Find what a participant has; every "not found" message is made here."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,11 +8,15 @@ from typing import NamedTuple
 from pipelines.errors import DatasetError, SelectionError
 
 from ..settings import Settings
+from .absent import preprocessed_inside
+from .anatomy import find_t1w
 from .bold import BoldRun, collect_bold
 from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
 from .fmriprep import ShownAnatomy
 from .query import Images, entities_of
+
+LOGGER = logging.getLogger(__name__)
 
 
 class ParticipantInputs(NamedTuple):
@@ -22,6 +27,12 @@ class ParticipantInputs(NamedTuple):
     t1w: list[Path]
     absent: list[Absence]
     diffusion: Diffusion | None = None
+
+    @property
+    def needs_t1w(self) -> bool:
+        """Return whether a scan is as the scanner gave it."""
+        is_raw = self.diffusion is not None and not self.diffusion.is_preprocessed
+        return is_raw or any(run.preprocessed is None for run in self.runs)
 
     @property
     def is_empty(self) -> bool:
@@ -93,6 +104,10 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
 
     """
     labels = participants(settings)
+    for folder in preprocessed_inside(settings):
+        LOGGER.warning(
+            '%s holds preprocessed data, which are not used. Use them: -d %s=%s', folder, folder.name, folder
+        )
     images = Images(labels, settings.bids_database_dir)
     found = [collect(settings, label, images) for label in labels]
     nothing = all(person.is_empty for person in found)
@@ -107,15 +122,10 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
 def collect(settings: Settings, label: str, images: Images | None = None) -> ParticipantInputs:
     """Return what one participant has; what is missing or unusable is listed, not raised."""
     images = images or Images([label], settings.bids_database_dir)
-    t1w = _find_t1w(settings, images, label)
+    t1w, passed = find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
-    is_needed = any(run.preprocessed is None for run in runs) or (diffusion and not diffusion.is_preprocessed)
-    return ParticipantInputs(label, runs, t1w if is_needed else [], [*absent, *lacking], diffusion)
-
-
-def _find_t1w(settings: Settings, images: Images, label: str) -> list[Path]:
-    filters = {'suffix': 'T1w', 'desc': None, **settings.bids_filters.get('t1w', {})}
-    found = images.find(settings.bids_dir, label, filters)
-    wanted = settings.session_label
-    return [p for p in found if wanted and entities_of(p).get('ses') in (*wanted, None)] or found
+    found = ParticipantInputs(label, runs, t1w, [*absent, *lacking], diffusion)
+    if not found.needs_t1w:
+        return found._replace(t1w=[])
+    return found._replace(absent=[*found.absent, *passed])

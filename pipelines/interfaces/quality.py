@@ -10,7 +10,7 @@ import pandas as pd
 from ..numerics.regions import region_quality
 from ..terms import FLAGS, REGIONS, join_flags
 from .design import save_table
-from .images import open_image
+from .headers import open_image
 from .regions import TISSUE_LABELS
 
 _CARPET_VOXELS = 4000

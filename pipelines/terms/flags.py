@@ -75,7 +75,15 @@ FLAGS = Words(
         ),
         Flag(
             name='short', scope='bold', is_unusable=True,
-            title='little data: less time than required remains after leaving out volumes with movement',
+            title='little data: less time is left than is required (--min-time)',
+        ),
+        Flag(
+            name='no_displacement', scope='bold', is_unusable=True,
+            title='nothing is known of movement: no volume could be left out for it',
+        ),
+        Flag(
+            name='empty_confounds', scope='bold',
+            title='confounds that the preset asks for do not vary, and removed nothing',
         ),
         Flag(
             name='low_dof', scope='bold', is_unusable=True,

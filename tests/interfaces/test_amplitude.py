@@ -19,7 +19,9 @@ T_R = 2.0
 
 
 def maps_of(files, params, fwhm, folder, band=None):
-    made = make_design(files.bold, files.confounds, files.metadata, params, T_R, out_dir=folder)
+    made = make_design(
+        files.bold, files.confounds, params, T_R, 'run', confounds_metadata=files.metadata, out_dir=folder
+    )
     edges = band or params.band
     scan, _ = read_scan(files.bold, files.mask, made.operator)
     model = files.bold, made.design, made.outliers

@@ -56,7 +56,7 @@ def rewrite(change):
 
 def spoil(value):
     def change(data):
-        data[0, 0, 0, 7] = value  # outside the brain
+        data[15, 18, 15, 7] = value
         return data
 
     return rewrite(change)

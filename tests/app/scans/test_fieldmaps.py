@@ -19,7 +19,7 @@ ENCODED = {'PhaseEncodingDirection': 'j-', 'TotalReadoutTime': 0.04}
 
 def write(path, metadata, shape=(4, 4, 4)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = nb.Nifti1Image(np.ones(shape, np.int16), np.eye(4))
+    image = nb.Nifti1Image(np.ones(shape, np.int16), np.diag([50, 50, 50, 1]))
     if len(shape) == 4:
         image.header.set_zooms((2, 2, 2, 2.0))
         image.header.set_xyzt_units('mm', 'sec')
