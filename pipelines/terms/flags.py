@@ -78,6 +78,14 @@ FLAGS = Words(
             title='little data: less time is left than is required (--min-time)',
         ),
         Flag(
+            name='template_mismatch', scope='bold', is_unusable=True, takes='word',
+            title='the series lies on another template than the one it is named after: regions are misplaced',
+        ),
+        Flag(
+            name='no_mean_signal', scope='bold',
+            title='the mean was taken off this series before: signal dropout cannot be judged',
+        ),
+        Flag(
             name='no_displacement', scope='bold', is_unusable=True,
             title='nothing is known of movement: no volume could be left out for it',
         ),

@@ -136,7 +136,9 @@ def _nodes(
             MakeRegions(space=series.space, **choices, files=files), name='regions', mem_gb=0.6
         ),
         'clean': pe.Node(
-            CleanRun(fwhm=maps.fwhm, t_r=t_r, band=denoise.band), name='clean', mem_gb=0.3 + 3 * masked_gb
+            CleanRun(fwhm=maps.fwhm, t_r=t_r, band=denoise.band, space=series.space),
+            name='clean',
+            mem_gb=0.3 + 3 * masked_gb,
         ),
         'connectivity': pe.Node(
             MapConnectivity(icc_mask=maps.icc_mask), name='connectivity', mem_gb=0.3 + 2 * masked_gb

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from pipelines.interfaces.quality import Scan, save_coverage
 from tests.cases import preprocessed as made
 from tests.cases.preprocessed import STEM, T_R, T
 
@@ -622,3 +623,23 @@ def test_hidden_files_of_macos_are_no_scans(files, right):
 
 def test_the_table_of_cases_is_used():
     assert pd.Series([change.__name__ for change in [*SAME, *REFUSED]]).is_unique
+
+
+def test_a_series_without_mean_has_no_signal_ratio(files, tmp_path):
+    """Centred before: dropout cannot be judged, which is told; a ratio of two numbers next to 0 said -73."""
+    data, affine = made.load(files.bold)
+    inside = made.load(files.mask)[0] > 0
+    series = data.astype(np.float32)
+    series[inside] -= series[inside].mean(axis=1, keepdims=True)
+    made.save(series, affine, files.bold)
+    mean = np.where(inside, 1e-5 * np.random.default_rng(0).standard_normal(inside.shape), 0).astype(
+        np.float32
+    )
+    scan = Scan(
+        nb.load(files.bold), inside, series[inside].T, mean, series[inside].std(axis=1), np.ones(T, bool)
+    )
+    table, flags = save_coverage(scan, np.stack([inside] * 6), inside, tmp_path)
+    coverage = pd.read_csv(table, sep='\t', na_values='n/a')
+    assert coverage[['tsnr', 'signal_ratio']].isna().to_numpy().all()
+    assert (coverage['coverage'] == 1).all()
+    assert flags == ['no_mean_signal']
