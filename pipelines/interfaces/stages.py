@@ -176,7 +176,6 @@ def clean_run(
     design: Path,
     outliers: Path,
     fwhm: float,
-    t_r: float,
     band: tuple[float, float],
     space: str,
     metadata: dict[str, Any],
@@ -188,6 +187,7 @@ def clean_run(
     See :func:`~pipelines.interfaces.template_fit.fit_templates`, :func:`~pipelines.interfaces.denoise.clean_scan` and
     :func:`~pipelines.interfaces.amplitude.amplitude_maps`.
     """
+    t_r = metadata['RepetitionTime']
     scan, factors = denoise.read_scan(bold, bold_mask, operator)
     placed = fit_templates(scan, space)
     facts = {**metadata, 'TemplateFit': placed.fits, 'Flags': [*metadata['Flags'], *placed.flags()]}

@@ -136,7 +136,7 @@ def _nodes(
             MakeRegions(space=series.space, **choices, files=files), name='regions', mem_gb=0.6
         ),
         'clean': pe.Node(
-            CleanRun(fwhm=maps.fwhm, t_r=t_r, band=denoise.band, space=series.space),
+            CleanRun(fwhm=maps.fwhm, band=denoise.band, space=series.space),
             name='clean',
             mem_gb=0.3 + 3 * masked_gb,
         ),

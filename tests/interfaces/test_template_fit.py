@@ -1,7 +1,5 @@
 """A series that lies on another template than its name says is found, and a rightly named one never is."""
 
-import math
-
 import nibabel as nb
 import numpy as np
 import pandas as pd
@@ -9,7 +7,6 @@ import pytest
 
 from pipelines.interfaces.quality import Scan
 from pipelines.interfaces.template_fit import fit_templates
-from pipelines.numerics.template_fit import local_correlation
 from pipelines.params import SPACES
 from pipelines.terms import flag_words, unusable_flags
 from tests.acceptance.made import GOLDEN
@@ -48,48 +45,6 @@ def test_nothing_to_compare_is_no_alarm():
     noise = np.random.default_rng(0).standard_normal(bold.shape).astype(np.float32)
     assert constant.flags() == []
     assert max(fit_templates(scan_of(noise, mask, affine), SPACES[0]).fits.values()) < 0.15
-
-
-def test_fit_equals_its_definition(rng):
-    """Against weighted moments of every neighbourhood, written out with explicit Gaussian weights."""
-    shape, sigma = (7, 6, 5), 1.0
-    first, second = rng.random(shape), rng.random(shape)
-    mask = rng.random(shape) > 0.3
-    centres = np.argwhere(mask)
-    reach = np.arange(-4, 5)
-    kernel = np.exp(-(reach**2) / (2 * sigma**2))  # scipy's, truncated at four SD
-    kernel /= kernel.sum()
-    total = 0.0
-    for centre in centres:
-        weights = np.zeros(shape)
-        for point in np.argwhere(np.ones(shape, bool)):
-            # scipy mirrors at the edge: neighbours beyond it are those inside, met again
-            weights[tuple(point)] = np.prod([
-                sum(kernel[k] for k in range(9) if _mirrored(c + reach[k], n) == p)
-                for c, p, n in zip(centre, point, shape)
-            ])  # fmt: skip
-        weights *= mask
-        weights /= weights.sum()
-        means = [np.sum(weights * v) for v in (first, second)]
-        covariance = np.sum(weights * (first - means[0]) * (second - means[1]))
-        variances = [np.sum(weights * (v - m) ** 2) for v, m in zip((first, second), means)]
-        total += covariance**2 / np.prod(variances)
-    assert local_correlation(first, second, mask, 1.0, sigma) == pytest.approx(total / len(centres), rel=1e-9)
-
-
-def _mirrored(index, n):
-    """Return where scipy's mode ``reflect`` finds a point beyond the edge: (d c b a | a b c d | d c b a)."""
-    index = index % (2 * n)
-    return index if index < n else 2 * n - 1 - index
-
-
-def test_contrast_and_field_do_not_matter(rng):
-    shape = (12, 12, 12)
-    image, mask = rng.random(shape), np.ones(shape, bool)
-    field = np.linspace(0.98, 1.02, 12)[:, None, None]
-    assert local_correlation(3 - 2 * image, image, mask, 4.0) == pytest.approx(1)
-    assert local_correlation(image * field, image, mask, 4.0) > 0.98
-    assert math.isnan(local_correlation(image, image, np.zeros(shape, bool), 4.0))
 
 
 def test_fifty_heads_were_judged_rightly():
