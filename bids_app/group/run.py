@@ -67,7 +67,8 @@ def _process(settings: Settings, plan: GroupPlan, tables: Tables, inputs: list[P
     if all(done) and page.is_current([out / PAGE], overwrite=settings.overwrite):
         print(f'clbpe: the group is already up to date; results in {out}')
         return 0
-    write_tsv(tables.report, out / 'phenotype_report.tsv')
+    found = [plan.expression.findings] if plan.expression else []
+    write_tsv(pd.concat([*found, tables.report], ignore_index=True), out / 'phenotype_report.tsv')
     write_tsv(list_status(settings, plan.trial, tables, plan.results), out / 'participants.tsv')
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)
