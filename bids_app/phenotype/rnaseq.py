@@ -93,7 +93,7 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
     trial
         Its part ``Expression``, and the mediators that are sets.
     table
-        Samples, as :func:`~bids_app.phenotype.blood.read_expression` returns them.
+        Samples, as :func:`~bids_app.phenotype.samples.read_expression` returns them.
 
     Raises
     ------

@@ -39,14 +39,14 @@ _FLOAT = re.compile(r'\d([.,]\d+)?E\+\d\d', re.IGNORECASE)
 """A clone of RIKEN, such as 2310009E13, as a spreadsheet shows it."""
 
 
-class Genes(NamedTuple):
+class GeneRows(NamedTuple):
     """Which rows are genes, and what is to be said of the others and of damaged names."""
 
     is_gene: NDArray[Any]
     remarks: tuple[Remark, ...]
 
 
-def check_genes(names: Sequence[str]) -> Genes:
+def check_genes(names: Sequence[str]) -> GeneRows:
     """Tell genes from other rows.
 
     Parameters
@@ -56,7 +56,7 @@ def check_genes(names: Sequence[str]) -> Genes:
 
     Returns
     -------
-    Genes
+    GeneRows
         True (n,) for rows that are genes of their own.
 
     Raises
@@ -91,7 +91,7 @@ def check_genes(names: Sequence[str]) -> Genes:
         remarks.append(Remark(f'{len(tallies)} rows that are no genes', 'left out', some(tallies)))
     if is_unnamed.any():
         remarks.append(Remark(f'{is_unnamed.sum()} rows without a name of a gene', 'left out'))
-    return Genes(is_gene, (*remarks, *_damaged(found, dates, twice)))
+    return GeneRows(is_gene, (*remarks, *_damaged(found, dates, twice)))
 
 
 def _refuse_repeated(names: Sequence[str]) -> None:

@@ -174,6 +174,52 @@ def test_counts_that_are_none(small, capsys, change, said):
     assert not (out / 'group').exists()
 
 
+def half(counts):
+    counts = counts.astype(float)
+    counts.loc['GENE3', '02_wk3'] = 7.5
+    return counts
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (half, 'counts.tsv.gz: 1 value is an estimate with a fraction. Rounded to whole reads, by at most 0.5'),
+        (lambda counts: counts.assign(X9=1), '"X9": a sample without participant: phenotype/rnaseq.tsv does not list it'),
+        (lambda counts: counts.rename(index={'GENE0': '1-Sep'}), '"1-Sep (was SEPTIN1)": names of genes that a spreadsheet'),
+    ],
+)  # fmt: skip
+def test_counts_that_are_set_right(small, caplog, change, said):
+    bids, out, work, sets = small
+    change_counts(bids, change)
+    assert run(bids, out, work, '--gene-sets', str(sets), '--dry-run') == 0
+    assert [message for message in caplog.messages if said in message]
+    assert not (out / 'group').exists()
+
+
+def test_a_sample_without_counts_costs_its_pair(small, caplog):
+    """The other sample, its person and the report say why; everybody else is analysed."""
+    bids, out, work, _ = small
+    change_counts(bids, lambda counts: counts.drop(columns='02_wk3').assign(X9=1))
+    assert run(bids, out, work, '--skip', 'voxelwise', 'mediation') == 0
+    (said,) = [message for message in caplog.messages if 'without counts' in message]
+    assert 'phenotype/rnaseq.tsv, column sample_id, row' in said
+    assert 'sub-02 ses-wk3 "02_wk3"' in said
+    rows = (
+        table(out, 'participants').query("data == 'expression'").set_index(['participant_id', 'session_id'])
+    )
+    assert rows.loc['sub-02', 'reason'].to_dict() == {
+        'ses-wk3': 'no counts',
+        'ses-wk14': 'the other sample is missing',
+    }
+    assert (rows['status'] == 'analysed').sum() == 22
+    samples = table(out, 'expression_samples').set_index('sample_id')
+    assert samples['reason'].dropna().to_dict() == {'02_wk14': 'no reference sample'}
+    assert list(samples['counts_column']) == list(samples.index)
+    report = table(out, 'phenotype_report').set_index('value')
+    assert report.loc['02_wk3', 'action'] == 'left out, and its person has no pair'
+    assert report.loc['X9', 'action'] == 'left out'
+
+
 @pytest.mark.parametrize(
     ('content', 'said'),
     [
