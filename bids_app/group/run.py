@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +40,8 @@ def run_group(settings: Settings) -> int:
         return 0
     trial = read_trial(Path(settings.group.trial) if settings.group.trial else None)
     trial = with_named_files(trial, settings.group)
-    tables = _selected(settings, read_tables(settings.bids_dir, trial))
+    wanted = replace(trial, expression=None) if 'expression' in settings.skip else trial
+    tables = _selected(settings, read_tables(settings.bids_dir, wanted))
     results = collect_results(settings, trial, tables.participants['participant_id'])
     folder = settings.work_dir / 'group_tables'
     if settings.dry_run:

@@ -393,6 +393,13 @@ REFUSED = {
 }  # fmt: skip
 
 
+def test_a_part_that_is_left_out_is_not_read(data, capsys):
+    value('many')(data)
+    data.put(data.counts().set_index('gene').T.reset_index())
+    assert run(data, '--dry-run', '--skip', 'expression', 'mediation', 'voxelwise') == 0
+    assert COUNTS not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('case', REFUSED)
 def test_what_cannot_be_told_is_refused_with_its_remedy(data, capsys, case):
     change, said = REFUSED[case]
@@ -402,6 +409,39 @@ def test_what_cannot_be_told_is_refused_with_its_remedy(data, capsys, case):
     for each in [COUNTS, *said]:
         assert each in error
     assert 'Traceback' not in error
+
+
+# --- results ---------------------------------------------------------------------------------------------
+
+
+def tested(data: Dataset) -> pd.DataFrame:
+    """Return the genes of the plan, tested as its step does."""
+    samples = read_columns(data.root.parent / 'work' / 'group_tables' / 'samples.json')
+    return differential_expression(planned(data)[0], samples, treatment='exercise').table
+
+
+def test_an_outlier_is_not_called_and_moves_no_other_gene(data):
+    assert run(data, '--dry-run') == 0
+    before = tested(data)
+    table = data.counts()
+    table.iloc[200, 3] = '5000000'
+    data.put(table)
+    assert run(data, '--dry-run') == 0
+    after = tested(data)
+    own = after['gene_id'] == table['gene'][200]
+    assert own.sum() == 3
+    assert (after.loc[own, 'padj'] > 0.5).all()
+    # others share the trend and the prior of dispersions with it
+    np.testing.assert_allclose(after.loc[~own, 'stat'], before.loc[~own, 'stat'], atol=0.05)
+    assert ((after['padj'] < 0.1) == (before['padj'] < 0.1)).all()
+
+
+def test_genes_of_zeros_change_nothing(data):
+    assert run(data, '--dry-run') == 0
+    before = tested(data)
+    all_zero(data)
+    assert run(data, '--dry-run') == 0
+    pd.testing.assert_frame_equal(tested(data), before)
 
 
 # --- whole runs ------------------------------------------------------------------------------------------

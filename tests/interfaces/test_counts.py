@@ -12,6 +12,8 @@ from pipelines.errors import ClbpeError, DataError
 from pipelines.interfaces import _text
 from pipelines.interfaces.counts import read_counts, read_layout
 from pipelines.interfaces.expression import read_sets
+from pipelines.stats.deseq import fit_counts
+from pipelines.stats.genesets import read_gmt
 
 COUNTS = pd.DataFrame(
     {'s1': [5, 0, 812], 's-2': [7, 31, 0], '3': [1, 2, 3]},
@@ -219,6 +221,34 @@ def test_two_files_agree_or_are_refused(tmp_path):
     written(two, 'A\tabout\tTP53\n')
     with pytest.raises(DataError, match=r'b\.gmt \(gene sets\): A has other genes than in another file'):
         read_sets([one, two], ['IL6'])
+
+
+# --- published files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+def test_published_counts_have_the_size_factors_of_r(test_data):
+    """R 4.2, DESeq2 1.38.3, genes with 10 reads or more: sizeFactors(dds)."""
+    path = test_data / 'rnaseq' / 'pasilla_gene_counts.tsv'
+    found = read_counts(path)
+    assert found.remarks == ()
+    plain = pd.read_csv(path, sep='\t', index_col=0)
+    assert (found.counts.to_numpy() == plain.to_numpy()).all()
+    kept = found.counts[found.counts.sum(axis=1) >= 10].sort_index(axis=1)
+    design = pd.DataFrame({'intercept': 1.0, 'half': np.arange(7) % 2}, index=kept.columns)
+    fit = fit_counts(kept, design, {})
+    assert fit.size_factor_type == 'ratio'
+    wanted = [1.63550136, 0.76121585, 0.83266034, 1.13833758, 1.79354064, 0.64948280, 0.75160047]
+    np.testing.assert_allclose(fit.size_factors, wanted, rtol=1e-7)  # eight digits are known
+
+
+@pytest.mark.real
+def test_published_sets_are_read_as_they_are(test_data):
+    """Nothing in them looks like a weight, and no name is changed where the counts have the same."""
+    for path in sorted((test_data / 'genesets').glob('*.gmt')):
+        plain = read_gmt(path.read_text(encoding='utf-8'))
+        genes = sorted({gene for own in plain.values() for gene in own})
+        assert read_sets([path], genes) == (plain, ())
 
 
 # --- damaged files ------------------------------------------------------------------------------------
