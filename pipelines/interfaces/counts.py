@@ -51,9 +51,13 @@ class Layout(NamedTuple):
         """Return the columns that may be of samples."""
         return [name for number, name in enumerate(self.columns) if number != self.genes and name]
 
+    def place(self, name: str) -> int:
+        """Return where the first column of a name stands, that of genes apart."""
+        return next(k for k, column in enumerate(self.columns) if column == name and k != self.genes)
+
     def holds_words(self, name: str) -> bool:
         """Return whether a column has anything but numbers in the first rows."""
-        place = self.columns.index(name)
+        place = self.place(name)
         return _are_words((row[place] for row in self.rows), any)
 
 
@@ -206,7 +210,7 @@ def _parse(text: str, layout: Layout, wanted: Sequence[str]) -> pd.DataFrame:
         )  # fmt: skip
     except (ValueError, csv.Error, OverflowError) as error:
         raise DataError(f'cannot be read: {error}') from error
-    return table.set_index(layout.genes)[[layout.columns.index(name) for name in wanted]]
+    return table.set_index(layout.genes)[[layout.place(name) for name in wanted]]
 
 
 def _refuse_uneven(body: str, layout: Layout) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 ANNOTATION = frozenset(
@@ -31,6 +32,9 @@ _END = re.compile(
 
 _BARE = frozenset({'quant', 'aligned', 'readspergene', 'accepted_hits', 'abundance', 'genes', 'counts'})
 """Names of files that are the same in the folder of every sample."""
+
+_MOST_ENDS = 6
+"""Ends of the name of a file that are taken off."""
 
 _RESERVED = frozenset({'if', 'else', 'repeat', 'while', 'function', 'for', 'next', 'break', 'TRUE', 'FALSE', 'NULL', 'NA', 'NaN',
                        'Inf', 'in'})  # fmt: skip
@@ -72,23 +76,25 @@ def r_name(name: str) -> str:
     return f'{found}.' if found in _RESERVED else found
 
 
-def sample_of_file(name: str) -> str:
-    """Return the sample that the name of an aligner's or counter's file tells; the name itself if it is none.
+def stems_of_file(name: str) -> list[str]:
+    """Return a name without folders, and without one more end each of those that aligners and counters write.
 
     Examples
     --------
-    >>> [sample_of_file(name) for name in ('results/s1.sorted.bam', 's1Aligned.sortedByCoord.out.bam', 'out/s1/quant.sf', 's1')]
-    ['s1', 's1', 's1', 's1']
+    >>> stems_of_file('results/s1.sorted.bam')
+    ['s1.sorted.bam', 's1.sorted', 's1']
+    >>> stems_of_file('out/s1/quant.sf')[-1], stems_of_file('s1Aligned.sortedByCoord.out.bam')[-1], stems_of_file('s1')
+    ('s1', 's1', ['s1'])
 
     """
     parts = [part for part in re.split(r'[/\\]', name) if part]
     while parts:
-        bare, last = parts.pop(), None
-        while bare != last:
-            last, bare = bare, _END.sub('', bare)
-        if bare and bare.lower() not in _BARE:
-            return bare
-    return name
+        stems = [parts.pop()]
+        while (shorter := _END.sub('', stems[-1])) != stems[-1]:
+            stems.append(shorter)
+        if stems[-1] and stems[-1].lower() not in _BARE:
+            return stems
+    return [name]
 
 
 def match_columns(names: Sequence[str], samples: Collection[str], listed: Collection[str] = ()) -> Columns:
@@ -106,8 +112,8 @@ def match_columns(names: Sequence[str], samples: Collection[str], listed: Collec
     Notes
     -----
     A column is of the sample whose name it has; else of the only one whose name it has as a file
-    (:func:`sample_of_file`), after R's ``check.names``, or in other case, padding and separators.  A
-    match counts only where both column and sample have no other.
+    (:func:`stems_of_file`, the longest first), after R's ``check.names``, or in other case, padding and
+    separators.  A match counts only where both column and sample have no other.
 
     Examples
     --------
@@ -157,13 +163,15 @@ def _pairs(
     return [(c, s) for c in columns for k in dict.fromkeys(keys(c)) for s in owners.get(k, ())]
 
 
+def _stem(name: str, depth: int) -> list[str]:
+    return stems_of_file(name)[depth : depth + 1]
+
+
 def _r_keys(name: str) -> list[str]:
     """Return what R may have made of a name: of a path, too, whose separators it made dots."""
-    bare = sample_of_file(name)
-    if bare == name:
-        return [name]
-    parts = bare.split('.')
-    return [bare, *('.'.join(parts[k:]) for k in range(1, len(parts)))]
+    bare = stems_of_file(name)[-1]
+    parts = bare.split('.') if bare != name else [bare]
+    return ['.'.join(parts[k:]) for k in range(len(parts))]
 
 
 def _loose(name: str) -> str:
@@ -173,8 +181,8 @@ def _loose(name: str) -> str:
 
 
 _SPELLINGS: tuple[tuple[Keys, Callable[[str], str]], ...] = (
-    (lambda name: [sample_of_file(name)], str),
+    *((partial(_stem, depth=depth), str) for depth in range(_MOST_ENDS)),
     (_r_keys, r_name),
-    (lambda name: [_loose(sample_of_file(name))], _loose),
+    (lambda name: [_loose(stems_of_file(name)[-1])], lambda name: _loose(stems_of_file(name)[-1])),
 )
 """Keys of a column, and of a sample, at each step."""

@@ -129,7 +129,7 @@ def is_scaled(column: Array) -> bool:
     """
     positive = column[column > 0].astype(float)
     unit = positive.min(initial=np.inf)
-    small = positive[positive <= _LARGEST_MULTIPLE * unit]
+    small = positive[positive < (_LARGEST_MULTIPLE + 0.5) * unit]
     if len(small) < _LEAST_MULTIPLES or (small == np.rint(small)).mean() >= _MOST_WHOLE:
         return False
     multiple = np.rint(small / unit)

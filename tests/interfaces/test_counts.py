@@ -104,6 +104,11 @@ def test_entrez_ids_in_order_are_no_numbers_of_rows(tmp_path):
     assert read_counts(path).counts.index.tolist() == ['1', '2']
 
 
+def test_a_sample_may_be_called_as_the_column_of_genes(tmp_path):
+    path = written(tmp_path / 'c.tsv', 'gene\tgene\ts1\nA\t4\t5\nB\t6\t7\n')
+    assert read_counts(path, {'x': 'gene'}).counts['x'].tolist() == [4, 6]
+
+
 def test_columns_of_words_are_told_from_samples(tmp_path):
     layout = read_layout(written(tmp_path / 'c.tsv', 'g\talias\ts1\nA\tx\t1\nB\t\t2\n'))
     assert (layout.holds_words('alias'), layout.holds_words('s1')) == (True, False)

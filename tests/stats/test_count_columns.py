@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from pipelines.stats.count_columns import Columns, is_annotation, match_columns, r_name, sample_of_file
+from pipelines.stats.count_columns import Columns, is_annotation, match_columns, r_name, stems_of_file
 
 FEATURE_COUNTS = ['Chr', 'Start', 'End', 'Strand', 'Length']
 
@@ -33,7 +33,7 @@ FEATURE_COUNTS = ['Chr', 'Start', 'End', 'Strand', 'Length']
     ],
 )
 def test_names_of_files_tell_the_sample(name, sample):
-    assert sample_of_file(name) == sample
+    assert stems_of_file(name)[-1] == sample
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,9 @@ def test_order_does_not_matter(columns):
         # two files of one sample, one name of two samples
         (['a/s1.bam', 'b/s1.bam'], ['s1'], {}, ('a/s1.bam', 'b/s1.bam'), ()),
         (['X1.2'], ['1-2', '1.2'], {}, ('X1.2',), ()),
+        # the longest name first; the sample may be called as a file, too
+        (['s1_star.bam', 's1.bam'], ['s1', 's1_star'], {'s1_star': 's1_star.bam', 's1': 's1.bam'}, (), ()),
+        (['s1'], ['bam/s1.bam'], {'bam/s1.bam': 's1'}, (), ()),
         # lanes and replicates are no sample
         (['s1_L001', 's1_L002', 's1_rep2.bam'], ['s1'], {}, (), ('s1_L001', 's1_L002', 's1_rep2.bam')),
         # R's path of a file; where it could be of two, of none
