@@ -39,9 +39,11 @@ def read_text(path: Path) -> Text:
 
     """
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
     except OSError as error:
         raise DataError(f'cannot be read ({error.strerror}); check the file and its permissions') from error
+    if content is None:
+        raise _too_large()
     if content.startswith(b'\x1f\x8b'):
         content = _unpacked(content)
     kind = next((kind for magic, kind in _OTHERS.items() if content.startswith(magic)), None)
@@ -60,8 +62,12 @@ def _unpacked(content: bytes) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f'is a damaged gzip file ({error}); make or fetch it again') from error
     if len(found) > MOST_BYTES:
-        raise DataError(f'holds more than {MOST_BYTES / 2**30:g} GB of text; is it the right file?')
+        raise _too_large()
     return found
+
+
+def _too_large() -> DataError:
+    return DataError(f'holds more than {MOST_BYTES / 2**30:g} GB of text; is it the right file?')
 
 
 def _decoded(content: bytes) -> tuple[str, bool]:

@@ -83,7 +83,7 @@ def read_sets(paths: Sequence[Path], genes: Sequence[str]) -> GeneSetFiles:
         if not decoded.is_utf8:
             remarks.append(Remark('is not in UTF-8', 'read as Windows-1252; check names of sets', path.name))
         if n_weights:
-            remarks.append(Remark(f'{n_weights:,} genes have a weight', 'weights are not used', path.name))
+            remarks.append(Remark(f'genes have weights ({n_weights:,})', 'weights are not used', path.name))
         for name, members in own.items():
             if set(found.setdefault(name, members)) != set(members):
                 raise DataError(

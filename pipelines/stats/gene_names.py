@@ -88,9 +88,9 @@ def check_genes(names: Sequence[str]) -> GeneRows:
     remarks = []
     if is_tally.any():
         tallies = [name for name, holds in zip(found, is_tally) if holds]
-        remarks.append(Remark(f'{len(tallies)} rows that are no genes', 'left out', some(tallies)))
+        remarks.append(Remark(f'rows that are no genes ({len(tallies)})', 'left out', some(tallies)))
     if is_unnamed.any():
-        remarks.append(Remark(f'{is_unnamed.sum()} rows without a name of a gene', 'left out'))
+        remarks.append(Remark(f'rows without a name of a gene ({is_unnamed.sum()})', 'left out'))
     return GeneRows(is_gene, (*remarks, *_damaged(found, dates, twice)))
 
 

@@ -59,7 +59,7 @@ def name_sets(sets: GeneSets, genes: Sequence[str]) -> NamedSets:
     --------
     >>> found = name_sets({'set': ('ENSG00000136244', 'ENSG00000232810')}, ['ENSG00000136244.12', 'ENSG00000232810.4'])
     >>> found.sets['set'], str(found.remarks[0])  # doctest: +ELLIPSIS
-    (('ENSG00000136244.12', 'ENSG00000232810.4'), '2 genes of the sets differ from ... by a version; matched ...')
+    (('ENSG00000136244.12', 'ENSG00000232810.4'), 'genes of the sets differ from ... by a version (2); matched ...')
 
     """
     known, remarks = {gene: gene for gene in genes}, []
@@ -70,11 +70,13 @@ def name_sets(sets: GeneSets, genes: Sequence[str]) -> NamedSets:
         open_names = [gene for gene in open_names if gene not in found and gene not in doubtful]
         if found:
             pairs = [f'{theirs} and {ours}' for theirs, ours in list(found.items())[:_EXAMPLES]]
-            action = f'matched without regard to it, such as {", ".join(pairs)}; {check}'
-            remarks.append(Remark(f'{len(found)} genes of the sets differ from the counts by {how}', action))
+            action = f'matched without regard to it, such as {", ".join(pairs)}{check}'
+            remarks.append(
+                Remark(f'genes of the sets differ from the counts by {how} ({len(found)})', action)
+            )
         if doubtful:
             problem = (
-                f'{len(doubtful)} genes of the sets have several rows in the counts, which differ by {how}'
+                f'genes of the sets have several rows in the counts, which differ by {how} ({len(doubtful)})'
             )
             remarks.append(Remark(problem, 'not matched; keep one row of a gene', some(list(doubtful))))
     named = {name: tuple(dict.fromkeys(known.get(gene, gene) for gene in own)) for name, own in sets.items()}
@@ -96,7 +98,7 @@ def _by_key(
 
 
 _KEYS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
-    ('a version', 'nothing is to be done', without_version),
-    ('case', 'check that both are of one species', lambda name: without_version(name).casefold()),
+    ('a version', '', without_version),
+    ('case', '; check that both are of one species', lambda name: without_version(name).casefold()),
 )
 """What differs, what to do, and what is the same."""

@@ -190,8 +190,8 @@ SAME = {
         renamed('results/{}.sorted.bam'), ('results/01_wk3.sorted.bam = 01_wk3', 'and 19 more: named otherwise than in'),
     ),
     'star_bam': Right(renamed('{}Aligned.sortedByCoord.out.bam'), ('01_wk3Aligned.sortedByCoord.out.bam = 01_wk3',)),
-    'htseq_tail': Right(tails(*TAILS), ('__no_feature, __ambiguous', '5 rows that are no genes. Left out')),
-    'star_head': Right(tails(*STAR, first=True), ('N_unmapped, N_multimapping', '4 rows that are no genes. Left out')),
+    'htseq_tail': Right(tails(*TAILS), ('__no_feature, __ambiguous', 'rows that are no genes (5). Left out')),
+    'star_head': Right(tails(*STAR, first=True), ('N_unmapped, N_multimapping', 'rows that are no genes (4). Left out')),
     'gene_name_column': Right(column('gene_name')),
     'rsem_transcripts': Right(column('transcript_id(s)', 'ENST00000404625,ENST00000258743')),
     'r_rownames': Right(r_rownames),
@@ -209,7 +209,7 @@ SAME = {
     'gmt_blank': Right(of_sets(lambda text: '\t\t\t\r\n'.join(text.split('\n')).encode() + b'\r\n\r\n')),
     'gmt_weights': Right(
         of_sets(lambda text: text.replace('\tGENE', ',1.0\tGENE').replace('a set,1.0', 'a set').encode()),
-        ('genes have a weight. Weights are not used',),
+        ('genes have weights (', 'Weights are not used',),
     ),
     'gmt_latin1': Right(
         of_sets(lambda text: text.encode() + 'SET_ä\tna\tA\tB\n'.encode('latin-1')),
@@ -281,7 +281,7 @@ OTHER = {
     ),
     'excel_floats': Told(genes('2.31E+13', '4.93E+10'), N_GENES, ('2.31E+13, 4.93E+10', 'turned into numbers')),
     'serial_number': Told(genes('43891'), N_GENES),
-    'empty_gene_name': Told(genes('', 'NA', '', ' '), N_GENES - 4, ('4 rows without a name of a gene. Left out',)),
+    'empty_gene_name': Told(genes('', 'NA', '', ' '), N_GENES - 4, ('rows without a name of a gene (4). Left out',)),
     'par_y': Told(par_y, N_GENES + 1),
     'all_zero_genes': Told(all_zero, N_GENES + 500),
 }  # fmt: skip
@@ -320,10 +320,10 @@ def lower_case(data):
 @pytest.mark.parametrize(
     ('change', 'said'),
     [
-        (versions('.7', ''), 'by a version. Matched without regard to it, such as ENSG'),
-        (versions('', '.3'), 'by a version. Matched'),
-        (versions('.3', '.4'), 'by a version. Matched'),
-        (lower_case, 'by case. Matched without regard to it'),
+        (versions('.7', ''), 'by a version ('),
+        (versions('', '.3'), 'by a version ('),
+        (versions('.3', '.4'), 'by a version ('),
+        (lower_case, 'by case ('),
     ],
     ids=['version_suffix', 'version_in_sets', 'other_version', 'lower_case_genes'],
 )
@@ -334,7 +334,7 @@ def test_identifiers_that_mean_the_same_are_matched_and_told(data, base, wanted,
     names = dict(zip(wanted.index, counts.index))  # genes keep the names that they have in the counts
     sets = usable(base / SETS, wanted)
     assert found == {name: tuple(names[gene] for gene in own) for name, own in sets.items()}
-    tell(caplog, ['genes of the sets differ from the counts', said])
+    tell(caplog, ['genes of the sets differ from the counts', said, 'Matched without regard to it, such as '])
 
 
 def test_samples_without_counts_cost_their_pairs(data, caplog):
@@ -414,7 +414,7 @@ def test_what_cannot_be_told_is_refused_with_its_remedy(data, capsys, case):
 # --- results ---------------------------------------------------------------------------------------------
 
 
-def tested(data: Dataset) -> pd.DataFrame:
+def genes_of(data: Dataset) -> pd.DataFrame:
     """Return the genes of the plan, tested as its step does."""
     samples = read_columns(data.root.parent / 'work' / 'group_tables' / 'samples.json')
     return differential_expression(planned(data)[0], samples, treatment='exercise').table
@@ -422,12 +422,12 @@ def tested(data: Dataset) -> pd.DataFrame:
 
 def test_an_outlier_is_not_called_and_moves_no_other_gene(data):
     assert run(data, '--dry-run') == 0
-    before = tested(data)
+    before = genes_of(data)
     table = data.counts()
     table.iloc[200, 3] = '5000000'
     data.put(table)
     assert run(data, '--dry-run') == 0
-    after = tested(data)
+    after = genes_of(data)
     own = after['gene_id'] == table['gene'][200]
     assert own.sum() == 3
     assert (after.loc[own, 'padj'] > 0.5).all()
@@ -438,10 +438,10 @@ def test_an_outlier_is_not_called_and_moves_no_other_gene(data):
 
 def test_genes_of_zeros_change_nothing(data):
     assert run(data, '--dry-run') == 0
-    before = tested(data)
+    before = genes_of(data)
     all_zero(data)
     assert run(data, '--dry-run') == 0
-    pd.testing.assert_frame_equal(tested(data), before)
+    pd.testing.assert_frame_equal(genes_of(data), before)
 
 
 # --- whole runs ------------------------------------------------------------------------------------------
@@ -458,10 +458,10 @@ def test_tails_do_not_enter_the_result(data, wanted):
     for name in ('baseMean', 'log2FoldChange', 'stat', 'padj'):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-8)  # ten digits are written
     facts = json.loads((data.out / 'expression_deseq2.json').read_text())
-    assert facts['CountTable'] == [f'{", ".join(TAILS)}: 5 rows that are no genes; left out']
+    assert facts['CountTable'] == [f'{", ".join(TAILS)}: rows that are no genes (5); left out']
     assert facts['SizeFactors'] == 'ratio'
-    assert (data.result('phenotype_report')['problem'] == '5 rows that are no genes').sum() == 1
-    assert '5 rows that are no genes' in (data.out / 'report.html').read_text()
+    assert (data.result('phenotype_report')['problem'] == 'rows that are no genes (5)').sum() == 1
+    assert 'rows that are no genes (5)' in (data.out / 'report.html').read_text()
     assert 'to their geometric mean' in (data.out / 'CITATION.md').read_text()
 
 

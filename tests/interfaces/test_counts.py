@@ -86,7 +86,7 @@ def test_what_was_done_is_told(tmp_path):
     path = tmp_path / 'counts.tsv'
     assert read_counts(written(path, table())).remarks == ()
     told = [str(remark) for remark in read_counts(written(path, WRITTEN['tails'])).remarks]
-    assert told == ['__no_feature, N_unmapped: 2 rows that are no genes; left out']
+    assert told == ['__no_feature, N_unmapped: rows that are no genes (2); left out']
     (numbered,) = read_counts(written(path, WRITTEN['numbered by r'])).remarks
     assert str(numbered) == 'its first column numbers the rows; column "gene_id" has the names of genes'
     path.write_bytes(table().replace('null', 'né').encode('latin-1'))
@@ -178,8 +178,10 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(_text, 'MOST_BYTES', 10_000)
     path = tmp_path / 'c.tsv.gz'
     path.write_bytes(gzip.compress(b'0' * 10_001))
-    with pytest.raises(DataError, match='more than'):
+    with pytest.raises(DataError, match='holds more than'):
         read_counts(path)
+    with pytest.raises(DataError, match='holds more than'):
+        read_counts(written(path, '0' * 10_001))
 
 
 def test_a_column_that_is_not_there(tmp_path):
@@ -216,7 +218,7 @@ def test_weights_and_letters_are_told(tmp_path):
     assert found.sets == {'A': ('TP53', 'IL6'), 'ä': ('TNF',)}
     assert [str(remark) for remark in found.remarks] == [
         'sets.gmt: is not in UTF-8; read as Windows-1252; check names of sets',
-        'sets.gmt: 2 genes have a weight; weights are not used',
+        'sets.gmt: genes have weights (2); weights are not used',
     ]
 
 

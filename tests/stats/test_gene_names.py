@@ -28,13 +28,13 @@ def test_tallies_of_reads_are_no_genes(rows, first):
     found = check_genes([*rows, *GENES] if first else [*GENES, *rows])
     assert found.is_gene.sum() == len(GENES)
     (remark,) = found.remarks
-    assert remark == Remark(f'{len(rows)} rows that are no genes', 'left out', ', '.join(rows))
+    assert remark == Remark(f'rows that are no genes ({len(rows)})', 'left out', ', '.join(rows))
 
 
 def test_rows_without_a_name_are_counted():
     found = check_genes(['TP53', '', 'NA', '#N/A', ' ', 'IL6', ''])
     assert found.is_gene.tolist() == [True, *[False] * 4, True, False]
-    assert [str(remark) for remark in found.remarks] == ['5 rows without a name of a gene; left out']
+    assert [str(remark) for remark in found.remarks] == ['rows without a name of a gene (5); left out']
 
 
 def test_two_rows_of_one_name_are_refused():
@@ -131,7 +131,7 @@ def test_sets_take_the_names_of_the_counts_both_ways():
         found = name_sets({'s': tuple(sets), 't': (sets[3], 'none')}, counts)
         assert found.sets == {'s': tuple(counts), 't': (counts[3], 'none')}
         (remark,) = found.remarks
-        assert remark.problem == '40 genes of the sets differ from the counts by a version'
+        assert remark.problem == 'genes of the sets differ from the counts by a version (40)'
         assert f'{sets[0]} and {counts[0]}' in remark.action
 
 
@@ -147,8 +147,8 @@ def test_a_gene_is_never_doubled():
     found = name_sets({'s': ('ENSG00000182378', 'ENSG00000000003', 'ENSG00000182378.14')}, counts)
     assert found.sets['s'] == ('ENSG00000182378.15', 'ENSG00000000003')
     assert [remark.problem for remark in found.remarks] == [
-        '2 genes of the sets differ from the counts by a version',
-        '1 genes of the sets have several rows in the counts, which differ by a version',
+        'genes of the sets differ from the counts by a version (2)',
+        'genes of the sets have several rows in the counts, which differ by a version (1)',
     ]
     assert found.remarks[1].value == 'ENSG00000000003'
 
@@ -159,7 +159,7 @@ def test_case_matches_last_and_is_told():
     )
     assert found.sets['s'] == ('Il6', 'C1orf112', 'TP53', 'HLA-A')
     (remark,) = found.remarks
-    assert '2 genes of the sets differ from the counts by case' in str(remark)
+    assert 'genes of the sets differ from the counts by case (2)' in str(remark)
     assert 'one species' in remark.action
 
 
