@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from ._text import read_text
 
 _SEPARATORS = ('\t', ',', ';', ' ')
 _HEAD = 50
+_MOST = 0.5
 _GCT = re.compile(r'#1\.\d$')
 
 
@@ -56,9 +57,9 @@ class Layout(NamedTuple):
         return next(k for k, column in enumerate(self.columns) if column == name and k != self.genes)
 
     def holds_words(self, name: str) -> bool:
-        """Return whether a column has anything but numbers in the first rows."""
+        """Return whether most cells of a column are no numbers, in the first rows."""
         place = self.place(name)
-        return _are_words((row[place] for row in self.rows), any)
+        return _share_of_words(row[place] for row in self.rows) > _MOST
 
 
 class CountTable(NamedTuple):
@@ -110,7 +111,7 @@ def _layout(text: str) -> Layout:
             'with tabs between them'
         )
     even = tuple(tuple(row) for row in rows if len(row) == width)
-    if len(header) < width and is_annotation(header[0]) and not _are_words(row[1] for row in even):
+    if len(header) < width and is_annotation(header[0]) and _share_of_words(row[1] for row in even) < 1:
         raise DataError(
             f'has rows with one cell more than the first line, which begins with "{header[0]}"; mend it'
         )
@@ -125,7 +126,8 @@ def _first(lines: Sequence[str]) -> int:
         if _GCT.match(lines[start].strip()):
             return start + 2
         tabs = lines[start].count('\t')
-        if tabs and start + 1 < len(lines) and lines[start + 1].count('\t') == tabs:
+        below = lines[start + 1] if start + 1 < len(lines) else ''
+        if tabs and below.count('\t') == tabs and not below.startswith('#'):
             break
         start += 1
     return start
@@ -144,13 +146,15 @@ def _place_of_genes(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> in
     numbers = [row[0] for row in rows]
     counted = [[str(first + k) for k in range(len(rows))] for first in (0, 1)]
     is_numbered = columns[0].strip('. ').lower() in ('', 'x', 'index', 'unnamed: 0') and numbers in counted
-    is_named = len(columns) > 2 and (is_annotation(columns[1]) or _are_words(row[1] for row in rows))
+    is_named = len(columns) > 2 and (
+        is_annotation(columns[1]) or _share_of_words(row[1] for row in rows) == 1
+    )
     return int(is_numbered and is_named)
 
 
-def _are_words(cells: Iterable[str], judge: Callable[[Iterable[bool]], bool] = all) -> bool:
-    """Return whether all cells, or any, are no numbers."""
-    return judge(pd.to_numeric(pd.Series(list(cells), dtype=object), errors='coerce').isna())
+def _share_of_words(cells: Iterable[str]) -> float:
+    """Return which share of cells are no numbers."""
+    return float(pd.to_numeric(pd.Series(list(cells), dtype=object), errors='coerce').isna().mean())
 
 
 def read_counts(path: Path, columns: Mapping[str, str] | None = None) -> CountTable:

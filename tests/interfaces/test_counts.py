@@ -61,6 +61,7 @@ WRITTEN = {
     'comment': '# Program:featureCounts v2.0.6; Command:"featureCounts" "-a" "genes.gtf"\n' + table(),
     'comments': '#a\n#\n# b\n' + table(),
     'name in a comment': '#' + table(),
+    'comments with tabs': '#a\tb\tc\td\n#a\tb\tc\td\n#e\tf\n' + table(),
     'numbered by pandas': COUNTS.reset_index().to_csv(sep='\t'),
     'numbered by r': COUNTS.reset_index().set_axis([1, 2, 3]).to_csv(quoting=csv.QUOTE_NONNUMERIC),
     'featureCounts': '# Program:featureCounts\n' + annotated(),
@@ -110,8 +111,9 @@ def test_a_sample_may_be_called_as_the_column_of_genes(tmp_path):
 
 
 def test_columns_of_words_are_told_from_samples(tmp_path):
-    layout = read_layout(written(tmp_path / 'c.tsv', 'g\talias\ts1\nA\tx\t1\nB\t\t2\n'))
-    assert (layout.holds_words('alias'), layout.holds_words('s1')) == (True, False)
+    text = 'g\talias\ts1\ts2\nA\tx\t1\t2\nB\t\t2\tNA\nC\t7\t3\t4\n'
+    layout = read_layout(written(tmp_path / 'c.tsv', text))
+    assert [layout.holds_words(name) for name in ('alias', 's1', 's2')] == [True, False, False]
 
 
 def written(path: Path, text: str) -> Path:
