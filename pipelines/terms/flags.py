@@ -132,6 +132,10 @@ FLAGS = Words(
             name='dispersion_trend_constant', scope='model',
             title='the trend of dispersions could not be fitted: their mean stands in its place',
         ),
+        Flag(
+            name='size_factors_poscounts', scope='model',
+            title='nearly every gene has no read in some sample: size factors rest on positive counts (poscounts)',
+        ),
         Flag(name='exploratory', scope='model', title='the gene set was not named before the data were seen'),
         Flag(
             name='no_baseline', scope='model', title='a mediator or outcome has no value before treatment',
