@@ -1,6 +1,5 @@
 """Which template a series in standard space lies on, whatever its name says."""
 
-import logging
 import math
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,12 +9,10 @@ from scipy import ndimage
 
 from ..numerics.resample import coarsen, resample, voxel_sizes
 from ..numerics.template_fit import local_correlation
-from ..terms import FLAGS
+from ..terms import raised
 from .headers import open_image
 from .quality import Scan
 from .templates import known_spaces, target_brain
-
-LOGGER = logging.getLogger(__name__)
 
 _VOXEL = 4.0  # mm: coarse, so that series of any resolution are judged alike
 _CLEARLY_BETTER = 0.05
@@ -31,7 +28,7 @@ class TemplateFit(NamedTuple):
 
     def flags(self) -> list[str]:
         """Return the flag, where there is one."""
-        return [f'{FLAGS["template_mismatch"].name}:{self.better}'] if self.better else []
+        return [f'{name}:{self.better}' for name in raised(template_mismatch=bool(self.better))]
 
 
 def fit_templates(scan: Scan, space: str) -> TemplateFit:
