@@ -126,6 +126,7 @@ def collect(settings: Settings, label: str, images: Images | None = None) -> Par
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
     found = ParticipantInputs(label, runs, t1w, [*absent, *lacking], diffusion)
-    if not found.needs_t1w:
+    is_lacking = not t1w and any(a.modality == 'bold' and a.exit_code for a in absent)
+    if not (found.needs_t1w or is_lacking):
         return found._replace(t1w=[])
     return found._replace(absent=[*found.absent, *passed])
