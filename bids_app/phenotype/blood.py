@@ -10,10 +10,11 @@ from pipelines.errors import DataError
 from pipelines.interfaces.expression import read_sample_names
 
 from ..tables.problems import nearest
-from .layouts import Cell, Key, Reader, Source, check_visits, summarise
+from .layouts import Cell, Key, Reader, Source
 from .people import covariate_values, read_column
 from .trial import Bdnf, Expression, Trial
 from .values import Quantity, Value, read_numbers
+from .visits import check_visits, summarise, tell_other_visits
 
 # how laboratories and analysers write that a concentration is beyond a limit
 _CENSORED = re.compile(r'(?:OOR\s*)?([<>])\s*(?:([0-9].*)|L?LOD|L?LOQ|ULOQ|ULOD)?', re.IGNORECASE)
@@ -51,8 +52,9 @@ def read_bdnf(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataF
     _check_times(reader, sources, keys, wanted)
     cells = reader.cells(sources, wanted.column, keys)
     summarise(reader, sources, cells, keys, outcome='bdnf')
+    tell_other_visits(reader.problems, sources, [wanted.column], keys, outcome='bdnf')
     check_visits(reader.problems, wanted.table, cells, keys, is_default=trial.is_default, outcome='bdnf')
-    measure = Quantity(outcome='bdnf', units=wanted.units, low=0)
+    measure = Quantity(outcome='bdnf', units=wanted.units, low=0, on_log=True)
     sides = [_CENSORED.fullmatch(cell.text) for cell in cells]
     numbers = read_numbers(
         [cell._replace(text=side[2] or 'n/a') if side else cell for cell, side in zip(cells, sides)],
@@ -162,6 +164,7 @@ def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
         return None
     cells = [cell for cell in reader.cells(sources, wanted.sample_column, keys) if not cell.is_missing]
     summarise(reader, sources, cells, keys, outcome='expression')
+    tell_other_visits(reader.problems, sources, [wanted.sample_column], keys, outcome='expression')
     check_visits(reader.problems, wanted.samples, cells, keys, is_default=is_default, outcome='expression')
     _refuse_shared_samples(reader, cells)
     _match_samples(reader, wanted, cells, sources)
@@ -172,7 +175,7 @@ def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
     )
     for name in wanted.covariates:
         found = read_column(reader, wanted.samples, name, keys, is_default=is_default)
-        values = covariate_values(found, reader.problems) if found else {}
+        values = covariate_values(found or [], reader.problems, is_category=name in trial.categories)
         table[name] = [values.get((c.participant_id, c.key.name)) for c in used]
     return table
 

@@ -112,6 +112,7 @@ class Trial:
     visits: tuple[Visit, Visit]
     outcomes: Mapping[str, Outcome]
     covariates: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     bdnf: Bdnf | None = None
     expression: Expression | None = None
     mediation: tuple[Analysis, ...] = ()
@@ -202,6 +203,7 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         visits=_visits(content['Visits'], ('baseline', 'followup')),
         outcomes={name: _outcome(name, given) for name, given in content['Outcomes'].items()},
         covariates=tuple(content.get('Covariates', ())),
+        categories=tuple(content.get('Categories', ())),
         bdnf=bdnf and _record(Bdnf, bdnf, samples=_samples(bdnf)),
         expression=expression
         and _record(Expression, expression, visits=_visits(expression['Visits'], ('first', 'last'))),
