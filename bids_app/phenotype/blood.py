@@ -1,6 +1,7 @@
 """Blood samples: plasma BDNF with its limits of detection, and the table of sequenced samples."""
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 
@@ -181,7 +182,7 @@ def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
 
 
 def _has_counts(reader: Reader, wanted: Expression, *, is_default: bool) -> bool:
-    if (reader.root / wanted.counts).exists():
+    if os.path.exists(reader.root / wanted.counts):
         return True
     if is_default:
         reader.problems.warn(wanted.counts, 'is absent', 'left out', outcome='expression')

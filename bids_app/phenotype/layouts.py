@@ -1,6 +1,7 @@
 """Find the values of a column in whichever layout a table has: long, wide, or one file per session."""
 
 import glob
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,7 +115,7 @@ class Reader:
     def _files(self, name: str) -> list[str]:
         """Return the file itself, dangling links too, and those of one session each."""
         place = Path(name)
-        own = [name] if (self.root / name).exists() or (self.root / name).is_symlink() else []
+        own = [name] if os.path.lexists(self.root / name) else []  # a name too long for a file is of none
         others = (self.root / place.parent).glob(f'{glob.escape(place.stem)}_ses-*.tsv')
         return own + sorted((place.parent / path.name).as_posix() for path in others)
 

@@ -1,5 +1,6 @@
 """Who takes part: arms, covariates, attendance and adverse events."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def known_participants(root: Path, trial: Trial, problems: Problems) -> Labels:
     folders = Labels('sub-', (p.name for p in root.glob('sub-*') if p.is_dir()))
     known = list(folders.known)
     for name in dict.fromkeys((trial.arms.table, 'participants.tsv')):
-        table = read_text_table(root, name, problems) if (root / name).exists() else None
+        table = read_text_table(root, name, problems) if os.path.exists(root / name) else None
         for row in table.rows if table else ():
             text = row.cells.get('participant_id', '')
             if text not in MISSING and not folders.find(text):

@@ -1,6 +1,7 @@
 """The trial: arms, visits, outcomes, samples and models, read from a JSON file and checked."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -173,10 +174,14 @@ def _schema() -> dict[str, Any]:
 def _load(path: Path) -> Any:
     try:
         text = path.read_bytes().decode('utf-8-sig')
-        return json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+        content = json.loads(
+            text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant, parse_int=_whole_number
+        )
+        json.dumps(content, ensure_ascii=False).encode()  # half of a letter can be escaped, and never written
+        return content
     except FileNotFoundError:
         raise MissingInputError(f'{path} (trial file) does not exist. Correct the path.') from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f'{path} (trial file) is no valid JSON: {error}. Mend it; an editor for JSON shows where.'
         ) from error
@@ -193,6 +198,12 @@ def _no_key_twice(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f'{word} is no number of JSON; for no limit write null')
+
+
+def _whole_number(text: str) -> int:
+    if not math.isfinite(float(text)):
+        raise ValueError(f'a number of {len(text)} digits is too large')
+    return int(text)
 
 
 def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Trial:
