@@ -99,14 +99,15 @@ def _tell(
     for label in (person.label for person in found if person.label not in busy):
         is_asked = label in processed or label in failed or settings.reports_only
         _report(settings, label, is_asked=is_asked)
-    _print_absent([person for person in found if person.label in processed])
+    _print_absent([person for person in found if person.label in processed or person.is_left_out])
     for person in pending:
         _print_flags(settings, person)
 
 
 def _unusable(person: ParticipantInputs) -> list[Failure]:
     """Return what is there but unusable; what is absent counts only when nothing remains to run."""
-    codes = [(a.reason, a.exit_code or (66 if person.is_empty else None)) for a in person.absent]
+    otherwise = 66 if person.is_empty and not person.is_left_out else None
+    codes = [(a.reason, a.exit_code or otherwise) for a in person.absent]
     return [Failure(person.label, 'inputs', reason, code) for reason, code in codes if code]
 
 
@@ -117,7 +118,8 @@ def _print_plan(found: list[ParticipantInputs]) -> None:
         for path in (*person.t1w, *(run.bold for run in person.runs), *scans):
             print(f'sub-{person.label}: {path}')
         for absence in person.absent:
-            print(f'sub-{person.label}: no {absence.modality}: {absence.reason}')
+            what = absence.modality if absence.on_request else f'no {absence.modality}'
+            print(f'sub-{person.label}: {what}: {absence.reason}')
 
 
 def _print_absent(found: list[ParticipantInputs]) -> None:
@@ -125,7 +127,9 @@ def _print_absent(found: list[ParticipantInputs]) -> None:
     lacking: dict[str, list[tuple[str, str]]] = {}
     for person in found:
         for absence in person.absent:
-            if absence.exit_code is None and '--skip' not in absence.reason:
+            if absence.on_request:
+                print(f'clbpe: {absence.modality} of {absence.reason}', file=sys.stderr)
+            elif absence.exit_code is None and '--skip' not in absence.reason:
                 lacking.setdefault(absence.modality, []).append((person.label, absence.reason))
     for modality, people in lacking.items():
         labels = ', '.join(f'sub-{label}' for label, _ in people[:5]) + (' ...' if len(people) > 5 else '')
@@ -239,6 +243,8 @@ def _conclude(
     if settings.clean_workdir:
         for person in pending:
             shutil.rmtree(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf', ignore_errors=True)
-    done = len(found) - len(pending)
-    print(f'clbpe: {len(pending)} processed, {done} already up to date; results in {settings.output_dir}')
+    left_out = sum(person.is_left_out for person in found)
+    done = f'{len(pending)} processed, {len(found) - len(pending) - left_out} already up to date'
+    done += f', {left_out} left out' if left_out else ''
+    print(f'clbpe: {done}; results in {settings.output_dir}')
     return 0

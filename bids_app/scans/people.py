@@ -10,6 +10,7 @@ from ..settings import Settings
 from .bold import BoldRun, collect_bold
 from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
+from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
 from .query import Images, entities_of
 
@@ -27,6 +28,11 @@ class ParticipantInputs(NamedTuple):
     def is_empty(self) -> bool:
         """Return whether nothing can be analysed."""
         return not self.runs and self.diffusion is None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Return whether nothing can be analysed because it is left out on request."""
+        return self.is_empty and any(absence.on_request for absence in self.absent)
 
     def files(self) -> list[Path]:
         """Return all input files."""
@@ -89,12 +95,15 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     Raises
     ------
     SelectionError
-        Run numbers or a filter file leave nothing of anybody.
+        Run numbers, a filter file or exclusions leave nothing of anybody.
 
     """
     labels = participants(settings)
-    images = Images(labels, settings.bids_database_dir)
+    images = _admitted(settings, labels)
     found = [collect(settings, label, images) for label in labels]
+    if all(person.is_left_out for person in found):
+        reasons = ''.join(f'\n- {absence.reason}' for person in found for absence in person.absent)
+        raise SelectionError(f'--exclude {" ".join(settings.exclude)} leaves nothing of anybody:{reasons}')
     nothing = all(person.is_empty for person in found)
     filters = settings.bids_filters
     for modality, is_chosen in (('bold', settings.run or filters.get('bold')), ('dwi', filters.get('dwi'))):
@@ -104,14 +113,21 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     return found
 
 
-def collect(settings: Settings, label: str, images: Images | None = None) -> ParticipantInputs:
-    """Return what one participant has; what is missing or unusable is listed, not raised."""
-    images = images or Images([label], settings.bids_database_dir)
+def _admitted(settings: Settings, labels: Sequence[str]) -> AdmittedImages:
+    """Return the images of participants without those that are left out on request."""
+    exclusions = read_exclusions(settings, [f'sub-{label}' for label in labels])
+    return AdmittedImages(labels, settings.bids_database_dir, exclusions)
+
+
+def collect(settings: Settings, label: str, images: AdmittedImages | None = None) -> ParticipantInputs:
+    """Return what one participant has; what is missing, unusable or left out is listed, not raised."""
+    images = images or _admitted(settings, [label])
     t1w = _find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
     is_needed = any(run.preprocessed is None for run in runs) or (diffusion and not diffusion.is_preprocessed)
-    return ParticipantInputs(label, runs, t1w if is_needed else [], [*absent, *lacking], diffusion)
+    absences = images.with_reasons(label, [*absent, *lacking])
+    return ParticipantInputs(label, runs, t1w if is_needed else [], absences, diffusion)
 
 
 def _find_t1w(settings: Settings, images: Images, label: str) -> list[Path]:
