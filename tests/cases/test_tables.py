@@ -217,3 +217,47 @@ def test_a_category_in_digits(bids, planned, named):
     assert status == 0
     assert ('column sex: has 2 values, 1, 2: a number or a category?' in said) != named
     assert list(tables['participants']['sex'][:2]) == (['F', 'M'] if named else [1.0, 2.0])
+
+
+@pytest.mark.parametrize('layout', ['long', 'one file per session'])
+def test_rows_and_files_of_a_third_visit(base, bids, planned, layout):
+    """In the other layouts, too, a session that the trial does not name is not passed over without a word."""
+    path = bids / 'phenotype' / 'nrs.tsv'
+    own = pd.read_csv(path, sep='\t', dtype=str)
+    sessions = {'pre': 'nrs_average_pre', 'post': 'nrs_average_post', 'week26': 'nrs_average_post'}
+    parts = {
+        label: pd.DataFrame({'participant_id': own['participant_id'], 'nrs_average': own[column]})
+        for label, column in sessions.items()
+    }
+    path.unlink()
+    if layout == 'long':
+        save(pd.concat([part.assign(session_id=f'ses-{label}') for label, part in parts.items()]), path)
+        words = [
+            'phenotype/nrs.tsv, column session_id',
+            '"ses-week26"',
+            'and 11 more: no session of the trial',
+            'Row not used',
+        ]
+    else:
+        for label, part in parts.items():
+            save(part, bids / 'phenotype' / f'nrs_ses-{label}.tsv')
+        words = ['phenotype/nrs_ses-week26.tsv, ses-week26: of no session of the trial', 'File not used']
+    _, _, expected = planned(base)
+    status, said, tables = planned(bids)
+    assert status == 0
+    pd.testing.assert_frame_equal(tables['outcomes'], expected['outcomes'])
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize('is_named', [False, True])
+def test_the_trial_file_says_what_is_a_category(bids, planned, is_named):
+    own = table(bids)
+    own['site'] = ['1', '2', '3', '1'] * 4
+    save(own, bids / 'participants.tsv')
+    content = json.loads((bids / 'code' / 'trial.json').read_text())
+    content |= {'Covariates': ['site']} | ({'Categories': ['site']} if is_named else {})
+    (bids / 'code' / 'trial.json').write_text(json.dumps(content))
+    status, said, tables = planned(bids)
+    assert status == 0
+    assert ('column site: has 3 values, 1, 2, 3: a number or a category?' in said) != is_named
+    assert list(tables['participants']['site'][:3]) == (['1', '2', '3'] if is_named else [1.0, 2.0, 3.0])
