@@ -59,8 +59,8 @@ class Exclusion(NamedTuple):
         return f'left out on request ({self.source})' + (f': {self.reason}' if self.reason else '')
 
     def key(self) -> str:
-        """Return what is left out in one word or a few, as parameters record it."""
-        return self.scan or ' '.join(filter(None, self[:3]))
+        """Return what is left out in one word, as parameters record it."""
+        return self.scan or '_'.join(filter(None, self[:3]))
 
 
 def read_list(path: Path) -> list[Exclusion]:

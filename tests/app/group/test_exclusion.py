@@ -200,9 +200,9 @@ def test_a_whole_group_without_them(trial, tmp_path, capsys):
     assert 'Left out on request' in (out / 'group' / 'figures' / 'flow.svg').read_text()
     (record,) = (out / 'group' / 'log').glob('*/run.json')
     assert json.loads(record.read_text())['parameters']['exclude'] == [
-        'sub-02 ses-pre bold',
+        'sub-02_ses-pre_bold',
         'sub-03',
-        'sub-05 dwi',
+        'sub-05_dwi',
     ]
     capsys.readouterr()
     moved = write(tmp_path, LIST.replace('sub-99', 'sub-98'), 'exclude.tsv')

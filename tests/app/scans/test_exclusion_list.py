@@ -87,7 +87,7 @@ def test_parameters_hold_what_is_left_out():
     assert Exclusions((*rows, of_rule('sub-01_dwi.nii.gz'))).keys() == [
         'sub-01',
         'sub-01_dwi.nii.gz',
-        'sub-02 ses-pre bold',
+        'sub-02_ses-pre_bold',
     ]
     assert (
         Exclusions(rows).keys()
@@ -99,6 +99,24 @@ def test_parameters_hold_what_is_left_out():
 def test_reasons_are_said_with_who_asked():
     assert Exclusion('sub-01', '', '', 'moved', 'list.tsv').said() == 'left out on request (list.tsv): moved'
     assert Exclusion('sub-01', '', '', '', 'list.tsv').said() == 'left out on request (list.tsv)'
+
+
+def test_examples_of_the_page_are_read(tmp_path):
+    """What the page offers to copy: both blocks say the same of the people that both hold."""
+    page = (Path(__file__).resolve().parents[3] / 'docs' / 'usage.md').read_text()
+    found = []
+    for kind in ('tsv', 'json'):
+        block = page.split(f'```{kind}\n')[1].split('```')[0]
+        path = tmp_path / f'exclude.{kind}'
+        path.write_text('\n'.join(line.removeprefix('  ') for line in block.splitlines()).rstrip() + '\n')
+        found.append([entry._replace(source='') for entry in read_list(path)])
+    assert [entry.key() for entry in found[0]] == [
+        'sub-03',
+        'sub-02_ses-pre_bold',
+        'sub-05_dwi',
+        'sub-07_ses-post_t1w',
+    ]
+    assert found[1] == found[0][:2]
 
 
 # --- scans.tsv ---
