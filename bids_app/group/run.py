@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +40,8 @@ def run_group(settings: Settings) -> int:
         return 0
     trial = read_trial(Path(settings.group.trial) if settings.group.trial else None)
     trial = with_named_files(trial, settings.group)
-    included = select_people(settings, trial, read_tables(settings.bids_dir, trial))
+    wanted = replace(trial, expression=None) if 'expression' in settings.skip else trial
+    included = select_people(settings, trial, read_tables(settings.bids_dir, wanted))
     tables = included.tables
     results = collect_results(settings, trial, tables.participants['participant_id'], included.exclusions)
     folder = settings.work_dir / 'group_tables'
@@ -72,7 +74,8 @@ def _process(settings: Settings, plan: GroupPlan, included: Included, inputs: li
     if all(done) and page.is_current([out / PAGE], overwrite=settings.overwrite):
         print(f'clbpe: the group is already up to date; results in {out}')
         return 0
-    write_tsv(included.tables.report, out / 'phenotype_report.tsv')
+    found = [plan.expression.findings] if plan.expression else []
+    write_tsv(pd.concat([*found, included.tables.report], ignore_index=True), out / 'phenotype_report.tsv')
     write_tsv(list_status(settings, plan.trial, included, plan.results), out / 'participants.tsv')
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)

@@ -133,11 +133,12 @@ def _genes(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]
     """Yield the sequenced samples of a person; one alone cannot be compared with anything."""
     if trial.expression is None or tables.expression is None:
         return
-    own = set(tables.expression.loc[tables.expression['participant_id'] == label, 'visit'])
-    is_pair = len(own) == len(trial.expression.visits)
+    rows = tables.expression[tables.expression['participant_id'] == label]
+    columns = dict(zip(rows['visit'], rows['counts_column']))
+    is_pair = len([name for name in columns.values() if name]) == len(trial.expression.visits)
     for visit in trial.expression.visits:
-        if visit.name not in own:
-            status = ('missing', 'no sample')
+        if not columns.get(visit.name):
+            status = ('missing', 'no counts' if visit.name in columns else 'no sample')
         else:
             status = ('analysed', 'n/a') if is_pair else ('missing', 'the other sample is missing')
         yield visit.name, visit.session_id, 'expression', *status

@@ -22,6 +22,7 @@ from ..running.lock import held
 from ..running.manifest import digest_of
 from ..scans.people import ParticipantInputs, collect_all
 from ..settings import Settings, check_writable
+from .feasible import check_regions, feasible
 
 _HEAD = 4000  # characters of a page that hold its head
 LIBRARIES = (
@@ -40,10 +41,10 @@ LIBRARIES = (
 
 def run_participants(settings: Settings) -> int:
     """Process the selected participants and return the exit status."""
-    found = collect_all(settings)
+    check_regions(settings)
+    found = [_with_feasible_runs(settings, person) for person in collect_all(settings)]
     if settings.dry_run:
-        _print_plan(found)
-        return 0
+        return _print_plan(found)
     for person in found:
         check_writable(settings.output_dir / f'sub-{person.label}')
     settings.output_dir.mkdir(parents=True, exist_ok=True)
@@ -111,15 +112,23 @@ def _unusable(person: ParticipantInputs) -> list[Failure]:
     return [Failure(person.label, 'inputs', reason, code) for reason, code in codes if code]
 
 
-def _print_plan(found: list[ParticipantInputs]) -> None:
+def _with_feasible_runs(settings: Settings, person: ParticipantInputs) -> ParticipantInputs:
+    """Leave out what a step would refuse, of people who have anything left to do: to judge it takes a moment."""
+    is_asked = settings.dry_run or not (settings.reports_only or left_to_do(settings, person).is_empty)
+    return feasible(settings, person) if is_asked else person
+
+
+def _print_plan(found: list[ParticipantInputs]) -> int:
+    """Print what would be used and what not, and return the status that the run would have for its inputs."""
     for person in found:
         sessions = person.diffusion.sessions if person.diffusion else []
         scans = [scan.dwi for session in sessions for scan in session.scans]
         for path in (*person.t1w, *(run.bold for run in person.runs), *scans):
             print(f'sub-{person.label}: {path}')
         for absence in person.absent:
-            what = absence.modality if absence.on_request else f'no {absence.modality}'
-            print(f'sub-{person.label}: {what}: {absence.reason}')
+            print(f'sub-{person.label}: not used ({absence.modality}): {absence.reason}')
+    unusable = [failure for person in found for failure in _unusable(person)]
+    return engine.first_status(unusable) if unusable else 0
 
 
 def _print_absent(found: list[ParticipantInputs]) -> None:

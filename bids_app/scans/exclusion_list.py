@@ -16,7 +16,7 @@ from .query import entities_of
 
 LOGGER = logging.getLogger(__name__)
 
-MODALITIES = {'bold': 'bold', 'dwi': 'dwi', 'T1w': 't1w'}
+MODALITIES = {'bold': 'bold', 'dwi': 'dwi', 'T1w': 't1w', 'UNIT1': 't1w'}
 """What may be left out, by the suffix of its files."""
 
 RULE = 'scans:'
@@ -166,7 +166,7 @@ def _exclusion(row: Mapping[str, str], number: int, file: str, problems: Problem
             )  # fmt: skip
     if modality and modality not in MODALITIES.values():
         problems.stop(
-            file, 'is an unknown modality', f'Offered are {", ".join(MODALITIES.values())}, and n/a for all',
+            file, 'is an unknown modality', f'Offered are {", ".join(dict.fromkeys(MODALITIES.values()))}, and n/a for all',
             column='modality', row=number, value=cells['modality'][:40],
         )  # fmt: skip
     session = f'ses-{session.removeprefix("ses-")}' if session else ''

@@ -1,5 +1,6 @@
 """Find what a participant has; every "not found" message is made here."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,12 +8,16 @@ from typing import NamedTuple
 from pipelines.errors import DatasetError, SelectionError
 
 from ..settings import Settings
+from .absent import preprocessed_inside
+from .anatomy import find_t1w
 from .bold import BoldRun, collect_bold
 from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
 from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
-from .query import Images, entities_of
+from .query import entities_of
+
+LOGGER = logging.getLogger(__name__)
 
 
 class ParticipantInputs(NamedTuple):
@@ -25,6 +30,12 @@ class ParticipantInputs(NamedTuple):
     diffusion: Diffusion | None = None
 
     @property
+    def needs_t1w(self) -> bool:
+        """Return whether a scan is as the scanner gave it."""
+        is_raw = self.diffusion is not None and not self.diffusion.is_preprocessed
+        return is_raw or any(run.preprocessed is None for run in self.runs)
+
+    @property
     def is_empty(self) -> bool:
         """Return whether nothing can be analysed."""
         return not self.runs and self.diffusion is None
@@ -32,7 +43,8 @@ class ParticipantInputs(NamedTuple):
     @property
     def is_left_out(self) -> bool:
         """Return whether nothing can be analysed because it is left out on request."""
-        return self.is_empty and any(absence.on_request for absence in self.absent)
+        is_unusable = any(absence.exit_code for absence in self.absent)
+        return self.is_empty and not is_unusable and any(absence.on_request for absence in self.absent)
 
     def files(self) -> list[Path]:
         """Return all input files."""
@@ -99,6 +111,10 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
 
     """
     labels = participants(settings)
+    for folder in preprocessed_inside(settings):
+        LOGGER.warning(
+            '%s holds preprocessed data, which are not used. Use them: -d %s=%s', folder, folder.name, folder
+        )
     images = _admitted(settings, labels)
     found = [collect(settings, label, images) for label in labels]
     if all(person.is_left_out for person in found):
@@ -122,16 +138,11 @@ def _admitted(settings: Settings, labels: Sequence[str]) -> AdmittedImages:
 def collect(settings: Settings, label: str, images: AdmittedImages | None = None) -> ParticipantInputs:
     """Return what one participant has; what is missing, unusable or left out is listed, not raised."""
     images = images or _admitted(settings, [label])
-    t1w = _find_t1w(settings, images, label)
+    t1w, passed = find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
-    is_needed = any(run.preprocessed is None for run in runs) or (diffusion and not diffusion.is_preprocessed)
     absences = images.with_reasons(label, [*absent, *lacking])
-    return ParticipantInputs(label, runs, t1w if is_needed else [], absences, diffusion)
-
-
-def _find_t1w(settings: Settings, images: Images, label: str) -> list[Path]:
-    filters = {'suffix': 'T1w', 'desc': None, **settings.bids_filters.get('t1w', {})}
-    found = images.find(settings.bids_dir, label, filters)
-    wanted = settings.session_label
-    return [p for p in found if wanted and entities_of(p).get('ses') in (*wanted, None)] or found
+    found = ParticipantInputs(label, runs, t1w, absences, diffusion)
+    if not found.needs_t1w:
+        return found._replace(t1w=[])
+    return found._replace(absent=[*found.absent, *passed])

@@ -8,7 +8,8 @@ import numpy as np
 from ..errors import DataError, MissingInputError
 from ..numerics.gradients import Gradients, read_gradients
 from ._series import load_image
-from .images import iterate_volumes, open_series
+from .headers import open_series
+from .images import iterate_volumes
 
 MAP_NAMES = ('fa', 'md', 'ad', 'rd')
 

@@ -12,7 +12,7 @@ from ._diffusion import inside, read_gradient_table, read_series, write_gradient
 from ._series import load_image, write_series, write_volume
 from .dwi import describe_table
 from .dwi_space import box_around
-from .images import open_image
+from .headers import open_image
 
 
 class _Read(NamedTuple):

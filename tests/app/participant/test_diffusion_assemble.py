@@ -26,7 +26,7 @@ def dataset(tmp_path, kind):
     root = build(tmp_path / 'raw', {'01': [{'session': s, 'anat': t1w, 'dwi': pair} for s in SESSIONS]})
     for path in root.rglob('*_T1w.nii.gz'):
         path.unlink()
-        nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.eye(4)), path)
+        nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.diag([80, 80, 80, 1])), path)
     return root, None
 
 

@@ -64,7 +64,7 @@ def test_a_session_of_a_modality(raw, tmp_path, capsys, caplog, name, text):
     ]
     assert sum(scan.startswith('sub-02') for scan in used) == 6
     for run in (1, 2):
-        line = f'sub-01: bold: sub-01_ses-pre_task-rest_run-{run}: left out on request ({name}): moved'
+        line = f'sub-01: not used (bold): sub-01_ses-pre_task-rest_run-{run}: left out on request ({name}): moved'
         assert line in said.splitlines(), said
 
 
@@ -107,10 +107,12 @@ def test_a_column_of_scans(raw, capsys, caplog):
         if (label, session, scan) not in (('01', 'pre', 'task-rest_run-1_bold'), ('02', 'pre', 'T1w'))
     )
     assert (
-        'sub-01: bold: sub-01_ses-pre_task-rest_run-1: left out on request (scans:qc=fail): '
+        'sub-01: not used (bold): sub-01_ses-pre_task-rest_run-1: left out on request (scans:qc=fail): '
         'qc is fail in sub-01/ses-pre/sub-01_ses-pre_scans.tsv' in said
     )
-    assert 'sub-02: t1w: sub-02_ses-pre: left out on request (scans:qc=fail): qc is FAIL in' in said
+    assert (
+        'sub-02: not used (t1w): sub-02_ses-pre: left out on request (scans:qc=fail): qc is FAIL in' in said
+    )
 
 
 def test_forms_may_be_combined_and_spelled_with_underscores(raw, tmp_path, capsys, caplog):
@@ -128,7 +130,7 @@ def test_a_t1w_falls_to_another_session(raw, tmp_path, capsys, caplog):
     assert status == 0
     assert used[0] == 'sub-01_ses-post_T1w'
     assert len(used) == 5
-    assert 'sub-01: t1w: sub-01_ses-pre: left out on request (exclude.tsv): ring' in said
+    assert 'sub-01: not used (t1w): sub-01_ses-pre: left out on request (exclude.tsv): ring' in said
     found = collect(settings_of(raw, '--exclude', given), '01')
     assert [path.name for path in found.t1w] == ['sub-01_ses-post_T1w.nii.gz']
     assert len(found.runs) == 4

@@ -414,11 +414,29 @@ def test_segmentation_of_session_participant_or_another_session(tmp_path, places
     ]
     root = build(tmp_path / 'fmriprep', {'01': sessions})
     settings = settings_of(root, '--nac', 'freesurfer', derivatives=root)
-    (run,) = collect(settings, '01').runs
-    assert run.segmentation.aseg == (root / expected if expected else None)
-    if expected:
-        assert run.segmentation.anat2std_xfm.name.endswith(f'from-T1w_to-{SPACE_6}_mode-image_xfm.h5')
-        assert run.segmentation.aseg in run.files()
+    found = collect(settings, '01')
+    if expected is None:
+        ((code, reason),) = bold_problems(found)
+        assert code == 66
+        assert '--nac freesurfer needs desc-aseg_dseg' in reason
+        return
+    (run,) = found.runs
+    assert run.segmentation.aseg == root / expected
+    assert run.segmentation.anat2std_xfm.name.endswith(f'from-T1w_to-{SPACE_6}_mode-image_xfm.h5')
+    assert run.segmentation.aseg in run.files()
+
+
+def test_labels_on_the_grid_of_the_series_serve_where_the_anatomy_has_none(tmp_path):
+    labels = {'task': 'rest', 'space': SPACE_6, 'res': 2, 'desc': 'aseg', 'suffix': 'dseg'}
+    root = build(tmp_path / 'fmriprep', {'01': {'func': [*preprocessed(), labels]}})
+    (run,) = collect(settings_of(root, '--nac', 'freesurfer', derivatives=root), '01').runs
+    assert run.segmentation.aseg.name == f'sub-01_task-rest_space-{SPACE_6}_res-2_desc-aseg_dseg.nii.gz'
+    assert run.segmentation.anat2std_xfm is None
+    ((code, reason),) = bold_problems(
+        collect(settings_of(root, '--mpfc', 'freesurfer', derivatives=root), '01')
+    )
+    assert code == 66
+    assert '--mpfc freesurfer needs desc-aparcaseg_dseg' in reason
 
 
 # --- links and trees ---
