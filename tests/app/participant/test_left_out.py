@@ -6,7 +6,8 @@ import pytest
 
 from bids_app.cli import main
 from bids_app.participant import run
-from tests.app.scans.test_inputs import T1W, bold, build
+from tests.app.scans.test_exclusion import build
+from tests.app.scans.test_inputs import T1W, bold
 
 HEAD = 'participant_id\tsession_id\tmodality\treason\n'
 

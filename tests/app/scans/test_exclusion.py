@@ -2,6 +2,8 @@
 
 import json
 
+import nibabel as nb
+import numpy as np
 import pytest
 
 from bids_app.cli import main
@@ -10,7 +12,19 @@ from bids_app.scans.people import collect, collect_all
 from pipelines.errors import MissingInputError, ParameterError, SelectionError
 from tests.app.scans.test_diffusion_inputs import anatomy, dwi, series
 from tests.app.scans.test_diffusion_inputs import build as build_dwi
-from tests.app.scans.test_inputs import T1W, bold, build, names, preprocessed, settings_of
+from tests.app.scans.test_inputs import T1W, bold, names, preprocessed, settings_of
+from tests.app.scans.test_inputs import build as build_short
+
+
+def build(root, config):
+    """Write a skeleton whose BOLD series are long enough to be analysed."""
+    for path in build_short(root, config).rglob('*_bold.nii.gz'):
+        image = nb.Nifti1Image(np.ones((2, 2, 2, 240), np.uint8), np.diag([2.0, 2, 2, 1]))
+        image.header.set_zooms((2, 2, 2, 2.0))
+        image.header.set_xyzt_units('mm', 'sec')
+        path.unlink()
+        nb.save(image, path)
+    return root
 
 
 @pytest.fixture

@@ -76,6 +76,12 @@ def test_entities_that_results_never_have():
     assert exclusions.of_scan('sub-01_ses-pre_task-rest', 'bold', is_made=True)
 
 
+def test_the_uniform_image_is_a_t1w():
+    exclusions = Exclusions((Exclusion('sub-01', '', 't1w', '', 'list'),))
+    assert exclusions.of_file('sub-01_UNIT1.nii.gz')
+    assert not exclusions.of_file('sub-01_T2w.nii.gz')
+
+
 def test_an_anatomy_that_is_only_shown_is_no_input():
     exclusions = Exclusions((Exclusion('sub-01', '', 't1w', '', 'list'),))
     names = ['fmriprep:sub-01/anat/sub-01_desc-preproc_T1w.nii.gz', 'raw:sub-01/anat/sub-01_T1w.nii.gz']
