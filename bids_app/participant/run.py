@@ -100,14 +100,15 @@ def _tell(
     for label in (person.label for person in found if person.label not in busy):
         is_asked = label in processed or label in failed or settings.reports_only
         _report(settings, label, is_asked=is_asked)
-    _print_absent([person for person in found if person.label in processed])
+    _print_absent([person for person in found if person.label in processed or person.is_left_out])
     for person in pending:
         _print_flags(settings, person)
 
 
 def _unusable(person: ParticipantInputs) -> list[Failure]:
     """Return what is there but unusable; what is absent counts only when nothing remains to run."""
-    codes = [(a.reason, a.exit_code or (66 if person.is_empty else None)) for a in person.absent]
+    otherwise = 66 if person.is_empty and not person.is_left_out else None
+    codes = [(a.reason, a.exit_code or otherwise) for a in person.absent]
     return [Failure(person.label, 'inputs', reason, code) for reason, code in codes if code]
 
 
@@ -135,10 +136,13 @@ def _print_absent(found: list[ParticipantInputs]) -> None:
     lacking: dict[str, list[tuple[str, str]]] = {}
     for person in found:
         has = {'bold': bool(person.runs), 'dwi': person.diffusion is not None}
-        for modality, reason, code in person.absent:
-            if code is not None or '--skip' in reason:
+        for absence in person.absent:
+            modality, reason = absence.modality, absence.reason
+            if absence.on_request:
+                print(f'clbpe: {modality} of {reason}', file=sys.stderr)
+            elif absence.exit_code is not None or '--skip' in reason:
                 continue
-            if has.get(modality, True):
+            elif has.get(modality, True):
                 print(f'clbpe: sub-{person.label}: not used ({modality}): {reason}', file=sys.stderr)
             else:
                 lacking.setdefault(modality, []).append((person.label, reason))
@@ -254,6 +258,8 @@ def _conclude(
     if settings.clean_workdir:
         for person in pending:
             shutil.rmtree(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf', ignore_errors=True)
-    done = len(found) - len(pending)
-    print(f'clbpe: {len(pending)} processed, {done} already up to date; results in {settings.output_dir}')
+    left_out = sum(person.is_left_out for person in found)
+    done = f'{len(pending)} processed, {len(found) - len(pending) - left_out} already up to date'
+    done += f', {left_out} left out' if left_out else ''
+    print(f'clbpe: {done}; results in {settings.output_dir}')
     return 0

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ..tables.problems import nearest
-from .layouts import Cell, Key, Reader, Source, check_visits, summarise
+from .layouts import Cell, Key, Reader, Source
 from .trial import Bdnf, Trial
 from .values import Quantity, Value, read_numbers
+from .visits import check_visits, summarise, tell_other_visits
 
 # how laboratories and analysers write that a concentration is beyond a limit
 _CENSORED = re.compile(r'(?:OOR\s*)?([<>])\s*(?:([0-9].*)|L?LOD|L?LOQ|ULOQ|ULOD)?', re.IGNORECASE)
@@ -47,8 +48,9 @@ def read_bdnf(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataF
     _check_times(reader, sources, keys, wanted)
     cells = reader.cells(sources, wanted.column, keys)
     summarise(reader, sources, cells, keys, outcome='bdnf')
+    tell_other_visits(reader.problems, sources, [wanted.column], keys, outcome='bdnf')
     check_visits(reader.problems, wanted.table, cells, keys, is_default=trial.is_default, outcome='bdnf')
-    measure = Quantity(outcome='bdnf', units=wanted.units, low=0)
+    measure = Quantity(outcome='bdnf', units=wanted.units, low=0, on_log=True)
     sides = [_CENSORED.fullmatch(cell.text) for cell in cells]
     numbers = read_numbers(
         [cell._replace(text=side[2] or 'n/a') if side else cell for cell, side in zip(cells, sides)],

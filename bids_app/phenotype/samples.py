@@ -1,5 +1,6 @@
 """The table of sequenced samples, and which column of the counts each of them is."""
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
@@ -10,9 +11,10 @@ from pipelines.stats.count_columns import Columns, match_columns
 
 from ..tables.problems import nearest
 from ..tables.text import MISSING
-from .layouts import Cell, Key, Reader, Source, check_visits, summarise
+from .layouts import Cell, Key, Reader, Source
 from .people import covariate_values, read_column
 from .trial import Expression, Trial
+from .visits import check_visits, summarise, tell_other_visits
 
 _FEW = 0.5
 """A table of counts with a column for fewer than this share of the samples is hardly theirs."""
@@ -41,6 +43,7 @@ def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
         return None
     cells = [cell for cell in reader.cells(sources, wanted.sample_column, keys) if not cell.is_missing]
     summarise(reader, sources, cells, keys, outcome='expression')
+    tell_other_visits(reader.problems, sources, [wanted.sample_column], keys, outcome='expression')
     check_visits(reader.problems, wanted.samples, cells, keys, is_default=is_default, outcome='expression')
     _refuse_shared_samples(reader, cells)
     columns = _match_samples(reader, wanted, cells, sources)
@@ -61,13 +64,13 @@ def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd
     )
     for name in wanted.covariates:
         found = read_column(reader, wanted.samples, name, keys, is_default=is_default)
-        values = covariate_values(found, reader.problems) if found else {}
+        values = covariate_values(found or [], reader.problems, is_category=name in trial.categories)
         table[name] = [values.get((c.participant_id, c.key.name)) for c in used]
     return table
 
 
 def _has_counts(reader: Reader, wanted: Expression, *, is_default: bool) -> bool:
-    if (reader.root / wanted.counts).exists():
+    if os.path.exists(reader.root / wanted.counts):
         return True
     if is_default:
         reader.problems.warn(wanted.counts, 'is absent', 'left out', outcome='expression')

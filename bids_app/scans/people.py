@@ -13,8 +13,9 @@ from .anatomy import find_t1w
 from .bold import BoldRun, collect_bold
 from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
+from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
-from .query import Images, entities_of
+from .query import entities_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -38,6 +39,12 @@ class ParticipantInputs(NamedTuple):
     def is_empty(self) -> bool:
         """Return whether nothing can be analysed."""
         return not self.runs and self.diffusion is None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Return whether nothing can be analysed because it is left out on request."""
+        is_unusable = any(absence.exit_code for absence in self.absent)
+        return self.is_empty and not is_unusable and any(absence.on_request for absence in self.absent)
 
     def files(self) -> list[Path]:
         """Return all input files."""
@@ -100,7 +107,7 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     Raises
     ------
     SelectionError
-        Run numbers or a filter file leave nothing of anybody.
+        Run numbers, a filter file or exclusions leave nothing of anybody.
 
     """
     labels = participants(settings)
@@ -108,8 +115,11 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
         LOGGER.warning(
             '%s holds preprocessed data, which are not used. Use them: -d %s=%s', folder, folder.name, folder
         )
-    images = Images(labels, settings.bids_database_dir)
+    images = _admitted(settings, labels)
     found = [collect(settings, label, images) for label in labels]
+    if all(person.is_left_out for person in found):
+        reasons = ''.join(f'\n- {absence.reason}' for person in found for absence in person.absent)
+        raise SelectionError(f'--exclude {" ".join(settings.exclude)} leaves nothing of anybody:{reasons}')
     nothing = all(person.is_empty for person in found)
     filters = settings.bids_filters
     for modality, is_chosen in (('bold', settings.run or filters.get('bold')), ('dwi', filters.get('dwi'))):
@@ -119,13 +129,20 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     return found
 
 
-def collect(settings: Settings, label: str, images: Images | None = None) -> ParticipantInputs:
-    """Return what one participant has; what is missing or unusable is listed, not raised."""
-    images = images or Images([label], settings.bids_database_dir)
+def _admitted(settings: Settings, labels: Sequence[str]) -> AdmittedImages:
+    """Return the images of participants without those that are left out on request."""
+    exclusions = read_exclusions(settings, [f'sub-{label}' for label in labels])
+    return AdmittedImages(labels, settings.bids_database_dir, exclusions)
+
+
+def collect(settings: Settings, label: str, images: AdmittedImages | None = None) -> ParticipantInputs:
+    """Return what one participant has; what is missing, unusable or left out is listed, not raised."""
+    images = images or _admitted(settings, [label])
     t1w, passed = find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
-    found = ParticipantInputs(label, runs, t1w, [*absent, *lacking], diffusion)
+    absences = images.with_reasons(label, [*absent, *lacking])
+    found = ParticipantInputs(label, runs, t1w, absences, diffusion)
     is_lacking = not t1w and any(a.modality == 'bold' and a.exit_code for a in absent)
     if not (found.needs_t1w or is_lacking):
         return found._replace(t1w=[])
