@@ -10,6 +10,7 @@
     +-- SelectionError   (LookupError)         18   the filters selected nothing
     +-- DataError        (ValueError)          65   a file is damaged or contradicts itself
     |   +-- DegreesOfFreedomError              65   too little data is left after denoising
+    |   +-- FewDirectionsError                 65   a series shows too few directions for a tensor
     +-- MissingInputError (FileNotFoundError)  66   a file the analysis needs is absent
     +-- OutputError      (OSError)             73   the output cannot be written
     +-- StoppedError     (RuntimeError)        75   stopped by a limit; run again to resume
@@ -65,6 +66,17 @@ class DataError(ClbpeError, ValueError):
 
 class DegreesOfFreedomError(DataError):
     """Denoising leaves too few degrees of freedom for a correlation."""
+
+
+class FewDirectionsError(DataError):
+    """A diffusion series shows too few directions for a tensor: b = 0 only, one image, a trace.
+
+    The first argument says what there is, a second what to do where more was meant to be there.
+    """
+
+    def __str__(self) -> str:
+        """Return both as one text."""
+        return ' '.join(map(str, self.args))
 
 
 class MissingInputError(ClbpeError, FileNotFoundError):

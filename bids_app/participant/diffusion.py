@@ -151,7 +151,10 @@ def session_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
             **_options(settings, session),
         )
     stage = chain_of_session(settings, person, session).stages['dwi']
-    save_stage(workflow, maps, stage, {'Sources': session.uris()}, _space(person))
+    sidecar: dict[str, Any] = {'Sources': session.uris()}
+    if session.left_out():
+        sidecar['VolumesWithoutDirection'] = session.left_out()
+    save_stage(workflow, maps, stage, sidecar, _space(person))
     return workflow
 
 

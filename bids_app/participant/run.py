@@ -43,7 +43,8 @@ def run_participants(settings: Settings) -> int:
     found = collect_all(settings)
     if settings.dry_run:
         _print_plan(found)
-        return 0
+        unusable = [failure for person in found for failure in _unusable(person)]
+        return engine.first_status(unusable) if unusable else 0
     for person in found:
         check_writable(settings.output_dir / f'sub-{person.label}')
     settings.output_dir.mkdir(parents=True, exist_ok=True)
@@ -127,9 +128,11 @@ def _print_absent(found: list[ParticipantInputs]) -> None:
         for absence in person.absent:
             if absence.exit_code is None and '--skip' not in absence.reason:
                 lacking.setdefault(absence.modality, []).append((person.label, absence.reason))
-    for modality, people in lacking.items():
-        labels = ', '.join(f'sub-{label}' for label, _ in people[:5]) + (' ...' if len(people) > 5 else '')
-        print(f'clbpe: no {modality} of {len(people)} ({labels}): {people[0][1]}', file=sys.stderr)
+    for modality, reasons in lacking.items():
+        people = list(dict.fromkeys(label for label, _ in reasons))
+        labels = ', '.join(f'sub-{label}' for label in people[:5]) + (' ...' if len(people) > 5 else '')
+        own = ' '.join(reason for label, reason in reasons if label == people[0])
+        print(f'clbpe: no {modality} of {len(people)} ({labels}): {own}', file=sys.stderr)
 
 
 def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:

@@ -14,6 +14,11 @@ from .dwi_scans import SCANS, ScanFiles
 SESSION_MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd', 'evec', 'metadata')
 """What every session gives, in the person's space."""
 
+_GAIN = (
+    'Scans of a session were brought to the intensity of the first by the median ratio of their b = 0 images in the '
+    'brain where it differed by more than 2 %. '
+)
+
 
 def init_dwi_session_wf(
     *,
@@ -63,7 +68,7 @@ def init_dwi_session_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe_session(has_t1w)
+    workflow.__desc__ = _describe_session(has_t1w, len(scans))
     anatomy = ('reference', 't1w_preproc', 't1w_mask', 'session_xfm') if has_t1w else ('person2dwi_xfm',)
     inputnode = pe.Node(IdentityInterface(fields=[*SCANS, 'person_mask', *anatomy]), name='inputnode')
     outputs = [*SESSION_MAPS, 'confounds', 'person2dwi_xfm']
@@ -128,7 +133,7 @@ def init_dwi_preprocessed_wf(
     return workflow
 
 
-def _describe_session(has_t1w: bool) -> str:
+def _describe_session(has_t1w: bool, n_scans: int) -> str:
     place = (
         'The b = 0 reference was registered to the T1w image by ANTs (six degrees of freedom). '
         if has_t1w
@@ -137,6 +142,7 @@ def _describe_session(has_t1w: bool) -> str:
     return (
         f'{place}All volumes were resampled to the space of the person through one cubic interpolation of motion, '
         'distortion and coregistration, and corrected for intensity non-uniformity with N4 [@tustison2010]. '
+        + (_GAIN if n_scans > 1 else '')
         + _describe_tensor()
     )
 

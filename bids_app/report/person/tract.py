@@ -12,6 +12,8 @@ from .results import FlagNote
 TRACT_FACTS = (
     ('NumberOfDirections', 'Diffusion directions', ''),
     ('BValues', 'Diffusion weighting (b-values)', 's/mm²'),
+    ('RelativeGains', 'Intensity of each scan against the first, before it was evened out', ''),
+    ('VolumesWithoutDirection', 'Volumes left out, without direction (the first is 0)', ''),
     ('FodModel', 'Model of fibre directions', ''),
     ('HarmonicOrder', 'Harmonic order', ''),
     ('ResponseFunction', 'Response of one fibre', ''),
