@@ -101,10 +101,9 @@ def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
 
 def of_session(settings: Settings, found: Diffusion, session: DwiSession) -> Iterator[Planned]:
     """Yield the files of the diffusion scans of one session."""
-    has_t1w = found.space != 'individual'
     rows = [*DIFFUSION, *(() if found.is_preprocessed else DIFFUSION_RAW)]
-    rows += DIFFUSION_T1W if has_t1w and not found.is_preprocessed else ()
-    figures = [*DIFFUSION_FIGURES, DIFFUSION_COREGISTRATION if has_t1w else DIFFUSION_NORMALIZATION]
+    rows += DIFFUSION_T1W if found.has_t1w and not found.is_preprocessed else ()
+    figures = [*DIFFUSION_FIGURES, DIFFUSION_COREGISTRATION if found.has_t1w else DIFFUSION_NORMALIZATION]
     figures += [] if found.is_preprocessed else [DIFFUSION_MOTION]
     yield from _diffusion(settings, found, session.entities, {'dwi': rows, 'dwi_figures': figures})
 

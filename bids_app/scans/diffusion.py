@@ -11,19 +11,23 @@ from ..settings import Settings
 from .dataset import Absence, Dataset
 from .dwi_series import FURTHER, DwiScan, usable_scans, with_table, without_direction
 from .fieldmaps import unused_fieldmaps
-from .qsiprep import DwiAnatomy, find_dwi_anatomy, mask_of
+from .qsiprep import DwiAnatomy, find_dwi_anatomies, mask_of
 from .query import Images, entities_of
+
+INDIVIDUAL = 'individual'
+"""Space between the sessions of a person."""
 
 _SPACES = ('ACPC', 'T1w')
 _SHARED = ('sub', 'ses', 'acq')
 
 
 class DwiSession(NamedTuple):
-    """The diffusion scans of one session; ``entities`` are those that they share."""
+    """The diffusion scans of one session; ``entities`` are those that they share, ``anatomy`` is QSIPrep's."""
 
     scans: list[DwiScan]
     dataset: Dataset
     entities: dict[str, str]
+    anatomy: DwiAnatomy | None = None
 
     @property
     def label(self) -> str:
@@ -40,18 +44,37 @@ class DwiSession(NamedTuple):
 
 
 class Diffusion(NamedTuple):
-    """What a participant has of diffusion; ``anatomy`` is QSIPrep's, ``template`` where it leads."""
+    """What a participant has of diffusion; ``template`` is where QSIPrep's anatomy leads."""
 
     sessions: list[DwiSession]
     space: str
     is_preprocessed: bool = False
-    anatomy: DwiAnatomy | None = None
     template: str = SPACES[0]
+
+    @property
+    def anatomies(self) -> list[DwiAnatomy]:
+        """Return the anatomies of QSIPrep, each once; empty for raw scans."""
+        return list(dict.fromkeys(session.anatomy for session in self.sessions if session.anatomy))
+
+    @property
+    def anatomy(self) -> DwiAnatomy | None:
+        """Return the anatomy that all sessions share; None where they have their own, or for raw scans."""
+        return self.anatomies[0] if len(self.anatomies) == 1 else None
+
+    @property
+    def is_between(self) -> bool:
+        """Return whether the space of the person lies between anatomies of sessions."""
+        return len(self.anatomies) > 1
+
+    @property
+    def has_t1w(self) -> bool:
+        """Return whether there is a T1w image, of whoever preprocessed."""
+        return self.is_preprocessed or self.space != INDIVIDUAL
 
     def files(self) -> list[Path]:
         """Return every file that was found."""
         scans = [path for session in self.sessions for scan in session.scans for path in scan.files()]
-        return [*scans, *(path for path in self.anatomy or () if path)]
+        return [*scans, *(path for anatomy in self.anatomies for path in anatomy.files())]
 
 
 def collect_diffusion(
@@ -104,7 +127,7 @@ def _raw(
         absent += [Absence('dwi fieldmap', reason) for reason in unused_fieldmaps(settings, used)]
         if scans:
             sessions.append(DwiSession(scans, dataset, _shared(used)))
-    space = 'T1w' if has_t1w else 'individual'
+    space = 'T1w' if has_t1w else INDIVIDUAL
     template = settings.space.output_space or SPACES[0]
     return (Diffusion(sessions, space, template=template) if sessions else None), absent
 
@@ -134,6 +157,7 @@ def _preprocessed(
     absent: list[Absence] = []
     sessions = []
     space = next((s for s in _SPACES if any(entities_of(f).get('space') == s for f in files)), None)
+    groups = _by_session([path for path in files if space and entities_of(path).get('space') == space])
     try:
         if space is None:
             has = ', '.join(sorted({entities_of(f).get('space', 'native') for f in files}))
@@ -141,18 +165,23 @@ def _preprocessed(
                 f'{files[0].name}: found in space {has}; {" or ".join(_SPACES)} is needed. Give output of QSIPrep.'
             )
         wanted = [settings.space.output_space] if settings.space.output_space else SPACES[::-1]
-        anatomy, template = find_dwi_anatomy(dataset.root, label, space, wanted)
+        labels = [entities_of(group[0]).get('ses', '') for group in groups]
+        anatomies, template = find_dwi_anatomies(dataset.root, label, labels, space, wanted)
+        for anatomy in dict.fromkeys(anatomies.values()):
+            anatomy.labels()  # a table that cannot be read is reported before anything runs
     except ClbpeError as error:
         return None, [Absence('dwi', str(error), error.exit_code)]
-    for group in _by_session([path for path in files if entities_of(path).get('space') == space]):
+    for session, group in zip(labels, groups):
         try:
             scan = with_table(_only_one(group), dataset.root)[0]._replace(mask=mask_of(group[0]))
-            sessions.append(DwiSession([scan], dataset, _shared(group)))
+            sessions.append(DwiSession([scan], dataset, _shared(group), anatomies[session]))
             absent += without_direction(scan)
         except (DataError, MissingInputError) as error:
             absent.append(Absence('dwi', str(error), error.exit_code))
-    found = Diffusion(sessions, space, True, anatomy, template) if sessions else None
-    return found, absent
+    if not sessions:
+        return None, absent
+    found = Diffusion(sessions, space, True, template)
+    return (found._replace(space=INDIVIDUAL) if found.is_between else found), absent
 
 
 def _only_one(files: Sequence[Path]) -> Path:

@@ -109,9 +109,15 @@ def init_dwi_preprocessed_wf(
     dwi, bval, bvec, dwi_mask
         Series, table and brain.
     grid_mask
-        Brain mask of the first session, whose grid with axes along RAS is that of the person.
+        Brain mask of the first session, whose grid with axes along RAS is that of the person; empty where
+        the sessions have anatomies of their own.
     name
         Name of the workflow.
+
+    Inputs
+    ------
+    person_mask, person2session_xfm
+        Without ``grid_mask``: brain on the person's grid, points of the person to points of the session.
 
     Outputs
     -------
@@ -127,8 +133,14 @@ def init_dwi_preprocessed_wf(
     )
     outputs = ['person_mask', *SESSION_MAPS]
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
-    given = {'dwi': dwi, 'bval': bval, 'bvec': bvec, 'dwi_mask': dwi_mask, 'grid_mask': grid_mask}
+    given = {'dwi': dwi, 'bval': bval, 'bvec': bvec, 'dwi_mask': dwi_mask}
     maps = pe.Node(MapPreprocessed(**given), name='maps', mem_gb=max(2.0, 0.5 + 4 * series_gb(Path(dwi))))
+    if grid_mask:
+        maps.inputs.grid_mask = grid_mask
+    else:
+        inputnode = pe.Node(IdentityInterface(fields=['person_mask', 'person2session_xfm']), name='inputnode')
+        placed = [('person_mask', 'grid_mask'), ('person2session_xfm', 'person2session_xfm')]
+        workflow.connect([(inputnode, maps, placed)])
     workflow.connect([(maps, outputnode, [(f, f) for f in outputs])])
     return workflow
 

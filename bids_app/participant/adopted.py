@@ -1,0 +1,72 @@
+"""The anatomy that QSIPrep made, given to the workflows of diffusion: its files, or what is made of them first."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from niworkflows.engine.workflows import LiterateWorkflow
+
+from pipelines.interfaces.dwi_space import voxel_of
+from pipelines.workflows.dwi_anatomy import BETWEEN, LABELLED, init_between_wf, init_tissues_wf
+from pipelines.workflows.tract import TISSUE
+
+from ..outputs.sinks import pick
+from ..scans.people import ParticipantInputs
+from ..scans.qsiprep import DwiAnatomy
+from ..settings import Settings
+
+
+class Adopted(NamedTuple):
+    """Anatomy of QSIPrep: its files, and the workflow that gives the fields that are ``made`` of them."""
+
+    files: DwiAnatomy
+    workflow: LiterateWorkflow | None = None
+    made: tuple[str, ...] = ()
+
+    def give(self, workflow: Any, target: Any, place: str, fields: Mapping[str, str]) -> None:
+        """Give fields of the anatomy to inputs of the node at a place in ``target``, by the names of both."""
+        for field, name in fields.items():
+            if field in self.made:
+                made = [(f'outputnode.{field}', f'{place}.{name}')]
+                workflow.connect([(self.workflow, target, made)])
+            else:
+                setattr(target.get_node(place).inputs, name, str(getattr(self.files, field)))
+
+    def place(self, workflow: Any, target: Any, place: str, number: int) -> None:
+        """Give a session its place in the space of the person: that of its anatomy, by number."""
+        xfm = ('outputnode.person2session_xfms', pick, number)
+        inputs = [('outputnode.person_mask', f'{place}.person_mask'), (xfm, f'{place}.person2session_xfm')]
+        workflow.connect([(self.workflow, target, inputs)])
+
+
+def adopt(settings: Settings, person: ParticipantInputs) -> Adopted | None:
+    """Return the anatomy that QSIPrep made for a participant; None for raw scans.
+
+    Notes
+    -----
+    One with probabilities of tissue serves as it is.  Labels are split first.  Where sessions have anatomies of their
+    own, the space of the person lies half-way between them.
+    """
+    found = person.diffusion
+    assert found
+    if not found.anatomies:
+        return None
+    if found.is_between:
+        between = init_between_wf(
+            anatomies=[_files_of(anatomy) for anatomy in found.anatomies],
+            voxel=max(voxel_of(scan.dwi) for session in found.sessions for scan in session.scans),
+            random_seed=settings.seed_of(f'sub-{person.label}_anatomies'),
+        )
+        return Adopted(found.anatomies[0], between, BETWEEN)
+    (anatomy,) = found.anatomies
+    if anatomy.has_tissue:
+        return Adopted(anatomy)
+    files = _files_of(anatomy)
+    labelled = {key: files[key] for key in ('t1w_dseg', 't1w_preproc', 'labels')}
+    return Adopted(anatomy, init_tissues_wf(**labelled), LABELLED)
+
+
+def _files_of(anatomy: DwiAnatomy) -> dict[str, Any]:
+    """Return the files of an anatomy by their fields, and the labels of its tissues."""
+    fields = ('t1w_preproc', 't1w_mask', 't1w_dseg', 'std2anat_xfm', *TISSUE)
+    files = {field: path and str(path) for field in fields for path in [getattr(anatomy, field)]}
+    return {**files, 'labels': anatomy.labels()}
