@@ -13,6 +13,7 @@ from ..scans.query import entities_of
 from ..settings import Settings
 from .plan import (
     Planned,
+    is_tract_per_session,
     of_anatomy,
     of_run,
     of_session,
@@ -112,6 +113,8 @@ def chain_of_tract(
     assert person.diffusion
     inputs, parameters = _of_diffusion(settings, person, members)
     parameters |= settings.parameters_of(settings.space, settings.regions, settings.tract)
+    # what is made counts, not what was asked for: the group does not mix the two
+    parameters['tract'] = 'independent' if is_tract_per_session(settings) else 'person'
     inputs += [path for session in members if session.anatomy for path in session.anatomy.files()]
     inputs += region_files(settings)
     return make_chain(settings, source, of_tract(settings, person.diffusion, source), inputs, parameters)

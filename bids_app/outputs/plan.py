@@ -108,15 +108,20 @@ def of_session(settings: Settings, found: Diffusion, session: DwiSession) -> Ite
     yield from _diffusion(settings, found, session.entities, {'dwi': rows, 'dwi_figures': figures})
 
 
+def is_tract_per_session(settings: Settings) -> bool:
+    """Return whether each session has a tract of its own.
+
+    It has with ``--tract independent``, and where sessions are chosen by ``--session-label``: jobs that see one
+    session each must add up.
+    """
+    return settings.tract.tract == 'independent' or bool(settings.session_label)
+
+
 def tracts_of(
     settings: Settings, label: str, found: Diffusion
 ) -> list[tuple[dict[str, str], list[DwiSession]]]:
-    """Return entities and sessions of every tract: one for all, or one each.
-
-    Each has its own with ``--tract independent``, and where sessions are chosen by ``--session-label``: jobs that
-    see one session each must add up.
-    """
-    if settings.tract.tract == 'independent' or settings.session_label:
+    """Return entities and sessions of every tract: one for all, or one each."""
+    if is_tract_per_session(settings):
         return [(session.entities, [session]) for session in found.sessions]
     return [({'sub': label}, found.sessions)]
 

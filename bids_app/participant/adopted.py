@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.interfaces.dwi_space import voxel_of
-from pipelines.workflows.dwi_anatomy import BETWEEN, LABELLED, init_between_wf, init_tissues_wf
+from pipelines.workflows.dwi_anatomy import BETWEEN, LABELLED, AnatomyFiles, init_between_wf, init_tissues_wf
 from pipelines.workflows.tract import TISSUE
 
 from ..outputs.sinks import pick
@@ -60,13 +60,15 @@ def adopt(settings: Settings, person: ParticipantInputs) -> Adopted | None:
     (anatomy,) = found.anatomies
     if anatomy.has_tissue:
         return Adopted(anatomy)
-    files = _files_of(anatomy)
-    labelled = {key: files[key] for key in ('t1w_dseg', 't1w_preproc', 'labels')}
-    return Adopted(anatomy, init_tissues_wf(**labelled), LABELLED)
+    return Adopted(anatomy, init_tissues_wf(anatomy=_files_of(anatomy)), LABELLED)
 
 
-def _files_of(anatomy: DwiAnatomy) -> dict[str, Any]:
-    """Return the files of an anatomy by their fields, and the labels of its tissues."""
-    fields = ('t1w_preproc', 't1w_mask', 't1w_dseg', 'std2anat_xfm', *TISSUE)
-    files = {field: path and str(path) for field in fields for path in [getattr(anatomy, field)]}
-    return {**files, 'labels': anatomy.labels()}
+def _files_of(anatomy: DwiAnatomy) -> AnatomyFiles:
+    return AnatomyFiles(
+        t1w_preproc=str(anatomy.t1w_preproc),
+        t1w_mask=str(anatomy.t1w_mask),
+        t1w_dseg=str(anatomy.t1w_dseg),
+        std2anat_xfm=str(anatomy.std2anat_xfm),
+        probsegs=[str(getattr(anatomy, tissue)) for tissue in TISSUE] if anatomy.has_tissue else [],
+        labels=anatomy.labels(),
+    )

@@ -84,14 +84,13 @@ def with_table(path: Path, root: Path) -> tuple[DwiScan, Protocol]:
         Image or table cannot be used.
 
     """
-    bval, bvec = (
-        [path.with_name(path.name.split('.')[0] + extension), *inherited(path, root, extension)][-1]
-        for extension in ('.bval', '.bvec')
-    )
+    own = [path.with_name(path.name.split('.')[0] + extension) for extension in ('.bval', '.bvec')]
     n_volumes = count_volumes(path)
-    if n_volumes < _FEWEST and not (bval.is_file() and bvec.is_file()):
-        what = f'{path} has {n_volumes} volumes and no gradient table: too few for directions.'
+    # a table further up is that of the others: such a series could not use it
+    if n_volumes < _FEWEST and not all(table.is_file() for table in own):
+        what = f'{path} has {n_volumes} volumes and no gradient table of its own: too few for directions.'
         raise FewDirectionsError(what, 'Exclude the scan, or fetch its .bval and .bvec.')
+    bval, bvec = ([table, *inherited(path, root, table.suffix)][-1] for table in own)
     protocol = read_protocol(path, bval, bvec)
     return DwiScan(path, bval, bvec, left_out=protocol.left_out), protocol
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class _Between(NamedTuple):
 
 
 def split_tissues(
-    t1w_dseg: Path, t1w_preproc: Path, labels: dict[str, Any] | None = None, *, out_dir: Path
+    t1w_dseg: Path, t1w_preproc: Path, labels: dict[str, list[int]] | None = None, *, out_dir: Path
 ) -> _Split:
     """Take a segmentation as probabilities of 0 and 1.
 

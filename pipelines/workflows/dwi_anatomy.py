@@ -1,6 +1,6 @@
 """The anatomy that QSIPrep made, where it does not serve as it is: labels for tissues, or one for every session."""
 
-from typing import Any
+from typing import NamedTuple
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
@@ -15,18 +15,30 @@ LABELLED = ('t1w_dseg', *TISSUE)
 BETWEEN = ('t1w_preproc', 't1w_mask', *LABELLED, 'std2anat_xfm')
 """What :func:`init_between_wf` gives in the space of the person."""
 
+_SPLIT = ('t1w_dseg', 't1w_preproc', 'labels')
 
-def init_tissues_wf(
-    *, t1w_dseg: str, t1w_preproc: str, labels: dict[str, list[int]] | None, name: str = 'tissues_wf'
-) -> LiterateWorkflow:
+
+class AnatomyFiles(NamedTuple):
+    """The anatomy of a session; ``probsegs`` are those of grey matter, white matter and fluid, or none.
+
+    ``labels`` are those of ``gm``, ``wm`` and ``csf`` in the segmentation; none where the image tells.
+    """
+
+    t1w_preproc: str
+    t1w_mask: str
+    t1w_dseg: str
+    std2anat_xfm: str
+    probsegs: list[str]
+    labels: dict[str, list[int]] | None
+
+
+def init_tissues_wf(*, anatomy: AnatomyFiles, name: str = 'tissues_wf') -> LiterateWorkflow:
     """Take the tissue labels of an anatomy as probabilities.
 
     Parameters
     ----------
-    t1w_dseg, t1w_preproc
-        Labels and T1w image.
-    labels
-        Labels of ``gm``, ``wm`` and ``csf``; none where the image tells.
+    anatomy
+        T1w image and segmentation.
     name
         Name of the workflow.
 
@@ -38,29 +50,22 @@ def init_tissues_wf(
     """
     workflow = LiterateWorkflow(name=name)
     workflow.__desc__ = _describe_labels()
-    split = pe.Node(
-        SplitTissues(t1w_dseg=t1w_dseg, t1w_preproc=t1w_preproc, labels=labels), name='split', mem_gb=1.0
-    )
+    given = {field: getattr(anatomy, field) for field in _SPLIT}
+    split = pe.Node(SplitTissues(**given), name='split', mem_gb=1.0)
     outputnode = pe.Node(IdentityInterface(fields=list(LABELLED)), name='outputnode')
     workflow.connect([(split, outputnode, [(f, f) for f in LABELLED])])
     return workflow
 
 
 def init_between_wf(
-    *,
-    anatomies: list[dict[str, Any]],
-    voxel: float,
-    random_seed: int,
-    name: str = 'between_wf',
+    *, anatomies: list[AnatomyFiles], voxel: float, random_seed: int, name: str = 'between_wf'
 ) -> LiterateWorkflow:
     """Lay the space of a person half-way between the anatomies of the sessions.
 
     Parameters
     ----------
     anatomies
-        Of every session ``t1w_preproc``, ``t1w_mask``, ``t1w_dseg``, ``std2anat_xfm``, the three of
-        :data:`~pipelines.workflows.tract.TISSUE` and ``labels``; where one has no probabilities of tissue, the labels
-        of all are used.
+        Of every session; where one has no probabilities of tissue, the labels of all are used.
     voxel
         Edge of the grid of the diffusion maps, mm.
     random_seed
@@ -77,16 +82,16 @@ def init_between_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    has_tissue = all(anatomy[tissue] for anatomy in anatomies for tissue in TISSUE)
+    has_tissue = all(anatomy.probsegs for anatomy in anatomies)
     workflow.__desc__ = (
         'The anatomies of the sessions, each in a space of its own, were registered rigidly to each other; the space of '
         'the person lies half-way between them, and its way to the template is the mean of theirs. '
     ) + ('' if has_tissue else _describe_labels())
     between = pe.Node(
         FindBetween(
-            t1w_preprocs=[anatomy['t1w_preproc'] for anatomy in anatomies],
-            t1w_masks=[anatomy['t1w_mask'] for anatomy in anatomies],
-            std2anat_xfms=[anatomy['std2anat_xfm'] for anatomy in anatomies],
+            t1w_preprocs=[anatomy.t1w_preproc for anatomy in anatomies],
+            t1w_masks=[anatomy.t1w_mask for anatomy in anatomies],
+            std2anat_xfms=[anatomy.std2anat_xfm for anatomy in anatomies],
             voxel=voxel,
             random_seed=random_seed,
         ),
@@ -94,12 +99,11 @@ def init_between_wf(
         mem_gb=2.0,
     )
     if has_tissue:
-        between.inputs.probsegs = [[anatomy[tissue] for tissue in TISSUE] for anatomy in anatomies]
+        between.inputs.probsegs = [anatomy.probsegs for anatomy in anatomies]
     else:
-        fields = ['t1w_dseg', 't1w_preproc', 'labels']
-        split = pe.MapNode(SplitTissues(), fields, name='split', mem_gb=1.0)
-        for field in fields:
-            setattr(split.inputs, field, [anatomy[field] for anatomy in anatomies])
+        split = pe.MapNode(SplitTissues(), list(_SPLIT), name='split', mem_gb=1.0)
+        for field in _SPLIT:
+            setattr(split.inputs, field, [getattr(anatomy, field) for anatomy in anatomies])
         workflow.connect([(split, between, [('probsegs', 'probsegs')])])
     outputs = ['person_mask', 'person2session_xfms', *BETWEEN]
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')

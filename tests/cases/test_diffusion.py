@@ -92,7 +92,7 @@ EXTRAS = {
     'a pair': (lambda ap, pa: None, 0, BOTH, []),
     'reverse b0 only': (only_b0, 0, AP, [BOTH[1], 'all b-values are 0', BESIDE]),
     'reverse b0 of b = 5': (b0_of_five, 0, AP, [BOTH[1], 'largest b-value is 5', BESIDE]),
-    'reverse b0, no table': (b0_without_table, 0, AP, [BOTH[1], '2 volumes and no gradient table', BESIDE]),
+    'reverse b0, no table': (b0_without_table, 0, AP, [BOTH[1], '2 volumes and no gradient table of its own', BESIDE]),
     'reverse b0, one image': (one_image, 0, AP, [BOTH[1], 'one volume, shape (4, 4, 4)', BESIDE]),
     'reverse b0, one image in 4D': (one_image_with_table, 0, AP, [BOTH[1], 'one volume, shape (4, 4, 4', BESIDE]),
     'reverse with 3 directions': (three_directions, 0, AP, [BOTH[1], 'only 3 different directions', BESIDE]),
@@ -220,6 +220,17 @@ def test_one_table_for_all(root, plan):
     found = plan()
     assert (found.status, found.names) == (0, BOTH)
     assert {scan.bval for scan in found.scans} == {root / 'dwi.bval'}
+
+
+def test_one_table_for_all_but_a_reverse_b0(root, plan):
+    """The table at the top is of another length than the reverse images: it is that of the others."""
+    ap, pa = pair_in(root)
+    b0_without_table(ap, pa)
+    for extension in ('.bval', '.bvec'):
+        shutil.move(ap.file(extension), root / f'dwi{extension}')
+    found = plan()
+    assert (found.status, found.names) == (0, AP)
+    assert '2 volumes and no gradient table of its own' in found.said
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,23 @@ def test_a_broken_fieldmap_costs_itself(root, plan):
     assert 'no valid JSON' in found.said
 
 
+def test_fieldmaps_are_those_of_the_session(tmp_path, capsys, caplog):
+    """One that names the series of another session is named with that session, once."""
+    root = tmp_path / 'raw'
+    for label in ('pre', 'post'):
+        folder = root / 'sub-05' / f'ses-{label}'
+        series = Series(folder / 'dwi', f'sub-05_ses-{label}_dwi')
+        series.write(np.full((4, 4, 4, 21), 100, np.int16), *plan_of()).say(**SIDECAR)
+        image = Series(folder / 'fmap', f'sub-05_ses-{label}_epi').write(np.full((4, 4, 4), 100, np.int16))
+        image.say(IntendedFor=f'ses-{label}/dwi/sub-05_ses-{label}_dwi.nii.gz', PhaseEncodingDirection='j')
+    found = Plan(root, capsys, caplog)
+    assert found.status == 0
+    assert len(found.sessions) == 2
+    for label in ('pre', 'post'):
+        meant = f'sub-05_ses-{label}_epi.nii.gz: meant for sub-05_ses-{label}_dwi.nii.gz, but'
+        assert found.said.count(meant) == 1
+
+
 # --- two protocols of one session ---
 
 

@@ -120,6 +120,24 @@ def test_all_sessions_lead_to_one_template(tmp_path):
     assert found.diffusion.is_between
 
 
+@pytest.mark.parametrize(
+    ('words', 'made'),
+    [
+        ([], 'person'),
+        (['--tract', 'independent'], 'independent'),
+        (['--session-label', 'pre'], 'independent'),
+    ],
+)
+def test_receipts_say_whose_tract_was_made(sessionwise, words, made):
+    """Not what was asked for: the group refuses to mix tracts of persons and of sessions."""
+    settings = settings_of(sessionwise, *words, derivatives=sessionwise)
+    found = collect(settings, '01')
+    tracts = [c for c in chains_of_diffusion(settings, found) if 'tract' in c.stages]
+    assert {stage.receipt.parameters['tract'] for chain in tracts for stage in chain.stages.values()} == {
+        made
+    }
+
+
 # --- labels ---
 
 
