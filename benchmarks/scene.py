@@ -54,7 +54,7 @@ def read_scan(folder: Path) -> Whole:
     """Read the only scan of a ``dwi`` folder and estimate its response."""
     dwi = next(folder.glob('*_dwi.nii.gz'))
     stem = dwi.name.removesuffix('.nii.gz')
-    table, data, affine = _diffusion.read_scan(dwi, folder / f'{stem}.bval', folder / f'{stem}.bvec')
+    table, data, affine = _diffusion.read_dwi(dwi, folder / f'{stem}.bval', folder / f'{stem}.bvec')
     brain = find_mask(data)
     tensor = fit_tensor(data[brain], table)
     voxels = response_voxels(tensor, ndimage.binary_erosion(brain, iterations=3)[brain])

@@ -7,9 +7,11 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.interfaces.dwi_space import voxel_of
 from pipelines.workflows.dwi_anatomy import BETWEEN, LABELLED, AnatomyFiles, init_between_wf, init_tissues_wf
+from pipelines.workflows.figures import ON_ANATOMY
 from pipelines.workflows.tract import TISSUE
 
 from ..outputs.sinks import pick
+from ..scans.diffusion import Diffusion, DwiSession
 from ..scans.people import ParticipantInputs
 from ..scans.qsiprep import DwiAnatomy
 from ..settings import Settings
@@ -31,11 +33,29 @@ class Adopted(NamedTuple):
             else:
                 setattr(target.get_node(place).inputs, name, str(getattr(self.files, field)))
 
-    def place(self, workflow: Any, target: Any, place: str, number: int) -> None:
-        """Give a session its place in the space of the person: that of its anatomy, by number."""
-        xfm = ('outputnode.person2session_xfms', pick, number)
-        inputs = [('outputnode.person_mask', f'{place}.person_mask'), (xfm, f'{place}.person2session_xfm')]
-        workflow.connect([(self.workflow, target, inputs)])
+    def show(self, workflow: Any, found: Diffusion, session: DwiSession, nodes: tuple[Any, Any]) -> None:
+        """Give a session's maps their place in the space between sessions, if it is one, and the figures the anatomy."""
+        maps, figures = nodes
+        self.give(workflow, figures, 'figures', {field: field for field in ON_ANATOMY})
+        if found.is_between and session.anatomy:
+            xfm = ('outputnode.person2session_xfms', pick, found.anatomies.index(session.anatomy))
+            place = 'dwi_preprocessed_wf.inputnode'
+            inputs = [
+                ('outputnode.person_mask', f'{place}.person_mask'),
+                (xfm, f'{place}.person2session_xfm'),
+            ]
+            workflow.connect([(self.workflow, maps, inputs)])
+
+    def serve(self, workflow: Any, tract: Any) -> None:
+        """Give a tract its way to the template, tissue and background."""
+        self.give(workflow, tract, 'tract_wf.inputnode', {f: f for f in ('std2anat_xfm', *TISSUE)})
+        self.give(workflow, tract, 'figures', {'t1w_preproc': 'background'})
+
+    def grid(self, found: Diffusion, maps: list[LiterateWorkflow]) -> tuple[Any, str]:
+        """Return what gives the person's grid, and the name of the output: QSIPrep's, or that between sessions."""
+        if found.is_between:
+            return self.workflow, 'outputnode.person_mask'
+        return maps[0], 'dwi_preprocessed_wf.outputnode.person_mask'
 
 
 def adopt(settings: Settings, person: ParticipantInputs) -> Adopted | None:

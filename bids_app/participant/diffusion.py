@@ -19,7 +19,7 @@ from ..outputs.diffusion import DIFFUSION
 from ..outputs.plan import region_files, tracts_of
 from ..outputs.rows import derivative_name
 from ..outputs.sinks import draw_from, figures_node, pick, save_stage
-from ..scans.diffusion import Diffusion, DwiSession
+from ..scans.diffusion import DwiSession
 from ..scans.fieldmaps import is_corrected
 from ..scans.people import ParticipantInputs
 from ..settings import Settings
@@ -61,25 +61,16 @@ def add_diffusion(
         )
     inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
     adopted = adopt(settings, person)
-    grid = (
-        _adopted_grid(adopted, found, maps)
-        if adopted
-        else _grid(workflow, settings, person, anatomy, scans, maps)
-    )
+    grid = _grid(workflow, settings, person, adopted or anatomy, scans, maps)
     drawn = [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])]
     for session, own, figures in zip(found.sessions, maps, shown):
-        workflow.connect([
-            (own, figures, [(f'{inner}.outputnode.{f}', f'figures.{f}') for f in drawn]),
-        ])  # fmt: skip
+        workflow.connect([(own, figures, [(f'{inner}.outputnode.{f}', f'figures.{f}') for f in drawn])])
         if not found.is_preprocessed:
             workflow.connect([(grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')])])
         if anatomy:
             _connect_anatomy(workflow, anatomy, own, figures, person.t1w_of(session.entities))
         if adopted:
-            adopted.give(workflow, figures, 'figures', {field: field for field in ON_ANATOMY})
-        if adopted and session.anatomy and found.is_between:
-            number = found.anatomies.index(session.anatomy)
-            adopted.place(workflow, own, f'{inner}.inputnode', number)
+            adopted.show(workflow, found, session, (own, figures))
     for number, (entities, members) in enumerate(tracts_of(settings, person.label, found)):
         tract = tract_workflow(settings, person, entities, members, number)
         chosen = [found.sessions.index(member) for member in members]
@@ -90,8 +81,7 @@ def add_diffusion(
         if anatomy:
             _give_anatomy(workflow, anatomy, tract)
         elif adopted:
-            adopted.give(workflow, tract, 'tract_wf.inputnode', {f: f for f in ('std2anat_xfm', *TISSUE)})
-            adopted.give(workflow, tract, 'figures', {'t1w_preproc': 'background'})
+            adopted.serve(workflow, tract)
         else:
             _show_normalization(workflow, tract, maps[chosen[0]], [shown[index] for index in chosen])
 
@@ -217,13 +207,6 @@ def tract_workflow(
     return workflow
 
 
-def _adopted_grid(adopted: Adopted, found: Diffusion, maps: list[LiterateWorkflow]) -> tuple[Any, str]:
-    """Return what gives the person's grid where QSIPrep made the anatomy: its one grid, or that between several."""
-    if found.is_between:
-        return adopted.workflow, 'outputnode.person_mask'
-    return maps[0], 'dwi_preprocessed_wf.outputnode.person_mask'
-
-
 def _grid(
     workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any,
     scans: list[LiterateWorkflow], maps: list[LiterateWorkflow],
@@ -231,6 +214,8 @@ def _grid(
     """Return what gives the person's grid: a node or workflow, and the name of the output."""
     found = person.diffusion
     assert found
+    if isinstance(anatomy, Adopted):
+        return anatomy.grid(found, maps)
     voxels = [voxel_of(scan.dwi) for session in found.sessions for scan in session.scans]
     if anatomy:
         node = pe.Node(MakeGrid(voxel=max(voxels)), name='dwi_grid', mem_gb=1.0)

@@ -72,7 +72,7 @@ def _read_numbers(dwi: Path, path: Path) -> np.ndarray:
     )
 
 
-def read_scan(dwi: Path, bval: Path, bvec: Path) -> tuple[Gradients, np.ndarray, np.ndarray]:
+def read_dwi(dwi: Path, bval: Path, bvec: Path) -> tuple[Gradients, np.ndarray, np.ndarray]:
     """Return the table of a scan, its volumes that have a place in it (X, Y, Z, N), and the affine.
 
     Raises

@@ -16,7 +16,7 @@ from ..numerics.register import bias_correct
 from ..numerics.resample import apply_linear, grid_points, sample
 from ..terms import MOTION
 from ._anatomy import naming
-from ._diffusion import inside, load_table, read_scan, write_gradient_table
+from ._diffusion import inside, load_table, read_dwi, write_gradient_table
 from ._interface import interface
 from ._series import load_image, write_series, write_volume
 from .design import save_table
@@ -84,7 +84,7 @@ def prepare_scan(
         The table or the image cannot be used.
 
     """
-    table, data, affine = read_scan(dwi, bval, bvec)
+    table, data, affine = read_dwi(dwi, bval, bvec)
     with naming(dwi):
         mask = scans.find_mask(data)
         data = data if sloppy else scans.denoise(data, mask)

@@ -9,7 +9,8 @@ import numpy as np
 from ..errors import DataError
 from ..numerics.average import Image, align_brains
 from ..numerics.resample import apply_linear, grid_points, resample, voxel_sizes
-from ..numerics.tissue_labels import TISSUES, split_labels, tissue_labels
+from ..numerics.segment import TISSUES
+from ..numerics.tissue_labels import split_labels, tissue_labels
 from ._anatomy import load, naming
 from ._interface import interface
 from ._series import write_volume

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import DataError
 from ..numerics.gradients import rotate
 from ..numerics.resample import apply_linear, resample, voxel_sizes
-from ._diffusion import inside, read_scan, write_gradient_table
+from ._diffusion import inside, read_dwi, write_gradient_table
 from ._series import load_image, write_series, write_volume
 from .dwi import describe_table
 from .dwi_space import box_around
@@ -79,7 +79,7 @@ def read_preprocessed(
         The table cannot be used, or the mask is empty.
 
     """
-    table, data, affine = read_scan(dwi, bval, bvec)
+    table, data, affine = read_dwi(dwi, bval, bvec)
     like, brain = load_image(person_mask), open_image(dwi_mask)
     flipped = nb.as_closest_canonical(nb.Nifti1Image(data, affine))
     shape, grid = like.shape, np.asarray(like.affine, float)

@@ -155,15 +155,14 @@ def run_registration(
         str(prefix),
     ]
     for stage in stages:
-        is_small = np.prod(fixed.shape) < _SMALL
-        arguments += _stage_arguments(stage, pair, min(fixed.spacing), is_small=is_small)
-        arguments += ['-x', f'[{mask_pair}]']
+        arguments += [*_stage_arguments(stage, pair, fixed), '-x', f'[{mask_pair}]']
     if get_lib_fn('antsRegistration')(process_arguments(arguments)):
         raise RuntimeError('antsRegistration failed')
 
 
-def _stage_arguments(stage: Stage, pair: str, spacing: float, *, is_small: bool) -> list[str]:
+def _stage_arguments(stage: Stage, pair: str, fixed: ants.ANTsImage) -> list[str]:
     """Translate a stage; a resolution below the voxel size of the image is the image's own."""
+    spacing, is_small = min(fixed.spacing), np.prod(fixed.shape) < _SMALL
     shrink = [max(1, round(size / spacing)) for size in stage.voxels]
     smooth = [0.0 if factor == 1 else 0.4 * factor * spacing for factor in shrink]
     is_linear = not stage.transform.startswith('SyN')

@@ -7,11 +7,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-TISSUES = ('gm', 'wm', 'csf')
-"""Order of the tissues; in the files of this program their labels count from 1."""
-
 CONVENTIONS = {'of BIDS': (1, 2, 3), 'of FAST': (2, 3, 1)}
-"""Labels of :data:`TISSUES`."""
+"""Labels of grey matter, white matter and fluid, the order of :data:`~.segment.TISSUES`."""
 
 _APART = 0.5  # of the spread in a tissue: medians of neighbours in brightness are at least this far apart
 

@@ -3,7 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pipelines.numerics.tissue_labels import CONVENTIONS, TISSUES, split_labels, tissue_labels
+from pipelines.numerics.segment import TISSUES
+from pipelines.numerics.tissue_labels import CONVENTIONS, split_labels, tissue_labels
 
 BRIGHT = {'gm': 60.0, 'wm': 95.0, 'csf': 25.0}
 
