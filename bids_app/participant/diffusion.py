@@ -155,11 +155,15 @@ def session_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
             **_options(settings, session),
         )
     stage = chain_of_session(settings, person, session).stages['dwi']
-    sidecar: dict[str, Any] = {'Sources': session.uris()}
-    if session.left_out():
-        sidecar['VolumesWithoutDirection'] = session.left_out()
-    save_stage(workflow, maps, stage, sidecar, _space(person))
+    save_stage(workflow, maps, stage, _sources([session]), _space(person))
     return workflow
+
+
+def _sources(sessions: list[DwiSession]) -> dict[str, Any]:
+    """Return what sidecars say of the series of sessions, and of volumes of them that are not used."""
+    left_out = {name: volumes for session in sessions for name, volumes in session.left_out().items()}
+    sources = {'Sources': [uri for session in sessions for uri in session.uris()]}
+    return {**sources, 'VolumesWithoutDirection': left_out} if left_out else {**sources}
 
 
 def figures_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
@@ -199,7 +203,7 @@ def tract_workflow(
     stages = chain_of_tract(settings, person, entities, members).stages
     figures = figures_node(tract_figures(), stages['tract_figures'])
     draw_from(workflow, tract, figures, [f for f in figures.interface.fields if f != 'background'])
-    sidecar: dict[str, Any] = {'Sources': [uri for member in members for uri in member.uris()]}
+    sidecar = _sources(members)
     labelled = [anatomy.t1w_dseg for anatomy in found.anatomies if not anatomy.has_tissue]
     if labelled:
         sidecar['TissueLabels'] = [members[0].dataset.uri(path) for path in labelled]

@@ -12,7 +12,7 @@ from pipelines.interfaces.dwi_protocol import Protocol, count_volumes, read_prot
 
 from ..settings import Settings
 from .dataset import Absence
-from .encoding import encoding_of
+from .encoding import Encoding, encoding_of
 from .query import entities_of, inherited, sidecar
 
 LOGGER = logging.getLogger(__name__)
@@ -47,6 +47,12 @@ class DwiScan(NamedTuple):
 class _Series(NamedTuple):
     scan: DwiScan
     protocol: Protocol
+    encoding: Encoding
+
+    def encoded(self, *, takes_axis: bool) -> DwiScan:
+        """Return the scan with its encoding, an axis without sign only where that serves."""
+        direction = self.encoding.direction or (self.encoding.axis if takes_axis else '')
+        return self.scan._replace(direction=direction, readout_time=self.encoding.readout_time)
 
 
 def usable_scans(settings: Settings, files: Sequence[Path]) -> tuple[list[DwiScan], list[Absence]]:
@@ -60,7 +66,7 @@ def usable_scans(settings: Settings, files: Sequence[Path]) -> tuple[list[DwiSca
     for path in files:
         try:
             scan, protocol = with_table(path, settings.bids_dir)
-            found.append(_Series(_encoded(settings, scan), protocol))
+            found.append(_Series(scan, protocol, _encoding_of(settings, scan)))
         except (DataError, MissingInputError) as error:
             lost.append(error)
     absent = [_absence(error, is_alone=not found) for error in lost]
@@ -68,7 +74,9 @@ def usable_scans(settings: Settings, files: Sequence[Path]) -> tuple[list[DwiSca
     clash = _clash(settings, found)
     if clash:
         return [], [*absent, Absence('dwi', clash, MissingInputError.exit_code)]
-    return [series.scan for series in found], absent
+    # registration to the T1w image finds the sign of an axis, but it must be the same one for all
+    takes_axis = settings.distortion.use_syn_sdc and len(found) == 1
+    return [series.encoded(takes_axis=takes_axis) for series in found], absent
 
 
 def with_table(path: Path, root: Path) -> tuple[DwiScan, Protocol]:
@@ -115,12 +123,12 @@ def _absence(error: DataError | MissingInputError, *, is_alone: bool) -> Absence
     return Absence(FURTHER, str(error), error.exit_code)
 
 
-def _encoded(settings: Settings, scan: DwiScan) -> DwiScan:
+def _encoding_of(settings: Settings, scan: DwiScan) -> Encoding:
     metadata = sidecar(scan.dwi, settings.bids_dir)
     found = encoding_of(metadata, settings.distortion.fallback_total_readout_time)
     for remark in found.remarks:
         LOGGER.warning('%s: %s', scan.dwi.name, remark)
-    return scan._replace(direction=found.direction, readout_time=found.readout_time)
+    return found
 
 
 def _clash(settings: Settings, found: Sequence[_Series]) -> str:

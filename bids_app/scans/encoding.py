@@ -6,15 +6,20 @@ from typing import Any, NamedTuple
 
 from .fieldmaps import direction_of
 
+_AXES = ('i', 'j', 'k')
 _LONGEST = 1.0  # s; a longer readout is written in another unit
 
 
 class Encoding(NamedTuple):
-    """Direction as BIDS writes it, empty if unknown; readout in s, 0 if unknown; what is to be said of them."""
+    """Direction as BIDS writes it, empty if unknown; readout in s, 0 if unknown; what is to be said of them.
+
+    ``axis`` is that of a direction whose sign is not known, else empty.
+    """
 
     direction: str
     readout_time: float
     remarks: list[str]
+    axis: str = ''
 
 
 def encoding_of(metadata: Mapping[str, Any], fallback: float | None = None) -> Encoding:
@@ -41,7 +46,14 @@ def encoding_of(metadata: Mapping[str, Any], fallback: float | None = None) -> E
 
     """
     time, remarks = _readout_time(metadata)
-    return Encoding(direction_of(metadata), time or fallback or 0.0, [*_of_direction(metadata), *remarks])
+    direction, axis = direction_of(metadata), metadata.get('PhaseEncodingAxis')
+    is_unsigned = not direction and axis in _AXES
+    return Encoding(
+        direction,
+        time or fallback or 0.0,
+        [*_of_direction(metadata), *remarks],
+        str(axis) if is_unsigned else '',
+    )
 
 
 def _of_direction(metadata: Mapping[str, Any]) -> list[str]:
@@ -49,13 +61,14 @@ def _of_direction(metadata: Mapping[str, Any]) -> list[str]:
     if direction_of(metadata):
         return []
     given, axis = metadata.get('PhaseEncodingDirection'), metadata.get('PhaseEncodingAxis')
-    if given:
-        problem = f'is {given!r}, none of i, i-, j, j-, k, k-'
-    elif axis:
-        problem = f'is absent, and PhaseEncodingAxis {axis!r} has no sign'
-    else:
-        problem = 'is absent'
-    return [f'PhaseEncodingDirection {problem}: its distortion stays. Mend the sidecar.']
+    problem = f'is {given!r}, none of i, i-, j, j-, k, k-' if given else 'is absent'
+    stays = 'its distortion stays'
+    if axis in _AXES:
+        stays = (
+            f'PhaseEncodingAxis {axis!r} has no sign, and only --use-syn-sdc corrects its distortion, where it is '
+            'the only series of its session'
+        )
+    return [f'PhaseEncodingDirection {problem}: {stays}. Mend the sidecar.']
 
 
 def _readout_time(metadata: Mapping[str, Any]) -> tuple[float, list[str]]:

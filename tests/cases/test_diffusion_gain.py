@@ -76,6 +76,12 @@ def test_sidecars_say_what_was_done(results):
     assert split['NumberOfVolumes'] == gain['NumberOfVolumes'] == 22
 
 
+def test_the_page_tells_it(results):
+    page = (results / 'sub-gain.html').read_text()
+    for words in ('volume 11 (the first is 0)', 'further dwi'):
+        assert words in page
+
+
 def test_the_record_names_the_volume_that_was_left_out(results):
     record = json.loads(next(results.glob('sub-gain/log/*/run.json')).read_text())
     reasons = [entry['reason'] for entry in record['absent'] if entry['modality'] == 'further dwi']

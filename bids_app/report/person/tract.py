@@ -192,10 +192,12 @@ def _text(value: Any) -> str:
 
     Examples
     --------
-    >>> _text([0, 1000.0]), _text({'pre': 32, 'post': 30})
-    ('0, 1000', 'pre: 32; post: 30')
+    >>> _text([0, 1000.0]), _text({'pre': 32, 'post': 30}), _text([1.0, None])
+    ('0, 1000', 'pre: 32; post: 30', '1, n/a')
 
     """
+    if value is None:
+        return 'n/a'
     if isinstance(value, Mapping):
         return '; '.join(f'{key}: {_text(item)}' for key, item in value.items())
     if isinstance(value, list):

@@ -21,6 +21,30 @@ def plan(root, capsys, caplog):
     return lambda *words: Plan(root, capsys, caplog, *words)
 
 
+@pytest.mark.parametrize(
+    ('words', 'volumes', 'direction'),
+    [([], 0, ''), (['--use-syn-sdc'], 0, 'j'), (['--use-syn-sdc'], 1, 'j'), (['--use-syn-sdc'], 21, '')],
+)
+def test_an_axis_without_sign_serves_registration_alone(root, plan, words, volumes, direction):
+    """It finds the sign itself, but two series could differ in it; one that is left out does not count."""
+    for series in pair_in(root):
+        series.say(PhaseEncodingDirection=None, PhaseEncodingAxis='j')
+    if volumes:
+        pair_in(root)[1].keep(np.arange(volumes))
+    else:
+        pair_in(root)[1].remove()
+    found = plan(*words)
+    assert {scan.direction for scan in found.scans} == {direction}
+    assert "PhaseEncodingAxis 'j' has no sign, and only --use-syn-sdc corrects" in found.said
+
+
+@pytest.mark.parametrize('axis', ['y', '', None, 1, ['j']])
+def test_an_axis_that_bids_does_not_know_is_none(axis):
+    found = encoding_of({'PhaseEncodingAxis': axis})
+    assert (found.direction, found.axis) == ('', '')
+    assert found.remarks == ['PhaseEncodingDirection is absent: its distortion stays. Mend the sidecar.']
+
+
 # --- fieldmaps ---
 
 
