@@ -233,11 +233,83 @@ def nii_without_gz(files):
     files.bold.unlink()
 
 
+def mask_of_255(files):
+    data, affine = made.load(files.mask)
+    made.save((data * 255).astype(np.uint8), affine, files.mask)
+
+
+def zeros_behind_the_stream(files):
+    made.write(files.bold, files.bold.read_bytes() + bytes(512))
+
+
+def time_unit_missing(files):
+    edit_header(files.bold, 123, bytes([0]))
+
+
+def time_in_ms(files):
+    edit_header(files.bold, 76 + 16, np.float32(2000).tobytes())
+    edit_header(files.bold, 123, bytes([2 | 16]))
+
+
+def no_time_in_the_header(files):
+    edit_header(files.bold, 76 + 16, np.float32(0).tobytes())
+
+
+def negative_pixdim(files):
+    """As SPM writes it; the sform is right."""
+    edit_header(files.bold, 80, np.float32(-made.VOXEL).tobytes())
+
+
+def regressors(files):
+    """The name of the table before fMRIPrep 20.2."""
+    for path in (files.table, files.metadata):
+        path.rename(path.with_name(path.name.replace('timeseries', 'regressors')))
+
+
+def without_res(files):
+    for path in sorted(files.root.rglob('*_res-2*')):
+        path.rename(path.with_name(path.name.replace('_res-2', '')))
+
+
+def first_displacement_zero(files):
+    table = made.read_table(files)
+    table.loc[0, 'framewise_displacement'] = 0.0
+    made.save_table(files, table)
+
+
+def marks_of_dvars(files):
+    """fMRIPrep marks volumes of high DVARS as well; the rule here is displacement alone."""
+    table = made.read_table(files)
+    for number, row in enumerate((50, 90, 91)):
+        table[f'motion_outlier{number:02d}'] = np.eye(T)[row].astype(int)
+    made.save_table(files, table)
+
+
+def reconstruction_and_part(files):
+    for path in sorted(files.root.rglob('sub-01_*')):
+        path.rename(path.with_name(path.name.replace('task-rest', 'task-rest_rec-magnitude_run-01_part-mag')))
+
+
+def linked_participant(files):
+    elsewhere = files.root.parent / 'elsewhere'
+    elsewhere.mkdir()
+    (files.root / 'sub-01').rename(elsewhere / 'sub-01')
+    (files.root / 'sub-01').symlink_to(elsewhere / 'sub-01')
+
+
+def linked_dataset(files):
+    for root in (files.root, files.raw):
+        root.rename(root.with_name(f'real_{root.name}'))
+        root.symlink_to(root.with_name(f'real_{root.name}'))
+
+
 SAME = [
     las, lps, sform_only_in_qform, mirrored_qform, header_extension, several_members, mask_with_trailing_axis, soft_mask,
     nan_outside_the_mask, rounded_mask_affine, mask_without_scaling, names_of_21, dropped_components,
     bom_and_windows_line_ends, without_cosines, two_resolutions, other_entities, links_into_a_store, without_session,
-    constant_voxels, nii_without_gz,
+    constant_voxels, nii_without_gz, mask_of_255, zeros_behind_the_stream, time_unit_missing, time_in_ms,
+    no_time_in_the_header, negative_pixdim, regressors, without_res, first_displacement_zero, marks_of_dvars,
+    reconstruction_and_part, linked_participant, linked_dataset,
 ]  # fmt: skip
 
 
@@ -442,6 +514,23 @@ def test_what_cannot_be_used_is_refused_before_the_first_step(files, caught, cha
     assert status == code, said
     for word in words:
         assert word in said
+
+
+def test_what_stands_behind_the_compressed_stream_is_damage(files):
+    made.write(files.bold, files.bold.read_bytes() + b'GARBAGE not gzip' * 40)
+    with pytest.raises(ValueError, match='is damaged at volume 150 of 150'):
+        made.outcome(files)
+
+
+def test_people_with_and_without_sessions_lie_side_by_side(files, right):
+    """Each has the value of the sound run."""
+    for root in (files.root, files.raw):
+        shutil.copytree(root / 'sub-01/ses-pre/func', root / 'sub-02/func')
+        for path in (root / 'sub-02/func').iterdir():
+            path.rename(path.with_name(path.name.replace('sub-01_ses-pre', 'sub-02')))
+    settings = made.make_settings(made.words_of(files))
+    assert [len(made.collect(settings, label).runs) for label in ('01', '02')] == [1, 1]
+    assert made.outcome(files)[0] == pytest.approx(right[0], abs=1e-6)
 
 
 def test_nan_inside_the_mask_is_refused(files):
