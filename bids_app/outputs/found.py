@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from pipelines.errors import DataError
 from pipelines.terms import MEASURES
@@ -240,7 +240,7 @@ def _scan(
     label: str, visit: Visit, qc: Path, present: list[Path], wanted: Mapping[str, list[Derivative]]
 ) -> ScanResult:
     """Return the results of one run, and what it lacks of that which analyses need."""
-    facts: dict[str, Any] = json.loads(qc.read_text())
+    dof, flags = _quality(qc)
     source = {key: value for key, value in entities_of(qc).items() if key in SOURCE_ENTITIES}
     files, lacks = {QC.output: qc}, {}
     for analysis, rows in wanted.items():
@@ -256,9 +256,22 @@ def _scan(
     maps = {kind: files[row.output] for kind, row in MAP_ROWS.items() if row.output in files}
     stem = qc.name.removesuffix(f'_desc-denoise_{QC.suffix}{QC.extension}')
     return ScanResult(
-        label, visit.session_id, stem, files, maps, next(iter(spaces), ''), float(facts['DegreesOfFreedom']),
-        list(facts['Flags']), lacks,
+        label, visit.session_id, stem, files, maps, next(iter(spaces), ''), dof, flags, lacks,
     )  # fmt: skip
+
+
+def _quality(qc: Path) -> tuple[float, list[str]]:
+    """Return degrees of freedom and flags of a run."""
+    try:
+        facts = json.loads(qc.read_text(encoding='utf-8'))
+        flags = facts['Flags']
+        if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
+            raise TypeError(f'Flags are {flags!r}')
+        return float(facts['DegreesOfFreedom']), flags
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(
+            f'{qc} is no quality file of a finished run ({error}). Process the participant again with --overwrite.'
+        ) from error
 
 
 def _tracts_of(folder: Path, trial: Trial) -> Iterator[TractResult]:

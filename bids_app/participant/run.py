@@ -132,14 +132,17 @@ def _print_plan(found: list[ParticipantInputs]) -> int:
 
 
 def _print_absent(found: list[ParticipantInputs]) -> None:
-    """Say what nobody was asked to leave out and yet is not there, once for all who lack it."""
+    """Say what nobody was asked to leave out and yet is not used; a modality that is not there, once for all."""
     lacking: dict[str, list[tuple[str, str]]] = {}
     for person in found:
-        for absence in person.absent:
-            if absence.on_request:
-                print(f'clbpe: {absence.modality} of {absence.reason}', file=sys.stderr)
-            elif absence.exit_code is None and '--skip' not in absence.reason:
-                lacking.setdefault(absence.modality, []).append((person.label, absence.reason))
+        has = {'bold': bool(person.runs), 'dwi': person.diffusion is not None}
+        for modality, reason, code, on_request in person.absent:
+            if code is not None or '--skip' in reason:
+                continue
+            if on_request or has.get(modality, True):
+                print(f'clbpe: sub-{person.label}: not used ({modality}): {reason}', file=sys.stderr)
+            else:
+                lacking.setdefault(modality, []).append((person.label, reason))
     for modality, people in lacking.items():
         labels = ', '.join(f'sub-{label}' for label, _ in people[:5]) + (' ...' if len(people) > 5 else '')
         print(f'clbpe: no {modality} of {len(people)} ({labels}): {people[0][1]}', file=sys.stderr)

@@ -45,7 +45,11 @@ def find_t1w(settings: Settings, images: Images, label: str) -> tuple[list[Path]
         passed += [Absence('t1w', f'{path.name} is used: there is no T1w.') for path in found]
     usable = []
     for path in _of_sessions(settings, found):
-        reason = _why_not(path)
+        try:
+            reason = _why_not(path)
+        except ClbpeError as error:
+            passed.append(Absence('t1w', str(error), error.exit_code))
+            continue
         if reason:
             passed.append(Absence('t1w', f'{path.name} is {reason} and no anatomy.'))
         else:
@@ -75,10 +79,7 @@ def _why_not(path: Path) -> str:
     for reason, pattern in _NOT_ANATOMY.items():
         if any(pattern.search(entities.get(key, '')) for key in ('acq', 'rec')):
             return reason
-    try:
-        image = open_image(path)
-    except ClbpeError:
-        return ''  # the anatomy's first step says what is wrong with it
+    image = open_image(path)
     extents = [size * zoom for size, zoom in zip(image.shape[:3], image.header.get_zooms()[:3])]
     if len(extents) < 3 or min(extents) < _LEAST_EXTENT:
         return f'a localizer or slab ({" x ".join(f"{extent:.0f}" for extent in extents)} mm)'

@@ -143,6 +143,7 @@ def collect(settings: Settings, label: str, images: AdmittedImages | None = None
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
     absences = images.with_reasons(label, [*absent, *lacking])
     found = ParticipantInputs(label, runs, t1w, absences, diffusion)
-    if not found.needs_t1w:
+    is_lacking = not t1w and any(a.modality == 'bold' and a.exit_code for a in absent)
+    if not (found.needs_t1w or is_lacking):
         return found._replace(t1w=[])
     return found._replace(absent=[*found.absent, *passed])

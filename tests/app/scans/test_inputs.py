@@ -32,7 +32,15 @@ def build(root, config):
     generate_bids_skeleton(str(root), json.loads(json.dumps(config)))
     for path in root.rglob('*_bold.nii.gz'):
         write_bold(path)
+    for path in root.rglob('*_T1w.nii.gz'):
+        write_head(path)
     return root
+
+
+def write_head(path):
+    """Write an image as large as a head."""
+    path.unlink(missing_ok=True)
+    nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.diag([80, 80, 80, 1])), path)
 
 
 def bold(task='rest', **entities):
@@ -170,7 +178,7 @@ def test_t1w_at_the_level_of_the_participant_serves_every_session(raw):
     for path in raw.glob('sub-01/ses-*/anat/*'):
         path.unlink()
     (raw / 'sub-01' / 'anat').mkdir()
-    (raw / 'sub-01' / 'anat' / 'sub-01_T1w.nii.gz').touch()
+    write_head(raw / 'sub-01' / 'anat' / 'sub-01_T1w.nii.gz')
     found = collect(settings_of(raw, '--session-label', 'post'), '01')
     assert [path.name for path in found.t1w] == ['sub-01_T1w.nii.gz']
     assert found.t1w_of(found.runs[0].entities) == 0
@@ -472,6 +480,8 @@ def plant(root, tree, subjects, lists):
             path.parent.mkdir(parents=True, exist_ok=True)
             if name.endswith('_bold.nii.gz'):
                 write_bold(path)
+            elif name.endswith('_T1w.nii.gz'):
+                write_head(path)
             elif name.endswith('.json'):
                 path.write_text('{}')
             else:
