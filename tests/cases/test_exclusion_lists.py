@@ -13,7 +13,7 @@ from tests.app.trial_data import write_trial
 
 ROWS = [
     ('participant_id', 'session_id', 'modality', 'reason'),
-    ('sub-01', 'ses-pre', 'bold', 'Bewegung, größer als 3 mm'),
+    ('sub-01', 'ses-pre', 'bold', 'Bewegung größer 3 mm'),
     ('sub-02', '', '', 'said "no" afterwards'),
 ]
 RUNS = [
@@ -71,7 +71,7 @@ def test_lists_that_spreadsheets_wrote(plan, tmp_path, content):
     assert status == 0
     assert [run for run in used if '03' not in run[:6]] == [run for run in RUNS if 'sub-01_ses-post' in run]
     assert sum(run.startswith('sub-03') for run in used) == 4
-    assert 'left out on request (Ausschlüsse final (2).txt): Bewegung, größer als 3 mm' in said
+    assert 'left out on request (Ausschlüsse final (2).txt): Bewegung größer 3 mm' in said
     assert 'left out on request (Ausschlüsse final (2).txt): said "no" afterwards' in said
 
 
