@@ -8,7 +8,7 @@ import nibabel as nb
 import numpy as np
 from scipy import ndimage
 
-from pipelines.interfaces._diffusion import read_gradient_table, read_series
+from pipelines.interfaces import _diffusion
 from pipelines.numerics import bundle
 from pipelines.numerics.dwi import find_mask
 from pipelines.numerics.fod import estimate_response, fit_fod, response_voxels
@@ -54,8 +54,7 @@ def read_scan(folder: Path) -> Whole:
     """Read the only scan of a ``dwi`` folder and estimate its response."""
     dwi = next(folder.glob('*_dwi.nii.gz'))
     stem = dwi.name.removesuffix('.nii.gz')
-    data, affine = read_series(dwi)
-    table = read_gradient_table(dwi, folder / f'{stem}.bval', folder / f'{stem}.bvec')
+    table, data, affine = _diffusion.read_dwi(dwi, folder / f'{stem}.bval', folder / f'{stem}.bvec')
     brain = find_mask(data)
     tensor = fit_tensor(data[brain], table)
     voxels = response_voxels(tensor, ndimage.binary_erosion(brain, iterations=3)[brain])

@@ -11,6 +11,7 @@
     +-- DataError        (ValueError)          65   a file is damaged or contradicts itself
     |   +-- DegreesOfFreedomError              65   too little data is left after denoising
     |   +-- SingleVolumeError                  65   a series of one volume: a scan that was broken off
+    |   +-- FewDirectionsError                 65   a series shows too few directions for a tensor
     +-- MissingInputError (FileNotFoundError)  66   a file the analysis needs is absent
     +-- OutputError      (OSError)             73   the output cannot be written
     +-- StoppedError     (RuntimeError)        75   stopped by a limit; run again to resume
@@ -70,6 +71,17 @@ class DegreesOfFreedomError(DataError):
 
 class SingleVolumeError(DataError):
     """An image that should be a series has one volume, as a scan that was broken off."""
+
+
+class FewDirectionsError(DataError):
+    """A diffusion series shows too few directions for a tensor: b = 0 only, one image, a trace.
+
+    The first argument says what there is, a second what to do where more was meant to be there.
+    """
+
+    def __str__(self) -> str:
+        """Return both as one text."""
+        return ' '.join(map(str, self.args))
 
 
 class MissingInputError(ClbpeError, FileNotFoundError):

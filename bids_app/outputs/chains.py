@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 from ..running.manifest import Receipt, fingerprint, receipts_folder
 from ..scans.bold import BoldRun
-from ..scans.diffusion import DwiSession
+from ..scans.diffusion import INDIVIDUAL, DwiSession
 from ..scans.fmriprep import ShownAnatomy
 from ..scans.people import ParticipantInputs
 from ..scans.query import entities_of
 from ..settings import Settings
 from .plan import (
     Planned,
+    is_tract_per_session,
     of_anatomy,
     of_run,
     of_session,
@@ -112,7 +113,10 @@ def chain_of_tract(
     assert person.diffusion
     inputs, parameters = _of_diffusion(settings, person, members)
     parameters |= settings.parameters_of(settings.space, settings.regions, settings.tract)
-    inputs += [path for path in person.diffusion.anatomy or () if path] + region_files(settings)
+    # what is made counts, not what was asked for: the group does not mix the two
+    parameters['tract'] = 'independent' if is_tract_per_session(settings) else 'person'
+    inputs += [path for session in members if session.anatomy for path in session.anatomy.files()]
+    inputs += region_files(settings)
     return make_chain(settings, source, of_tract(settings, person.diffusion, source), inputs, parameters)
 
 
@@ -122,10 +126,12 @@ def _of_diffusion(
     """Return inputs and parameters that the maps of sessions rest on."""
     assert person.diffusion
     every = person.diffusion.sessions
-    # without T1w image, sessions meet half-way; QSIPrep's lie on the grid of the first
-    rests_on = every if person.diffusion.space == 'individual' else [every[0], *members]
+    # without T1w image, or with several, sessions meet half-way; else QSIPrep's lie on the grid of the first
+    rests_on = every if person.diffusion.space == INDIVIDUAL else [every[0], *members]
     found = members if person.t1w and not person.diffusion.is_preprocessed else rests_on
     inputs = [path for session in found for scan in session.scans for path in scan.files()]
+    if person.diffusion.is_between:
+        inputs += [path for anatomy in person.diffusion.anatomies for path in anatomy.files()]
     if person.diffusion.is_preprocessed:
         return inputs, settings.parameters_of()
     return [*inputs, *person.t1w], settings.parameters_of(settings.distortion, settings.dwi)

@@ -101,23 +101,27 @@ def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
 
 def of_session(settings: Settings, found: Diffusion, session: DwiSession) -> Iterator[Planned]:
     """Yield the files of the diffusion scans of one session."""
-    has_t1w = found.space != 'individual'
     rows = [*DIFFUSION, *(() if found.is_preprocessed else DIFFUSION_RAW)]
-    rows += DIFFUSION_T1W if has_t1w and not found.is_preprocessed else ()
-    figures = [*DIFFUSION_FIGURES, DIFFUSION_COREGISTRATION if has_t1w else DIFFUSION_NORMALIZATION]
+    rows += DIFFUSION_T1W if found.has_t1w and not found.is_preprocessed else ()
+    figures = [*DIFFUSION_FIGURES, DIFFUSION_COREGISTRATION if found.has_t1w else DIFFUSION_NORMALIZATION]
     figures += [] if found.is_preprocessed else [DIFFUSION_MOTION]
     yield from _diffusion(settings, found, session.entities, {'dwi': rows, 'dwi_figures': figures})
+
+
+def is_tract_per_session(settings: Settings) -> bool:
+    """Return whether each session has a tract of its own.
+
+    It has with ``--tract independent``, and where sessions are chosen by ``--session-label``: jobs that see one
+    session each must add up.
+    """
+    return settings.tract.tract == 'independent' or bool(settings.session_label)
 
 
 def tracts_of(
     settings: Settings, label: str, found: Diffusion
 ) -> list[tuple[dict[str, str], list[DwiSession]]]:
-    """Return entities and sessions of every tract: one for all, or one each.
-
-    Each has its own with ``--tract independent``, and where sessions are chosen by ``--session-label``: jobs that
-    see one session each must add up.
-    """
-    if settings.tract.tract == 'independent' or settings.session_label:
+    """Return entities and sessions of every tract: one for all, or one each."""
+    if is_tract_per_session(settings):
         return [(session.entities, [session]) for session in found.sessions]
     return [({'sub': label}, found.sessions)]
 

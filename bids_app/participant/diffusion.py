@@ -23,6 +23,7 @@ from ..scans.diffusion import DwiSession
 from ..scans.fieldmaps import is_corrected
 from ..scans.people import ParticipantInputs
 from ..settings import Settings
+from .adopted import Adopted, adopt
 
 _SHOWN = ('dwiref', 'dwi_mask', 'fa', 'evec')
 
@@ -59,16 +60,17 @@ def add_diffusion(
             [(prepared, own, [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in given])]
         )
     inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
-    grid = _grid(workflow, settings, person, anatomy, scans, maps)
+    adopted = adopt(settings, person)
+    grid = _grid(workflow, settings, person, adopted or anatomy, scans, maps)
     drawn = [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])]
     for session, own, figures in zip(found.sessions, maps, shown):
-        workflow.connect([
-            (own, figures, [(f'{inner}.outputnode.{f}', f'figures.{f}') for f in drawn]),
-        ])  # fmt: skip
+        workflow.connect([(own, figures, [(f'{inner}.outputnode.{f}', f'figures.{f}') for f in drawn])])
         if not found.is_preprocessed:
             workflow.connect([(grid[0], own, [(grid[1], f'{inner}.inputnode.person_mask')])])
         if anatomy:
             _connect_anatomy(workflow, anatomy, own, figures, person.t1w_of(session.entities))
+        if adopted:
+            adopted.show(workflow, found, session, (own, figures))
     for number, (entities, members) in enumerate(tracts_of(settings, person.label, found)):
         tract = tract_workflow(settings, person, entities, members, number)
         chosen = [found.sessions.index(member) for member in members]
@@ -78,7 +80,9 @@ def add_diffusion(
             workflow.connect([(maps[index], tract, fields)])
         if anatomy:
             _give_anatomy(workflow, anatomy, tract)
-        elif not found.anatomy:
+        elif adopted:
+            adopted.serve(workflow, tract)
+        else:
             _show_normalization(workflow, tract, maps[chosen[0]], [shown[index] for index in chosen])
 
 
@@ -142,17 +146,24 @@ def session_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
         scan = session.scans[0]
         maps = init_dwi_preprocessed_wf(
             dwi=str(scan.dwi), bval=str(scan.bval), bvec=str(scan.bvec), dwi_mask=str(scan.mask),
-            grid_mask=str(found.sessions[0].scans[0].mask),
+            grid_mask='' if found.is_between else str(found.sessions[0].scans[0].mask),
         )  # fmt: skip
     else:
         maps = init_dwi_session_wf(
             use_syn_sdc=settings.distortion.use_syn_sdc and is_corrected(settings),
-            has_t1w=found.space != 'individual',
+            has_t1w=found.has_t1w,
             **_options(settings, session),
         )
     stage = chain_of_session(settings, person, session).stages['dwi']
-    save_stage(workflow, maps, stage, {'Sources': session.uris()}, _space(person))
+    save_stage(workflow, maps, stage, _sources([session]), _space(person))
     return workflow
+
+
+def _sources(sessions: list[DwiSession]) -> dict[str, Any]:
+    """Return what sidecars say of the series of sessions, and of volumes of them that are not used."""
+    left_out = {name: volumes for session in sessions for name, volumes in session.left_out().items()}
+    sources = {'Sources': [uri for session in sessions for uri in session.uris()]}
+    return {**sources, 'VolumesWithoutDirection': left_out} if left_out else {**sources}
 
 
 def figures_workflow(settings: Settings, person: ParticipantInputs, session: DwiSession) -> LiterateWorkflow:
@@ -160,13 +171,9 @@ def figures_workflow(settings: Settings, person: ParticipantInputs, session: Dwi
     found = person.diffusion
     assert found
     workflow = LiterateWorkflow(name=f'dwi_{_word(session.entities)}_figures_wf')
-    gallery = dwi_figures(
-        has_t1w=found.space != 'individual', space=found.template, has_motion=not found.is_preprocessed
-    )
+    gallery = dwi_figures(has_t1w=found.has_t1w, space=found.template, has_motion=not found.is_preprocessed)
     stage = chain_of_session(settings, person, session).stages['dwi_figures']
     figures = figures_node(gallery, stage)
-    for field in ON_ANATOMY if found.anatomy else ():
-        setattr(figures.inputs, field, str(getattr(found.anatomy, field)))
     workflow.add_nodes([figures])
     return workflow
 
@@ -182,26 +189,24 @@ def tract_workflow(
     found = person.diffusion
     assert found
     workflow = LiterateWorkflow(name=f'tract_{number}_wf')
-    anatomy = found.anatomy
     tract = init_tract_wf(
         params=settings.tract,
         regions=settings.regions,
         region_files=[str(path) for path in region_files(settings)],
         space=found.template,
         sessions=[member.label for member in members],
-        has_t1w=found.space != 'individual',
-        has_tissue=anatomy.has_tissue if anatomy else found.space != 'individual',
+        has_t1w=found.has_t1w,
+        has_tissue=found.has_t1w,
         sloppy=settings.sloppy,
         random_seed=settings.seed_of('_'.join([*entities.values(), 'tract'])),
     )
     stages = chain_of_tract(settings, person, entities, members).stages
     figures = figures_node(tract_figures(), stages['tract_figures'])
     draw_from(workflow, tract, figures, [f for f in figures.interface.fields if f != 'background'])
-    if anatomy:
-        figures.inputs.background = str(anatomy.t1w_preproc)
-        for field in ('std2anat_xfm', *(TISSUE if anatomy.has_tissue else ())):
-            setattr(tract.inputs.inputnode, field, str(getattr(anatomy, field)))
-    sidecar = {'Sources': [uri for member in members for uri in member.uris()]}
+    sidecar = _sources(members)
+    labelled = [anatomy.t1w_dseg for anatomy in found.anatomies if not anatomy.has_tissue]
+    if labelled:
+        sidecar['TissueLabels'] = [members[0].dataset.uri(path) for path in labelled]
     save_stage(workflow, tract, stages['tract'], sidecar, _space(person))
     return workflow
 
@@ -213,8 +218,8 @@ def _grid(
     """Return what gives the person's grid: a node or workflow, and the name of the output."""
     found = person.diffusion
     assert found
-    if found.is_preprocessed:
-        return maps[0], 'dwi_preprocessed_wf.outputnode.person_mask'
+    if isinstance(anatomy, Adopted):
+        return anatomy.grid(found, maps)
     voxels = [voxel_of(scan.dwi) for session in found.sessions for scan in session.scans]
     if anatomy:
         node = pe.Node(MakeGrid(voxel=max(voxels)), name='dwi_grid', mem_gb=1.0)
@@ -242,7 +247,7 @@ def _space(person: ParticipantInputs) -> dict[str, str]:
     assert found
     if found.anatomy:
         return {'SpatialReference': found.sessions[0].dataset.uri(found.anatomy.t1w_preproc)}
-    if person.t1w:
+    if person.t1w and not found.is_preprocessed:
         reference = derivative_name(person.anatomy(), ANATOMY[0], space='', res=None)
     else:
         reference = derivative_name(found.sessions[0].entities, DIFFUSION[0], space=found.space, res=None)

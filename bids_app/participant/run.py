@@ -136,16 +136,19 @@ def _print_absent(found: list[ParticipantInputs]) -> None:
     lacking: dict[str, list[tuple[str, str]]] = {}
     for person in found:
         has = {'bold': bool(person.runs), 'dwi': person.diffusion is not None}
-        for modality, reason, code, on_request in person.absent:
-            if code is not None or '--skip' in reason:
+        for absence in person.absent:
+            modality, reason = absence.modality, absence.reason
+            if absence.exit_code is not None or '--skip' in reason:
                 continue
-            if on_request or has.get(modality, True):
+            if absence.on_request or has.get(modality, True):
                 print(f'clbpe: sub-{person.label}: not used ({modality}): {reason}', file=sys.stderr)
             else:
                 lacking.setdefault(modality, []).append((person.label, reason))
-    for modality, people in lacking.items():
-        labels = ', '.join(f'sub-{label}' for label, _ in people[:5]) + (' ...' if len(people) > 5 else '')
-        print(f'clbpe: no {modality} of {len(people)} ({labels}): {people[0][1]}', file=sys.stderr)
+    for modality, reasons in lacking.items():
+        people = list(dict.fromkeys(label for label, _ in reasons))
+        labels = ', '.join(f'sub-{label}' for label in people[:5]) + (' ...' if len(people) > 5 else '')
+        own = ' '.join(reason for label, reason in reasons if label == people[0])
+        print(f'clbpe: no {modality} of {len(people)} ({labels}): {own}', file=sys.stderr)
 
 
 def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:

@@ -1,47 +1,33 @@
 """Find the diffusion scans of a participant: as acquired, or as QSIPrep preprocessed them."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import ClbpeError, DataError, MissingInputError
-from pipelines.interfaces._diffusion import read_gradient_table
 from pipelines.params import SPACES
 
 from ..settings import Settings
 from .dataset import Absence, Dataset
-from .fieldmaps import direction_of
-from .qsiprep import DwiAnatomy, find_dwi_anatomy, mask_of
-from .query import Images, entities_of, inherited, sidecar
+from .dwi_series import FURTHER, DwiScan, usable_scans, with_table, without_direction
+from .fieldmaps import unused_fieldmaps
+from .qsiprep import DwiAnatomy, find_dwi_anatomies, mask_of
+from .query import Images, entities_of
 
-LOGGER = logging.getLogger(__name__)
+INDIVIDUAL = 'individual'
+"""Space between the sessions of a person."""
 
 _SPACES = ('ACPC', 'T1w')
 _SHARED = ('sub', 'ses', 'acq')
 
 
-class DwiScan(NamedTuple):
-    """One diffusion series with its table; an empty direction and 0 s mean unknown."""
-
-    dwi: Path
-    bval: Path
-    bvec: Path
-    direction: str = ''
-    readout_time: float = 0.0
-    mask: Path | None = None
-
-    def files(self) -> list[Path]:
-        """Return every file that was found for the scan."""
-        return [path for path in (self.dwi, self.bval, self.bvec, self.mask) if path]
-
-
 class DwiSession(NamedTuple):
-    """The diffusion scans of one session; ``entities`` are those that they share."""
+    """The diffusion scans of one session; ``entities`` are those that they share, ``anatomy`` is QSIPrep's."""
 
     scans: list[DwiScan]
     dataset: Dataset
     entities: dict[str, str]
+    anatomy: DwiAnatomy | None = None
 
     @property
     def label(self) -> str:
@@ -52,20 +38,43 @@ class DwiSession(NamedTuple):
         """Return the ``bids:`` URIs of the series."""
         return [self.dataset.uri(scan.dwi) for scan in self.scans]
 
+    def left_out(self) -> dict[str, list[int]]:
+        """Return the volumes, from 0, that are not used, by the name of their series."""
+        return {scan.dwi.name: list(scan.left_out) for scan in self.scans if scan.left_out}
+
 
 class Diffusion(NamedTuple):
-    """What a participant has of diffusion; ``anatomy`` is QSIPrep's, ``template`` where it leads."""
+    """What a participant has of diffusion; ``template`` is where QSIPrep's anatomy leads."""
 
     sessions: list[DwiSession]
     space: str
     is_preprocessed: bool = False
-    anatomy: DwiAnatomy | None = None
     template: str = SPACES[0]
+
+    @property
+    def anatomies(self) -> list[DwiAnatomy]:
+        """Return the anatomies of QSIPrep, each once; empty for raw scans."""
+        return list(dict.fromkeys(session.anatomy for session in self.sessions if session.anatomy))
+
+    @property
+    def anatomy(self) -> DwiAnatomy | None:
+        """Return the anatomy that all sessions share; None where they have their own, or for raw scans."""
+        return self.anatomies[0] if len(self.anatomies) == 1 else None
+
+    @property
+    def is_between(self) -> bool:
+        """Return whether the space of the person lies between anatomies of sessions."""
+        return len(self.anatomies) > 1
+
+    @property
+    def has_t1w(self) -> bool:
+        """Return whether there is a T1w image, of whoever preprocessed."""
+        return self.is_preprocessed or self.space != INDIVIDUAL
 
     def files(self) -> list[Path]:
         """Return every file that was found."""
         scans = [path for session in self.sessions for scan in session.scans for path in scan.files()]
-        return [*scans, *(path for path in self.anatomy or () if path)]
+        return [*scans, *(path for anatomy in self.anatomies for path in anatomy.files())]
 
 
 def collect_diffusion(
@@ -89,8 +98,12 @@ def collect_diffusion(
 
 def _nothing_found(settings: Settings, label: str) -> str:
     roots = [settings.bids_dir, *dict(settings.derivatives).values()]
-    there = any(path for root in roots for path in (root / f'sub-{label}').rglob('*_dwi.nii*'))
-    remedy = ' It has some, but labels or filters leave none: change them.' if there else ''
+    there = sorted(path for root in roots for path in (root / f'sub-{label}').rglob('*_dwi.nii*'))
+    remedy = ''
+    if there and not any(_is_magnitude(path) for path in there):
+        remedy = f' {there[0].name} is a phase image; part-mag is needed.'
+    elif there:
+        remedy = ' It has some, but labels or filters leave none: change them.'
     return f'sub-{label}: no diffusion series in {", ".join(map(str, roots))}.{remedy}'
 
 
@@ -99,43 +112,43 @@ def _find(settings: Settings, images: Images, root: Path, label: str, *, desc: s
     if settings.session_label:
         filters['session'] = list(settings.session_label)  # type: ignore[assignment]
     filters |= settings.bids_filters.get('dwi', {})
-    found = images.find(root, label, filters)
-    return [path for path in found if entities_of(path).get('part', 'mag') == 'mag']
+    return [path for path in images.find(root, label, filters) if _is_magnitude(path)]
 
 
 def _raw(
     settings: Settings, files: Sequence[Path], *, has_t1w: bool
 ) -> tuple[Diffusion | None, list[Absence]]:
-    dataset, absent, sessions = Dataset('raw', settings.bids_dir), [], []
+    dataset, sessions = Dataset('raw', settings.bids_dir), []
+    absent: list[Absence] = []
     for group in _by_session(files):
-        try:
-            sessions.append(
-                DwiSession([_raw_scan(settings, path) for path in group], dataset, _shared(group))
-            )
-        except (DataError, MissingInputError) as error:
-            absent.append(Absence('dwi', str(error), error.exit_code))
-    space = 'T1w' if has_t1w else 'individual'
+        scans, left_out = usable_scans(settings, group)
+        used = [scan.dwi for scan in scans]
+        absent += [*left_out, *_beside(group)]
+        absent += [Absence('dwi fieldmap', reason) for reason in unused_fieldmaps(settings, used)]
+        if scans:
+            sessions.append(DwiSession(scans, dataset, _shared(used)))
+    space = 'T1w' if has_t1w else INDIVIDUAL
     template = settings.space.output_space or SPACES[0]
     return (Diffusion(sessions, space, template=template) if sessions else None), absent
 
 
-def _raw_scan(settings: Settings, path: Path) -> DwiScan:
-    scan = _with_table(path, settings.bids_dir)
-    metadata = sidecar(path, settings.bids_dir)
-    readout = metadata.get('TotalReadoutTime') or settings.distortion.fallback_total_readout_time or 0.0
-    direction = direction_of(metadata)
-    if not direction:
-        LOGGER.warning('%s: PhaseEncodingDirection is absent or unknown: its distortion stays', path.name)
-    return scan._replace(direction=direction, readout_time=float(readout))
+def _beside(files: Sequence[Path]) -> list[Absence]:
+    """Return what else lies beside the series of a session: references, maps that a scanner made, phase images."""
+    beside = {path for file in files for path in file.parent.glob('*.nii*')} - set(files)
+    other = sorted(path.name for path in beside if not _is_series(path))
+    if not other:
+        return []
+    reason = f'{", ".join(other)}: no magnitude series of directions, not used.'
+    return [Absence(FURTHER, reason)]
 
 
-def _with_table(path: Path, root: Path) -> DwiScan:
-    bval, bvec = (
-        [path.with_name(path.name.split('.')[0] + extension), *inherited(path, root, extension)][-1]
-        for extension in ('.bval', '.bvec')
-    )
-    read_gradient_table(path, bval, bvec)  # a table that cannot be used is reported before anything runs
-    return DwiScan(path, bval, bvec)
+def _is_series(path: Path) -> bool:
+    suffix = path.name.split('.')[0].rpartition('_')[2]
+    return suffix == 'dwi' and _is_magnitude(path)
+
+
+def _is_magnitude(path: Path) -> bool:
+    return entities_of(path).get('part', 'mag') == 'mag'
 
 
 def _preprocessed(
@@ -144,6 +157,7 @@ def _preprocessed(
     absent: list[Absence] = []
     sessions = []
     space = next((s for s in _SPACES if any(entities_of(f).get('space') == s for f in files)), None)
+    groups = _by_session([path for path in files if space and entities_of(path).get('space') == space])
     try:
         if space is None:
             has = ', '.join(sorted({entities_of(f).get('space', 'native') for f in files}))
@@ -151,17 +165,23 @@ def _preprocessed(
                 f'{files[0].name}: found in space {has}; {" or ".join(_SPACES)} is needed. Give output of QSIPrep.'
             )
         wanted = [settings.space.output_space] if settings.space.output_space else SPACES[::-1]
-        anatomy, template = find_dwi_anatomy(dataset.root, label, space, wanted)
+        labels = [entities_of(group[0]).get('ses', '') for group in groups]
+        anatomies, template = find_dwi_anatomies(dataset.root, label, labels, space, wanted)
+        for anatomy in dict.fromkeys(anatomies.values()):
+            anatomy.labels()  # a table that cannot be read is reported before anything runs
     except ClbpeError as error:
         return None, [Absence('dwi', str(error), error.exit_code)]
-    for group in _by_session([path for path in files if entities_of(path).get('space') == space]):
+    for session, group in zip(labels, groups):
         try:
-            scan = _with_table(_only_one(group), dataset.root)._replace(mask=mask_of(group[0]))
-            sessions.append(DwiSession([scan], dataset, _shared(group)))
+            scan = with_table(_only_one(group), dataset.root)[0]._replace(mask=mask_of(group[0]))
+            sessions.append(DwiSession([scan], dataset, _shared(group), anatomies[session]))
+            absent += without_direction(scan)
         except (DataError, MissingInputError) as error:
             absent.append(Absence('dwi', str(error), error.exit_code))
-    found = Diffusion(sessions, space, True, anatomy, template) if sessions else None
-    return found, absent
+    if not sessions:
+        return None, absent
+    found = Diffusion(sessions, space, True, template)
+    return (found._replace(space=INDIVIDUAL) if found.is_between else found), absent
 
 
 def _only_one(files: Sequence[Path]) -> Path:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipelines.errors import DataError, MissingInputError
+
 from ..settings import Settings
 from .query import entities_of, sidecar
 
@@ -115,6 +117,36 @@ def _say_unused_phase(settings: Settings, folder: Path, bold: Path, metadata: Ma
             bold.name,
             ', '.join(path.name for path in own),
         )
+
+
+def unused_fieldmaps(settings: Settings, scans: Sequence[Path]) -> list[str]:
+    """Return what ``fmap`` holds for diffusion series, which is not used for them, and why.
+
+    Parameters
+    ----------
+    settings
+        With ``--ignore`` nothing is missed.
+    scans
+        Raw series of one session.
+
+    """
+    if not scans or not is_corrected(settings):
+        return []
+    root, reasons = settings.bids_dir, []
+    facts: dict[Path, Mapping[str, Any]] = {}
+    for path in sorted((scans[0].parent.parent / 'fmap').glob('*.nii*')):
+        try:
+            facts[path] = sidecar(path, root)
+        except (DataError, MissingInputError) as error:
+            reasons.append(str(error))
+    own = [path for scan in scans for path in _belonging(facts, scan, sidecar(scan, root), root)]
+    if own:
+        named = ', '.join(dict.fromkeys(path.name for path in own))
+        reasons.append(
+            f'{named}: meant for {", ".join(scan.name for scan in scans)}, but images of fmap/ are not used for diffusion. '
+            'Its distortion is corrected with series of opposite phase encoding in dwi/, or with --use-syn-sdc.'
+        )
+    return reasons
 
 
 def _is_magnitude(path: Path) -> bool:

@@ -3,18 +3,20 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
 from ..numerics import dwi as scans
+from ..numerics.gain import relative_gains
 from ..numerics.gradients import Gradients, find_shells, rotate
 from ..numerics.motion import framewise_displacement, head_centre, motion_parameters
 from ..numerics.register import bias_correct
 from ..numerics.resample import apply_linear, grid_points, sample
 from ..terms import MOTION
 from ._anatomy import naming
-from ._diffusion import inside, load_table, read_gradient_table, read_series, write_gradient_table
+from ._diffusion import inside, load_table, read_dwi, write_gradient_table
 from ._interface import interface
 from ._series import load_image, write_series, write_volume
 from .design import save_table
@@ -36,6 +38,14 @@ class _Resampled(NamedTuple):
     dwi_mask: Path
     confounds: Path
     facts: dict[str, Any]
+
+
+class _Moved(NamedTuple):
+    """Volumes (N,) of one scan at the person's points, its table turned along, where the head lay (T, 4, 4)."""
+
+    volumes: list[np.ndarray]
+    table: Gradients
+    matrices: np.ndarray
 
 
 def prepare_scan(
@@ -74,7 +84,7 @@ def prepare_scan(
         The table or the image cannot be used.
 
     """
-    table, (data, affine) = read_gradient_table(dwi, bval, bvec), read_series(dwi)
+    table, data, affine = read_dwi(dwi, bval, bvec)
     with naming(dwi):
         mask = scans.find_mask(data)
         data = data if sloppy else scans.denoise(data, mask)
@@ -137,25 +147,52 @@ def resample_scans(
     -----
     A volume at the person's point x is read at M(R(C x) + d(C x)) with coregistration C, scan R,
     distortion d and motion M, times 1 + the derivative of d along itself where signal was piled up.
+    Scans of different gain are then brought to that of the first, see
+    :func:`~pipelines.numerics.gain.relative_gains`; one without b = 0 image stays as it is.
 
     """
     like = load_image(person_mask)
-    shape, affine = like.shape, np.asarray(like.affine, dtype=float)
-    points, coregistration = grid_points(shape, affine), read_linear(person2dwi_xfm)
-    volumes: list[np.ndarray] = []
-    tables, moved = [], []
-    for number, path in enumerate(series):
-        image, table, matrices = load_image(path), load_table(gradients[number]), np.load(motion[number])
-        to_scan = read_linear(scan_xfms[number])
-        at, gain = _distorted(points, coregistration, to_scan, displacements[number : number + 1])
-        for t, matrix in enumerate(matrices):
-            values = sample(np.asarray(image.dataobj[..., t]), image.affine, apply_linear(matrix, at), 3)
-            volumes.append(np.clip(values * gain, 0, None).reshape(shape))
-        tables.append(table._replace(bvecs=rotate(table.bvecs, matrices @ to_scan @ coregistration)))
-        moved.append(matrices)
-    table = Gradients(*(np.concatenate(columns) for columns in zip(*tables)))
-    motions = _motion_table(moved, table, head_centre(np.asarray(like.dataobj), affine))
-    return _finish(volumes, table, motions, affine, inside(person_mask), out_dir)
+    points = grid_points(like.shape, np.asarray(like.affine, dtype=float))
+    coregistration = read_linear(person2dwi_xfm)
+    moved = [
+        _bring(
+            path, (gradients[n], motion[n], scan_xfms[n]), displacements[n : n + 1], points, coregistration
+        )
+        for n, path in enumerate(series)
+    ]
+    gains = _even_out(moved, like.shape, inside(person_mask))
+    return _finish(moved, gains, like, inside(person_mask), out_dir)
+
+
+def _bring(
+    series: Path, about: tuple[Path, Path, Path], displacement: list[Path], points: np.ndarray,
+    coregistration: np.ndarray,
+) -> _Moved:  # fmt: skip
+    """Return the volumes of one scan at the person's points; ``about`` are table, motion and its place."""
+    image, table, matrices = load_image(series), load_table(about[0]), np.load(about[1])
+    to_scan = read_linear(about[2])
+    at, piled = _distorted(points, coregistration, to_scan, displacement)
+    volumes = []
+    for t, matrix in enumerate(matrices):
+        values = sample(np.asarray(image.dataobj[..., t]), image.affine, apply_linear(matrix, at), 3)
+        volumes.append(np.clip(values * piled, 0, None))
+    turned = table._replace(bvecs=rotate(table.bvecs, matrices @ to_scan @ coregistration))
+    return _Moved(volumes, turned, matrices)
+
+
+def _even_out(moved: list[_Moved], shape: tuple[int, ...], mask: np.ndarray) -> np.ndarray:
+    """Divide the volumes of every scan by its gain, and return the gains (N,); NaN where it is not known."""
+    references = []
+    for scan in moved:
+        chosen = np.flatnonzero(scan.table.is_b0)
+        mean = np.mean([scan.volumes[t] for t in chosen], axis=0).reshape(shape) if len(chosen) else None
+        references.append(mean)
+    gains = relative_gains(references, mask) if len(moved) > 1 else np.ones(1)
+    for scan, gain in zip(moved, gains):
+        if np.isfinite(gain) and gain != 1:
+            for volume in scan.volumes:
+                volume /= np.float32(gain)
+    return gains
 
 
 def _distorted(
@@ -185,9 +222,12 @@ def _motion_table(moved: list[np.ndarray], table: Gradients, centre: np.ndarray)
 
 
 def _finish(
-    volumes: list[np.ndarray], table: Gradients, motions: pd.DataFrame, affine: np.ndarray, mask: np.ndarray,
-    out_dir: Path,
-) -> _Resampled:  # fmt: skip
+    moved: list[_Moved], gains: np.ndarray, like: nb.Nifti1Image, mask: np.ndarray, out_dir: Path
+) -> _Resampled:
+    affine = np.asarray(like.affine, dtype=float)
+    table = Gradients(*(np.concatenate(columns) for columns in zip(*(scan.table for scan in moved))))
+    motions = _motion_table([s.matrices for s in moved], table, head_centre(np.asarray(like.dataobj), affine))
+    volumes = [volume.reshape(mask.shape) for scan in moved for volume in scan.volumes]
     chosen = np.flatnonzero(table.is_b0) if table.is_b0.any() else np.arange(len(volumes))
     b0 = np.mean([volumes[t] for t in chosen], axis=0).astype(np.float32)
     mask = scans.has_signal(b0, mask)
@@ -200,6 +240,8 @@ def _finish(
         **describe_table(table),
         'MeanFD': round(float(np.nanmean(motions['framewise_displacement'])), 3),
     }
+    if len(gains) > 1:
+        facts['RelativeGains'] = [round(float(gain), 4) if np.isfinite(gain) else None for gain in gains]
     return _Resampled(
         dwi,
         write_gradient_table(out_dir / 'gradients.npz', table),

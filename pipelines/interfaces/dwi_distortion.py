@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..numerics.coregister import coregister as find_rigid
+from ..numerics.gain import opposite_gain
 from ..numerics.register import bias_correct, register_rigid
 from ..numerics.resample import resample
 from ..numerics.susceptibility import displacement_mm, estimate_pair_field, unwarp
@@ -131,6 +132,8 @@ def _from_pair(
     matrix = np.eye(4)
     for _ in range(_ROUNDS):
         second = resample(*other, first.shape, affine, linear=matrix, order=3)
+        # the pair is compared by its intensities
+        second /= np.float32(opposite_gain(first, second, mask, axis))
         u = estimate_pair_field(first, second, affine, axis=axis, sloppy=options['sloppy'])
         undone = [unwarp(image, u, axis, sign) for image, sign in ((first, 1), (second, -1))]
         step = register_rigid(

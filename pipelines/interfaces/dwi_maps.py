@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ..numerics.gain import MUCH, spread
 from ..numerics.gradients import best_convention, find_shells
 from ..numerics.tensor import fit_tensor, tensor_volumes
 from ..terms import raised
@@ -71,6 +72,12 @@ def describe_session(scan: dict[str, Any], maps: dict[str, Any], correction: str
         Of susceptibility distortion, ``none`` without one.
 
     """
-    found = raised(no_sdc=correction == 'none', high_motion_dwi=scan.get('MeanFD', 0) > _HIGH_MOTION)
+    gains = np.array(scan.get('RelativeGains', [1.0]), dtype=float)
+    found = raised(
+        no_sdc=correction == 'none',
+        high_motion_dwi=scan.get('MeanFD', 0) > _HIGH_MOTION,
+        unequal_gain=spread(gains) > MUCH,
+        unknown_gain=bool(np.isnan(gains).any()),
+    )
     flags = [*maps['Flags'], *found]
     return {**scan, **maps, 'SusceptibilityDistortionCorrection': correction, 'Flags': flags}

@@ -7,12 +7,14 @@ import nibabel as nb
 import numpy as np
 
 from ..errors import DataError
+from ..numerics.gradients import rotate
 from ..numerics.resample import apply_linear, resample, voxel_sizes
-from ._diffusion import inside, read_gradient_table, read_series, write_gradient_table
+from ._diffusion import inside, read_dwi, write_gradient_table
 from ._series import load_image, write_series, write_volume
 from .dwi import describe_table
 from .dwi_space import box_around
 from .headers import open_image
+from .transforms import read_linear
 
 
 class _Read(NamedTuple):
@@ -49,7 +51,14 @@ def adopt_grid(dwi_mask: Path, *, out_dir: Path) -> Path:
 
 
 def read_preprocessed(
-    dwi: Path, bval: Path, bvec: Path, dwi_mask: Path, person_mask: Path, *, out_dir: Path
+    dwi: Path,
+    bval: Path,
+    bvec: Path,
+    dwi_mask: Path,
+    person_mask: Path,
+    person2session_xfm: Path | None = None,
+    *,
+    out_dir: Path,
 ) -> _Read:
     """Bring a preprocessed series to the person's grid; one that is there already is not interpolated.
 
@@ -59,6 +68,8 @@ def read_preprocessed(
         Of one session.
     person_mask
         Grid of the person.
+    person2session_xfm
+        Points of the person to points of the session; none where they are the same.
     out_dir
         Folder of the results.
 
@@ -68,20 +79,26 @@ def read_preprocessed(
         The table cannot be used, or the mask is empty.
 
     """
-    table, (data, affine) = read_gradient_table(dwi, bval, bvec), read_series(dwi)
+    table, data, affine = read_dwi(dwi, bval, bvec)
     like, brain = load_image(person_mask), open_image(dwi_mask)
     flipped = nb.as_closest_canonical(nb.Nifti1Image(data, affine))
     shape, grid = like.shape, np.asarray(like.affine, float)
-    here = flipped.shape[:3] == shape and np.allclose(flipped.affine, grid, atol=1e-3)
+    linear = None
+    if person2session_xfm:
+        linear = read_linear(person2session_xfm)
+        table = table._replace(bvecs=rotate(table.bvecs, linear))
+    here = linear is None and flipped.shape[:3] == shape and np.allclose(flipped.affine, grid, atol=1e-3)
     values = np.asarray(flipped.dataobj)
 
     def at(number: int) -> np.ndarray:
         volume = values[..., number]
-        return volume if here else np.clip(resample(volume, flipped.affine, shape, grid, order=3), 0, None)
+        if here:
+            return volume
+        return np.clip(resample(volume, flipped.affine, shape, grid, linear=linear, order=3), 0, None)
 
-    mask = resample(np.asarray(brain.dataobj, np.float32), brain.affine, shape, grid) > 0.5
+    mask = resample(np.asarray(brain.dataobj, np.float32), brain.affine, shape, grid, linear=linear) > 0.5
     if not mask.any():
-        raise DataError(f'{dwi_mask} is empty on the grid of the first session. Run QSIPrep again.')
+        raise DataError(f'{dwi_mask} is empty on the grid of the person. Run QSIPrep again.')
     chosen = np.flatnonzero(table.is_b0) if table.is_b0.any() else np.arange(data.shape[3])
     reference = np.mean([at(int(number)) for number in chosen], axis=0).astype(np.float32)
     series = (at(number) for number in range(data.shape[3]))

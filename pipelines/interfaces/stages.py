@@ -246,15 +246,23 @@ def map_session(
 
 
 def map_preprocessed(
-    dwi: Path, bval: Path, bvec: Path, dwi_mask: Path, grid_mask: Path, *, out_dir: Path
+    dwi: Path,
+    bval: Path,
+    bvec: Path,
+    dwi_mask: Path,
+    grid_mask: Path,
+    person2session_xfm: Path | None = None,
+    *,
+    out_dir: Path,
 ) -> _Session:
-    """Read one session that QSIPrep preprocessed and fit a tensor; ``grid_mask`` is the brain mask of the first session.
+    """Read one session that QSIPrep preprocessed and fit a tensor; ``grid_mask`` lies on the grid of the person.
 
     See :func:`~pipelines.interfaces.dwi_preprocessed.read_preprocessed` and
     :func:`~pipelines.interfaces.dwi_maps.model_tensor`.
     """
     person_mask = dwi_preprocessed.adopt_grid(grid_mask, out_dir=out_dir)
-    found = dwi_preprocessed.read_preprocessed(dwi, bval, bvec, dwi_mask, person_mask, out_dir=out_dir)
+    files = dwi, bval, bvec, dwi_mask
+    found = dwi_preprocessed.read_preprocessed(*files, person_mask, person2session_xfm, out_dir=out_dir)
     maps = dwi_maps.model_tensor(found.dwi, found.gradients, found.dwi_mask, out_dir=out_dir)
     facts = dwi_maps.describe_session(found.facts, maps.facts, 'as QSIPrep did')
     return _Session(person_mask, *found[:4], *maps[:5], facts)

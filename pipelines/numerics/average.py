@@ -139,6 +139,45 @@ def align_heads(heads: Sequence[Image], template: Image, *, voxel: float = 2.0, 
     return Aligned(half_way(matrices), fields)
 
 
+def align_brains(
+    heads: Sequence[Image], brains: Sequence[NDArray[np.bool_]], *, voxel: float = 2.0, rng_seed: int
+) -> list[Array]:
+    """Register images of one head whose brains are known, and that lie nearly alike, to each other.
+
+    Parameters
+    ----------
+    heads
+        T1-weighted images without bias; each is scaled by its median in the brain.
+    brains
+        Mask of the brain in each.
+    voxel
+        Size in mm at which the images are compared.
+    rng_seed
+        Seed of the metric's sampling, not 0.
+
+    Returns
+    -------
+    list
+        For each image (4, 4), points of a space half-way between all to points of the image.
+
+    Raises
+    ------
+    ValueError
+        A mask is empty.
+
+    """
+    if not all(brain.any() for brain in brains):
+        raise ValueError('a brain mask is empty')
+    # least squares find a small change of brightness only
+    even = [(volume / np.median(volume[brain]), affine) for (volume, affine), brain in zip(heads, brains)]
+    coarse = [coarsen(*head, voxel) for head in even]
+    fixed = coarse[0]
+    inner = resample(brains[0].astype(np.float32), heads[0][1], fixed[0].shape, fixed[1]) > 0.5
+    around = dilate(inner, 10, voxel_sizes(fixed[1]))
+    others = [_register(fixed, moving, around, np.eye(4), rng_seed) for moving in coarse[1:]]
+    return half_way([np.eye(4), *others])
+
+
 def _register(fixed: Image, moving: Image, mask: NDArray[np.bool_], start: Array, rng_seed: int) -> Array:
     """Return the rigid transform between two images: mutual information, then Gauss-Newton."""
     found = register_rigid(*fixed, *moving, fixed_mask=mask, initial=start, rng_seed=rng_seed)

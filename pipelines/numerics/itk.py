@@ -20,6 +20,9 @@ os.environ.setdefault('ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS', '1')
 
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
+_SMALL = 40_000
+"""Voxels of an image of which all are compared: a quarter of fewer leaves the bins of a histogram empty."""
+
 
 class Stage(NamedTuple):
     """One stage of a registration: model, metric and resolutions.
@@ -152,17 +155,18 @@ def run_registration(
         str(prefix),
     ]
     for stage in stages:
-        arguments += _stage_arguments(stage, pair, min(fixed.spacing)) + ['-x', f'[{mask_pair}]']
+        arguments += [*_stage_arguments(stage, pair, fixed), '-x', f'[{mask_pair}]']
     if get_lib_fn('antsRegistration')(process_arguments(arguments)):
         raise RuntimeError('antsRegistration failed')
 
 
-def _stage_arguments(stage: Stage, pair: str, spacing: float) -> list[str]:
+def _stage_arguments(stage: Stage, pair: str, fixed: ants.ANTsImage) -> list[str]:
     """Translate a stage; a resolution below the voxel size of the image is the image's own."""
+    spacing, is_small = min(fixed.spacing), np.prod(fixed.shape) < _SMALL
     shrink = [max(1, round(size / spacing)) for size in stage.voxels]
     smooth = [0.0 if factor == 1 else 0.4 * factor * spacing for factor in shrink]
-    linear = not stage.transform.startswith('SyN')
-    sampling = ',Regular,0.25' if linear else ''
+    is_linear = not stage.transform.startswith('SyN')
+    sampling = ',Regular,0.25' if is_linear and not is_small else ''
     parameter = '32' if stage.metric == 'MI' else '4' if stage.metric == 'CC' else '1'
     return [
         *('--transform', stage.transform),

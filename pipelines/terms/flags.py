@@ -61,6 +61,16 @@ FLAGS = Words(
             title='the table of directions looks flipped: neither tract nor FA along it can be trusted',
         ),
         Flag(
+            name='unequal_gain', scope='dwi',
+            title='scans of one session differed in intensity by more than a fifth: they were brought to one by their '
+            'images without diffusion weighting',
+        ),
+        Flag(
+            name='unknown_gain', scope='dwi', is_unusable=True,
+            title='a scan has no image without diffusion weighting: whether its intensities are those of the others '
+            'of its session is not known',
+        ),
+        Flag(
             name='region_outside', scope='tract', is_unusable=True, has_no_value=True,
             title='a region lies partly outside the diffusion scan: streamlines that end there are lost',
         ),

@@ -14,6 +14,11 @@ from .dwi_scans import SCANS, ScanFiles
 SESSION_MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd', 'evec', 'metadata')
 """What every session gives, in the person's space."""
 
+_GAIN = (
+    'Scans of a session were brought to the intensity of the first by the median ratio of their b = 0 images in the '
+    'brain where it differed by more than 2 %. '
+)
+
 
 def init_dwi_session_wf(
     *,
@@ -63,7 +68,7 @@ def init_dwi_session_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe_session(has_t1w)
+    workflow.__desc__ = _describe_session(has_t1w, len(scans))
     anatomy = ('reference', 't1w_preproc', 't1w_mask', 'session_xfm') if has_t1w else ('person2dwi_xfm',)
     inputnode = pe.Node(IdentityInterface(fields=[*SCANS, 'person_mask', *anatomy]), name='inputnode')
     outputs = [*SESSION_MAPS, 'confounds', 'person2dwi_xfm']
@@ -104,9 +109,15 @@ def init_dwi_preprocessed_wf(
     dwi, bval, bvec, dwi_mask
         Series, table and brain.
     grid_mask
-        Brain mask of the first session, whose grid with axes along RAS is that of the person.
+        Brain mask of the first session, whose grid with axes along RAS is that of the person; empty where
+        the sessions have anatomies of their own.
     name
         Name of the workflow.
+
+    Inputs
+    ------
+    person_mask, person2session_xfm
+        Without ``grid_mask``: brain on the person's grid, points of the person to points of the session.
 
     Outputs
     -------
@@ -122,13 +133,19 @@ def init_dwi_preprocessed_wf(
     )
     outputs = ['person_mask', *SESSION_MAPS]
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
-    given = {'dwi': dwi, 'bval': bval, 'bvec': bvec, 'dwi_mask': dwi_mask, 'grid_mask': grid_mask}
+    given = {'dwi': dwi, 'bval': bval, 'bvec': bvec, 'dwi_mask': dwi_mask}
     maps = pe.Node(MapPreprocessed(**given), name='maps', mem_gb=max(2.0, 0.5 + 4 * series_gb(Path(dwi))))
+    if grid_mask:
+        maps.inputs.grid_mask = grid_mask
+    else:
+        inputnode = pe.Node(IdentityInterface(fields=['person_mask', 'person2session_xfm']), name='inputnode')
+        placed = [('person_mask', 'grid_mask'), ('person2session_xfm', 'person2session_xfm')]
+        workflow.connect([(inputnode, maps, placed)])
     workflow.connect([(maps, outputnode, [(f, f) for f in outputs])])
     return workflow
 
 
-def _describe_session(has_t1w: bool) -> str:
+def _describe_session(has_t1w: bool, n_scans: int) -> str:
     place = (
         'The b = 0 reference was registered to the T1w image by ANTs (six degrees of freedom). '
         if has_t1w
@@ -137,6 +154,7 @@ def _describe_session(has_t1w: bool) -> str:
     return (
         f'{place}All volumes were resampled to the space of the person through one cubic interpolation of motion, '
         'distortion and coregistration, and corrected for intensity non-uniformity with N4 [@tustison2010]. '
+        + (_GAIN if n_scans > 1 else '')
         + _describe_tensor()
     )
 

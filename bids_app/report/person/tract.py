@@ -12,6 +12,8 @@ from .results import FlagNote
 TRACT_FACTS = (
     ('NumberOfDirections', 'Diffusion directions', ''),
     ('BValues', 'Diffusion weighting (b-values)', 's/mm²'),
+    ('RelativeGains', 'Intensity of each scan against the first, before it was evened out', ''),
+    ('VolumesWithoutDirection', 'Volumes left out, without direction (the first is 0)', ''),
     ('FodModel', 'Model of fibre directions', ''),
     ('HarmonicOrder', 'Harmonic order', ''),
     ('ResponseFunction', 'Response of one fibre', ''),
@@ -190,10 +192,12 @@ def _text(value: Any) -> str:
 
     Examples
     --------
-    >>> _text([0, 1000.0]), _text({'pre': 32, 'post': 30})
-    ('0, 1000', 'pre: 32; post: 30')
+    >>> _text([0, 1000.0]), _text({'pre': 32, 'post': 30}), _text([1.0, None])
+    ('0, 1000', 'pre: 32; post: 30', '1, n/a')
 
     """
+    if value is None:
+        return 'n/a'
     if isinstance(value, Mapping):
         return '; '.join(f'{key}: {_text(item)}' for key, item in value.items())
     if isinstance(value, list):

@@ -101,3 +101,32 @@ def test_mutations_of_our_own_files_raise_nothing_but_our_own_errors(folders, se
         path.write_bytes(content)
     assert n_refused > 5
     assert len(found(*folders).scans) == 4
+
+
+def test_runs_of_another_task_are_not_selected(folders):
+    bids, out = folders
+    words = ['group', '-w', str(out.parent / 'work'), '--skip', 'voxelwise']
+    for more, n in (
+        (['--task-id', 'rest'], 4),
+        (['--task-id', 'nback'], 0),
+        (['--run', '1'], 4),
+        (['--run', '2'], 0),
+    ):
+        settings = make_settings([str(bids), str(out), *words, *more])
+        assert len(collect_results(settings, read_trial(None), ['sub-01', 'sub-02']).scans) == n
+
+
+def test_people_without_results_are_nobody(folders):
+    bids, out = folders
+    settings = make_settings([str(bids), str(out), 'group', '-w', str(out.parent / 'work')])
+    results = collect_results(settings, read_trial(None), ['sub-07'])
+    assert results.scans == []
+    assert results.tracts == []
+    assert results.space == ''
+    assert not results.has('tract_fa')
+
+
+def test_other_parameters_name_who_has_which(folders):
+    sign(folders[1], 'sub-02', fwhm=4)
+    with pytest.raises(DataError, match=r'fwhm: 4 for sub-02; 6 for sub-01'):
+        found(*folders)

@@ -15,9 +15,12 @@ SESSIONS = ('pre', 'post')
 def dataset(tmp_path, kind):
     """Return root and derivatives of a two-session person."""
     if kind.startswith('qsiprep'):
-        person = {'session': None, 'anat': anatomy(tissues=kind == 'qsiprep')}
-        sessions = [{'session': s, 'dwi': series()} for s in SESSIONS]
-        root = build(tmp_path / 'qsiprep', {'01': [person, *sessions]})
+        made = anatomy(tissues='without tissue' not in kind)
+        own = {'anat': made} if 'sessionwise' in kind else {}
+        sessions = [{'session': s, 'dwi': series(), **own} for s in SESSIONS]
+        root = build(
+            tmp_path / 'qsiprep', {'01': [*([] if own else [{'session': None, 'anat': made}]), *sessions]}
+        )
         return root, root
     pair = [dwi(dir='AP'), dwi(dir='PA')]
     t1w = [T1W] if kind == 'raw' else []
@@ -26,7 +29,13 @@ def dataset(tmp_path, kind):
 
 
 @pytest.mark.parametrize('words', [[], ['--tract', 'independent', '--write-tck']], ids=['person', 'each'])
-@pytest.mark.parametrize('kind', ['raw', 'raw without T1w', 'qsiprep', 'qsiprep without tissue'])
+@pytest.mark.parametrize(
+    'kind',
+    [
+        *('raw', 'raw without T1w', 'qsiprep', 'qsiprep without tissue'),
+        *('qsiprep sessionwise', 'qsiprep sessionwise without tissue'),
+    ],
+)
 def test_the_whole_is_connected(tmp_path, kind, words):
     root, derivatives = dataset(tmp_path, kind)
     settings = settings_of(root, *words, derivatives=derivatives)

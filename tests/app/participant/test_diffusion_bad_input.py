@@ -92,12 +92,6 @@ def with_directions(number):
     return harm
 
 
-def no_direction(folder):
-    vectors = np.loadtxt(folder / f'{SERIES}.bvec', ndmin=2)
-    vectors[:, -1] = 0
-    np.savetxt(folder / f'{SERIES}.bvec', vectors, fmt='%.6f')
-
-
 def cut(folder):
     path = folder / f'{SERIES}.nii.gz'
     path.write_bytes(path.read_bytes()[:60])
@@ -110,7 +104,6 @@ HARMS = {
     's/m^2': (scale(1e6), 65, ['largest b-value is 1e+09', 's/m^2', 'Divide bval by 1,000,000']),
     'ms/um^2': (scale(1e-3), 65, ['largest b-value is 1:', 'not s/mm^2']),
     'negative': (scale(-1), 65, ['negative', 'Mend']),
-    'no direction': (no_direction, 65, ['volume', 'b-value of 1000 s/mm^2 but no direction']),
     'no bvec': (replace(f'{SERIES}.bvec', None), 66, [f'{SERIES}.bvec is not here', 'convert the scan again']),
     'no bval': (replace(f'{SERIES}.bval', None), 66, [f'{SERIES}.bval is not here', 'fetch it']),
     'no numbers': (replace(f'{SERIES}.bval', b'b0 b1000'), 65, [f'{SERIES}.bval is no table of numbers', 'Convert']),
@@ -130,6 +123,25 @@ def test_a_bad_scan_is_named_with_its_value_and_a_remedy(copy, tmp_path, capsys,
     assert 'Traceback' not in message
     assert half_written(tmp_path / 'out') == []
     assert says[0] in (tmp_path / 'out' / 'sub-01.html').read_text().replace('&#39;', "'")
+
+
+@pytest.mark.parametrize(('harm', 'code', 'says'), HARMS.values(), ids=HARMS)
+def test_a_dry_run_ends_with_the_status_of_the_run(copy, tmp_path, capsys, harm, code, says):
+    harm(copy / 'sub-01/ses-pre/dwi')
+    assert run(copy, tmp_path / 'out', '--dry-run') == code
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in says)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_trace_volume_of_qsiprep_costs_itself(copy, tmp_path, capsys):
+    """The last volume has no direction; the series is planned without it, and the plan says so."""
+    path = copy / 'sub-01/ses-pre/dwi' / f'{SERIES}.bvec'
+    vectors = np.loadtxt(path, ndmin=2)
+    vectors[:, -1] = 0
+    np.savetxt(path, vectors, fmt='%.6f')
+    assert run(copy, tmp_path / 'out', '--dry-run') == 0
+    assert f'volume {vectors.shape[1] - 1} (the first is 0)' in capsys.readouterr().out
 
 
 def tensor_maps(out):

@@ -272,7 +272,7 @@ def test_sessions_of_qsiprep(qsiprep):
     assert made.has_tissue
     # points of the person to the template: what brings the template's image to the person
     assert made.std2anat_xfm.name == f'sub-01_from-{SPACE_9}_to-ACPC_mode-image_xfm.h5'
-    assert set(made) | set(scan.files()) <= set(found.files())
+    assert set(made.files()) | set(scan.files()) <= set(found.files())
     assert not problems(found)
     assert found.t1w == []
 
