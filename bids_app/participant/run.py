@@ -138,11 +138,9 @@ def _print_absent(found: list[ParticipantInputs]) -> None:
         has = {'bold': bool(person.runs), 'dwi': person.diffusion is not None}
         for absence in person.absent:
             modality, reason = absence.modality, absence.reason
-            if absence.on_request:
-                print(f'clbpe: {modality} of {reason}', file=sys.stderr)
-            elif absence.exit_code is not None or '--skip' in reason:
+            if absence.exit_code is not None or '--skip' in reason:
                 continue
-            elif has.get(modality, True):
+            if absence.on_request or has.get(modality, True):
                 print(f'clbpe: sub-{person.label}: not used ({modality}): {reason}', file=sys.stderr)
             else:
                 lacking.setdefault(modality, []).append((person.label, reason))

@@ -127,6 +127,7 @@ EQUAL = {
 
 @pytest.mark.parametrize('change', EQUAL, ids=lambda change: change.__name__)
 def test_what_is_the_same_is_read_as_the_same(base, bids, planned, change):
+    """Byte order marks, quotes, blanks, blank rows, dates, ids of a spreadsheet (1.0), an arm in capitals."""
     _, _, expected = planned(base)
     change(bids)
     status, said, tables = planned(bids)
@@ -138,7 +139,7 @@ def test_what_is_the_same_is_read_as_the_same(base, bids, planned, change):
 
 
 def test_rows_of_people_without_data(base, bids, planned):
-    """tsv_extra_rows: one more was randomised, and has neither scans nor ratings; the others are as before."""
+    """One more was randomised, and has neither scans nor ratings; the others are as before."""
     own = table(bids)
     more = own.iloc[[0]].assign(participant_id='sub-999')
     save(pd.concat([own, more]), bids / 'participants.tsv')
@@ -155,7 +156,7 @@ def test_rows_of_people_without_data(base, bids, planned):
 
 
 def test_two_columns_of_one_name(bids, planned):
-    """tsv_dup_column: nobody can know which is meant."""
+    """Nobody can know which is meant: refused."""
     path = bids / 'participants.tsv'
     lines = path.read_text().splitlines()
     path.write_text('\n'.join(line + '\t' + line.rsplit('\t', 1)[1] for line in lines) + '\n')
@@ -166,7 +167,7 @@ def test_two_columns_of_one_name(bids, planned):
 
 @pytest.mark.parametrize('code', ['999', '-9', '-99', '99'])
 @pytest.mark.parametrize('nrs', [{'Range': [0, 10]}, {}], ids=['range', 'no range'])
-def test_code_999(base, bids, planned, code, nrs):
+def test_a_code_for_missing(base, bids, planned, code, nrs):
     """With a range it is missing; without one it is used, and the user is asked."""
     path = bids / 'phenotype' / 'nrs.tsv'
     own = pd.read_csv(path, sep='\t', dtype=str)
@@ -208,6 +209,7 @@ def test_a_third_visit_in_the_table(base, bids, planned):
 
 @pytest.mark.parametrize('named', [False, True])
 def test_a_category_in_digits(bids, planned, named):
+    """It is one where Levels say so; else it is read as a number, and the user is asked."""
     own = table(bids)
     own['sex'] = ['1', '2'] * 8
     save(own, bids / 'participants.tsv')

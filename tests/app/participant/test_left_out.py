@@ -44,7 +44,7 @@ def test_a_session_is_recorded_with_its_reason(process, tmp_path):
     status, said = process('sub-01\tpre\tbold\tmoved\n')
     assert status == 0
     reason = 'sub-01_ses-pre_task-rest: left out on request (exclude.tsv): moved'
-    assert f'clbpe: bold of {reason}' in said.err.splitlines()
+    assert f'clbpe: sub-01: not used (bold): {reason}' in said.err.splitlines()
     (record,) = records(tmp_path, 'sub-01')
     assert {'modality': 'bold', 'reason': reason} in record['absent']
     assert record['parameters']['exclude'] == [str(tmp_path / 'exclude.tsv')]
