@@ -29,12 +29,13 @@ def ours(
         folder.mkdir(parents=True, exist_ok=True)
     steps: dict[str, Any] = {}
 
-    def step(name: str, function: Any, *arguments: Any) -> Any:
+    def step(name: str, function: Any, *arguments: Any, **named: Any) -> Any:
         found: list[Any] = []
-        steps[name] = seconds(lambda: found.append(function(*arguments, out_dir=folders[name])))
+        steps[name] = seconds(lambda: found.append(function(*arguments, **named, out_dir=folders[name])))
         return found[0]
 
-    made = step('design', design.make_design, f['bold'], f['confounds'], f['metadata'], DenoiseParams(), t_r)
+    given = f['bold'], f['confounds'], DenoiseParams(), t_r, 'run'
+    made = step('design', design.make_design, *given, confounds_metadata=f['metadata'])
     drawn = step('regions', regions.make_regions, f['mask'], SPACE, regions_of.nac, regions_of.mpfc)
     volumes = drawn.regions, drawn.tissue, drawn.brain
     clean = f['bold'], f['mask'], made.operator, *volumes, f['confounds'], FWHM, t_r, made.metadata

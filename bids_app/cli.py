@@ -72,17 +72,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_selection(group: Any) -> None:
-    for names, text in (
-        (('--participant-label',), 'participants, with or without sub-, or a text file of labels'),
-        (('--session-label', '--session-id'), 'sessions, with or without ses-'),
-        (('--task-id',), 'tasks of the BOLD runs (default: rest)'),
-        (('--run',), 'run numbers'),
+    datasets = 'preprocessed datasets (fMRIPrep, QSIPrep); a bare path is named after its folder'
+    exclusions = 'people and scans to leave out: a table, labels or JSON, or scans:COLUMN=VALUE of scans.tsv'
+    for names, value, text in (
+        (('--participant-label',), 'LABEL', 'participants, with or without sub-, or a text file of labels'),
+        (('--session-label', '--session-id'), 'LABEL', 'sessions, with or without ses-'),
+        (('--task-id',), 'LABEL', 'tasks of the BOLD runs (default: rest)'),
+        (('--run',), 'LABEL', 'run numbers'),
+        (('--exclude',), 'FILE', exclusions),
+        (('-d', '--derivatives', '--datasets'), 'NAME=PATH', datasets),
     ):
-        group.add_argument(*names, action='extend', nargs='+', default=[], metavar='LABEL', help=text)
-    group.add_argument(
-        '-d', '--derivatives', '--datasets', action='extend', nargs='+', default=[], metavar='NAME=PATH',
-        help='preprocessed datasets (fMRIPrep, QSIPrep); a bare path is named after its folder',
-    )  # fmt: skip
+        group.add_argument(*names, action='extend', nargs='+', default=[], metavar=value, help=text)
     group.add_argument('--bids-filter-file', type=Path, metavar='JSON', help="filters in fMRIPrep's form")
     group.add_argument('--bids-database-dir', type=Path, metavar='DIR', help='folder of a PyBIDS database')
     group.add_argument(
@@ -220,6 +220,7 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         'session_label': labels(options.session_label, 'ses-'),
         'task_id': labels(options.task_id, 'task-'),
         'run': labels(options.run, 'run-'),
+        'exclude': tuple(w if w.startswith('scans:') else str(_full(Path(w))) for w in options.exclude),
         'derivatives': tuple(_named_path(word) for word in options.derivatives),
         'bids_filters': _read_filters(options.bids_filter_file),
         'nprocs': 1 if options.low_mem else options.nprocs or available_cores(),

@@ -38,6 +38,7 @@ class Settings:
     session_label: tuple[str, ...] = ()
     task_id: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     derivatives: tuple[tuple[str, Path], ...] = ()
     bids_filters: dict[str, dict[str, Any]] = field(default_factory=dict)
     bids_database_dir: Path | None = None
@@ -107,6 +108,7 @@ class Settings:
             **self.parameters_of(*of_all),
             'bids_filters': self.bids_filters,
             'derivatives': [name for name, _ in self.derivatives],
+            'exclude': list(self.exclude),
         }
 
     def parameters_of(self, *analyses: Parameters) -> dict[str, Any]:

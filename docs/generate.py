@@ -3,6 +3,7 @@
 ``python docs/generate.py`` rewrites them; a test fails when they are not current.
 """
 
+import ast
 import dataclasses
 import json
 import re
@@ -167,7 +168,7 @@ def presets() -> Iterator[str]:
     yield '|---|---|---|'
     rules = {
         'displacement': 'FD > 0.5 mm',
-        'jumps': 'signal jump > 5 SD, composite motion > 0.9 mm',
+        'jumps': "ART's rule: change of the global signal of robust z > 5, composite motion > 0.9 mm",
         'none': 'none',
     }
     for preset in PRESETS.values():
@@ -202,6 +203,24 @@ def flags() -> Iterator[str]:
         yield f'| `{flag.name}{ends[flag.takes]}` | {flag.scope} | {flag.title} | {unusable} |'
 
 
+CASES = Path(__file__).parents[1] / 'tests' / 'cases'
+
+
+def cases() -> Iterator[str]:
+    """Yield what the tests of inputs show: the subject of each file, and a line for each test in it."""
+    for path in sorted(CASES.glob('test_*.py')):
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        lines = (ast.get_docstring(tree) or '').splitlines()
+        yield ''
+        yield f'**{lines[0].rstrip(".")}.**'
+        yield ''
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith('test_'):
+                said = (ast.get_docstring(node) or '').splitlines()
+                sentence = node.name.removeprefix('test_').replace('_', ' ')
+                yield f'- {sentence}{": " + said[0].rstrip(".") if said else ""}'
+
+
 def filled(page: Path, table: Callable[[], Iterator[str]]) -> str:
     """Return a written page with its table, between ``<!-- name -->`` and ``<!-- end -->``."""
     text, name = page.read_text(encoding='utf-8'), table.__name__
@@ -224,7 +243,12 @@ def readme() -> str:
 
 DOCS = Path(__file__).parent
 SCHEMA = DOCS.parent / 'pipelines' / 'data' / 'trial.schema.json'
-TABLES = {DOCS / 'functional.md': presets, DOCS / 'trial.md': measures, DOCS / 'report.md': flags}
+TABLES = {
+    DOCS / 'functional.md': presets,
+    DOCS / 'trial.md': measures,
+    DOCS / 'report.md': flags,
+    DOCS / 'inputs.md': cases,
+}
 PAGES = {
     DOCS / 'outputs.md': outputs,
     DOCS / 'parameters.md': parameters,

@@ -10,6 +10,7 @@
     +-- SelectionError   (LookupError)         18   the filters selected nothing
     +-- DataError        (ValueError)          65   a file is damaged or contradicts itself
     |   +-- DegreesOfFreedomError              65   too little data is left after denoising
+    |   +-- SingleVolumeError                  65   a series of one volume: a scan that was broken off
     |   +-- FewDirectionsError                 65   a series shows too few directions for a tensor
     +-- MissingInputError (FileNotFoundError)  66   a file the analysis needs is absent
     +-- OutputError      (OSError)             73   the output cannot be written
@@ -66,6 +67,10 @@ class DataError(ClbpeError, ValueError):
 
 class DegreesOfFreedomError(DataError):
     """Denoising leaves too few degrees of freedom for a correlation."""
+
+
+class SingleVolumeError(DataError):
+    """An image that should be a series has one volume, as a scan that was broken off."""
 
 
 class FewDirectionsError(DataError):

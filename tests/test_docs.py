@@ -27,6 +27,7 @@ GENERATED = [
     'functional.md',
     'trial.md',
     'report.md',
+    'inputs.md',
 ]
 
 
@@ -54,6 +55,7 @@ def test_links_and_options_exist(page):
         '--editable',
         '--output-spaces',
         '--help',
+        '--level',
     }
     for line in text.splitlines():
         if 'clbpe' in line or line.startswith('|'):

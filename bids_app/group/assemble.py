@@ -190,6 +190,7 @@ def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
         design=design,
         gene_sets=[str(path) for path in plan.expression.gene_sets],
         random_seed=settings.seed_of('expression'),
+        size_factors=plan.expression.size_factors,
     )
     workflow.inputs.inputnode.counts = str(plan.expression.counts)
     workflow.inputs.inputnode.samples = str(plan.tables['samples'])

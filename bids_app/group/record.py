@@ -1,8 +1,10 @@
 """Record of a trial for its report: what no table of the group holds."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -11,7 +13,14 @@ from ..phenotype.tables import Tables
 from ..phenotype.trial import Trial
 
 
-def record_trial(trial: Trial, tables: Tables, *, output_dir: Path, results_dir: Path) -> dict[str, Any]:
+def record_trial(
+    trial: Trial,
+    tables: Tables,
+    *,
+    output_dir: Path,
+    results_dir: Path,
+    left_out: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return what ``group/log/trial.json`` holds.
 
     Parameters
@@ -24,11 +33,17 @@ def record_trial(trial: Trial, tables: Tables, *, output_dir: Path, results_dir:
         Dataset of derivatives.
     results_dir
         Where the participants' results were found, recorded relative to ``output_dir``.
+    left_out
+        Arm and reason of those who have an arm and are left out on request.
 
     """
     return {
         'trial': asdict(trial),
         'participants': _records(tables.participants),
+        'left_out': [
+            {'participant_id': label, 'arm': arm, 'reason': reason}
+            for label, (arm, reason) in left_out.items()
+        ],
         'attendance': None if tables.attendance is None else _records(tables.attendance),
         'events': None if tables.events is None else _records(tables.events),
         'results': os.path.relpath(results_dir, output_dir),

@@ -5,18 +5,18 @@ import shutil
 import sys
 import time
 import uuid
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-
-from pipelines.errors import SelectionError
 
 from ..outputs.dataset import write_dataset_files
 from ..outputs.found import collect_results
 from ..outputs.group import TRIAL_RECORD
 from ..participant.run import versions
 from ..phenotype.rnaseq import with_named_files
-from ..phenotype.tables import Tables, read_tables
+from ..phenotype.tables import read_tables
 from ..phenotype.trial import Trial, read_trial
 from ..report import PAGE, write_methods, write_trial_report
 from ..running import engine
@@ -26,6 +26,7 @@ from ..running.lock import held
 from ..running.manifest import Receipt, fingerprint, receipts_folder
 from ..settings import Settings, check_writable
 from .assemble import build_group_workflow, group_stages
+from .people import Included, select_people
 from .plan import GroupPlan, make_plan, write_text, write_tsv
 from .record import record_trial
 from .status import list_status
@@ -39,11 +40,13 @@ def run_group(settings: Settings) -> int:
         return 0
     trial = read_trial(Path(settings.group.trial) if settings.group.trial else None)
     trial = with_named_files(trial, settings.group)
-    tables = _selected(settings, read_tables(settings.bids_dir, trial))
-    results = collect_results(settings, trial, tables.participants['participant_id'])
+    wanted = replace(trial, expression=None) if 'expression' in settings.skip else trial
+    included = select_people(settings, trial, read_tables(settings.bids_dir, wanted))
+    tables = included.tables
+    results = collect_results(settings, trial, tables.participants['participant_id'], included.exclusions)
     folder = settings.work_dir / 'group_tables'
     if settings.dry_run:
-        _print_plan(make_plan(settings, trial, tables, results, folder), tables)
+        _print_plan(make_plan(settings, trial, tables, results, folder), included)
         return 0
     check_writable(out)
     settings.output_dir.mkdir(parents=True, exist_ok=True)
@@ -52,14 +55,18 @@ def run_group(settings: Settings) -> int:
         with held(out / 'log', 'the group'):
             remove_drafts(out, older_than=0)  # of a run that was killed
             write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
-            inputs = [_describe_trial(settings, trial, tables, folder), *plan.tables.values(), *_files(plan)]
-            return _process(settings, plan, tables, inputs)
+            inputs = [
+                _describe_trial(settings, trial, included, folder),
+                *plan.tables.values(),
+                *_files(plan),
+            ]
+            return _process(settings, plan, included, inputs)
 
 
-def _process(settings: Settings, plan: GroupPlan, tables: Tables, inputs: list[Path]) -> int:
+def _process(settings: Settings, plan: GroupPlan, included: Included, inputs: list[Path]) -> int:
     """Compute what is not up to date, write page and record, and return the exit status."""
     out = settings.output_dir / 'group'
-    parameters = {**settings.group_parameters(), 'trial_name': plan.trial.name}
+    parameters = _parameters(settings, plan, included)
     known = fingerprint({settings.name_of(path): path for path in inputs})
     stages = group_stages(settings, plan, parameters, known)
     page = Receipt(receipts_folder(out) / 'report.json', settings.output_dir, parameters, known)
@@ -67,15 +74,16 @@ def _process(settings: Settings, plan: GroupPlan, tables: Tables, inputs: list[P
     if all(done) and page.is_current([out / PAGE], overwrite=settings.overwrite):
         print(f'clbpe: the group is already up to date; results in {out}')
         return 0
-    write_tsv(tables.report, out / 'phenotype_report.tsv')
-    write_tsv(list_status(settings, plan.trial, tables, plan.results), out / 'participants.tsv')
+    found = [plan.expression.findings] if plan.expression else []
+    write_tsv(pd.concat([*found, included.tables.report], ignore_index=True), out / 'phenotype_report.tsv')
+    write_tsv(list_status(settings, plan.trial, included, plan.results), out / 'participants.tsv')
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)
     remove_damaged_results(settings.work_dir / 'clbpe_wf' / 'group_wf')
     workflow = build_group_workflow(settings, plan, stages)
     write_methods(workflow.visit_desc(), out, versions=versions())
     failures = engine.execute(settings, workflow, run_id, [engine.EVERYBODY])
-    _write_record(settings, plan, failures, run_id)
+    _write_record(parameters, settings, plan, failures, run_id)
     replace_file(inputs[0], settings.output_dir / TRIAL_RECORD)
     page.void()
     written = write_trial_report(settings.output_dir)
@@ -85,37 +93,19 @@ def _process(settings: Settings, plan: GroupPlan, tables: Tables, inputs: list[P
     return _conclude(settings, failures)
 
 
-def _describe_trial(settings: Settings, trial: Trial, tables: Tables, folder: Path) -> Path:
+def _parameters(settings: Settings, plan: GroupPlan, included: Included) -> dict[str, object]:
+    """Return what decides the numbers: what is left out, not the list that says so."""
+    own = {'exclude': included.exclusions.keys(), 'trial_name': plan.trial.name}
+    return {**settings.group_parameters(), **own}
+
+
+def _describe_trial(settings: Settings, trial: Trial, included: Included, folder: Path) -> Path:
     """Write what the report needs to know of the trial."""
-    record = record_trial(trial, tables, output_dir=settings.output_dir, results_dir=settings.results_dir)
+    record = record_trial(
+        trial, included.tables, output_dir=settings.output_dir, results_dir=settings.results_dir,
+        left_out=included.left_out,
+    )  # fmt: skip
     return write_text(json.dumps(record, indent=2, default=str) + '\n', folder / 'trial.json')
-
-
-def _selected(settings: Settings, tables: Tables) -> Tables:
-    """Keep the participants of ``--participant-label``.
-
-    Raises
-    ------
-    SelectionError
-        None of them has an arm.
-
-    """
-    if not settings.participant_label:
-        return tables
-    wanted = {f'sub-{label}' for label in settings.participant_label}
-    people = tables.participants[tables.participants['participant_id'].isin(wanted)]
-    if people.empty:
-        known = ', '.join(tables.participants['participant_id'].head(5))
-        raise SelectionError(
-            f'--participant-label {" ".join(settings.participant_label)}: nobody of these has an arm. '
-            f'Known are {known}, and so on.'
-        )
-    kept = {
-        name: table[table['participant_id'].isin(wanted)].reset_index(drop=True)
-        for name, table in tables._asdict().items()
-        if isinstance(table, pd.DataFrame) and name != 'report' and 'participant_id' in table
-    }
-    return tables._replace(**kept)
 
 
 def _files(plan: GroupPlan) -> list[Path]:
@@ -126,9 +116,14 @@ def _files(plan: GroupPlan) -> list[Path]:
     return [*scans, *tracts, *genes]
 
 
-def _print_plan(plan: GroupPlan, tables: Tables) -> None:
+def _print_plan(plan: GroupPlan, included: Included) -> None:
+    tables = included.tables
     counts = tables.participants['arm'].value_counts()
     print(f'trial {plan.trial.name}: ' + ', '.join(f'{number} {arm}' for arm, number in counts.items()))
+    for label, (arm, reason) in included.left_out.items():
+        print(f'{label} ({arm}): {reason}')
+    for left in plan.results.left_out:
+        print(f'{left.participant_id} {left.session_id}: {left.modality}: {left.reason}')
     for outcome in plan.outcomes:
         print(f'outcome {outcome.name} ({outcome.role})')
     if tables.bdnf is not None and 'bdnf' in plan.tables:
@@ -141,13 +136,19 @@ def _print_plan(plan: GroupPlan, tables: Tables) -> None:
         print(f'voxel-wise {kind}: {", ".join(plan.contrasts[kind])}')
 
 
-def _write_record(settings: Settings, plan: GroupPlan, failures: list[Failure], run_id: str) -> None:
+def _write_record(
+    parameters: Mapping[str, object],
+    settings: Settings,
+    plan: GroupPlan,
+    failures: list[Failure],
+    run_id: str,
+) -> None:
     folder = settings.output_dir / 'group' / 'log' / run_id
     record = {
         'command': settings.command,
         'started': run_id.split('_')[0],
         'versions': versions(),
-        'parameters': settings.group_parameters(),
+        'parameters': parameters,
         'trial': plan.trial.name,
         'inputs': [str(path) for path in plan.tables.values()],
         'absent': [{'modality': part, 'reason': reason} for part, reason in plan.absent.items()],

@@ -11,7 +11,10 @@ from ..outputs.found import Results, TractResult
 from ..phenotype.tables import Tables
 from ..phenotype.trial import Trial, Visit
 from ..report.read import read_record
+from ..scans.exclusion import Exclusions
+from ..scans.exclusion_list import Exclusion
 from ..settings import Settings
+from .people import Included
 
 STATUS_COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'status', 'reason')
 """``status`` is ``analysed``, ``flagged`` (analysed, left out in sensitivity analyses) or ``missing``."""
@@ -19,13 +22,17 @@ STATUS_COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'statu
 _MATRIX = MEASURES['roi_connectivity'].name
 
 
-def list_status(settings: Settings, trial: Trial, tables: Tables, results: Results) -> pd.DataFrame:
+def list_status(settings: Settings, trial: Trial, included: Included, results: Results) -> pd.DataFrame:
     """Return one row per participant, visit and kind of data: nothing is left out without a word."""
-    rows = []
+    tables = included.tables
+    rows = [
+        (label, arm, 'n/a', 'n/a', 'participant', 'missing', reason)
+        for label, (arm, reason) in included.left_out.items()
+    ]
     for label, arm in zip(tables.participants['participant_id'], tables.participants['arm']):
         for visit in trial.visits:
             place = (label, arm, visit.name, visit.session_id)
-            for data, status, reason in _imaging(settings, label, visit, results):
+            for data, status, reason in _imaging(settings, label, visit, results, included.exclusions):
                 rows.append((*place, data, status, reason))
             for data, status, reason in _measured(label, visit, tables):
                 rows.append((*place, data, status, reason))
@@ -35,8 +42,18 @@ def list_status(settings: Settings, trial: Trial, tables: Tables, results: Resul
 
 
 def _imaging(
-    settings: Settings, label: str, visit: Visit, results: Results
+    settings: Settings, label: str, visit: Visit, results: Results, exclusions: Exclusions
 ) -> Iterator[tuple[str, str, str]]:
+    left_out = [left for left in results.left_out if left[:2] == (label, visit.session_id)]
+    for left in left_out:
+        yield 'scans', 'missing', left.reason
+
+    def reason_of(modality: str) -> str:
+        own = [left.reason for left in left_out if left.modality == modality]
+        return '; '.join(own) or _why(
+            settings, label, visit, exclusions.of_session(label, visit.session_id, modality)
+        )
+
     scans = [s for s in results.scans if (s.participant_id, s.session_id) == (label, visit.session_id)]
     if results.scans:
         usable = [scan for scan in scans if _MATRIX not in scan.lacks]
@@ -44,7 +61,7 @@ def _imaging(
             yield 'connectivity', *_status(sorted({flag for scan in usable for flag in scan.flags}))
         else:
             lacking = [f'{scan.name}: {scan.lacks[_MATRIX]}' for scan in scans]
-            yield 'connectivity', 'missing', '; '.join(lacking) or _why(settings, label, visit)
+            yield 'connectivity', 'missing', '; '.join(lacking) or reason_of('bold')
     for scan in scans:
         # what nobody has is told once, in the log
         lacking = [why for key, why in scan.lacks.items() if key != _MATRIX and results.has(key)]
@@ -55,7 +72,7 @@ def _imaging(
         if tracts:
             yield 'tract', *_tract_status(tracts[0])
         else:
-            yield 'tract', 'missing', _why(settings, label, visit)
+            yield 'tract', 'missing', reason_of('dwi')
 
 
 def _status(flags: list[str]) -> tuple[str, str]:
@@ -77,8 +94,10 @@ def _tract_status(tract: TractResult) -> tuple[str, str]:
     return _status(flags)
 
 
-def _why(settings: Settings, label: str, visit: Visit) -> str:
-    """Return what the participant level said, as far as it says anything."""
+def _why(settings: Settings, label: str, visit: Visit, on_request: Exclusion | None) -> str:
+    """Return who asked for it, else what the participant level said, as far as it says anything."""
+    if on_request:
+        return on_request.said()
     root = settings.results_dir
     if not (root / label).is_dir():
         return 'participant level not run'
@@ -114,11 +133,12 @@ def _genes(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]
     """Yield the sequenced samples of a person; one alone cannot be compared with anything."""
     if trial.expression is None or tables.expression is None:
         return
-    own = set(tables.expression.loc[tables.expression['participant_id'] == label, 'visit'])
-    is_pair = len(own) == len(trial.expression.visits)
+    rows = tables.expression[tables.expression['participant_id'] == label]
+    columns = dict(zip(rows['visit'], rows['counts_column']))
+    is_pair = len([name for name in columns.values() if name]) == len(trial.expression.visits)
     for visit in trial.expression.visits:
-        if visit.name not in own:
-            status = ('missing', 'no sample')
+        if not columns.get(visit.name):
+            status = ('missing', 'no counts' if visit.name in columns else 'no sample')
         else:
             status = ('analysed', 'n/a') if is_pair else ('missing', 'the other sample is missing')
         yield visit.name, visit.session_id, 'expression', *status

@@ -2,19 +2,21 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from pipelines.errors import DataError
 from pipelines.terms import MEASURES
 
 from ..phenotype.trial import Trial, Visit
 from ..running.manifest import is_unchanged, read_receipts
+from ..scans.exclusion import NOTHING, Exclusions
 from ..scans.query import entities_of
 from ..settings import Settings
 from .bold import MAP_ROWS, QC, REGIONS_DSEG, RELMAT
 from .diffusion import SCALARSTATS
+from .left_out import LeftOut, Receipts, inputs_of, warn_of
 from .rows import SOURCE_ENTITIES, Derivative
 
 LOGGER = logging.getLogger(__name__)
@@ -24,10 +26,8 @@ _FREE = ('random_seed',)
 
 _REMEDY = (
     'Run the participant level again with the same options for all (and --overwrite), or leave some out with '
-    '--participant-label.'
+    '--exclude.'
 )
-Receipts = Mapping[str, Mapping[str, dict[str, Any]]]
-"""Receipts of each participant by their names."""
 
 
 class ScanResult(NamedTuple):
@@ -56,10 +56,11 @@ class TractResult(NamedTuple):
 
 
 class Results(NamedTuple):
-    """Everything that was found of the participant level."""
+    """Everything that was found of the participant level, and what of it is left out."""
 
     scans: list[ScanResult]
     tracts: list[TractResult]
+    left_out: Sequence[LeftOut] = ()
 
     @property
     def space(self) -> str:
@@ -73,7 +74,9 @@ class Results(NamedTuple):
         return any(what not in scan.lacks for scan in self.scans)
 
 
-def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> Results:
+def collect_results(
+    settings: Settings, trial: Trial, people: Iterable[str], exclusions: Exclusions = NOTHING
+) -> Results:
     """Find the results of the participant level for people who are analysed.
 
     Parameters
@@ -84,6 +87,8 @@ def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> 
         Its visits.
     people
         Their ``participant_id``.
+    exclusions
+        What is left out of them.
 
     Raises
     ------
@@ -97,10 +102,14 @@ def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> 
     receipts = {label: read_receipts(root / label) for label in known}
     _check_parameters(receipts)
     wanted = _wanted(settings, trial)
-    scans = [scan for label in known for scan in _scans_of(root / label, trial, settings, wanted)]
-    tracts = [tract for label in known for tract in _tracts_of(root / label, trial)]
+    results = _admitted(
+        [scan for label in known for scan in _scans_of(root / label, trial, settings, wanted)],
+        [tract for label in known for tract in _tracts_of(root / label, trial)],
+        exclusions,
+        lambda label, path: inputs_of(root, receipts[label], path),
+    )
     spaces: dict[str, str] = {}
-    for scan in scans:
+    for scan in results.scans:
         spaces.setdefault(scan.space, scan.name)
     spaces.pop('', None)
     if len(spaces) > 1:
@@ -109,9 +118,35 @@ def collect_results(settings: Settings, trial: Trial, people: Iterable[str]) -> 
             f'{root}: maps are in different template spaces: {listed}. Run the participant level with one '
             '--output-space for all.'
         )
-    results = Results(scans, tracts)
     _check_files(root, receipts, results)
     return results
+
+
+def _admitted(
+    scans: list[ScanResult],
+    tracts: list[TractResult],
+    exclusions: Exclusions,
+    inputs: Callable[[str, Path], list[str]],
+) -> Results:
+    """Return results without those that are left out; warn of others that were made of what is left out."""
+    kept, left_out = Results([], []), []
+    for scan in scans:
+        why = exclusions.of_scan(scan.name, 'bold', is_made=True)
+        if why:
+            left_out.append(LeftOut(*scan[:2], 'bold', f'{scan.name}: {why.said()}'))
+        else:
+            kept.scans.append(scan)
+            warn_of(scan.name, exclusions.of_inputs(inputs(scan.participant_id, scan.files[QC.output])))
+    for tract in tracts:
+        made_of = exclusions.of_inputs(inputs(tract.participant_id, tract.table))
+        own = (why for name, why in made_of.items() if f'_{tract.session_id}_' in name)
+        why = exclusions.of_session(*tract[:2], 'dwi') or next(own, None)
+        if why:
+            left_out.append(LeftOut(*tract[:2], 'dwi', why.said()))
+        else:
+            kept.tracts.append(tract)
+            warn_of(f'{tract.table.name} of {tract.session_id}', made_of)
+    return kept._replace(left_out=left_out)
 
 
 def _wanted(settings: Settings, trial: Trial) -> dict[str, list[Derivative]]:
@@ -133,7 +168,7 @@ def _wanted(settings: Settings, trial: Trial) -> dict[str, list[Derivative]]:
     return found
 
 
-def _check_parameters(receipts: Receipts) -> None:
+def _check_parameters(receipts: Mapping[str, Receipts]) -> None:
     """Refuse to pool people, or scans of one, who were processed differently."""
     groups: dict[str, dict[str, dict[str, None]]] = {}
     for label, own in receipts.items():
@@ -150,7 +185,7 @@ def _check_parameters(receipts: Receipts) -> None:
         raise DataError(f'participants were processed with different parameters:{"".join(lines)}\n{_REMEDY}')
 
 
-def _check_files(root: Path, receipts: Receipts, results: Results) -> None:
+def _check_files(root: Path, receipts: Mapping[str, Receipts], results: Results) -> None:
     """Refuse files that no finished step answers for: a run that replaced them was stopped."""
     unknown = [label for label, own in receipts.items() if not own]
     if unknown:
@@ -205,7 +240,7 @@ def _scan(
     label: str, visit: Visit, qc: Path, present: list[Path], wanted: Mapping[str, list[Derivative]]
 ) -> ScanResult:
     """Return the results of one run, and what it lacks of that which analyses need."""
-    facts: dict[str, Any] = json.loads(qc.read_text())
+    dof, flags = _quality(qc)
     source = {key: value for key, value in entities_of(qc).items() if key in SOURCE_ENTITIES}
     files, lacks = {QC.output: qc}, {}
     for analysis, rows in wanted.items():
@@ -221,9 +256,22 @@ def _scan(
     maps = {kind: files[row.output] for kind, row in MAP_ROWS.items() if row.output in files}
     stem = qc.name.removesuffix(f'_desc-denoise_{QC.suffix}{QC.extension}')
     return ScanResult(
-        label, visit.session_id, stem, files, maps, next(iter(spaces), ''), float(facts['DegreesOfFreedom']),
-        list(facts['Flags']), lacks,
+        label, visit.session_id, stem, files, maps, next(iter(spaces), ''), dof, flags, lacks,
     )  # fmt: skip
+
+
+def _quality(qc: Path) -> tuple[float, list[str]]:
+    """Return degrees of freedom and flags of a run."""
+    try:
+        facts = json.loads(qc.read_text(encoding='utf-8'))
+        flags = facts['Flags']
+        if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
+            raise TypeError(f'Flags are {flags!r}')
+        return float(facts['DegreesOfFreedom']), flags
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(
+            f'{qc} is no quality file of a finished run ({error}). Process the participant again with --overwrite.'
+        ) from error
 
 
 def _tracts_of(folder: Path, trial: Trial) -> Iterator[TractResult]:

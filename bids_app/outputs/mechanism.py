@@ -28,8 +28,9 @@ _GENES = {
     'flags': _FLAGS,
 }
 _SAMPLES = {
-    'sample_id': {'Description': 'name in the table of counts'},
+    'sample_id': {'Description': 'name in the table of samples'},
     'visit': {'Description': 'reference is the first sample, drawn after randomisation'},
+    'counts_column': {'Description': 'name in the table of counts'},
     'size_factor': {'Description': 'sequencing depth relative to the others'},
     'status': {'Description': 'whether it entered', 'Levels': {'analysed': 'yes', 'excluded': 'no'}},
     'reason': {'Description': 'why not'},

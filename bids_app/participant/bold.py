@@ -5,11 +5,11 @@ from typing import Any
 
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from pipelines.interfaces.images import series_gb
+from pipelines.interfaces.headers import series_gb
 from pipelines.interfaces.normalize import standard_gb
 from pipelines.params import SPACES
 from pipelines.workflows.anatomical import init_anatomical_wf
-from pipelines.workflows.connectivity import init_connectivity_wf
+from pipelines.workflows.connectivity import Series, init_connectivity_wf
 from pipelines.workflows.figures import (
     ON_ANATOMY,
     anatomical_figures,
@@ -98,10 +98,8 @@ def run_workflow(settings: Settings, person: ParticipantInputs, run: BoldRun) ->
         denoise=settings.denoise,
         regions=settings.regions,
         maps=settings.maps,
-        t_r=run.t_r,
-        space=run.space,
+        series=Series(run.bold.name, run.t_r, run.space, size),
         writes_denoised=settings.extra.write_denoised,
-        series_gb=size,
     )
     stages = chain_of_run(settings, person, run).stages
     figures = _figures(settings, run, stages['connectivity_figures'])

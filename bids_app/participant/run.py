@@ -22,6 +22,7 @@ from ..running.lock import held
 from ..running.manifest import digest_of
 from ..scans.people import ParticipantInputs, collect_all
 from ..settings import Settings, check_writable
+from .feasible import check_regions, feasible
 
 _HEAD = 4000  # characters of a page that hold its head
 LIBRARIES = (
@@ -40,11 +41,10 @@ LIBRARIES = (
 
 def run_participants(settings: Settings) -> int:
     """Process the selected participants and return the exit status."""
-    found = collect_all(settings)
+    check_regions(settings)
+    found = [_with_feasible_runs(settings, person) for person in collect_all(settings)]
     if settings.dry_run:
-        _print_plan(found)
-        unusable = [failure for person in found for failure in _unusable(person)]
-        return engine.first_status(unusable) if unusable else 0
+        return _print_plan(found)
     for person in found:
         check_writable(settings.output_dir / f'sub-{person.label}')
     settings.output_dir.mkdir(parents=True, exist_ok=True)
@@ -100,34 +100,52 @@ def _tell(
     for label in (person.label for person in found if person.label not in busy):
         is_asked = label in processed or label in failed or settings.reports_only
         _report(settings, label, is_asked=is_asked)
-    _print_absent([person for person in found if person.label in processed])
+    _print_absent([person for person in found if person.label in processed or person.is_left_out])
     for person in pending:
         _print_flags(settings, person)
 
 
 def _unusable(person: ParticipantInputs) -> list[Failure]:
     """Return what is there but unusable; what is absent counts only when nothing remains to run."""
-    codes = [(a.reason, a.exit_code or (66 if person.is_empty else None)) for a in person.absent]
+    otherwise = 66 if person.is_empty and not person.is_left_out else None
+    codes = [(a.reason, a.exit_code or otherwise) for a in person.absent]
     return [Failure(person.label, 'inputs', reason, code) for reason, code in codes if code]
 
 
-def _print_plan(found: list[ParticipantInputs]) -> None:
+def _with_feasible_runs(settings: Settings, person: ParticipantInputs) -> ParticipantInputs:
+    """Leave out what a step would refuse, of people who have anything left to do: to judge it takes a moment."""
+    is_asked = settings.dry_run or not (settings.reports_only or left_to_do(settings, person).is_empty)
+    return feasible(settings, person) if is_asked else person
+
+
+def _print_plan(found: list[ParticipantInputs]) -> int:
+    """Print what would be used and what not, and return the status that the run would have for its inputs."""
     for person in found:
         sessions = person.diffusion.sessions if person.diffusion else []
         scans = [scan.dwi for session in sessions for scan in session.scans]
         for path in (*person.t1w, *(run.bold for run in person.runs), *scans):
             print(f'sub-{person.label}: {path}')
         for absence in person.absent:
-            print(f'sub-{person.label}: no {absence.modality}: {absence.reason}')
+            print(f'sub-{person.label}: not used ({absence.modality}): {absence.reason}')
+    unusable = [failure for person in found for failure in _unusable(person)]
+    return engine.first_status(unusable) if unusable else 0
 
 
 def _print_absent(found: list[ParticipantInputs]) -> None:
-    """Say what nobody was asked to leave out and yet is not there, once for all who lack it."""
+    """Say what nobody was asked to leave out and yet is not used; a modality that is not there, once for all."""
     lacking: dict[str, list[tuple[str, str]]] = {}
     for person in found:
+        has = {'bold': bool(person.runs), 'dwi': person.diffusion is not None}
         for absence in person.absent:
-            if absence.exit_code is None and '--skip' not in absence.reason:
-                lacking.setdefault(absence.modality, []).append((person.label, absence.reason))
+            modality, reason = absence.modality, absence.reason
+            if absence.on_request:
+                print(f'clbpe: {modality} of {reason}', file=sys.stderr)
+            elif absence.exit_code is not None or '--skip' in reason:
+                continue
+            elif has.get(modality, True):
+                print(f'clbpe: sub-{person.label}: not used ({modality}): {reason}', file=sys.stderr)
+            else:
+                lacking.setdefault(modality, []).append((person.label, reason))
     for modality, reasons in lacking.items():
         people = list(dict.fromkeys(label for label, _ in reasons))
         labels = ', '.join(f'sub-{label}' for label in people[:5]) + (' ...' if len(people) > 5 else '')
@@ -242,6 +260,8 @@ def _conclude(
     if settings.clean_workdir:
         for person in pending:
             shutil.rmtree(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf', ignore_errors=True)
-    done = len(found) - len(pending)
-    print(f'clbpe: {len(pending)} processed, {done} already up to date; results in {settings.output_dir}')
+    left_out = sum(person.is_left_out for person in found)
+    done = f'{len(pending)} processed, {len(found) - len(pending) - left_out} already up to date'
+    done += f', {left_out} left out' if left_out else ''
+    print(f'clbpe: {done}; results in {settings.output_dir}')
     return 0

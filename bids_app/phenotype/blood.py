@@ -1,4 +1,4 @@
-"""Blood samples: plasma BDNF with its limits of detection, and the table of sequenced samples."""
+"""Plasma BDNF of blood samples, with its limits of detection."""
 
 import math
 import re
@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pipelines.errors import DataError
-from pipelines.interfaces.expression import read_sample_names
-
 from ..tables.problems import nearest
-from .layouts import Cell, Key, Reader, Source, check_visits, summarise
-from .people import covariate_values, read_column
-from .trial import Bdnf, Expression, Trial
+from .layouts import Cell, Key, Reader, Source
+from .trial import Bdnf, Trial
 from .values import Quantity, Value, read_numbers
+from .visits import check_visits, summarise, tell_other_visits
 
 # how laboratories and analysers write that a concentration is beyond a limit
 _CENSORED = re.compile(r'(?:OOR\s*)?([<>])\s*(?:([0-9].*)|L?LOD|L?LOQ|ULOQ|ULOD)?', re.IGNORECASE)
@@ -51,8 +48,9 @@ def read_bdnf(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataF
     _check_times(reader, sources, keys, wanted)
     cells = reader.cells(sources, wanted.column, keys)
     summarise(reader, sources, cells, keys, outcome='bdnf')
+    tell_other_visits(reader.problems, sources, [wanted.column], keys, outcome='bdnf')
     check_visits(reader.problems, wanted.table, cells, keys, is_default=trial.is_default, outcome='bdnf')
-    measure = Quantity(outcome='bdnf', units=wanted.units, low=0)
+    measure = Quantity(outcome='bdnf', units=wanted.units, low=0, on_log=True)
     sides = [_CENSORED.fullmatch(cell.text) for cell in cells]
     numbers = read_numbers(
         [cell._replace(text=side[2] or 'n/a') if side else cell for cell, side in zip(cells, sides)],
@@ -145,85 +143,3 @@ def _bdnf_row(
         cell.participant_id, arm, cell.key.name, cell.key.session_id, cell.key.time, number, lower, upper,
         censored, hemoglobin, hematocrit, ' '.join(value.flags), cell.table, cell.row,
     )  # fmt: skip
-
-
-def read_expression(reader: Reader, trial: Trial, arms: Mapping[str, str]) -> pd.DataFrame | None:
-    """Return ``participant_id arm visit session_id sample`` and covariates of the sequenced samples."""
-    wanted = trial.expression
-    if wanted is None:
-        return None
-    keys = [Key(visit.name, visit.session_id) for visit in wanted.visits]
-    is_default = trial.is_default and not wanted.is_named
-    has_counts = _has_counts(reader, wanted, is_default=is_default)
-    sources = reader.find(
-        wanted.samples, [wanted.sample_column], keys, is_default=is_default, outcome='expression'
-    )
-    if not sources or not has_counts:
-        return None
-    cells = [cell for cell in reader.cells(sources, wanted.sample_column, keys) if not cell.is_missing]
-    summarise(reader, sources, cells, keys, outcome='expression')
-    check_visits(reader.problems, wanted.samples, cells, keys, is_default=is_default, outcome='expression')
-    _refuse_shared_samples(reader, cells)
-    _match_samples(reader, wanted, cells, sources)
-    used = sorted(cell for cell in cells if cell.participant_id in arms)
-    table = pd.DataFrame(
-        [(c.participant_id, arms[c.participant_id], c.key.name, c.key.session_id, c.text) for c in used],
-        columns=['participant_id', 'arm', 'visit', 'session_id', 'sample'],
-    )
-    for name in wanted.covariates:
-        found = read_column(reader, wanted.samples, name, keys, is_default=is_default)
-        values = covariate_values(found, reader.problems) if found else {}
-        table[name] = [values.get((c.participant_id, c.key.name)) for c in used]
-    return table
-
-
-def _has_counts(reader: Reader, wanted: Expression, *, is_default: bool) -> bool:
-    if (reader.root / wanted.counts).exists():
-        return True
-    if is_default:
-        reader.problems.warn(wanted.counts, 'is absent', 'left out', outcome='expression')
-    else:
-        reader.problems.absent(
-            wanted.counts, 'is absent', 'Correct Expression.Counts or add the file', outcome='expression'
-        )
-    return False
-
-
-def _refuse_shared_samples(reader: Reader, cells: Sequence[Cell]) -> None:
-    first: dict[str, Cell] = {}
-    for cell in cells:
-        other = first.setdefault(cell.text, cell)
-        if other is not cell:
-            reader.problems.stop(
-                cell.table,
-                f'the same sample as of {other.participant_id} at {other.key.session_id}, row {other.row}',
-                'A sample is of one participant and visit', **cell.where(), value=cell.text,
-            )  # fmt: skip
-
-
-def _match_samples(
-    reader: Reader, wanted: Expression, cells: Sequence[Cell], sources: Sequence[Source]
-) -> None:
-    """Stop at samples that have counts or a row, but not both; a row of nobody known is a row."""
-    listed = {text for source in sources for row in source.table.rows for text in row.cells.values()}
-    try:
-        counted = read_sample_names(reader.root / wanted.counts)
-    except DataError as error:
-        reader.problems.stop(wanted.counts, str(error), 'Give reads of genes x samples', outcome='expression')
-        return
-    for name in dict.fromkeys(counted):
-        if counted.count(name) > 1:
-            reader.problems.stop(
-                wanted.counts, 'a sample with more than one column', 'Merge or remove them', value=name
-            )
-        if name not in listed:
-            reader.problems.stop(
-                wanted.counts, f'a sample without participant: {wanted.samples} does not list it',
-                'Add its row or remove its column', value=name,
-            )  # fmt: skip
-    for cell in cells:
-        if cell.text not in counted:
-            reader.problems.stop(
-                cell.table, f'a sample without counts in {wanted.counts}',
-                'Add its column, or write n/a for the sample', **cell.where(), value=cell.text,
-            )  # fmt: skip

@@ -1,7 +1,7 @@
 """Find the values of a column in whichever layout a table has: long, wide, or one file per session."""
 
 import glob
-from collections import Counter
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,7 +115,7 @@ class Reader:
     def _files(self, name: str) -> list[str]:
         """Return the file itself, dangling links too, and those of one session each."""
         place = Path(name)
-        own = [name] if (self.root / name).exists() or (self.root / name).is_symlink() else []
+        own = [name] if os.path.lexists(self.root / name) else []  # a name too long for a file is of none
         others = (self.root / place.parent).glob(f'{glob.escape(place.stem)}_ses-*.tsv')
         return own + sorted((place.parent / path.name).as_posix() for path in others)
 
@@ -252,46 +252,3 @@ class Reader:
             self.root, name, self.problems, dictionaries=list(dict.fromkeys(dictionaries))
         )
         return None if table is None else self._resolver.source(table, **options)
-
-
-def summarise(
-    reader: Reader,
-    sources: Iterable[Source],
-    cells: Iterable[Cell],
-    keys: Sequence[Key],
-    *,
-    outcome: str,
-) -> None:
-    """Add which values were read from where, and which sessions of the tables were not asked for."""
-    read = Counter((cell.table, cell.key.session_id, cell.column) for cell in cells if not cell.is_missing)
-    for (table, session_id, column), number in read.items():
-        reader.problems.summarise(
-            table, f'{number} values read', session_id=session_id, column=column, outcome=outcome
-        )
-    asked = {key.session_id for key in keys}
-    for source in sources:
-        others = Counter(r.session_id for r in source.records if r.session_id and r.session_id not in asked)
-        for session_id, number in others.items():
-            action = f'{number} rows not used: no visit of it'
-            reader.problems.summarise(source.table.name, action, session_id=session_id, outcome=outcome)
-
-
-def check_visits(
-    problems: Problems,
-    table: str,
-    cells: Iterable[Cell],
-    keys: Sequence[Key],
-    *,
-    is_default: bool,
-    outcome: str,
-) -> None:
-    """Add the visits at which nobody has a value."""
-    present = {cell.key.name for cell in cells if not cell.is_missing}
-    for key in keys:
-        if key.name not in present:
-            add = problems.warn if is_default else problems.stop
-            add(
-                table, f'nobody has a value at {key.name} ({key.session_id})',
-                'Correct the session in the trial file, the table, or leave the outcome out',
-                session_id=key.session_id, outcome=outcome,
-            )  # fmt: skip

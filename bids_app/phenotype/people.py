@@ -1,5 +1,6 @@
 """Who takes part: arms, covariates, attendance and adverse events."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,9 +8,13 @@ import pandas as pd
 
 from ..tables.problems import Problems
 from ..tables.text import MISSING, Labels, read_text_table
+from .doubts import ask_for_kind
 from .layouts import Cell, Key, Reader
 from .trial import Trial
 from .values import Quantity, decode, holds_numbers, read_numbers
+
+CovariateValues = dict[tuple[str, str], float | str | None]
+"""Numbers or words by participant and key."""
 
 
 def known_participants(root: Path, trial: Trial, problems: Problems) -> Labels:
@@ -17,7 +22,7 @@ def known_participants(root: Path, trial: Trial, problems: Problems) -> Labels:
     folders = Labels('sub-', (p.name for p in root.glob('sub-*') if p.is_dir()))
     known = list(folders.known)
     for name in dict.fromkeys((trial.arms.table, 'participants.tsv')):
-        table = read_text_table(root, name, problems) if (root / name).exists() else None
+        table = read_text_table(root, name, problems) if os.path.exists(root / name) else None
         for row in table.rows if table else ():
             text = row.cells.get('participant_id', '')
             if text not in MISSING and not folders.find(text):
@@ -51,7 +56,8 @@ def read_arms(reader: Reader, trial: Trial) -> pd.DataFrame | None:
     for name in dict.fromkeys(wanted):
         found = read_column(reader, trial.arms.table, name, baseline, is_default=trial.is_default)
         if found is not None:
-            people[name] = _covariate(found, list(people['participant_id']), reader.problems)
+            values = covariate_values(found, reader.problems, is_category=name in trial.categories)
+            people[name] = _covariate(found, values, list(people['participant_id']), reader.problems)
     return people
 
 
@@ -130,22 +136,27 @@ def read_column(
     return None
 
 
-def _covariate(cells: Sequence[Cell], order: Sequence[str], problems: Problems) -> list[float | str | None]:
-    by_person = covariate_values(cells, problems)
+def _covariate(
+    cells: Sequence[Cell], values: CovariateValues, order: Sequence[str], problems: Problems
+) -> list[float | str | None]:
     for cell in cells:
         if cell.is_missing and cell.participant_id in order:
             problems.missing(cell.table, 'no value', value=cell.text, **cell.where())
-    of_person = {pid: value for (pid, _), value in by_person.items()}
+    of_person = {pid: value for (pid, _), value in values.items()}
     return [of_person.get(pid) for pid in order]
 
 
-def covariate_values(cells: Sequence[Cell], problems: Problems) -> dict[tuple[str, str], float | str | None]:
-    """Return numbers, or words with their levels decoded, by participant and key."""
-    if holds_numbers(cells):
+def covariate_values(cells: Sequence[Cell], problems: Problems, *, is_category: bool) -> CovariateValues:
+    """Return numbers, or words with their levels decoded, by participant and key.
+
+    ``is_category``: the trial file says that digits are words; else the dictionary or the cells decide.
+    """
+    if not is_category and holds_numbers(cells):
+        ask_for_kind(cells, problems)
         measure = Quantity(outcome='')
         numbers = [value.number for value in read_numbers(cells, measure, problems)]
         return {(c.participant_id, c.key.name): number for c, number in zip(cells, numbers)}
-    found: dict[tuple[str, str], float | str | None] = {}
+    found: CovariateValues = {}
     for cell in cells:
         label = None if cell.is_missing else decode(cell.text, cell.entry)
         if label is None and not cell.is_missing:

@@ -1,6 +1,7 @@
 """Gene expression of a trial: which files, whether they can be used, and what can be asked of them."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,22 +9,28 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pipelines.errors import DataError, MissingInputError, ParameterError
-from pipelines.interfaces.expression import read_counts, read_sets
+from pipelines.interfaces.counts import read_counts
+from pipelines.interfaces.expression import read_sets
 from pipelines.params import GroupParams
-from pipelines.stats.counts import VISITS, check_counts, pair_samples
+from pipelines.stats.counts import VISITS, check_counts, kept_genes, pair_samples
+from pipelines.stats.deseq import SizeFactorType, size_factor_type
 from pipelines.stats.design import GENE_SET
 from pipelines.stats.expression import MIN_PAIRS, arrange_pairs, contrasts_of
 from pipelines.stats.genesets import MAX_SIZE, MIN_SIZE, match_sets
+from pipelines.stats.remarks import Remark
 
-from ..tables.problems import nearest
+from ..tables.problems import Problems, Severity, nearest
 from .trial import Expression, Trial
+
+LOGGER = logging.getLogger(__name__)
 
 
 class ExpressionPlan(NamedTuple):
     """What is computed of gene expression.
 
-    ``samples`` has ``sample_id participant_id arm visit session_id`` and covariates; ``sets`` are the sets
-    that can be analysed.
+    ``samples`` has ``sample_id participant_id arm visit session_id counts_column`` and covariates; ``sets`` are
+    the sets that can be analysed; ``findings`` what was set right or set aside in counts and sets, as in the
+    report of the tables.
     """
 
     counts: Path
@@ -32,6 +39,8 @@ class ExpressionPlan(NamedTuple):
     contrasts: tuple[str, ...]
     covariates: tuple[str, ...]
     sets: tuple[str, ...]
+    size_factors: SizeFactorType
+    findings: pd.DataFrame
 
 
 class NoExpression(NamedTuple):
@@ -84,7 +93,7 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
     trial
         Its part ``Expression``, and the mediators that are sets.
     table
-        Samples, as :func:`~bids_app.phenotype.blood.read_expression` returns them.
+        Samples, as :func:`~bids_app.phenotype.samples.read_expression` returns them.
 
     Raises
     ------
@@ -100,13 +109,13 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
     if table is None:
         return NoExpression(f'{wanted.counts} or {wanted.samples} is absent')
     covariates = tuple(name for name in wanted.covariates if name in table)
-    samples = _samples(table, wanted)
-    path = root / wanted.counts
+    samples, path, problems = _samples(table, wanted), root / wanted.counts, Problems()
     try:
-        counts = read_counts(path)[list(samples['sample_id'])]
+        counts, remarks = read_counts(path, dict(zip(samples['sample_id'], samples['counts_column'])))
         check_counts(counts, samples)
     except DataError as error:
         raise DataError(f'{path}: {error}') from error
+    _note(problems, wanted.counts, remarks)
     paired = pair_samples(samples, covariates).paired
     n_pairs = {arm: int((paired['arm'] == arm).sum()) // 2 for arm in samples['arm'].unique()}
     if not n_pairs or min(n_pairs.values()) < MIN_PAIRS:
@@ -114,21 +123,45 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
         return NoExpression(
             f'too few people with both blood samples and all covariates: {listed}; {MIN_PAIRS} of an arm are needed'
         )
-    arrange_pairs(samples, treatment=trial.arms.treatment, covariates=covariates)
-    files, sets = _sets(root, trial, wanted, counts)
+    design = arrange_pairs(samples, treatment=trial.arms.treatment, covariates=covariates).design
+    factors = _size_factors(problems, path, wanted, counts[design.index], n_pairs)
+    files, sets = _sets(root, trial, wanted, counts.index, problems)
+    for message in problems.messages(Severity.WARNING):
+        LOGGER.warning(message)
     contrasts = tuple(contrasts_of(n_pairs, trial.arms.treatment))
-    return ExpressionPlan(path, samples, files, contrasts, covariates, sets)
+    return ExpressionPlan(path, samples, files, contrasts, covariates, sets, factors, problems.report())
+
+
+def _note(problems: Problems, name: str, remarks: Iterable[Remark]) -> None:
+    for remark in remarks:
+        problems.warn(name, remark.problem, remark.action, outcome='expression', value=remark.value)
+
+
+def _size_factors(
+    problems: Problems, path: Path, wanted: Expression, counts: pd.DataFrame, n_pairs: Mapping[str, int]
+) -> SizeFactorType:
+    """Return how sequencing depth will be told, and say so where it is not the usual way."""
+    try:
+        found = size_factor_type(kept_genes(counts, n_pairs))
+    except DataError as error:
+        raise DataError(f'{path}: {error}') from error
+    if found == 'poscounts':
+        problem = 'nearly every gene that is tested has no read in some sample'
+        action = 'size factors are those of the positive counts (poscounts); are these counts of blood, sequenced in bulk?'
+        problems.warn(wanted.counts, problem, action, outcome='expression')
+    return found
 
 
 def _samples(table: pd.DataFrame, wanted: Expression) -> pd.DataFrame:
     visits = {visit.name: name for visit, name in zip(wanted.visits, VISITS)}
+    table = table[table['counts_column'] != ''].reset_index(drop=True)
     renamed = table.rename(columns={'sample': 'sample_id'}).assign(visit=table['visit'].map(visits))
-    first = ['sample_id', 'participant_id', 'arm', 'visit', 'session_id']
+    first = ['sample_id', 'participant_id', 'arm', 'visit', 'session_id', 'counts_column']
     return renamed[[*first, *(name for name in renamed if name not in first)]]
 
 
 def _sets(
-    root: Path, trial: Trial, wanted: Expression, counts: pd.DataFrame
+    root: Path, trial: Trial, wanted: Expression, genes: Sequence[str], problems: Problems
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Return the files of gene sets and the names of those that can be analysed."""
     files = tuple(root / name for name in wanted.gene_sets)
@@ -137,9 +170,10 @@ def _sets(
             raise MissingInputError(f'{path} (gene sets of the trial file) does not exist. Correct the path.')
     if not files:
         return (), ()
-    sets = read_sets(files)
+    sets, remarks = read_sets(files, list(genes))
+    _note(problems, ', '.join(wanted.gene_sets), remarks)
     try:
-        matched = match_sets(sets, counts.index)
+        matched = match_sets(sets, genes)
     except DataError as error:
         raise DataError(f'{", ".join(map(str, files))} (gene sets): {error}') from error
     if not matched.sets:

@@ -10,11 +10,13 @@ import pandas as pd
 
 from ..tables.problems import Problems, Severity
 from ..tables.text import Labels
-from .blood import read_bdnf, read_expression
-from .layouts import Cell, Key, Reader, check_visits, summarise
+from .blood import read_bdnf
+from .layouts import Cell, Key, Reader
 from .people import known_participants, read_arms, read_attendance, read_events
+from .samples import read_expression
 from .trial import TableOutcome, Trial
 from .values import Quantity, Value, read_numbers
+from .visits import check_visits, summarise, tell_other_visits
 
 LOGGER = logging.getLogger(__name__)
 
@@ -36,7 +38,8 @@ class Tables(NamedTuple):
     ``bdnf``: ``participant_id arm sample session_id time value lower upper censored hemoglobin
     hematocrit flags table row``; ``censored`` is ``left``, ``right`` or empty.
 
-    ``expression``: ``participant_id arm visit session_id sample`` and covariates.
+    ``expression``: ``participant_id arm visit session_id sample counts_column`` and covariates; the column is
+    empty where the counts have none.
 
     ``attendance``: ``participant_id arm attended``.  ``events``: ``participant_id arm event``.
 
@@ -130,6 +133,7 @@ def _outcome_rows(
             _compare(reader.problems, outcome, given, scored[0].number)
     used = [cell for _, cell in found.values()]
     summarise(reader, sources, used, keys, outcome=outcome.name)
+    tell_other_visits(reader.problems, sources, columns, keys, outcome=outcome.name)
     check_visits(
         reader.problems, outcome.table, used, keys, is_default=trial.is_default, outcome=outcome.name
     )

@@ -1,6 +1,7 @@
 """The trial: arms, visits, outcomes, samples and models, read from a JSON file and checked."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -112,6 +113,7 @@ class Trial:
     visits: tuple[Visit, Visit]
     outcomes: Mapping[str, Outcome]
     covariates: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     bdnf: Bdnf | None = None
     expression: Expression | None = None
     mediation: tuple[Analysis, ...] = ()
@@ -172,10 +174,14 @@ def _schema() -> dict[str, Any]:
 def _load(path: Path) -> Any:
     try:
         text = path.read_bytes().decode('utf-8-sig')
-        return json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+        content = json.loads(
+            text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant, parse_int=_whole_number
+        )
+        json.dumps(content, ensure_ascii=False).encode()  # half of a letter can be escaped, and never written
+        return content
     except FileNotFoundError:
         raise MissingInputError(f'{path} (trial file) does not exist. Correct the path.') from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f'{path} (trial file) is no valid JSON: {error}. Mend it; an editor for JSON shows where.'
         ) from error
@@ -194,6 +200,12 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f'{word} is no number of JSON; for no limit write null')
 
 
+def _whole_number(text: str) -> int:
+    if not math.isfinite(float(text)):
+        raise ValueError(f'a number of {len(text)} digits is too large')
+    return int(text)
+
+
 def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Trial:
     bdnf, expression = content.get('BDNF'), content.get('Expression')
     return Trial(
@@ -202,6 +214,7 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         visits=_visits(content['Visits'], ('baseline', 'followup')),
         outcomes={name: _outcome(name, given) for name, given in content['Outcomes'].items()},
         covariates=tuple(content.get('Covariates', ())),
+        categories=tuple(content.get('Categories', ())),
         bdnf=bdnf and _record(Bdnf, bdnf, samples=_samples(bdnf)),
         expression=expression
         and _record(Expression, expression, visits=_visits(expression['Visits'], ('first', 'last'))),

@@ -97,6 +97,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
         yield from _outcome_contradictions(f'Outcomes.{name}', outcome)
     if 'BDNF' in content:
         yield from _sample_contradictions(content['BDNF'])
+    yield from _category_contradictions(content)
     models = content.get('Mediation', ())
     labels = ['-'.join(re.findall('[a-z0-9]+', model['Name'].casefold())) for model in models]
     for label in dict.fromkeys(labels):
@@ -129,6 +130,14 @@ def _outcome_contradictions(path: str, outcome: Mapping[str, Any]) -> Iterator[s
         yield f'{path}.MaxMissingItems: {outcome["MaxMissingItems"]} leaves none of {len(items)} items.'
     if not items and ('ItemRange' in outcome or 'MaxMissingItems' in outcome):
         yield f'{path} has ItemRange or MaxMissingItems but no Items. Name the columns of the items.'
+
+
+def _category_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    parts = [content, content.get('Expression', {}), *content.get('Mediation', ())]
+    covariates = [name for part in parts for name in part.get('Covariates', ())]
+    for name in content.get('Categories', ()):
+        if name not in covariates:
+            yield f'Categories: "{name}" is none of the Covariates. {nearest(name, covariates)}'
 
 
 def _sample_contradictions(bdnf: Mapping[str, Any]) -> Iterator[str]:

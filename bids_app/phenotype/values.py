@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..tables.problems import Problems
+from .doubts import Reading, tell_doubts
 from .layouts import Cell
 
 _NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?')
@@ -24,14 +25,18 @@ _FACTORS: dict[str, tuple[str, float]] = {
 }  # fmt: skip
 
 
+_COUNTS = frozenset({'count', 'counts', 'number', 'n', 'times', 'events', 'cells', 'reads'})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
-    """What a column must hold; ``units`` empty: any."""
+    """What a column must hold; ``units`` empty: any; ``on_log``: what is far is so in its logarithm."""
 
     outcome: str
     units: str = ''
     low: float | None = None
     high: float | None = None
+    on_log: bool = False
 
 
 class Value(NamedTuple):
@@ -64,7 +69,29 @@ def read_numbers(cells: Sequence[Cell], measure: Quantity, problems: Problems) -
         place = (cell.table, cell.column)
         values.append(_read(cell, measure, commas[place], scales[place], problems))
     _refuse_other_scale(cells, values, measure, problems)
+    _ask(cells, values, scales, measure, problems)
     return values
+
+
+def _ask(
+    cells: Sequence[Cell],
+    values: Sequence[Value],
+    scales: Mapping[tuple[str, str], tuple[float, float]],
+    measure: Quantity,
+    problems: Problems,
+) -> None:
+    """Name values that may be none; those of one scale are looked at together, as they are written."""
+    found: dict[tuple[float, float], list[Reading]] = {}
+    is_count = measure.on_log
+    for cell, value in zip(cells, values):
+        if math.isfinite(value.number):
+            has_low = measure.low is not None or 'Minimum' in cell.entry
+            has_high = measure.high is not None or 'Maximum' in cell.entry
+            reading = Reading(cell, float(cell.text.replace(',', '.')), has_low, has_high)
+            found.setdefault(scales[cell.table, cell.column], []).append(reading)
+            is_count |= _plain(str(cell.entry.get('Units', measure.units))) in _COUNTS
+    for own in found.values():
+        tell_doubts(own, problems, outcome=measure.outcome, on_log=is_count)
 
 
 def _read(

@@ -95,11 +95,16 @@ def read_receipt(path: Path) -> dict[str, Any] | None:
     """Return what a receipt says; none where it is absent, empty, cut short or foreign."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     kinds = {'version': str, 'parameters': dict, 'inputs': dict, 'outputs': dict}
     is_ours = isinstance(content, dict) and all(isinstance(content.get(k), kind) for k, kind in kinds.items())
-    return content if is_ours else None
+    return content if is_ours and all(map(_is_state, content['outputs'].values())) else None
+
+
+def _is_state(state: object) -> bool:
+    """Return whether a value is size, time and checksum of a file."""
+    return isinstance(state, list) and [type(part) for part in state] == [int, int, str]
 
 
 def read_receipts(folder: Path) -> dict[str, dict[str, Any]]:

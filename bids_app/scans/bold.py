@@ -7,29 +7,34 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.errors import DataError, MissingInputError
+from pipelines.errors import DataError, MissingInputError, SingleVolumeError
 from pipelines.interfaces.choices import Segmentation
 from pipelines.params import SPACES
+from pipelines.terms import PRESETS, STRUCTURES
 
 from ..settings import Settings
+from .absent import why_no_bold
 from .dataset import Absence, Dataset
 from .fieldmaps import EpiPair, direction_of, find_pair
 from .fmriprep import (
     Preprocessed,
     ShownAnatomy,
     anatomical_folders,
+    by_preference,
     find_anatomy,
     find_preprocessed,
     find_segmentation,
+    has_mask,
 )
-from .query import Images, entities_of, repetition_time_of, sidecar
+from .query import Images, entities_of, sidecar
+from .timing import repetition_time_of, slice_times_of
 
 LOGGER = logging.getLogger(__name__)
 
 RAW_RESOLUTION = '2'
 """``res-`` of series that are resampled here: the template's 2 mm grid."""
 
-_RESTING = ['rest', 'restingstate', 'resting']
+_RESTING = ['rest', 'restingstate', 'resting', 'Rest', 'REST', 'restingState', 'RestingState', 'Resting']
 
 
 class BoldRun(NamedTuple):
@@ -67,12 +72,15 @@ def collect_bold(
         return [], [Absence('bold', f'sub-{label}: BOLD is left out by --skip functional.')]
     runs: list[BoldRun] = []
     absent: list[Absence] = []
+    single: list[Absence] = []
     seen: list[Path] = []
 
     def add(make: Callable[[], BoldRun], files: Sequence[Path]) -> None:
         seen.extend(files)
         try:
             runs.append(make())
+        except SingleVolumeError as error:
+            single.append(Absence('bold', str(error), error.exit_code))
         except (MissingInputError, DataError) as error:
             absent.append(Absence('bold', str(error), error.exit_code))
 
@@ -82,6 +90,8 @@ def collect_bold(
     if not settings.derivatives:
         for bold in _find_bold(settings, images, settings.bids_dir, label, desc=None):
             add(partial(_raw_run, settings, bold, t1w), [bold])
+    # a scan that was broken off beside a good one is no failure
+    absent += [each._replace(exit_code=None) for each in single] if runs else single
     return runs, absent + _tasks_not_seen(
         settings, label, {entities_of(path).get('task', '') for path in seen}
     )
@@ -91,23 +101,8 @@ def _tasks_not_seen(settings: Settings, label: str, seen: set[str]) -> list[Abse
     """Return one absence per task that was named, or one for no BOLD at all."""
     if settings.task_id and 'task' not in settings.bids_filters.get('bold', {}):
         missing = [task for task in settings.task_id if task not in seen]
-        return [Absence('bold', _nothing_found(settings, label, [task]), 66) for task in missing]
-    return [] if seen else [Absence('bold', _nothing_found(settings, label, _RESTING))]
-
-
-def _nothing_found(settings: Settings, label: str, tasks: Sequence[str]) -> str:
-    roots = [root for _, root in settings.derivatives] or [settings.bids_dir]
-    there = [path for root in roots for path in (root / f'sub-{label}').rglob('*_bold.nii*')]
-    names = sorted({entities_of(path).get('task', '') for path in there} - {''})
-    if not there:
-        remedy = 'It has no BOLD at all.'
-    elif not settings.derivatives and all('desc' in entities_of(path) for path in there):
-        remedy = f'This is output of fMRIPrep: add --derivatives fmriprep={settings.bids_dir}.'
-    elif set(names) & set(tasks):
-        remedy = 'It has that task, but labels or filters leave none of it: change them.'
-    else:
-        remedy = f'It has task {", ".join(names)}: choose with --task-id.'
-    return f'sub-{label}: no BOLD of task {tasks[0]} in {", ".join(map(str, roots))}. {remedy}'
+        return [Absence('bold', why_no_bold(settings, label, [task]), 66) for task in missing]
+    return [] if seen else [Absence('bold', why_no_bold(settings, label, _RESTING))]
 
 
 def _find_bold(settings: Settings, images: Images, root: Path, label: str, *, desc: str | None) -> list[Path]:
@@ -132,10 +127,12 @@ def _by_run(files: Sequence[Path]) -> list[list[Path]]:
 
 def _preprocessed_run(dataset: Dataset, files: list[Path], settings: Settings) -> BoldRun:
     wanted = [settings.space.output_space] if settings.space.output_space else SPACES
-    for space in wanted:
-        for path in files:
-            if entities_of(path).get('space') == space:
-                return _with_companions(dataset, path, settings)
+    ordered = by_preference(files, wanted)
+    complete = [path for path in ordered if has_mask(path)]
+    if complete and complete[0] != ordered[0]:
+        LOGGER.warning('%s has no brain mask; %s is used in its place', ordered[0].name, complete[0].name)
+    if ordered:
+        return _with_companions(dataset, (complete or ordered)[0], settings)
     has = ', '.join(sorted({entities_of(p).get('space', 'native') for p in files}))
     raise MissingInputError(
         f'{files[0].name}: found in space {has}; one of {", ".join(wanted)} is needed. '
@@ -149,12 +146,28 @@ def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRu
     folders = anatomical_folders(dataset.root, entities)
     segmentation = Segmentation()
     if 'freesurfer' in (settings.regions.nac, settings.regions.mpfc):
-        segmentation = find_segmentation(folders, entities['space'])
+        segmentation = find_segmentation(bold, folders, entities['space'])
+        _check_segmentation(settings, segmentation, entities['space'])
+    raw = settings.bids_dir / bold.parent.relative_to(dataset.root) / f'{_joined(source)}_bold.nii.gz'
+    t_r = repetition_time_of(bold, sidecar(bold, dataset.root), sidecar(raw, settings.bids_dir))
+    needs_metadata = PRESETS[settings.denoise.denoising].n_compcor > 0
     return BoldRun(
-        bold, dataset, repetition_time_of(bold, sidecar(bold, dataset.root)), entities['space'],
-        entities.get('res'), source, find_preprocessed(bold), segmentation,
+        bold, dataset, t_r, entities['space'], entities.get('res'), source,
+        find_preprocessed(bold, needs_metadata=needs_metadata), segmentation,
         find_anatomy(folders, entities['space']),
     )  # fmt: skip
+
+
+def _joined(entities: dict[str, str]) -> str:
+    return '_'.join(f'{key}-{value}' for key, value in entities.items())
+
+
+def _check_segmentation(settings: Settings, found: Segmentation, space: str) -> None:
+    from pipelines.interfaces.atlas import freesurfer_labels
+
+    for name, choice in zip(STRUCTURES, (settings.regions.nac, settings.regions.mpfc)):
+        if choice == 'freesurfer':
+            freesurfer_labels(name, found, space)
 
 
 def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
@@ -177,10 +190,12 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
     if not {entities_of(path).get('ses') for path in t1w} & {entities.get('ses'), None}:
         LOGGER.warning('%s: no T1w in its session; that of another session is used', bold.name)
     metadata = sidecar(bold, settings.bids_dir)
+    t_r = repetition_time_of(bold, metadata)
+    is_shifted = 'slicetiming' not in settings.distortion.ignore
     return BoldRun(
-        bold, Dataset('raw', settings.bids_dir), repetition_time_of(bold, metadata),
+        bold, Dataset('raw', settings.bids_dir), t_r,
         settings.space.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
-        slice_timing=metadata.get('SliceTiming'),
+        slice_timing=slice_times_of(bold, metadata, t_r) if is_shifted else None,
         slice_direction=metadata.get('SliceEncodingDirection', 'k'),
         phase_encoding=direction_of(metadata), pair=find_pair(settings, bold, metadata),
     )  # fmt: skip

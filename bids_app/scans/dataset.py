@@ -16,8 +16,12 @@ class Dataset(NamedTuple):
 
 
 class Absence(NamedTuple):
-    """Something that cannot be used: ``exit_code`` when it is there but unusable, None when it is absent."""
+    """Something that cannot be used: ``exit_code`` when it is there but unusable, None when it is absent.
+
+    ``on_request``: it was left out by name, and is no failure even where nothing else is there.
+    """
 
     modality: str
     reason: str
     exit_code: int | None = None
+    on_request: bool = False

@@ -13,6 +13,7 @@ from .query import entities_of, sidecar
 LOGGER = logging.getLogger(__name__)
 
 _DIRECTIONS = ('i', 'i-', 'j', 'j-', 'k', 'k-')
+_PHASE = ('phasediff', 'phase1', 'phase2', 'fieldmap')
 _SAME_READOUT = 0.01  # share by which two readout times may differ
 
 
@@ -81,10 +82,12 @@ def find_pair(settings: Settings, bold: Path, metadata: Mapping[str, Any]) -> Ep
     """
     if not is_corrected(settings):
         return None
-    found = [p for p in sorted((bold.parent.parent / 'fmap').glob('*_epi.nii*')) if _is_magnitude(p)]
+    folder = bold.parent.parent / 'fmap'
+    found = [p for p in sorted(folder.glob('*_epi.nii*')) if _is_magnitude(p)]
     facts = {path: sidecar(path, settings.bids_dir) for path in found}
     own = _belonging(facts, bold, metadata, settings.bids_dir)
     if not own:
+        _say_unused_phase(settings, folder, bold, metadata)
         if found:
             LOGGER.warning(
                 '%s: no B0FieldIdentifier or IntendedFor of %s names it; they are not used',
@@ -100,6 +103,20 @@ def find_pair(settings: Settings, bold: Path, metadata: Mapping[str, Any]) -> Ep
         LOGGER.warning('%s: distortion is not corrected with %s: %s', bold.name, _names(scans), problem)
         return None
     return EpiPair(run, pair)
+
+
+def _say_unused_phase(settings: Settings, folder: Path, bold: Path, metadata: Mapping[str, Any]) -> None:
+    """Say which maps of phase or field belong to a run that is not corrected."""
+    maps = [path for kind in _PHASE for path in sorted(folder.glob(f'*_{kind}.nii*'))]
+    facts = {path: sidecar(path, settings.bids_dir) for path in maps}
+    own = _belonging(facts, bold, metadata, settings.bids_dir)
+    if own:
+        LOGGER.warning(
+            '%s: distortion is not corrected with %s: maps of phase or field are not used, only two EPI of opposite '
+            'direction. Preprocess with fMRIPrep, which uses them, or see --use-syn-sdc.',
+            bold.name,
+            ', '.join(path.name for path in own),
+        )
 
 
 def unused_fieldmaps(settings: Settings, scans: Sequence[Path]) -> list[str]:
@@ -155,10 +172,18 @@ def _belonging(
     if named:
         return named
     wanted = bold.relative_to(root)
-    # the older form starts at the folder of the participant
+    wanted = wanted.with_name(_zipped(wanted.name))
+    # the older form starts at the folder of the participant; some write the participant, too
     subject = wanted.parts[0]
-    forms = {f'bids::{wanted.as_posix()}', wanted.relative_to(subject).as_posix()}
-    return [path for path, its in facts.items() if forms & set(_listed(its.get('IntendedFor')))]
+    form = wanted.relative_to(subject).as_posix()
+    forms = {f'bids::{wanted.as_posix()}', f'bids:raw:{wanted.as_posix()}', wanted.as_posix(), form}
+    forms |= {f'/{form}', f'./{form}'}
+    return [path for path, its in facts.items() if forms & set(map(_zipped, _listed(its.get('IntendedFor'))))]
+
+
+def _zipped(name: str) -> str:
+    """Return a name as if the image were compressed, as it may be only since the name was written."""
+    return f'{name}.gz' if name.endswith('.nii') else name
 
 
 def _listed(value: Any) -> list[str]:

@@ -8,16 +8,21 @@ from typing import NamedTuple
 
 from pipelines.errors import MissingInputError
 from pipelines.interfaces.choices import Segmentation
+from pipelines.interfaces.headers import open_image
+
+from .query import entities_of
 
 LOGGER = logging.getLogger(__name__)
 
+_RESOLUTION = '2'
+
 
 class Preprocessed(NamedTuple):
-    """What fMRIPrep made of a run."""
+    """What fMRIPrep made of a run; versions before 1.4 describe no confounds."""
 
     mask: Path
     confounds: Path
-    confounds_metadata: Path
+    confounds_metadata: Path | None
 
 
 class ShownAnatomy(NamedTuple):
@@ -28,8 +33,43 @@ class ShownAnatomy(NamedTuple):
     dseg: Path
 
 
-def find_preprocessed(bold: Path) -> Preprocessed:
+def by_preference(files: Sequence[Path], spaces: Sequence[str]) -> list[Path]:
+    """Return the series of a run in the spaces wanted, the preferred one first.
+
+    Parameters
+    ----------
+    files
+        One run in several spaces and resolutions.
+    spaces
+        The preferred one first.
+
+    Notes
+    -----
+    Within a space ``res-2`` comes first, then what is nearest to 2 mm: all participants of a dataset get the
+    same grid, whatever the order of names.
+
+    """
+    ordered: list[Path] = []
+    for space in spaces:
+        own = [path for path in files if entities_of(path).get('space') == space]
+        ordered += sorted(own, key=_distance_from_2_mm) if len(own) > 1 else own
+    return ordered
+
+
+def _distance_from_2_mm(bold: Path) -> tuple[bool, float]:
+    is_named = entities_of(bold).get('res', '').lstrip('0') == _RESOLUTION
+    return not is_named, 0.0 if is_named else abs(max(open_image(bold).header.get_zooms()[:3]) - 2)
+
+
+def find_preprocessed(bold: Path, *, needs_metadata: bool) -> Preprocessed:
     """Return mask and confounds of a series in template space.
+
+    Parameters
+    ----------
+    bold
+        The series.
+    needs_metadata
+        Whether the JSON of the confounds must be there.
 
     Raises
     ------
@@ -37,13 +77,30 @@ def find_preprocessed(bold: Path) -> Preprocessed:
         One of them is not beside it.
 
     """
-    stem = bold.name.split('_desc-')[0]
-    mask = _companion(bold, [f'{stem}_desc-brain_mask.nii.gz', f'{stem}_desc-brain_mask.nii'], 'brain mask')
-    plain = re.sub(r'_(?:space|res)-[^_]+', '', stem)
+    mask = _companion(bold, _masks(bold), 'brain mask')
+    plain = re.sub(r'_(?:space|res)-[^_]+', '', bold.name.split('_desc-')[0])
     tables = [f'{plain}_desc-confounds_{suffix}.tsv' for suffix in ('timeseries', 'regressors')]
     confounds = _companion(bold, tables, 'confounds table')
-    metadata = _companion(bold, [confounds.with_suffix('.json').name], 'confounds JSON')
-    return Preprocessed(mask, confounds, metadata)
+    metadata = confounds.with_suffix('.json')
+    if metadata.is_file():
+        return Preprocessed(mask, confounds, metadata)
+    if needs_metadata:
+        raise MissingInputError(
+            f'{confounds}: its JSON, which says what each component is, is not beside it. Fetch it (datalad get), run '
+            'fMRIPrep again, or choose --denoising 24p, which needs none.'
+        )
+    return Preprocessed(mask, confounds, None)
+
+
+def has_mask(bold: Path) -> bool:
+    """Return whether a series has its brain mask, be it a link whose content was not fetched."""
+    paths = [bold.parent / name for name in _masks(bold)]
+    return any(path.is_file() or path.is_symlink() for path in paths)
+
+
+def _masks(bold: Path) -> list[str]:
+    stem = bold.name.split('_desc-')[0]
+    return [f'{stem}_desc-brain_mask.nii.gz', f'{stem}_desc-brain_mask.nii']
 
 
 def _companion(bold: Path, names: list[str], what: str) -> Path:
@@ -62,8 +119,8 @@ def anatomical_folders(root: Path, entities: dict[str, str]) -> list[Path]:
     return list(dict.fromkeys([*own, person / 'anat', *sorted(person.glob('ses-*/anat'))]))
 
 
-def find_segmentation(folders: Sequence[Path], space: str) -> Segmentation:
-    """Return FreeSurfer's labels and the transform from the first folder that has them."""
+def find_segmentation(bold: Path, folders: Sequence[Path], space: str) -> Segmentation:
+    """Return FreeSurfer's labels and the transform from the first folder that has them, else those beside a series."""
     for folder in folders:
         transform = next(folder.glob(f'*_from-T1w_to-{space}_mode-image_xfm.h5'), None)
         labels = {
@@ -74,7 +131,19 @@ def find_segmentation(folders: Sequence[Path], space: str) -> Segmentation:
             if folder != folders[0]:
                 LOGGER.warning('%s has no segmentation: that in %s is used', folders[0], folder)
             return Segmentation(labels['aseg'], labels['aparcaseg'], transform)
-    return Segmentation()  # the region says which files it needs
+    return _beside(bold)
+
+
+def _beside(bold: Path) -> Segmentation:
+    """Return the labels that fMRIPrep brought to the series; the region says which files it lacks."""
+    stem = bold.name.split('_desc-')[0]
+    labels = {
+        kind: next(iter(sorted(bold.parent.glob(f'{stem}_desc-{kind}_dseg.nii*'))), None)
+        for kind in ('aseg', 'aparcaseg')
+    }
+    if any(labels.values()):
+        LOGGER.warning('%s: labels of FreeSurfer in the space of the series are used', bold.name)
+    return Segmentation(labels['aseg'], labels['aparcaseg'])
 
 
 def find_anatomy(folders: Sequence[Path], space: str) -> ShownAnatomy | None:

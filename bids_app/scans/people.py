@@ -1,5 +1,6 @@
 """Find what a participant has; every "not found" message is made here."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,11 +8,16 @@ from typing import NamedTuple
 from pipelines.errors import DatasetError, SelectionError
 
 from ..settings import Settings
+from .absent import preprocessed_inside
+from .anatomy import find_t1w
 from .bold import BoldRun, collect_bold
 from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
+from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
-from .query import Images, entities_of
+from .query import entities_of
+
+LOGGER = logging.getLogger(__name__)
 
 
 class ParticipantInputs(NamedTuple):
@@ -24,9 +30,21 @@ class ParticipantInputs(NamedTuple):
     diffusion: Diffusion | None = None
 
     @property
+    def needs_t1w(self) -> bool:
+        """Return whether a scan is as the scanner gave it."""
+        is_raw = self.diffusion is not None and not self.diffusion.is_preprocessed
+        return is_raw or any(run.preprocessed is None for run in self.runs)
+
+    @property
     def is_empty(self) -> bool:
         """Return whether nothing can be analysed."""
         return not self.runs and self.diffusion is None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Return whether nothing can be analysed because it is left out on request."""
+        is_unusable = any(absence.exit_code for absence in self.absent)
+        return self.is_empty and not is_unusable and any(absence.on_request for absence in self.absent)
 
     def files(self) -> list[Path]:
         """Return all input files."""
@@ -89,12 +107,19 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     Raises
     ------
     SelectionError
-        Run numbers or a filter file leave nothing of anybody.
+        Run numbers, a filter file or exclusions leave nothing of anybody.
 
     """
     labels = participants(settings)
-    images = Images(labels, settings.bids_database_dir)
+    for folder in preprocessed_inside(settings):
+        LOGGER.warning(
+            '%s holds preprocessed data, which are not used. Use them: -d %s=%s', folder, folder.name, folder
+        )
+    images = _admitted(settings, labels)
     found = [collect(settings, label, images) for label in labels]
+    if all(person.is_left_out for person in found):
+        reasons = ''.join(f'\n- {absence.reason}' for person in found for absence in person.absent)
+        raise SelectionError(f'--exclude {" ".join(settings.exclude)} leaves nothing of anybody:{reasons}')
     nothing = all(person.is_empty for person in found)
     filters = settings.bids_filters
     for modality, is_chosen in (('bold', settings.run or filters.get('bold')), ('dwi', filters.get('dwi'))):
@@ -104,18 +129,21 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
     return found
 
 
-def collect(settings: Settings, label: str, images: Images | None = None) -> ParticipantInputs:
-    """Return what one participant has; what is missing or unusable is listed, not raised."""
-    images = images or Images([label], settings.bids_database_dir)
-    t1w = _find_t1w(settings, images, label)
+def _admitted(settings: Settings, labels: Sequence[str]) -> AdmittedImages:
+    """Return the images of participants without those that are left out on request."""
+    exclusions = read_exclusions(settings, [f'sub-{label}' for label in labels])
+    return AdmittedImages(labels, settings.bids_database_dir, exclusions)
+
+
+def collect(settings: Settings, label: str, images: AdmittedImages | None = None) -> ParticipantInputs:
+    """Return what one participant has; what is missing, unusable or left out is listed, not raised."""
+    images = images or _admitted(settings, [label])
+    t1w, passed = find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
-    is_needed = any(run.preprocessed is None for run in runs) or (diffusion and not diffusion.is_preprocessed)
-    return ParticipantInputs(label, runs, t1w if is_needed else [], [*absent, *lacking], diffusion)
-
-
-def _find_t1w(settings: Settings, images: Images, label: str) -> list[Path]:
-    filters = {'suffix': 'T1w', 'desc': None, **settings.bids_filters.get('t1w', {})}
-    found = images.find(settings.bids_dir, label, filters)
-    wanted = settings.session_label
-    return [p for p in found if wanted and entities_of(p).get('ses') in (*wanted, None)] or found
+    absences = images.with_reasons(label, [*absent, *lacking])
+    found = ParticipantInputs(label, runs, t1w, absences, diffusion)
+    is_lacking = not t1w and any(a.modality == 'bold' and a.exit_code for a in absent)
+    if not (found.needs_t1w or is_lacking):
+        return found._replace(t1w=[])
+    return found._replace(absent=[*found.absent, *passed])

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DataError, DatasetError, MissingInputError, ParameterError
-from pipelines.interfaces.images import repetition_time
 
-_T_R_TOLERANCE = 1e-3  # s, as the BIDS validator
+LOGGER = logging.getLogger(__name__)
 
 
 def entities_of(path: Path) -> dict[str, str]:
@@ -157,31 +157,23 @@ def inherited(path: Path, root: Path, extension: str) -> list[Path]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(_decoded(path))
     except FileNotFoundError as error:
         raise MissingInputError(
             f'{path} is not here, or is a link without its content. Fetch it (datalad get).'
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f'{path} is no valid JSON ({error}). Mend the file.') from error
     if not isinstance(content, dict):
         raise DataError(f'{path} holds no JSON object but {str(content)[:40]}. Mend the file.')
     return content
 
 
-def repetition_time_of(bold: Path, metadata: dict[str, Any]) -> float:
-    """Return the repetition time of the sidecar, s; the header must say the same or nothing."""
-    json_file = bold.with_name(bold.name.split('.')[0] + '.json')
-    value, header = metadata.get('RepetitionTime'), repetition_time(bold)
-    if not value:
-        raise MissingInputError(f'{json_file} has no RepetitionTime. Add it in seconds.')
-    if not isinstance(value, int | float) or value <= 0:
-        raise DataError(
-            f'{json_file}: RepetitionTime {value!r} is no number above 0. Correct it, in seconds.'
-        )
-    if header and abs(header - value) > _T_R_TOLERANCE:
-        raise DataError(
-            f'{bold} has a repetition time of {header:g} s in its header, but {json_file.name} says {value:g} s. '
-            'Correct the one that is wrong.'
-        )
-    return float(value)
+def _decoded(path: Path) -> str:
+    """Return the text of a JSON file; one that is not in UTF-8 has letters of Western Europe, in names of sites."""
+    content = path.read_bytes()
+    try:
+        return content.decode('utf-8-sig')
+    except UnicodeDecodeError:
+        LOGGER.warning('%s is not in UTF-8 and was read as Windows-1252. Save it in UTF-8.', path)
+        return content.decode('cp1252', errors='replace')

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,11 +77,11 @@ class Labels:
 
     def _key(self, full: str) -> str:
         bare = re.sub(r'^(\d+)[.,]0+$', r'\1', full[len(self.prefix) :])  # 1.0 is a spreadsheet's 1
-        return re.sub(r'[0-9]+', lambda digits: str(int(digits[0])), bare.casefold())
+        return re.sub(r'[0-9]+', lambda digits: digits[0].lstrip('0') or '0', bare.casefold())
 
 
 def read_text_table(
-    root: Path, name: str, problems: Problems, *, dictionaries: Sequence[str] = ()
+    root: Path, name: str, problems: Problems, *, dictionaries: Sequence[str] | None = None
 ) -> Table | None:
     """Read a table of a dataset.
 
@@ -100,7 +102,7 @@ def read_text_table(
         Cells without surrounding blanks; None when the file cannot be used.
 
     """
-    text = _decoded(root / name, name, problems)
+    text = decoded(root / name, name, problems)
     lines = [] if text is None else _lines(text, name, problems)
     if not lines:
         return None
@@ -112,12 +114,14 @@ def read_text_table(
     if not rows:
         problems.warn(name, 'has a header but no rows', 'nothing read')
     dictionary: dict[str, Mapping[str, Any]] = {}
-    for file in dictionaries or (name.removesuffix('.tsv') + '.json',):
+    own = (name.removesuffix('.tsv') + '.json',)
+    for file in own if dictionaries is None else dictionaries:
         dictionary |= _dictionary(root / file, file, problems)
     return Table(name, tuple(columns), rows, dictionary)
 
 
-def _decoded(path: Path, name: str, problems: Problems) -> str | None:
+def decoded(path: Path, name: str, problems: Problems) -> str | None:
+    """Return the text of a file, None after adding why there is none; what was guessed is a warning."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -204,11 +208,11 @@ def _is_even(width: int, body: Iterable[tuple[int, list[str]]], name: str, probl
 
 
 def _dictionary(path: Path, name: str, problems: Problems) -> dict[str, Mapping[str, Any]]:
-    if not path.exists():
+    if not os.path.exists(path):
         return {}
     try:
         content = json.loads(path.read_bytes().decode('utf-8-sig'))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problems.stop(name, f'is no valid JSON ({error})', 'Mend the file')
         return {}
     if not isinstance(content, dict):
@@ -220,13 +224,19 @@ def _dictionary(path: Path, name: str, problems: Problems) -> dict[str, Mapping[
 def _sound_entries(
     content: Mapping[str, Any], name: str, problems: Problems
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    kinds = {'Minimum': int | float, 'Maximum': int | float, 'Units': str, 'Levels': dict, 'Format': str}
+    kinds = {'Units': str, 'Levels': dict, 'Format': str}
     for column, entry in content.items():
         if not isinstance(entry, dict):
             continue
         wrong = [k for k, kind in kinds.items() if k in entry and not isinstance(entry[k], kind)]
+        wrong += [k for k in ('Minimum', 'Maximum') if k in entry and not _is_number(entry[k])]
         for key in wrong:
             problems.warn(
-                name, f'{key} is of the wrong kind', 'ignored', column=column, value=str(entry[key])
+                name, f'{key} is of the wrong kind', 'ignored', column=column, value=str(entry[key])[:60]
             )
         yield column, {key: value for key, value in entry.items() if key not in wrong}
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value of JSON is a number that can be compared with others."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

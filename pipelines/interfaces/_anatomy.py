@@ -13,7 +13,7 @@ from ..numerics.extract import at_nearest
 from ..numerics.resample import apply_field, grid_points, sample
 from ._series import load_image
 from .atlas import to_source
-from .images import open_image
+from .headers import open_image
 from .templates import tissue_prior
 from .transforms import read_field
 

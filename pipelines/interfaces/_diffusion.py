@@ -9,7 +9,8 @@ from ..errors import DataError, FewDirectionsError, MissingInputError
 from ..numerics.gradient_table import Scheme, read_scheme
 from ..numerics.gradients import Gradients
 from ._series import load_image
-from .images import iterate_volumes, open_image, open_series
+from .headers import open_image, open_series
+from .images import iterate_volumes
 
 MAP_NAMES = ('fa', 'md', 'ad', 'rd')
 

@@ -13,7 +13,7 @@ from ..numerics.segment import TISSUES, segment_tissues
 from ._anatomy import load, load_t1w, masked, naming, quality_of, spread_onto, tissue_priors
 from ._interface import interface
 from ._series import write_volume
-from .images import open_image
+from .headers import open_image
 from .templates import target_brain
 from .transforms import read_linear, write_field, write_linear
 

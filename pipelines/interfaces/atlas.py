@@ -13,7 +13,8 @@ from ..numerics import regions
 from ..numerics.resample import apply_field, apply_linear, sample
 from . import templates
 from .choices import Segmentation, file_of
-from .images import iterate_stored, open_image
+from .headers import open_image
+from .images import iterate_stored
 from .transforms import no_reference, read_field, read_linear
 
 _MANIFEST = Path(__file__).parents[1] / 'data' / 'regions.json'
@@ -69,6 +70,23 @@ def region_pair(
     if choice in manifest()[name]:
         return _atlas_pair(name, choice, space, positions)
     return _file_pair(name, choice, positions)
+
+
+def check_choice(name: str, choice: str) -> None:
+    """Refuse a choice of region that cannot be drawn in any run.
+
+    Raises
+    ------
+    ParameterError
+        Unknown choice, naming those offered.
+    MissingInputError
+        The file is not there.
+
+    """
+    if choice.startswith('sphere:'):
+        _four_numbers(name, choice)
+    elif choice != 'freesurfer' and choice not in manifest()[name]:
+        _region_file(name, choice)
 
 
 @cache
@@ -157,15 +175,10 @@ def _atlas_pair(name: str, choice: str, space: str, positions: np.ndarray) -> Dr
 
 
 def _freesurfer_pair(name: str, positions: np.ndarray, found: Segmentation, space: str) -> Drawn:
-    entry = manifest()[name]['freesurfer']
-    source = found.aparcaseg if entry['File'] == 'aparcaseg' else found.aseg or found.aparcaseg
-    if source is None or found.anat2std_xfm is None:
-        raise MissingInputError(
-            f'--{name.lower()} freesurfer needs desc-{entry["File"]}_dseg and from-T1w_to-{space}_mode-image_xfm '
-            'in the anat folder of fMRIPrep. Run fMRIPrep with FreeSurfer, or choose another region.'
-        )
-    image = open_image(source)
-    points = point_map(found.anat2std_xfm)(positions.reshape(-1, 3))
+    entry, source = manifest()[name]['freesurfer'], freesurfer_labels(name, found, space)
+    image, points = open_image(source), positions.reshape(-1, 3)
+    if found.anat2std_xfm:
+        points = point_map(found.anat2std_xfm)(points)
     labels = sample(np.asarray(image.dataobj, np.float32), image.affine, points, 0)
     pair = np.stack([np.isin(labels, entry[side]).reshape(positions.shape[:3]) for side in 'LR'])
     affine = regions.grid_affine(positions)
@@ -173,10 +186,38 @@ def _freesurfer_pair(name: str, positions: np.ndarray, found: Segmentation, spac
         if not inside.any():
             raise DataError(f'{source} has no voxel of {name}{side} (labels {entry[side]}). Check the file.')
         _check_place(f'{name}{side}', inside, affine, entry['Centroids'][side], entry['CentroidTolerance'])
-    return Drawn(pair, found.anat2std_xfm.name)
+    return Drawn(pair, found.anat2std_xfm.name if found.anat2std_xfm else 'none: labels of this space')
+
+
+def freesurfer_labels(name: str, found: Segmentation, space: str) -> Path:
+    """Return the file of FreeSurfer's labels that a region is taken from.
+
+    Raises
+    ------
+    MissingInputError
+        It is not there.
+
+    """
+    kind = manifest()[name]['freesurfer']['File']
+    source = found.aparcaseg if kind == 'aparcaseg' else found.aseg or found.aparcaseg
+    if source is None:
+        raise MissingInputError(
+            f'--{name.lower()} freesurfer needs desc-{kind}_dseg and from-T1w_to-{space}_mode-image_xfm '
+            'in the anat folder of fMRIPrep. Run fMRIPrep with FreeSurfer, or choose another region.'
+        )
+    return source
 
 
 def _file_pair(name: str, choice: str, positions: np.ndarray) -> Drawn:
+    image, label = _region_file(name, choice)
+    values = sample(np.asarray(image.dataobj, np.float32), image.affine, positions.reshape(-1, 3), 0)
+    inside = values > 0 if label is None else values == label
+    masks = regions.split_hemispheres(inside.reshape(positions.shape[:3]), positions)
+    return Drawn(masks, 'none: taken to be in this space')
+
+
+def _region_file(name: str, choice: str) -> tuple[Any, float | None]:
+    """Return the image of a region and its label."""
     found = file_of(choice)
     if found is None:
         offered = ', '.join([*manifest()[name], 'sphere:X,Y,Z,R', 'FILE[:LABEL]'])
@@ -185,10 +226,7 @@ def _file_pair(name: str, choice: str, positions: np.ndarray) -> Drawn:
     image = open_image(found[0])
     if image.ndim != 3:
         raise DataError(f'{found[0]} has shape {image.shape}; a region is a 3D mask or label image.')
-    values = sample(np.asarray(image.dataobj, np.float32), image.affine, positions.reshape(-1, 3), 0)
-    inside = values > 0 if found[1] is None else values == _label(name, choice, found[1])
-    masks = regions.split_hemispheres(inside.reshape(positions.shape[:3]), positions)
-    return Drawn(masks, 'none: taken to be in this space')
+    return image, None if found[1] is None else _label(name, choice, found[1])
 
 
 def _check_place(

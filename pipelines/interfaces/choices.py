@@ -8,7 +8,8 @@ class Segmentation(NamedTuple):
     """FreeSurfer's labels in the space of the T1-weighted image, and the way there from the template.
 
     ``anat2std_xfm`` resamples anatomical images onto the template (fMRIPrep's
-    ``from-T1w_to-MNI..._mode-image_xfm``), so it maps points of the template to the anatomy.
+    ``from-T1w_to-MNI..._mode-image_xfm``), so it maps points of the template to the anatomy; None where
+    the labels are in the template's space already.
     """
 
     aseg: Path | None = None

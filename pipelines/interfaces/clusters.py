@@ -10,7 +10,7 @@ from scipy import ndimage
 from ..numerics.resample import apply_linear, voxel_sizes
 from ._interface import interface
 from .atlas import atlas_labels, manifest, sample_object, to_source
-from .images import open_image
+from .headers import open_image
 from .templates import region_names
 from .trial import write_table
 

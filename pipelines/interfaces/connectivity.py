@@ -10,7 +10,8 @@ from ..numerics.intrinsic import intrinsic_connectivity, noise_floor
 from ..numerics.seed import fisher_z, seed_correlation
 from ..params import IccMask
 from ..terms import PRESETS, REGIONS, raised
-from .images import load_mask, open_image, save_map
+from .headers import open_image
+from .images import load_mask, save_map
 
 _MIN_OVERLAP = 0.9
 

@@ -13,7 +13,8 @@ from ..numerics.smooth import smooth_in_mask
 from ..terms import REGIONS, SIDES_OF
 from ._interface import interface
 from .design import save_table
-from .images import load_mask, open_image, open_series, read_masked, save_product, save_volume
+from .headers import open_image, open_series
+from .images import load_mask, read_masked, save_product, save_volume
 from .quality import Scan, save_carpet, save_coverage
 
 

@@ -1,21 +1,31 @@
 """The denoising design of a run: regressors, volumes left out, the operator and what it leaves."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, DegreesOfFreedomError, UnknownWordError
-from ..numerics import clean, outliers
+from ..errors import DegreesOfFreedomError
+from ..numerics import clean
 from ..numerics.seed import fisher_z_se
 from ..params import MIN_DEGREES_OF_FREEDOM, WARN_DEGREES_OF_FREEDOM, DenoiseParams
-from ..terms import MOTION, PRESETS, raised
+from ..terms import PRESETS, raised
 from ._interface import interface
-from .images import open_series
+from .confounds_table import (
+    COMPUTED,
+    DISPLACEMENT,
+    confound_values,
+    displacement_of,
+    kept_volumes,
+    left_out,
+    preset_columns,
+    read_confounds,
+)
+from .degrees import ways_out
+from .headers import open_series
+from .images import load_mask
 
-_COMPOSITE_MM = 0.9
 _HIGH_MOTION_MM = 0.5
 
 
@@ -28,13 +38,28 @@ class DesignFiles(NamedTuple):
     metadata: dict
 
 
+class Design(NamedTuple):
+    """The model of a run in memory: what is removed by which operator, who is left out and why.
+
+    ``model`` (T, P) with a name for every column; ``masks`` reason -> (T,) bool; ``confounds`` are the columns of
+    the table that are in the model, ``empty`` those of the preset that say nothing.
+    """
+
+    model: pd.DataFrame
+    masks: dict[str, np.ndarray]
+    operator: clean.Operator
+    confounds: list[str]
+    empty: list[str]
+
+
 def make_design(
     bold: Path,
     confounds: Path,
-    confounds_metadata: Path,
     params: DenoiseParams,
     t_r: float,
+    run: str,
     *,
+    confounds_metadata: Path | None = None,
     out_dir: Path,
 ) -> DesignFiles:
     """Build the denoising operator of a run and count what it leaves.
@@ -43,12 +68,16 @@ def make_design(
     ----------
     bold
         4D series; only its number of volumes is used.
-    confounds, confounds_metadata
-        fMRIPrep's confounds table and its JSON.
+    confounds
+        fMRIPrep's confounds table.
     params
         Preset, band, limits.
     t_r
         Repetition time, s.
+    run
+        What messages call the run.
+    confounds_metadata
+        JSON of the table; only presets with components need it.
 
     Raises
     ------
@@ -60,134 +89,103 @@ def make_design(
 
     """
     table = read_confounds(confounds, open_series(bold).shape[3])
-    masks = left_out(table, params, confounds)
-    sample_mask = ~np.any(list(masks.values()), axis=0)
-    columns = preset_columns(params.denoising, table, confounds, confounds_metadata)
-    nuisance = _values(table, columns, confounds, sample_mask)
-    design, operator = _operator(nuisance, params, t_r, sample_mask)
-    metadata = _describe(table, masks, operator.dof, params, t_r)
-    _refuse_too_little(metadata, bold)
+    files = confounds, confounds_metadata
+    design = build_design(table, params, t_r, files)
+    metadata = _describe(table, design, params, t_r)
+    refuse_too_little(run, table, params, t_r, files, dof=design.operator.dof)
     factors = out_dir / 'operator.npz'
-    np.savez(factors, reduce=operator.reduce, expand=operator.expand, sample_mask=sample_mask)
-    left = pd.DataFrame(masks).astype(int)
+    sample_mask = kept_volumes(design.masks)
+    np.savez(factors, reduce=design.operator.reduce, expand=design.operator.expand, sample_mask=sample_mask)
+    left = pd.DataFrame(design.masks).astype(int)
     return DesignFiles(
-        save_table(design, out_dir / 'design.tsv'),
+        save_table(design.model, out_dir / 'design.tsv'),
         save_table(left, out_dir / 'outliers.tsv'),
         factors,
-        {**metadata, 'Confounds': columns},
+        metadata,
     )
 
 
-def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
-    """Read a confounds table, refusing one of another length than the series.
+def check_run(
+    bold: Path, bold_mask: Path, files: tuple[Path, Path | None], params: DenoiseParams, t_r: float
+) -> list[str]:
+    """Refuse a preprocessed run that :func:`make_design` would refuse, without writing anything.
+
+    Parameters
+    ----------
+    bold, bold_mask
+        Series and mask.
+    files
+        Confounds table and its JSON.
+    params, t_r
+        As there.
+
+    Returns
+    -------
+    list
+        What is noteworthy, one sentence each.
 
     Raises
     ------
     DataError
-        Naming both numbers.
+        Mask or table do not belong to the series, or lack what the preset needs.
+    DegreesOfFreedomError
+        Fewer than 20 residual degrees of freedom.
 
     """
-    try:
-        table = pd.read_csv(path, sep='\t', na_values=['n/a'])
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f'{path} is no table of tab-separated values ({error}). Replace it.') from error
-    if len(table) != n_volumes:
-        raise DataError(
-            f'{path} has {len(table)} rows, but the series has {n_volumes} volumes. '
-            'Use the confounds that belong to this run.'
-        )
-    return table
+    series = open_series(bold)
+    load_mask(bold_mask, series)
+    table = read_confounds(files[0], series.shape[3])
+    design = build_design(table, params, t_r, files)
+    refuse_too_little(bold.name, table, params, t_r, files, dof=design.operator.dof)
+    return notes_on(table, design, files[0])
 
 
-def left_out(table: pd.DataFrame, params: DenoiseParams, path: Path) -> dict[str, np.ndarray]:
-    """Return why volumes are left out: reason -> (T,) bool.
+def notes_on(table: pd.DataFrame, design: Design, path: Path) -> list[str]:
+    """Return what is noteworthy of a table of confounds that can be used, one sentence each."""
+    notes = []
+    if table.attrs.get(COMPUTED):
+        notes.append(f'{path.name} has no {DISPLACEMENT}; it was computed from the motion parameters')
+    elif displacement_of(table).isna().all():
+        notes.append(f'{path.name} says nothing of movement: no volume can be left out for it')
+    if design.empty:
+        notes.append(f'{path.name}: {", ".join(design.empty)} do not vary and remove nothing')
+    return notes
 
-    ``none`` keeps every steady-state volume; ``conn`` has its own rule (signal jumps above 5 SD,
-    composite motion above 0.9 mm), which is not Power's framewise displacement.
+
+def build_design(
+    table: pd.DataFrame, params: DenoiseParams, t_r: float, files: tuple[Path, Path | None]
+) -> Design:
+    """Return the model of a run.
+
+    Parameters
+    ----------
+    table
+        Of :func:`read_confounds`.
+    params, t_r
+        As in :func:`make_design`.
+    files
+        The table's file and its JSON, for messages and for the tissue of components.
 
     Raises
     ------
     DataError
-        The table, which came from ``path``, lacks the column of the rule.
+        The table lacks a column of the preset, or holds a gap in it.
 
     """
-    dummy = np.zeros(len(table), bool)
-    if params.dummy_scans is not None:
-        dummy[: params.dummy_scans] = True
-    else:
-        columns = [c for c in table if c.startswith('non_steady_state_outlier')]
-        dummy |= table[columns].fillna(0).to_numpy(bool).any(axis=1)
-    reasons = {'non_steady_state': dummy}
-    match PRESETS[params.denoising].censoring:
-        case 'jumps':
-            _require(table, [*MOTION, 'global_signal'], path, f'--denoising {params.denoising}')
-            motion = table[list(MOTION)].fillna(0).to_numpy(float)
-            signal = table['global_signal'].to_numpy(float)
-            reasons['motion'] = outliers.composite_motion(motion[:, :3], motion[:, 3:]) > _COMPOSITE_MM
-            reasons['global_signal'] = outliers.is_signal_jump(signal, ~dummy)
-        case 'displacement':
-            if params.fd_threshold:
-                _require(table, ['framewise_displacement'], path, f'--fd-threshold {params.fd_threshold:g}')
-                moved = table['framewise_displacement'].fillna(0).to_numpy()
-                reasons['motion'] = moved > params.fd_threshold
-        case 'none':
-            pass
-        case other:
-            assert_never(other)
-    return reasons
-
-
-def preset_columns(preset: str, table: pd.DataFrame, confounds: Path, metadata: Path) -> list[str]:
-    """Return the preset's columns; an absent one is named with its file.
-
-    Raises
-    ------
-    DataError
-        A column is absent, or the JSON cannot be read.
-
-    """
-    try:
-        return clean.confound_columns(preset, list(table.columns), json.loads(metadata.read_text()))
-    except ValueError as error:
-        raise DataError(f'{metadata} is no valid JSON ({error}). Replace it.') from error
-    except UnknownWordError:
-        raise
-    except KeyError as error:
-        raise DataError(
-            f'{confounds} lacks {error.args[0]}, which --denoising {preset} needs. '
-            'Choose another preset or run fMRIPrep again.'
-        ) from error
+    masks = left_out(table, params, files[0])
+    kept = kept_volumes(masks)
+    columns = preset_columns(params.denoising, table, *files)
+    nuisance = confound_values(table, columns, files[0], kept)
+    varies = nuisance[kept].nunique() > 1
+    used = nuisance.loc[:, varies | (not kept.any())]
+    model, operator = _operator(used, params, t_r, kept)
+    return Design(model, masks, operator, list(used), [name for name in columns if name not in used])
 
 
 def save_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a table as BIDS wants it: tabs, ``n/a`` for what is missing."""
     table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.8g')
     return path
-
-
-def _require(table: pd.DataFrame, columns: list[str], path: Path, option: str) -> None:
-    absent = [column for column in columns if column not in table]
-    if absent:
-        raise DataError(
-            f'{path} lacks {absent[0]}, which {option} needs. Change the option or run fMRIPrep again.'
-        )
-
-
-def _values(table: pd.DataFrame, columns: list[str], path: Path, kept: np.ndarray) -> pd.DataFrame:
-    """Return the columns as numbers; n/a of the first row (of derivatives) is 0, elsewhere an error."""
-    values = pd.DataFrame(
-        {name: pd.to_numeric(table[name], errors='coerce') for name in columns}, table.index
-    )
-    values = values.astype(float)
-    gaps = values.isna().to_numpy(bool) & kept[:, None]
-    gaps[0] = False
-    if gaps.any():
-        row, column = np.argwhere(gaps)[0]
-        raise DataError(
-            f'{path}: {columns[column]} has no number in row {row + 1} of {len(table)}, a volume that is kept. '
-            'Mend the table, or run fMRIPrep again.'
-        )
-    return values.fillna(0)
 
 
 def _operator(
@@ -208,21 +206,21 @@ def _operator(
             assert_never(other)
 
 
-def _describe(
-    table: pd.DataFrame, masks: dict[str, np.ndarray], dof: float, params: DenoiseParams, t_r: float
-) -> dict[str, Any]:
-    kept = int(np.sum(~np.any(list(masks.values()), axis=0)))
-    fd = table['framewise_displacement'] if 'framewise_displacement' in table else pd.Series(dtype=float)
+def _describe(table: pd.DataFrame, design: Design, params: DenoiseParams, t_r: float) -> dict[str, Any]:
+    kept, dof = int(kept_volumes(design.masks).sum()), design.operator.dof
+    fd = displacement_of(table)
     mean_fd = float(fd.mean()) if fd.notna().any() else None
     flags = raised(
         low_dof=dof < WARN_DEGREES_OF_FREEDOM,
         short=kept * t_r < params.min_time,
         high_motion=mean_fd is not None and mean_fd > _HIGH_MOTION_MM,
+        no_displacement=mean_fd is None,
+        empty_confounds=bool(design.empty),
     )
     return {
         'NVolumes': len(table),
         'NKept': kept,
-        'NLeftOut': {reason: int(mask.sum()) for reason, mask in masks.items()},
+        'NLeftOut': {reason: int(mask.sum()) for reason, mask in design.masks.items()},
         'DegreesOfFreedom': round(dof, 3),
         'FisherZStandardError': round(float(fisher_z_se(dof)), 6) if dof > 2 else None,
         'MeanFD': mean_fd,
@@ -230,18 +228,40 @@ def _describe(
         'SecondsKept': kept * t_r,
         'Preset': params.denoising,
         'Flags': flags,
+        'Confounds': design.confounds,
+        **({'ConfoundsWithoutVariation': design.empty} if design.empty else {}),
     }
 
 
-def _refuse_too_little(metadata: dict[str, Any], bold: Path) -> None:
-    dof = metadata['DegreesOfFreedom']
-    if dof < MIN_DEGREES_OF_FREEDOM:
-        raise DegreesOfFreedomError(
-            f'{bold}: {metadata["NKept"]} of {metadata["NVolumes"]} volumes are kept and {dof:g} degrees of '
-            f'freedom remain after denoising "{metadata["Preset"]}"; {MIN_DEGREES_OF_FREEDOM} are needed. '
-            'No connectivity was computed. Use a longer scan, or a preset with fewer confounds '
-            '(--denoising none).'
-        )
+def refuse_too_little(
+    run: str,
+    table: pd.DataFrame,
+    params: DenoiseParams,
+    t_r: float,
+    files: tuple[Path, Path | None],
+    *,
+    dof: float,
+) -> None:
+    """Refuse a run that leaves too few degrees of freedom, and name the options that would leave enough.
+
+    Raises
+    ------
+    DegreesOfFreedomError
+        Fewer than 20 remain.
+
+    """
+    if dof >= MIN_DEGREES_OF_FREEDOM:
+        return
+    kept = int(kept_volumes(left_out(table, params, files[0])).sum())
+
+    def dof_of(other: DenoiseParams) -> float:
+        return build_design(table, other, t_r, files).operator.dof
+
+    raise DegreesOfFreedomError(
+        f'{run}: {kept} of {len(table)} volumes are kept and {dof:.4g} degrees of freedom remain after denoising '
+        f'"{params.denoising}"; {MIN_DEGREES_OF_FREEDOM} are needed. No connectivity was computed. '
+        f'{ways_out(params, dof_of)}'
+    )
 
 
 MakeDesign = interface(make_design, is_brief=True)

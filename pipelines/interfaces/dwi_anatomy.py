@@ -16,7 +16,7 @@ from ._interface import interface
 from ._series import write_volume
 from .atlas import point_map
 from .dwi_space import box_around
-from .images import open_image
+from .headers import open_image
 from .transforms import write_field, write_linear
 
 _FIELD_MM = 2.0  # transforms to a template are smoother than this

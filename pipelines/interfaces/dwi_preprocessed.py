@@ -13,7 +13,7 @@ from ._diffusion import inside, read_dwi, write_gradient_table
 from ._series import load_image, write_series, write_volume
 from .dwi import describe_table
 from .dwi_space import box_around
-from .images import open_image
+from .headers import open_image
 from .transforms import read_linear
 
 

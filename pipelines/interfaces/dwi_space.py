@@ -14,7 +14,7 @@ from ._anatomy import load
 from ._diffusion import inside
 from ._interface import interface
 from ._series import write_volume
-from .images import open_series
+from .headers import open_series
 from .normalize import standard_grid
 from .regions import from_template
 from .transforms import write_field, write_linear

@@ -10,11 +10,15 @@ import pandas as pd
 
 from ..errors import DataError
 from ..stats.enrich import over_representation, preranked
-from ..stats.expression import differential_expression
-from ..stats.genesets import MAX_SIZE, MIN_SIZE, match_sets, read_gmt
+from ..stats.expression import DifferentialExpression, differential_expression
+from ..stats.genesets import MAX_SIZE, MIN_SIZE, match_sets, read_gmt, without_weights
+from ..stats.identifiers import name_sets
+from ..stats.remarks import Remark
 from ..stats.scores import Method, pathway_scores
 from ..terms import FALSE_DISCOVERY_RATE, raised
 from ._interface import interface
+from ._text import read_text
+from .counts import read_counts
 from .tables import read_columns, read_table, write_table
 
 MEDIATOR_SCORE = 'zscore'
@@ -44,58 +48,22 @@ class _Scores(NamedTuple):
     expression_scores: Path
 
 
-def read_sample_names(path: Path) -> list[str]:
-    """Return the samples that a table of counts has columns of; R writes no name above the genes.
+class GeneSetFiles(NamedTuple):
+    """Sets of all files by the names of the counts, and what is to be said of them."""
 
-    Raises
-    ------
-    DataError
-        It cannot be read as a table.
-
-    """
-    try:
-        top = pd.read_csv(path, sep='\t', header=None, nrows=2, dtype=str, keep_default_na=False)
-    except (OSError, EOFError, ValueError) as error:
-        if 'Expected' not in str(error):
-            raise DataError(f'cannot be read: {error}; give a table with tabs, plain or gzip') from error
-        # the second row is longer: the first one has no name for the genes
-        top = pd.read_csv(path, sep='\t', header=None, nrows=1, dtype=str, keep_default_na=False)
-        return list(top.iloc[0])
-    if top.shape[1] < 2 or len(top) < 2:
-        raise DataError(
-            f'{len(top)} rows and {top.shape[1]} columns are no table of counts; give genes in rows, samples in '
-            'columns, with tabs between them'
-        )
-    return list(top.iloc[0, 1:])
+    sets: dict[str, tuple[str, ...]]
+    remarks: tuple[Remark, ...]
 
 
-def read_counts(path: Path) -> pd.DataFrame:
-    """Read genes x samples: the first column has the names of genes, the first row those of samples.
+def read_sets(paths: Sequence[Path], genes: Sequence[str]) -> GeneSetFiles:
+    """Return the gene sets of all files by the names that the counts have for their genes.
 
-    Values stay as they are; :func:`~pipelines.stats.counts.check_counts` judges them.
-
-    Raises
-    ------
-    DataError
-        It cannot be read as a table.
-
-    """
-    samples = read_sample_names(path)
-    try:
-        table = pd.read_csv(
-            path, sep='\t', header=None, skiprows=1, keep_default_na=False, dtype={0: str}, low_memory=False
-        )
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f'cannot be read: {error}') from error
-    if table.shape[1] != len(samples) + 1:
-        raise DataError(
-            f'{len(samples)} samples in the first row and {table.shape[1] - 1} in the others; mend the table'
-        )
-    return table.set_index(0).rename_axis('gene_id').set_axis(samples, axis=1)
-
-
-def read_sets(paths: Sequence[Path]) -> dict[str, tuple[str, ...]]:
-    """Return the gene sets of all files.
+    Parameters
+    ----------
+    paths
+        GMT files, plain or gzip.
+    genes
+        Names in the counts, see :func:`~pipelines.stats.identifiers.name_sets`.
 
     Raises
     ------
@@ -104,17 +72,25 @@ def read_sets(paths: Sequence[Path]) -> dict[str, tuple[str, ...]]:
 
     """
     found: dict[str, tuple[str, ...]] = {}
+    remarks = []
     for path in paths:
         try:
-            own = read_gmt(path.read_text(encoding='utf-8'))
-        except (OSError, ValueError) as error:
+            decoded = read_text(path)
+            text, n_weights = without_weights(decoded.text)
+            own = read_gmt(text)
+        except DataError as error:
             raise DataError(f'{path} (gene sets): {error}') from error
-        for name, genes in own.items():
-            if set(found.setdefault(name, genes)) != set(genes):
+        if not decoded.is_utf8:
+            remarks.append(Remark('is not in UTF-8', 'read as Windows-1252; check names of sets', path.name))
+        if n_weights:
+            remarks.append(Remark(f'genes have weights ({n_weights:,})', 'weights are not used', path.name))
+        for name, members in own.items():
+            if set(found.setdefault(name, members)) != set(members):
                 raise DataError(
                     f'{path} (gene sets): {name} has other genes than in another file; rename one of them'
                 )
-    return found
+    named = name_sets(found, genes)
+    return GeneSetFiles(named.sets, (*remarks, *named.remarks))
 
 
 def fit_expression(
@@ -125,9 +101,9 @@ def fit_expression(
     Parameters
     ----------
     counts
-        See :func:`read_counts`; samples that ``samples`` lacks are left out.
+        See :func:`~pipelines.interfaces.counts.read_counts`; columns that ``samples`` lacks are left out.
     samples
-        ``sample_id participant_id arm visit`` and covariates.
+        ``sample_id participant_id arm visit counts_column`` and covariates.
     treatment, covariates
         See :func:`~pipelines.stats.expression.differential_expression`.
     out_dir
@@ -141,32 +117,36 @@ def fit_expression(
 
     """
     listed = read_columns(samples)
+    table = read_counts(counts, dict(zip(listed['sample_id'], listed['counts_column'])))
     found = differential_expression(
-        read_counts(counts)[listed['sample_id']],
-        listed,
-        treatment=treatment,
-        covariates=covariates,
-        alpha=FALSE_DISCOVERY_RATE,
-    )
-    has_cells = any(_CELLS.search(name) for name in covariates)
-    facts = {
-        'Pairs': found.n_pairs, 'Genes': len(found.fit.dispersions), 'Covariates': covariates,
-        'Flags': [*found.flags, *raised(no_cell_counts=not has_cells)], 'FalseDiscoveryRate': FALSE_DISCOVERY_RATE,
-    }  # fmt: skip
-    reasons = found.excluded.set_index('sample_id')['reason']
-    status = listed.assign(
-        size_factor=listed['sample_id'].map(found.fit.size_factors),
-        status=np.where(listed['sample_id'].isin(reasons.index), 'excluded', 'analysed'),
-        reason=listed['sample_id'].map(reasons),
+        table.counts, listed, treatment=treatment, covariates=covariates, alpha=FALSE_DISCOVERY_RATE
     )
     written = {
         'expression_deseq2': found.table,
-        'expression_samples': status,
+        'expression_samples': _list_samples(listed, found),
         'expression_dispersions': found.fit.dispersions.rename_axis('gene_id').reset_index(),
         'vst': found.fit.vst.rename_axis('gene_id').reset_index(),
     }
     paths = {name: write_table(table, out_dir / f'{name}.tsv') for name, table in written.items()}
-    return _Expression(**paths, facts=facts)
+    return _Expression(**paths, facts=_facts(found, covariates, table.remarks))
+
+
+def _list_samples(listed: pd.DataFrame, found: DifferentialExpression) -> pd.DataFrame:
+    reasons = found.excluded.set_index('sample_id')['reason']
+    return listed.assign(
+        size_factor=listed['sample_id'].map(found.fit.size_factors),
+        status=np.where(listed['sample_id'].isin(reasons.index), 'excluded', 'analysed'),
+        reason=listed['sample_id'].map(reasons),
+    )
+
+
+def _facts(found: DifferentialExpression, covariates: list[str], remarks: Sequence[Remark]) -> dict[str, Any]:
+    has_cells = any(_CELLS.search(name) for name in covariates)
+    return {
+        'Pairs': found.n_pairs, 'Genes': len(found.fit.dispersions), 'Covariates': covariates,
+        'CountTable': [str(remark) for remark in remarks], 'SizeFactors': found.fit.size_factor_type,
+        'Flags': [*found.flags, *raised(no_cell_counts=not has_cells)], 'FalseDiscoveryRate': FALSE_DISCOVERY_RATE,
+    }  # fmt: skip
 
 
 FitExpression = interface(fit_expression)
@@ -192,15 +172,13 @@ def enrich_sets(expression_deseq2: Path, gene_sets: list[Path], seed: int, *, ou
         Sets per contrast and method; all sets with their size among the measured genes.
 
     """
-    genes, sets = read_table(expression_deseq2), read_sets(gene_sets)
-    parts = []
-    for contrast, own in genes.groupby('contrast', sort=False):
-        own = own.set_index('gene_id')
-        tested = own.index[own['padj'].notna()]
-        called = own.index[own['padj'] < FALSE_DISCOVERY_RATE]
-        ranked = preranked(own['stat'].dropna(), sets, seed=seed)
-        over = over_representation(called, tested, sets) if len(called) else ranked.head(0)
-        parts += [table.assign(contrast=contrast) for table in (ranked, over)]
+    genes = read_table(expression_deseq2)
+    sets, remarks = read_sets(gene_sets, genes['gene_id'].unique())
+    parts = [
+        table.assign(contrast=contrast)
+        for contrast, own in genes.groupby('contrast', sort=False)
+        for table in _test_sets(own.set_index('gene_id'), sets, seed)
+    ]
     table = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
     table = table[['contrast', *(c for c in table if c != 'contrast')]]
     matched = match_sets(sets, genes['gene_id'].unique())
@@ -208,6 +186,7 @@ def enrich_sets(expression_deseq2: Path, gene_sets: list[Path], seed: int, *, ou
         'GeneSetFiles': [path.name for path in gene_sets],
         'Overlap': matched.overlap._asdict(),
         'SizeLimits': [MIN_SIZE, MAX_SIZE],
+        'Identifiers': [str(remark) for remark in remarks],
     }
     return _Enrichment(
         write_table(table, out_dir / 'expression_enrichment.tsv'),
@@ -217,6 +196,16 @@ def enrich_sets(expression_deseq2: Path, gene_sets: list[Path], seed: int, *, ou
 
 
 EnrichSets = interface(enrich_sets)
+
+
+def _test_sets(
+    genes: pd.DataFrame, sets: dict[str, tuple[str, ...]], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tests of sets in one contrast: by ranking and, where genes were called, over-representation."""
+    tested = genes.index[genes['padj'].notna()]
+    called = genes.index[genes['padj'] < FALSE_DISCOVERY_RATE]
+    ranked = preranked(genes['stat'].dropna(), sets, seed=seed)
+    return ranked, over_representation(called, tested, sets) if len(called) else ranked.head(0)
 
 
 def _list_sets(sets: dict[str, tuple[str, ...]], measured: set[str]) -> pd.DataFrame:
@@ -257,7 +246,7 @@ def score_sets(vst: Path, gene_sets: list[Path], samples: Path, *, out_dir: Path
     """
     values = read_table(vst, text=['gene_id']).set_index('gene_id')
     labels = read_columns(samples)[list(SCORE_KEYS[:3])]
-    sets, parts = read_sets(gene_sets), []
+    sets, parts = read_sets(gene_sets, list(values.index)).sets, []
     for method in get_args(Method):
         wide = pathway_scores(values, sets, method).T.rename_axis('sample_id').reset_index()
         parts.append(labels.merge(wide.assign(method=method), on='sample_id'))

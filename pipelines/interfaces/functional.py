@@ -16,7 +16,8 @@ from ..numerics.resample import resample
 from ..numerics.timing import correct_slice_timing, reference_time
 from ._interface import interface
 from ._series import load_image, write_series, write_volume
-from .images import iterate_volumes, open_series
+from .headers import open_series
+from .images import iterate_volumes
 from .transforms import read_linear, write_linear
 
 _N_REFERENCE = 16

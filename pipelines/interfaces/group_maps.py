@@ -14,7 +14,8 @@ from ..numerics.regions import voxel_centres
 from ..numerics.resample import sample
 from ..terms import raised
 from ._interface import interface
-from .images import open_image, save_map
+from .headers import open_image
+from .images import save_map
 from .regions import template_volumes
 
 _AT_ONCE = 32  # people whose maps are in memory together

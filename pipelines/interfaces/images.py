@@ -11,9 +11,9 @@ import nibabel as nb
 import numpy as np
 from isal import isal_zlib as inflate  # zlib's format, several times as fast
 from isal.igzip import IGzipFile
-from nibabel.filebasedimages import ImageFileError
 
-from ..errors import DataError, MissingInputError
+from ..errors import DataError
+from .headers import open_image, open_series
 
 _GZIP = 31  # window bits that mean: a gzip header and checksum
 _PIECE = 1 << 20
@@ -28,64 +28,8 @@ class MaskedSeries(NamedTuple):
     mean: np.ndarray
 
 
-def open_image(path: Path) -> nb.Nifti1Image:
-    """Open a NIfTI file.
-
-    Raises
-    ------
-    MissingInputError
-        Not there: a link whose content was not fetched.
-    DataError
-        Empty, cut short within the header, or no NIfTI.
-
-    """
-    if not path.exists():
-        raise MissingInputError(f'{path} is not here, or a link without its content. Fetch it (datalad get).')
-    if not path.stat().st_size:
-        raise DataError(f'{path} is empty (0 bytes). Copy or fetch the file again.')
-    try:
-        image = nb.load(path)
-    except (ImageFileError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f'{path} cannot be read as NIfTI ({error}). Copy or fetch the file again.') from error
-    if not isinstance(image, nb.Nifti1Image):
-        raise DataError(f'{path} is no NIfTI file. Convert it.')
-    return image
-
-
-def open_series(path: Path) -> nb.Nifti1Image:
-    """Open a 4D NIfTI and check that it is one.
-
-    Raises
-    ------
-    DataError
-        Not a readable NIfTI, or not four-dimensional.
-
-    """
-    image = open_image(path)
-    if image.ndim != 4 or image.shape[3] < 2:
-        raise DataError(
-            f'{path} has shape {image.shape}; a BOLD series has four dimensions, the last one time. '
-            'Exclude the file with --bids-filter-file or replace it.'
-        )
-    return image
-
-
-def repetition_time(path: Path) -> float:
-    """Return the time step of the header in seconds; 0 when the header has none."""
-    header = open_series(path).header
-    step = float(header.get_zooms()[3])
-    return step / {'msec': 1e3, 'usec': 1e6}.get(header.get_xyzt_units()[1], 1.0)
-
-
-def series_gb(path: Path) -> float:
-    """Return the size of a series as float32, in GB, from its header alone."""
-    return float(np.prod(open_series(path).shape) * 4 / 1024**3)
-
-
 def iterate_volumes(path: Path) -> Iterator[np.ndarray]:
     """Yield the scaled float32 volumes (X, Y, Z) of a NIfTI in order, two in memory at a time.
-
-    The next volume is read and decompressed in a second thread while the caller works on this one.
 
     Raises
     ------
@@ -93,28 +37,42 @@ def iterate_volumes(path: Path) -> Iterator[np.ndarray]:
         The file ends early or is corrupt, or a volume holds NaN or infinity.
 
     """
+    for number, (volume, is_finite) in enumerate(_volumes_ahead(path)):
+        if not is_finite:
+            raise _not_finite(path, number)
+        yield volume
+
+
+def _volumes_ahead(path: Path) -> Iterator[tuple[np.ndarray, bool]]:
+    """Yield scaled volumes, the next one being read in a second thread, and whether all values are finite."""
     volumes = _scaled_volumes(path)
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(next, volumes, None)
-        while (volume := ahead.result()) is not None:
+        while (found := ahead.result()) is not None:
             ahead = reader.submit(next, volumes, None)
-            yield volume
+            yield found
 
 
-def _scaled_volumes(path: Path) -> Iterator[np.ndarray]:
+def _scaled_volumes(path: Path) -> Iterator[tuple[np.ndarray, bool]]:
     stored: Any = open_series(path).dataobj  # on disk: its scaling and offset, not yet its values
     slope, inter = np.float32(stored.slope), np.float32(stored.inter)
-    for number, values in enumerate(iterate_stored(path)):
+    for values in iterate_stored(path):
         volume = values.astype(np.float32)
         if slope != 1 or inter != 0:
             volume *= slope
             volume += inter
-        if values.dtype.kind == 'f' and not np.isfinite(volume.sum(dtype=np.float64)):
-            raise DataError(
-                f'{path}: volume {number} holds NaN or infinite values. '
-                'Mend the file, or exclude it with --bids-filter-file.'
-            )
-        yield volume
+        yield volume, values.dtype.kind != 'f' or _is_finite(volume)
+
+
+def _is_finite(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values.sum(dtype=np.float64)))  # one pass, and no array beside
+
+
+def _not_finite(path: Path, number: int, where: str = '') -> DataError:
+    return DataError(
+        f'{path}: volume {number} holds NaN or infinite values{where}. '
+        'Mend the file, or exclude it with --bids-filter-file.'
+    )
 
 
 def iterate_stored(path: Path) -> Iterator[np.ndarray]:
@@ -156,20 +114,33 @@ def read_masked(path: Path, mask: np.ndarray, keep: np.ndarray) -> MaskedSeries:
     MaskedSeries
         ``series`` (T, n_voxels) float32, voxels in C order; ``mean`` (X, Y, Z) float32.
 
+    Raises
+    ------
+    DataError
+        The file ends early or is corrupt, or a voxel of the mask holds NaN or infinity.
+
+    Notes
+    -----
+    Outside the mask NaN and infinity say that nothing was measured: they count as 0.
+
     """
     series = np.empty((len(keep), int(mask.sum())), np.float32)
     total = np.zeros(mask.shape, np.float64, order='F')  # the order of the file: no strided access
     inside = _positions(mask)
     # volumes first: zip then asks for one more, and the checksum behind the last is read
-    for volume, row, kept in zip(iterate_volumes(path), series, keep):
+    for number, ((volume, is_finite), row, kept) in enumerate(zip(_volumes_ahead(path), series, keep)):
         np.take(volume.reshape(-1, order='F'), inside, out=row, mode='clip')  # 'raise' goes by a copy
+        if not is_finite:
+            if not _is_finite(row):
+                raise _not_finite(path, number, ' inside the brain mask')
+            np.nan_to_num(volume, copy=False, nan=0, posinf=0, neginf=0)
         if kept:
             total += volume
     return MaskedSeries(series, (total / max(int(keep.sum()), 1)).astype(np.float32))
 
 
 def load_mask(path: Path, like: nb.Nifti1Image) -> np.ndarray:
-    """Return a 3D mask as bool, refusing one on another grid.
+    """Return a 3D mask as bool, refusing one on another grid; a trailing axis of length 1 is none.
 
     Raises
     ------
@@ -178,12 +149,15 @@ def load_mask(path: Path, like: nb.Nifti1Image) -> np.ndarray:
 
     """
     image = open_image(path)
+    is_3d = len(image.shape) >= 3 and set(image.shape[3:]) <= {1}
+    if not is_3d:
+        raise DataError(f'{path} has shape {image.shape}; a mask has three dimensions. Give another mask.')
     if image.shape[:3] != like.shape[:3] or not np.allclose(image.affine, like.affine, atol=1e-3):
         raise DataError(
             f'{path} (shape {image.shape}) is not on the grid of {like.get_filename()} '
             f'(shape {like.shape[:3]}). Give a mask of the same space and resolution.'
         )
-    mask = np.asarray(image.dataobj) > 0.5
+    mask = np.asarray(image.dataobj).reshape(image.shape[:3]) > 0.5
     if not mask.any():
         raise DataError(f'{path} is empty: no voxel is above 0. Give another mask, or run fMRIPrep again.')
     return mask

@@ -12,7 +12,7 @@ from ..errors import DataError
 from ..stats.design import DerivativeOutcome
 from ..terms import MEASURES, Measure, dseg_labels, join_flags, split_flags
 from ._interface import interface
-from .images import open_image
+from .headers import open_image
 
 IMAGING_COLUMNS = (
     'participant_id',

@@ -8,7 +8,7 @@ import numpy as np
 from ..numerics.resample import apply_field, apply_linear, grid_points, sample
 from ._interface import interface
 from ._series import load_image, write_series, write_volume
-from .images import open_series
+from .headers import open_series
 from .transforms import read_field, read_linear
 
 _STANDARD_GRIDS = {

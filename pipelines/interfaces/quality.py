@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ..numerics.regions import region_quality
-from ..terms import FLAGS, REGIONS, join_flags
+from ..terms import FLAGS, REGIONS, join_flags, raised
 from .design import save_table
-from .images import open_image
+from .headers import open_image
 from .regions import TISSUE_LABELS
 
 _CARPET_VOXELS = 4000
+_LEAST_TSNR = 1.0
+"""Below it the median voxel has no mean to speak of: raw series have 20 and more, centred ones next to 0."""
 
 
 class Scan(NamedTuple):
@@ -49,14 +51,18 @@ def save_coverage(
     -------
     tuple
         Table ``region n_voxels coverage tsnr signal_ratio flags``, and ``dropout_<region>`` for
-        each region flagged.
+        each region flagged.  A series whose mean was taken off has neither tSNR nor signal ratio, and a flag.
 
     """
     # resampling leaves exact zeros where the scanner saw nothing
     mean = np.where(scan.mean == 0, np.nan, scan.mean)
-    tsnr = np.zeros(scan.mask.shape, np.float32)
+    tsnr = np.full(scan.mask.shape, np.nan, np.float32)
     tsnr[scan.mask] = scan.mean[scan.mask] / scan.sd
-    rows, flags = [], []
+    has_mean = bool(np.median(tsnr[scan.mask]) > _LEAST_TSNR)
+    if not has_mean:
+        mean, tsnr = np.full_like(mean, np.nan), np.full_like(tsnr, np.nan)
+    rows: list[tuple[Any, ...]] = []
+    flags = raised(no_mean_signal=not has_mean)
     for label, region in zip(REGIONS, stack):
         quality = region_quality(region, scan.mask, mean, tsnr, template)
         own = [FLAGS['dropout'].name] * quality.is_dropout

@@ -16,7 +16,8 @@ from ._interface import interface
 from .atlas import Drawn, atlas_labels, manifest, region_pair, sample_object, to_source
 from .choices import Segmentation
 from .design import save_table
-from .images import open_image, save_volume
+from .headers import open_image
+from .images import save_volume
 
 TISSUE_LABELS = {1: 'grey matter', 2: 'deep grey matter', 3: 'CSF', 0: 'other'}
 """Labels of the tissue image, in the order of the carpet: cortex, nuclei, ventricles, the rest."""

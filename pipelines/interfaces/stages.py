@@ -7,6 +7,7 @@ from ..params import IccMask
 from . import anatomical, confounds, connectivity, denoise, dwi, dwi_maps, dwi_preprocessed, normalize
 from ._interface import interface
 from .amplitude import amplitude_maps
+from .template_fit import fit_templates
 
 
 class _Brain(NamedTuple):
@@ -175,19 +176,23 @@ def clean_run(
     design: Path,
     outliers: Path,
     fwhm: float,
-    t_r: float,
     band: tuple[float, float],
+    space: str,
     metadata: dict[str, Any],
     *,
     out_dir: Path,
 ) -> _Cleaned:
-    """Read a series once: clean it, and map the amplitude of its fluctuations.
+    """Read a series once: judge where it lies, clean it, and map the amplitude of its fluctuations.
 
-    See :func:`~pipelines.interfaces.denoise.clean_scan` and :func:`~pipelines.interfaces.amplitude.amplitude_maps`.
+    See :func:`~pipelines.interfaces.template_fit.fit_templates`, :func:`~pipelines.interfaces.denoise.clean_scan` and
+    :func:`~pipelines.interfaces.amplitude.amplitude_maps`.
     """
+    t_r = metadata['RepetitionTime']
     scan, factors = denoise.read_scan(bold, bold_mask, operator)
+    placed = fit_templates(scan, space)
+    facts = {**metadata, 'TemplateFit': placed.fits, 'Flags': [*metadata['Flags'], *placed.flags()]}
     files = regions, tissue, brain, confounds
-    cleaned = denoise.clean_scan(scan, factors, files, fwhm, t_r, metadata, out_dir=out_dir)
+    cleaned = denoise.clean_scan(scan, factors, files, fwhm, t_r, facts, out_dir=out_dir)
     amplitudes = amplitude_maps(scan, (bold, design, outliers), t_r, fwhm, band, out_dir=out_dir)
     return _Cleaned(*cleaned, *amplitudes)
 

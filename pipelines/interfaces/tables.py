@@ -11,7 +11,7 @@ from ..errors import DataError
 
 TEXT = frozenset({
     'participant_id', 'arm', 'visit', 'outcome', 'model', 'units', 'flags', 'note', 'sample', 'sample_id', 'censored',
-    'gene_id', 'contrast', 'method', 'set', 'leading_edge', 'status', 'reason', 'analysis', 'label', 'structure',
+    'counts_column', 'gene_id', 'contrast', 'method', 'set', 'leading_edge', 'status', 'reason', 'analysis', 'label', 'structure',
     'mediators', 'mediator', 'path', 'baselines', 'covariates', 'map', 'peak_region', 'regions',
 })  # fmt: skip
 """Columns of our tables that hold words, also where all of them look like numbers; all others hold numbers."""

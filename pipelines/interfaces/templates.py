@@ -17,6 +17,11 @@ _BRAINS = {
 }
 
 
+def known_spaces() -> tuple[str, ...]:
+    """Return the template spaces whose brains are at hand."""
+    return tuple(_BRAINS)
+
+
 def target_brain(space: str) -> Path:
     """Return the T1-weighted brain of a template: TemplateFlow's when it is at hand, else the built-in.
 

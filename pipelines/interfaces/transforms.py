@@ -11,7 +11,7 @@ from nitransforms.linear import Affine
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .images import open_image
+from .headers import open_image
 
 Array = NDArray[np.floating]
 

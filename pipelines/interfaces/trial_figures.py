@@ -18,7 +18,7 @@ from ..stats.design import OutcomesDesign, SamplesDesign
 from ..terms import MAPS, PRIMARY_MODEL
 from ._interface import interface
 from .clusters import SIGNIFICANT_P
-from .images import open_image
+from .headers import open_image
 from .tables import read_columns, read_table
 from .templates import target_brain
 

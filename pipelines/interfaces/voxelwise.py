@@ -13,7 +13,8 @@ from ..stats.tfce import neighbour_table
 from ..terms import MAP_CONTRASTS
 from ._interface import interface, tell_progress
 from .group_maps import blocks
-from .images import load_mask, open_image, save_map
+from .headers import open_image
+from .images import load_mask, save_map
 from .tables import read_columns, read_table
 
 Contrast = Literal['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFollowup']

@@ -137,5 +137,5 @@ def region_quality(
         coverage=float(coverage),
         tsnr=float(np.median(tsnr[used])) if used.any() else np.nan,
         signal_ratio=float(ratio),
-        is_dropout=bool(coverage < MIN_COVERAGE or not ratio >= MIN_SIGNAL_RATIO),
+        is_dropout=bool(coverage < MIN_COVERAGE or ratio < MIN_SIGNAL_RATIO),
     )

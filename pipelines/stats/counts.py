@@ -1,12 +1,14 @@
 """Tables of gene counts and of their samples: checks, pairs and the filter of low counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pipelines.errors import DataError
+
+from .remarks import some
 
 VISITS = ('reference', 'followup')
 """First and last sample.  The first is drawn after randomisation: a reference, not a baseline."""
@@ -16,8 +18,6 @@ SAMPLE_COLUMNS = ('sample_id', 'participant_id', 'arm', 'visit')
 
 MIN_COUNT = 10
 """A gene is kept when this many reads are seen in as many samples as the smaller arm has people."""
-
-_NAMED = 5
 
 
 class Pairs(NamedTuple):
@@ -34,12 +34,6 @@ class Pairs(NamedTuple):
 
     paired: pd.DataFrame
     excluded: pd.DataFrame
-
-
-def _some(values: Sequence[object]) -> str:
-    """Name the first few values and say how many there are."""
-    shown = ', '.join(map(str, values[:_NAMED]))
-    return shown if len(values) <= _NAMED else f'{shown} ... ({len(values)} in all)'
 
 
 def check_counts(counts: pd.DataFrame, samples: pd.DataFrame) -> None:
@@ -73,14 +67,14 @@ def check_counts(counts: pd.DataFrame, samples: pd.DataFrame) -> None:
     for what, labels in (('gene', counts.index), ('sample', counts.columns)):
         twice = labels[labels.duplicated()].unique()
         if len(twice):
-            raise DataError(f'{what} {_some(list(twice))} occurs more than once in the counts; merge or drop')
+            raise DataError(f'{what} {some(list(twice))} occurs more than once in the counts; merge or drop')
     listed = set(samples['sample_id'])
     for here, there, names in (
         ('counts', 'table of samples', [s for s in counts if s not in listed]),
         ('table of samples', 'counts', [s for s in samples['sample_id'] if s not in set(counts)]),
     ):
         if names:
-            raise DataError(f'sample {_some(names)}: in the {here}, not in the {there}; add or remove')
+            raise DataError(f'sample {some(names)}: in the {here}, not in the {there}; add or remove')
     _check_values(counts)
 
 
@@ -112,10 +106,10 @@ def _check_samples(samples: pd.DataFrame) -> None:
     for column in SAMPLE_COLUMNS:
         empty = samples.loc[samples[column].isna() | (samples[column] == ''), 'sample_id']
         if len(empty):
-            raise DataError(f'sample {_some(list(empty))} has no {column}')
+            raise DataError(f'sample {some(list(empty))} has no {column}')
     twice = samples.loc[samples['sample_id'].duplicated(), 'sample_id'].unique()
     if len(twice):
-        raise DataError(f'sample {_some(list(twice))} has more than one row in the table of samples')
+        raise DataError(f'sample {some(list(twice))} has more than one row in the table of samples')
     other = samples[~samples['visit'].isin(VISITS)]
     if len(other):
         row = other.iloc[0]
@@ -123,7 +117,7 @@ def _check_samples(samples: pd.DataFrame) -> None:
     repeated = samples[samples.duplicated(['participant_id', 'visit'], keep=False)]
     for (person, visit), group in repeated.groupby(['participant_id', 'visit'], sort=False):
         raise DataError(
-            f'participant {person} has {len(group)} samples of {visit}: {_some(list(group["sample_id"]))}; '
+            f'participant {person} has {len(group)} samples of {visit}: {some(list(group["sample_id"]))}; '
             'add up technical replicates, or keep one'
         )
     for person, arms in samples.groupby('participant_id', sort=False)['arm']:
@@ -183,3 +177,29 @@ def filter_counts(counts: pd.DataFrame, n_samples: int) -> pd.DataFrame:
 
     """
     return counts[(counts >= MIN_COUNT).sum(axis=1) >= n_samples]
+
+
+def kept_genes(counts: pd.DataFrame, n_pairs: Mapping[str, int]) -> pd.DataFrame:
+    """Return the counts of genes that are read often enough to be tested.
+
+    Parameters
+    ----------
+    counts
+        Genes x samples that enter.
+    n_pairs
+        By arm.
+
+    Raises
+    ------
+    DataError
+        There is none, or a sample has no read of them.
+
+    """
+    least = min(n_pairs.values())
+    kept = filter_counts(counts, least)
+    if not len(kept):
+        raise DataError(f'none of {len(counts)} genes has 10 reads in {least} samples; are these raw counts?')
+    empty = kept.columns[(kept == 0).all()]
+    if len(empty):
+        raise DataError(f'sample {empty[0]} has no read of the {len(kept)} genes that are tested; remove it')
+    return kept.astype(float).astype(int)

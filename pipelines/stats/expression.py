@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.errors import DataError
 from pipelines.terms import FALSE_DISCOVERY_RATE, FLAGS, raised
 
-from .counts import VISITS, Pairs, check_counts, filter_counts, pair_samples
+from .counts import VISITS, Pairs, check_counts, kept_genes, pair_samples
 from .deseq import Fit, fit_counts
 from .outcomes import encode
 from .shrinkage import prior_scale, shrink_coefficient
@@ -216,16 +216,14 @@ def differential_expression(
     """
     check_counts(counts, samples)
     pairs, n_pairs, design, dropped = arrange_pairs(samples, treatment=treatment, covariates=covariates)
-    kept = filter_counts(counts[design.index], min(n_pairs.values()))
-    if not len(kept):
-        raise DataError(
-            f'none of {len(counts)} genes has 10 reads in {min(n_pairs.values())} samples; are these raw counts?'
-        )
-    kept = kept.astype(float).astype(int)
+    kept = kept_genes(counts[design.index], n_pairs)
     names = contrasts_of(n_pairs, treatment)
     fit = fit_counts(kept, design, {name: _weights(design, name) for name in names}, alpha=alpha, use_t=True)
     flags = [f'dropped:{name}' for name in dropped]
-    flags += raised(dispersion_trend_constant=fit.is_trend_constant)
+    flags += raised(
+        dispersion_trend_constant=fit.is_trend_constant,
+        size_factors_poscounts=fit.size_factor_type == 'poscounts',
+    )
     tables = [_label(fit, kept, design, name) for name in names]
     table = pd.concat(tables, ignore_index=True)[list(GENE_COLUMNS)]
     flags += list(dict.fromkeys(table['flags']))

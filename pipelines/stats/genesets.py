@@ -26,6 +26,9 @@ _KINDS = (
 )
 
 
+_WEIGHT = re.compile(r',\d+(\.\d+)?(?=\s*(\t|$))')
+
+
 class Overlap(NamedTuple):
     """How many identifiers the data and the sets share.
 
@@ -89,7 +92,8 @@ def read_gmt(text: str) -> dict[str, tuple[str, ...]]:
     """
     sets: dict[str, tuple[str, ...]] = {}
     lines: dict[str, int] = {}
-    for number, line in enumerate(text.removeprefix('\ufeff').splitlines(), 1):
+    # other characters that Python ends lines at may stand in a description
+    for number, line in enumerate(re.split(r'\r\n|\n|\r', text.removeprefix('\ufeff')), 1):
         if not line.strip():
             continue
         name, *rest = (field.strip() for field in line.split('\t'))
@@ -105,6 +109,25 @@ def read_gmt(text: str) -> dict[str, tuple[str, ...]]:
     if not sets:
         raise DataError('there is no gene set; a line is name, description and genes, separated by tabs')
     return sets
+
+
+def without_weights(text: str) -> tuple[str, int]:
+    r"""Return a GMT file without the weights that Enrichr writes behind genes, and their number.
+
+    Examples
+    --------
+    >>> without_weights('set\tabout, 1.0\tIL6,1.0\tTNF,0.5\n')
+    ('set\tabout, 1.0\tIL6\tTNF\n', 2)
+
+    """
+    found, number = [], 0
+    for line in text.split('\n'):
+        *head, genes = line.split('\t', 2)
+        if len(head) == 2:
+            genes, own = _WEIGHT.subn('', genes)
+            number += own
+        found.append('\t'.join([*head, genes]))
+    return '\n'.join(found), number
 
 
 def identifier_kind(names: Iterable[str]) -> str:

@@ -85,7 +85,23 @@ FLAGS = Words(
         ),
         Flag(
             name='short', scope='bold', is_unusable=True,
-            title='little data: less time than required remains after leaving out volumes with movement',
+            title='little data: less time is left than is required (--min-time)',
+        ),
+        Flag(
+            name='template_mismatch', scope='bold', is_unusable=True, takes='word',
+            title='the series lies on another template than the one it is named after: regions are misplaced',
+        ),
+        Flag(
+            name='no_mean_signal', scope='bold',
+            title='the mean was taken off this series before: signal dropout cannot be judged',
+        ),
+        Flag(
+            name='no_displacement', scope='bold', is_unusable=True,
+            title='nothing is known of movement: no volume could be left out for it',
+        ),
+        Flag(
+            name='empty_confounds', scope='bold',
+            title='confounds that the preset asks for do not vary, and removed nothing',
         ),
         Flag(
             name='low_dof', scope='bold', is_unusable=True,
@@ -125,6 +141,10 @@ FLAGS = Words(
         Flag(
             name='dispersion_trend_constant', scope='model',
             title='the trend of dispersions could not be fitted: their mean stands in its place',
+        ),
+        Flag(
+            name='size_factors_poscounts', scope='model',
+            title='nearly every gene has no read in some sample: size factors rest on positive counts (poscounts)',
         ),
         Flag(name='exploratory', scope='model', title='the gene set was not named before the data were seen'),
         Flag(

@@ -231,7 +231,7 @@ PRESETS = Words(
         Preset(
             name='acompcor',
             about='6 motion + derivatives, 5 + 5 aCompCor of white matter and fluid, cosines',
-            title='six motion parameters and their derivatives, five white-matter and five cerebrospinal-fluid '
+            title='six motion parameters and their derivatives, up to five white-matter and five cerebrospinal-fluid '
             'components of aCompCor [@behzadi2007] and cosines',
             columns=(*_TWELVE, _COSINES),
             n_compcor=5,

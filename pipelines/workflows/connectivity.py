@@ -1,6 +1,6 @@
 """Denoising, regions, seed-based and intrinsic connectivity of one run in template space."""
 
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
@@ -23,15 +23,26 @@ _SOURCES = {
 }
 
 
+class Series(NamedTuple):
+    """What is known of a run before it is read.
+
+    ``run`` is what messages call it, ``t_r`` its repetition time (s), ``space`` its template space, ``size_gb`` its
+    size as float32, which the memory of steps is estimated from.
+    """
+
+    run: str
+    t_r: float
+    space: str
+    size_gb: float = 1.0
+
+
 def init_connectivity_wf(
     *,
     denoise: DenoiseParams,
     regions: RegionParams,
     maps: MapParams,
-    t_r: float,
-    space: str,
+    series: Series,
     writes_denoised: bool = False,
-    series_gb: float = 1.0,
     name: str = 'connectivity_wf',
 ) -> LiterateWorkflow:
     """Clean one run and map its connectivity.
@@ -40,14 +51,10 @@ def init_connectivity_wf(
     ----------
     denoise, regions, maps
         What is removed, where, and how maps are made.
-    t_r
-        Repetition time, s.
-    space
-        Template space of the series.
+    series
+        The run.
     writes_denoised
         Write the denoised series.
-    series_gb
-        Size of the series as float32, which the memory of nodes is estimated from.
     name
         Name of the workflow.
 
@@ -80,13 +87,13 @@ def init_connectivity_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe(denoise, regions, maps, space)
+    workflow.__desc__ = _describe(denoise, regions, maps, series.space)
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
     outputs = [*(field for fields in _SOURCES.values() for field in fields), 'qc']
     outputnode = pe.Node(
         IdentityInterface(fields=[*outputs, 'denoised', 'denoised_smoothed']), name='outputnode'
     )
-    nodes = _nodes(denoise, regions, maps, (t_r, space, series_gb))
+    nodes = _nodes(denoise, regions, maps, series)
     workflow.connect([
         (inputnode, nodes['design'], [(f, f) for f in ('bold', 'confounds', 'confounds_metadata')]),
         (inputnode, nodes['regions'], [('bold_mask', 'bold_mask')]),
@@ -106,7 +113,7 @@ def init_connectivity_wf(
         workflow.connect([(nodes[source], outputnode, [(f, f) for f in fields])])
     workflow.connect([(nodes['connectivity'], outputnode, [('metadata', 'qc')])])
     if writes_denoised:
-        write = pe.Node(WriteDenoised(), name='write_denoised', mem_gb=0.3 + 2 * series_gb)
+        write = pe.Node(WriteDenoised(), name='write_denoised', mem_gb=0.3 + 2 * series.size_gb)
         workflow.connect([
             (inputnode, write, [('bold', 'bold')]),
             (nodes['design'], write, [('operator', 'operator')]),
@@ -117,18 +124,21 @@ def init_connectivity_wf(
 
 
 def _nodes(
-    denoise: DenoiseParams, regions: RegionParams, maps: MapParams, scan: tuple[float, str, float]
+    denoise: DenoiseParams, regions: RegionParams, maps: MapParams, series: Series
 ) -> dict[str, pe.Node]:
-    """Return the nodes with their memory for a scan of repetition time, space and GB: about a quarter is brain."""
-    t_r, space, series_gb = scan
-    masked_gb = 0.3 * series_gb
+    """Return the nodes with their memory: about a quarter of a series is brain."""
+    t_r, masked_gb = series.t_r, 0.3 * series.size_gb
     choices = {'nac': _absolute(regions.nac), 'mpfc': _absolute(regions.mpfc)}
     files = [str(found[0]) for choice in choices.values() if (found := file_of(choice))]
     return {
-        'design': pe.Node(MakeDesign(params=denoise, t_r=t_r), name='design', mem_gb=0.3),
-        'regions': pe.Node(MakeRegions(space=space, **choices, files=files), name='regions', mem_gb=0.6),
+        'design': pe.Node(MakeDesign(params=denoise, t_r=t_r, run=series.run), name='design', mem_gb=0.3),
+        'regions': pe.Node(
+            MakeRegions(space=series.space, **choices, files=files), name='regions', mem_gb=0.6
+        ),
         'clean': pe.Node(
-            CleanRun(fwhm=maps.fwhm, t_r=t_r, band=denoise.band), name='clean', mem_gb=0.3 + 3 * masked_gb
+            CleanRun(fwhm=maps.fwhm, band=denoise.band, space=series.space),
+            name='clean',
+            mem_gb=0.3 + 3 * masked_gb,
         ),
         'connectivity': pe.Node(
             MapConnectivity(icc_mask=maps.icc_mask), name='connectivity', mem_gb=0.3 + 2 * masked_gb

@@ -7,7 +7,7 @@ from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.dwi_distortion import CoregisterScans
-from ..interfaces.images import series_gb
+from ..interfaces.headers import series_gb
 from ..interfaces.stages import MapPreprocessed, MapSession
 from .dwi_scans import SCANS, ScanFiles
 

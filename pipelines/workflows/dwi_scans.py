@@ -10,7 +10,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from ..interfaces.dwi import PrepareScan
 from ..interfaces.dwi_distortion import CombineScans
 from ..interfaces.dwi_space import FindHalfWay
-from ..interfaces.images import series_gb
+from ..interfaces.headers import series_gb
 from ..params import DwiParams
 
 SCANS = ('series', 'gradients', 'motion', 'scan_xfms', 'displacements', 'correction')

@@ -9,7 +9,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.dwi_distortion import NO_CORRECTION
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
-from ..interfaces.images import open_series, series_gb
+from ..interfaces.headers import open_series, series_gb
 from ..interfaces.normalize import ResampleSeries
 from ..interfaces.stages import FinishRun, PlaceReferences
 from ..interfaces.susceptibility import EstimateDistortion, RegisterDistortion

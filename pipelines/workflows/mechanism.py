@@ -8,13 +8,19 @@ from ..interfaces.expression import EnrichSets, FitExpression, ScoreSets
 from ..interfaces.mechanism_figures import DrawEnrichment, DrawExpression, DrawMediation
 from ..interfaces.mediation import MediateOutcomes
 from ..params import GroupParams
+from ..stats.deseq import SizeFactorType
 from ..stats.design import ExpressionDesign, MediationDesign
 
 _FIT_GB = 2.5  # 60,000 genes of 114 samples
 
 
 def init_expression_wf(
-    *, design: ExpressionDesign, gene_sets: list[str], random_seed: int, name: str = 'expression_wf'
+    *,
+    design: ExpressionDesign,
+    gene_sets: list[str],
+    random_seed: int,
+    size_factors: SizeFactorType = 'ratio',
+    name: str = 'expression_wf',
 ) -> LiterateWorkflow:
     """Compare the change of gene expression between arms, gene by gene and set by set.
 
@@ -26,6 +32,8 @@ def init_expression_wf(
         GMT files; without any there are neither enrichment nor scores.
     random_seed
         Of the permutations of sets.
+    size_factors
+        How these counts will have them, for the text of methods.
     name
         Name of the workflow.
 
@@ -45,7 +53,9 @@ def init_expression_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _EXPRESSION_TEXT + (_SETS_TEXT if gene_sets else '')
+    workflow.__desc__ = ''.join(
+        [_EXPRESSION_TEXT, _SIZE_FACTOR_TEXTS[size_factors], _SETS_TEXT if gene_sets else '']
+    )
     inputnode = pe.Node(IdentityInterface(fields=['counts', 'samples']), name='inputnode')
     tables = ['expression_deseq2', 'expression_samples', 'expression_dispersions']
     of_sets = ['expression_enrichment', 'expression_sets', 'enrichment_facts', 'expression_scores']
@@ -85,8 +95,16 @@ _EXPRESSION_TEXT = (
     'Reads of genes were fitted by negative binomial models with a mean per person, the change from the first to the '
     'last blood sample in each arm, and covariates of the sample [@love2014], as PyDESeq2 does [@muzellec2023], with '
     'p values of the t distribution, adjusted for the number of genes [@benjamini1995]. The first sample is drawn '
-    'after randomisation: the difference of the changes is no difference from a baseline.\n\n'
+    'after randomisation: the difference of the changes is no difference from a baseline. Differences of sequencing '
+    'depth were accounted for by size factors, '
 )
+_SIZE_FACTOR_TEXTS: dict[SizeFactorType, str] = {
+    'ratio': 'the median over genes of the ratio to their geometric mean.\n\n',
+    'poscounts': (
+        'the median over genes of the ratio to a geometric mean of positive counts (DESeq2’s “poscounts”), because nearly '
+        'every gene had no read in some sample.\n\n'
+    ),
+}
 _SETS_TEXT = (
     'Sets of genes were tested by their place in the ranking of all genes [@subramanian2005] with GSEApy [@fang2023] '
     'and by over-representation among the called genes. Scores of sets [@lee2008; @barbie2009; @hanzelmann2013] '

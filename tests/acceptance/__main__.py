@@ -27,6 +27,7 @@ TABLES: dict[str, Run] = {
     'mediation': simulations.mediation,
     'expression': simulations.expression,
     'recovery': simulations.recovery,
+    'template_fit': simulations.template_fit,
     'tract_change': simulations.tract_change,
     'tract_fa': simulations.tract_fa,
 }

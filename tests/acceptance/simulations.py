@@ -15,6 +15,7 @@ from .studies import expression as expression_study
 from .studies import mediation as mediation_study
 from .studies import recovery as recovery_study
 from .studies import spread
+from .studies import template_fit as template_study
 from .studies import tract_change as tract_study
 from .studies import tract_fa as tract_fa_study
 
@@ -46,6 +47,11 @@ def tract_change(context: Context) -> Collector:
     return _made_or_shared(context, 'tract_change', tract_study, share_of_tract_change)
 
 
+def template_fit(context: Context) -> Collector:
+    """A series is found to lie on another template than it is named after, and only then: 50 heads."""
+    return _made_or_shared(context, 'template_fit', template_study, share_of_template_fit)
+
+
 def tract_fa(context: Context) -> Collector:
     """How FA of a tract is measured in a trial, from which the recovery draws it: 12 people."""
     return _made_or_shared(context, 'tract_fa', tract_fa_study, share_of_tract_fa)
@@ -63,6 +69,17 @@ def _made_or_shared(context: Context, name: str, study: ModuleType, share: Share
     stamp(path, name, source)
     checks.note('table is made; scripts/test holds it to its limits', path.name, len(table) > 0)
     return checks
+
+
+def share_of_template_fit(checks: Collector, recorded: pd.DataFrame, n: int = 4) -> None:
+    """New heads are judged as those of the table are."""
+    study = template_study
+    found = study.simulate(range(study.N_HEADS, study.N_HEADS + n))
+    is_right = found['space'] == found['named']
+    n_alarms = int((found.loc[is_right, 'better'] != 'n/a').sum())
+    n_found = int((found.loc[~is_right, 'better'] == found.loc[~is_right, 'space']).sum())
+    checks.note('no false alarm', n_alarms, n_alarms == 0)
+    checks.note(f'at least {n - 1} of {n} wrong names are found', n_found, n_found >= n - 1)
 
 
 def share_of_coverage(checks: Collector, recorded: pd.DataFrame, n: int = 200) -> None:

@@ -86,8 +86,15 @@ def write_run(tmp_path, rng) -> Callable[..., Run]:
 @pytest.fixture
 def run_chain(tmp_path) -> Callable[..., tuple[design.DesignFiles, denoise.Cleaned]]:
     def run(files, fwhm=0, **params):
-        scan = files.bold, files.confounds, files.metadata
-        made = design.make_design(*scan, DenoiseParams(**params), T_R, out_dir=tmp_path)
+        made = design.make_design(
+            files.bold,
+            files.confounds,
+            DenoiseParams(**params),
+            T_R,
+            'run',
+            confounds_metadata=files.metadata,
+            out_dir=tmp_path,
+        )
         cleaned = denoise.clean_series(
             files.bold,
             files.mask,

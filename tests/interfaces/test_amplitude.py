@@ -19,7 +19,9 @@ T_R = 2.0
 
 
 def maps_of(files, params, fwhm, folder, band=None):
-    made = make_design(files.bold, files.confounds, files.metadata, params, T_R, out_dir=folder)
+    made = make_design(
+        files.bold, files.confounds, params, T_R, 'run', confounds_metadata=files.metadata, out_dir=folder
+    )
     edges = band or params.band
     scan, _ = read_scan(files.bold, files.mask, made.operator)
     model = files.bold, made.design, made.outliers
@@ -79,5 +81,5 @@ def test_a_band_between_two_frequencies_is_told_with_the_run(tmp_path, write_run
 
 
 def test_interface_takes_a_band():
-    made = CleanRun(t_r=2.0, fwhm=6.0, band=(0.008, 0.09))
+    made = CleanRun(fwhm=6.0, band=(0.008, 0.09), space='MNI152NLin6Asym')
     assert made.inputs.band == (0.008, 0.09)

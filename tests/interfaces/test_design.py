@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.errors import DataError, DegreesOfFreedomError
 from pipelines.interfaces import design
+from pipelines.interfaces.confounds_table import kept_volumes, left_out, read_confounds
 from pipelines.numerics.seed import fisher_z_se
 from pipelines.params import DenoiseParams
 
@@ -18,7 +19,13 @@ REAL = 'confounds/aomic-piop2/sub-{0}/func/sub-{0}_task-restingstate_acq-seq_des
 
 def make(files, tmp_path, t_r=2.0, **params):
     return design.make_design(
-        files.bold, files.confounds, files.metadata, DenoiseParams(**params), t_r, out_dir=tmp_path
+        files.bold,
+        files.confounds,
+        DenoiseParams(**params),
+        t_r,
+        'run',
+        confounds_metadata=files.metadata,
+        out_dir=tmp_path,
     )
 
 
@@ -106,8 +113,8 @@ def test_conn_leaves_out_by_its_own_rule(tmp_path, write_run):
     edit(files.confounds, change)
     made = make(files, tmp_path, denoising='conn')
     outliers = pd.read_csv(made.outliers, sep='\t')
-    assert np.flatnonzero(outliers['motion']).tolist() == [100]
-    assert np.flatnonzero(outliers['global_signal']).tolist() == [50, 51]
+    assert np.flatnonzero(outliers['motion']).tolist() == [99, 100]
+    assert np.flatnonzero(outliers['global_signal']).tolist() == [49, 50, 51]
     assert np.flatnonzero(outliers['non_steady_state']).tolist() == [0]
 
 
@@ -116,6 +123,19 @@ def test_flags_warn_of_little_data_and_much_motion(tmp_path, write_run):
     edit(files.confounds, lambda t: t.assign(framewise_displacement=0.6))
     flags = make(files, tmp_path, fd_threshold=0).metadata['Flags']
     assert flags == ['low_dof', 'short', 'high_motion']
+
+
+def test_short_run_says_what_would_do(tmp_path, write_run):
+    """The other preset and the open band are tried: 47 volumes less constant, trend and what lies below the band."""
+    with pytest.raises(
+        DegreesOfFreedomError,
+        match=r'run: 47 of 47.*--low-pass 0 \(22 left\) or --denoising none .* \(44 left\)',
+    ):
+        make(write_run(n_volumes=47), tmp_path)
+    with pytest.raises(DegreesOfFreedomError, match=r'with --low-pass 0 \(44 left\)\.$'):
+        make(write_run(n_volumes=47), tmp_path, denoising='none')
+    with pytest.raises(DegreesOfFreedomError, match='A longer scan is needed'):
+        make(write_run(n_volumes=21), tmp_path)
 
 
 def test_short_run_is_refused_with_its_numbers(tmp_path, write_run):
@@ -144,7 +164,6 @@ def test_wrong_number_of_rows_names_both(tmp_path, write_run):
         ('rot_y', {}, r'c.tsv lacks rot_y, which --denoising acompcor'),
         ('global_signal', {'denoising': 'gsr'}, r'lacks global_signal, which --denoising gsr'),
         ('global_signal', {'denoising': 'conn'}, r'lacks global_signal, which --denoising conn'),
-        ('framewise_displacement', {}, r'lacks framewise_displacement, which --fd-threshold 0.5'),
         ('rot_y_power2', {'denoising': '24p'}, r'lacks rot_y_power2, which --denoising 24p'),
     ],
 )
@@ -171,6 +190,17 @@ def test_unreadable_tables_are_named(tmp_path, write_run):
     files.confounds.write_text('')
     with pytest.raises(DataError, match=r'c.tsv is no table'):
         make(files, tmp_path)
+
+
+@pytest.mark.real
+def test_art_leaves_out_what_it_does_in_real_runs(test_data):
+    """ART leaves out 0, 0 and 2 volumes of these three (METHODS, section 2)."""
+    found = []
+    for folder in sorted((test_data / 'confounds/aomic-piop2').glob('sub-*')):
+        path = Path(str(test_data / REAL.format(folder.name.removeprefix('sub-'))) + '.tsv')
+        masks = left_out(read_confounds(path, 240), DenoiseParams(denoising='conn'), path)
+        found.append(int(np.sum(~kept_volumes(masks))))
+    assert found == [0, 0, 2]
 
 
 @pytest.mark.real

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.interfaces import images
+from pipelines.interfaces import headers, images
 from tests.sums import checksum
 
 
@@ -44,12 +44,12 @@ def test_masked_series_and_mean(scan, rng):
 
 
 def test_repetition_time_follows_the_unit(scan, tmp_path):
-    assert images.repetition_time(scan) == pytest.approx(1.5)
+    assert headers.repetition_time(scan) == pytest.approx(1.5)
     image = nb.load(scan)
     image.header.set_zooms((2, 2, 3, 1500))
     image.header.set_xyzt_units('mm', 'msec')
     nb.save(image, tmp_path / 'ms.nii')
-    assert images.repetition_time(tmp_path / 'ms.nii') == pytest.approx(1.5)
+    assert headers.repetition_time(tmp_path / 'ms.nii') == pytest.approx(1.5)
 
 
 def damage_empty(path):

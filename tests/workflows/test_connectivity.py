@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipelines.params import DenoiseParams, MapParams, RegionParams
-from pipelines.workflows.connectivity import init_connectivity_wf
+from pipelines.workflows.connectivity import Series, init_connectivity_wf
 
 from ..wiring import check_wiring
 
@@ -19,7 +19,9 @@ def make(writes_denoised=False, **params):
         name: kind(**{key: value for key, value in params.items() if key in kind.__dataclass_fields__})
         for name, kind in kinds.items()
     }
-    return init_connectivity_wf(**asked, t_r=2.0, space='MNI152NLin6Asym', writes_denoised=writes_denoised)
+    return init_connectivity_wf(
+        **asked, series=Series('run', 2.0, 'MNI152NLin6Asym'), writes_denoised=writes_denoised
+    )
 
 
 @pytest.mark.parametrize(

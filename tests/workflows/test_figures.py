@@ -7,7 +7,7 @@ from pipelines.interfaces.templates import target_brain
 from pipelines.params import DenoiseParams, MapParams, RegionParams
 from pipelines.terms import MAP_MEASURES
 from pipelines.workflows import figures
-from pipelines.workflows.connectivity import init_connectivity_wf
+from pipelines.workflows.connectivity import Series, init_connectivity_wf
 
 SPACE = 'MNI152NLin6Asym'
 ANATOMY = {'t1w_preproc', 't1w_mask', 't1w_dseg'}
@@ -39,7 +39,7 @@ def test_connectivity_is_drawn_from_its_workflow():
     gallery = figures.connectivity_figures(fd_threshold=0.3, space=SPACE)
     assert gallery.keys() == {'regions', 'carpet', 'seed', 'relmat', *(m.map for m in MAP_MEASURES)}
     producer = init_connectivity_wf(
-        denoise=DenoiseParams(), regions=RegionParams(), maps=MapParams(), t_r=2.0, space=SPACE
+        denoise=DenoiseParams(), regions=RegionParams(), maps=MapParams(), series=Series('run', 2.0, SPACE)
     )
     assert inputs(gallery) <= set(producer.get_node('outputnode').interface._fields)
     assert gallery['carpet'].fixed == {'fd_threshold': 0.3}

@@ -172,7 +172,7 @@ def trials_only(record: RunRecord) -> list[str]:
 def changed_options(record: RunRecord) -> list[str]:
     """Return the options of the group that differ from their defaults."""
     usual: dict[str, object] = {field.name: field.default for field in fields(GroupParams)}
-    usual |= {'sloppy': False, 'skip': [], 'participant_label': [], 'task_id': [], 'run': []}
+    usual |= {'sloppy': False, 'skip': [], 'participant_label': [], 'task_id': [], 'run': [], 'exclude': []}
     return [
         f'{option_name(name)} {_text(record.parameters[name])}'.strip()
         for name, default in usual.items()

@@ -24,7 +24,10 @@ def enrolled(trial: TrialRecord, tables: GroupTables) -> list[Item]:
     others = [
         row for row in tables.get('phenotype_report', ()) if row['problem'].startswith('of an arm left out')
     ]
-    items = [('Assessed for eligibility', _UNKNOWN), ('Randomised', str(len(trial.people)))]
+    items = [
+        ('Assessed for eligibility', _UNKNOWN),
+        ('Randomised', str(len([*trial.people, *trial.left_out]))),
+    ]
     items += [('Not analysed, no arm recorded', str(len(without)))] if without else []
     return items + ([('Not analysed, of another arm', str(len(others)))] if others else [])
 
@@ -51,7 +54,9 @@ def _both(trial: TrialRecord, count: Any) -> tuple[list[Item], list[Item]]:
 
 
 def _allocated(trial: TrialRecord, arm: str) -> Iterator[Item]:
-    yield 'Allocated', str(sum(person['arm'] == arm for person in trial.people))
+    yield 'Allocated', str(sum(person['arm'] == arm for person in [*trial.people, *trial.left_out]))
+    if trial.left_out:
+        yield 'Left out on request', str(sum(person['arm'] == arm for person in trial.left_out))
     if trial.attended is not None:
         own = [row['attended'] for row in trial.attended if row['arm'] == arm]
         yield 'Attendance recorded', str(sum(value is not None for value in own))
@@ -60,7 +65,7 @@ def _allocated(trial: TrialRecord, arm: str) -> Iterator[Item]:
 def _seen(trial: TrialRecord, rows: Sequence[TableRow]) -> Iterator[Item]:
     """Yield for each kind of data how many have it, and how many of these are flagged."""
     for data in dict.fromkeys(row['data'] for row in rows):
-        if data == 'bdnf':
+        if data in ('bdnf', 'scans'):
             continue
         states = Counter(row['status'] for row in rows if row['data'] == data)
         n_flagged = states['flagged']

@@ -75,11 +75,13 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
     has_maps = any(output_dir.glob('tpl-*/*_stat-t_statmap.nii.gz'))
     scans = quality.scan_quality(trial, tables, quality.pages_of(trial, folder))
     flags = [flag for scan in scans for flag in scan.flags]
+    genes = trial_results.genes(trial, tables)
     return {
         'effects': trial_results.effects(trial, tables),
         'baseline': trial_results.baseline_rows(trial, tables),
         'bdnf': trial_results.bdnf(trial, tables),
-        'genes': trial_results.genes(trial, tables),
+        'genes': genes,
+        'gene_flags': trial_results.gene_flags(output_dir, genes),
         'sets': trial_results.sets(trial, tables),
         'mediation': mediation_analyses(trial, tables),
         'absent': absent.absent_parts(trial, record, tables, has_maps=has_maps),

@@ -28,7 +28,7 @@ class TrialRecord(NamedTuple):
 
     ``part`` holds ``bdnf``, ``expression``, ``attendance`` and ``adverse_events`` as in the trial file;
     ``people``, ``attended`` and ``events`` are rows of tables, the last two None where not supplied;
-    ``results`` is the folder of the participants' results.
+    ``results`` is the folder of the participants' results, ``left_out`` whom a request leaves out of ``people``.
     """
 
     name: str
@@ -44,6 +44,7 @@ class TrialRecord(NamedTuple):
     attended: list[dict[str, Any]] | None
     events: list[dict[str, Any]] | None
     results: Path
+    left_out: list[dict[str, Any]]
 
     @property
     def arms(self) -> tuple[str, str]:
@@ -86,6 +87,7 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
         attended=content['attendance'],
         events=content['events'],
         results=(output_dir / content['results']).resolve(),
+        left_out=content.get('left_out', []),
     )
 
 

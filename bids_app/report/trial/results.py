@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.stats.describe import describe
-from pipelines.terms import BDNF_CONTRASTS, EXPRESSION_CONTRASTS, FALSE_DISCOVERY_RATE, PRIMARY_MODEL
+from pipelines.terms import (
+    BDNF_CONTRASTS,
+    EXPRESSION_CONTRASTS,
+    FALSE_DISCOVERY_RATE,
+    PRIMARY_MODEL,
+    split_flags,
+)
 
 from ...outputs.group import end_of_test, map_name
 from ..read import TableRow, read_json
@@ -197,6 +203,15 @@ def genes(trial: TrialRecord, tables: GroupTables) -> list[Genes]:
             )
         )
     return found
+
+
+def gene_flags(output_dir: Path, found: Sequence[Genes]) -> list[str]:
+    """Return what limits all contrasts of expression, as their sidecar says, and no row does."""
+    of_rows = {flag for part in found for cell in part.flags for flag in split_flags(cell)}
+    said = (
+        split_flags(read_json(output_dir / 'group' / 'expression_deseq2.json').get('Flags')) if found else []
+    )
+    return [flag for flag in said if flag not in of_rows]
 
 
 def sets(trial: TrialRecord, tables: GroupTables) -> list[Sets]:

@@ -20,6 +20,8 @@ TEST_TITLES = terms.MAP_CONTRASTS.titles()
 METHOD_TITLES = terms.SET_METHODS.titles()
 _LEADERS = 8  # genes of a set that the page names
 DATA_TITLES = {
+    'participant': 'Everything',
+    'scans': 'Scans',
     'connectivity': 'Connectivity',
     'maps': 'Maps',
     'tract': 'Tract FA',

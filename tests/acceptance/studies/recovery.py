@@ -99,7 +99,15 @@ class Scanner:
         write_simulated_table(paths[0], table)
         write_json(paths[1], about)
         params = DenoiseParams()
-        made = make_design(self.bold, *paths, params, self.request.t_r, out_dir=self.folder)
+        made = make_design(
+            self.bold,
+            paths[0],
+            params,
+            self.request.t_r,
+            'run',
+            confounds_metadata=paths[1],
+            out_dir=self.folder,
+        )
         with np.load(made.operator) as archive:
             factors = dict(archive)
         inside = self.members.any(axis=0)

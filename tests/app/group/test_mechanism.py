@@ -9,7 +9,7 @@ import pytest
 
 from bids_app.cli import main
 from bids_app.phenotype.trial import DATA_DIR
-from pipelines.interfaces.expression import read_counts
+from pipelines.interfaces.counts import read_counts
 from pipelines.simulated.counts import PATHWAY_SIZE
 from pipelines.stats.expression import differential_expression
 from tests.acceptance.checks import validator_errors
@@ -51,7 +51,7 @@ def change_counts(bids, change):
 def test_the_table_of_genes_is_that_of_the_model_called_alone(trial):
     samples = table(trial[1], 'expression_samples')
     assert samples.set_index('sample_id')['reason'].dropna().to_dict() == {'01_wk3': 'no followup sample'}
-    counts = read_counts(trial[0] / COUNTS)[samples['sample_id']]
+    counts = read_counts(trial[0] / COUNTS).counts[samples['sample_id']]
     wanted = differential_expression(counts, samples, treatment='exercise').table
     found = table(trial[1], 'expression_deseq2')
     assert set(found['contrast']) == {'difference', 'change_treatment', 'change_control'}
@@ -138,12 +138,6 @@ def genes_twice(counts):
     return counts.rename(index={'GENE1': 'GENE0'})
 
 
-def half(counts):
-    counts = counts.astype(float)
-    counts.loc['GENE3', '02_wk3'] = 7.5
-    return counts
-
-
 def negative(counts):
     counts.loc['GENE3', '02_wk3'] = -1
     return counts
@@ -163,13 +157,10 @@ def empty_sample(counts):
 @pytest.mark.parametrize(
     ('change', 'said'),
     [
-        (half, ['counts.tsv.gz', 'gene GENE3, sample 02_wk3: 7.5 is no count']),
-        (negative, ['gene GENE3, sample 02_wk3: -1', 'raw reads']),
+        (negative, ['counts.tsv.gz', 'gene GENE3, sample 02_wk3: -1', 'raw reads']),
         (words, ['gene GENE3, sample 02_wk3: many']),
         (genes_twice, ['gene GENE0 occurs more than once']),
         (empty_sample, ['sample 02_wk3 has no reads']),
-        (lambda counts: counts.assign(X9=1), ['"X9"', 'a sample without participant']),
-        (lambda counts: counts.drop(columns='02_wk3'), ['sub-02', '"02_wk3"', 'a sample without counts']),
         (lambda counts: counts.rename(columns={'03_wk3': '02_wk3'}), ['"02_wk3"', 'more than one column']),
     ],
 )  # fmt: skip
@@ -183,12 +174,59 @@ def test_counts_that_are_none(small, capsys, change, said):
     assert not (out / 'group').exists()
 
 
+def half(counts):
+    counts = counts.astype(float)
+    counts.loc['GENE3', '02_wk3'] = 7.5
+    return counts
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (half, 'counts.tsv.gz: 1 value is an estimate with a fraction. Rounded to whole reads, by at most 0.5'),
+        (lambda counts: counts.assign(X9=1), '"X9": a sample without participant: phenotype/rnaseq.tsv does not list it'),
+        (lambda counts: counts.rename(index={'GENE0': '1-Sep'}), '"1-Sep (was SEPTIN1)": names of genes that a spreadsheet'),
+    ],
+)  # fmt: skip
+def test_counts_that_are_set_right(small, caplog, change, said):
+    bids, out, work, sets = small
+    change_counts(bids, change)
+    assert run(bids, out, work, '--gene-sets', str(sets), '--dry-run') == 0
+    assert [message for message in caplog.messages if said in message]
+    assert not (out / 'group').exists()
+
+
+def test_a_sample_without_counts_costs_its_pair(small, caplog):
+    """The other sample, its person and the report say why; everybody else is analysed."""
+    bids, out, work, _ = small
+    change_counts(bids, lambda counts: counts.drop(columns='02_wk3').assign(X9=1))
+    assert run(bids, out, work, '--skip', 'voxelwise', 'mediation') == 0
+    (said,) = [message for message in caplog.messages if 'without counts' in message]
+    assert 'phenotype/rnaseq.tsv, column sample_id, row' in said
+    assert 'sub-02 ses-wk3 "02_wk3"' in said
+    rows = (
+        table(out, 'participants').query("data == 'expression'").set_index(['participant_id', 'session_id'])
+    )
+    assert rows.loc['sub-02', 'reason'].to_dict() == {
+        'ses-wk3': 'no counts',
+        'ses-wk14': 'the other sample is missing',
+    }
+    assert (rows['status'] == 'analysed').sum() == 22
+    samples = table(out, 'expression_samples').set_index('sample_id')
+    assert samples['reason'].dropna().to_dict() == {'02_wk14': 'no reference sample'}
+    assert list(samples['counts_column']) == list(samples.index)
+    report = table(out, 'phenotype_report').set_index('value')
+    assert report.loc['02_wk3', 'action'] == 'left out, and its person has no pair'
+    assert report.loc['X9', 'action'] == 'left out'
+
+
 @pytest.mark.parametrize(
     ('content', 'said'),
     [
-        (b'gene,01_wk3\nGENE0,3\n', 'with tabs between them'),
-        (b'', 'cannot be read'),
-        (b'gene\t01_wk3\n', '1 rows'),
+        (b'gene 01_wk3 3', 'has no row of a gene'),
+        (b'table\nwords\n', 'with tabs between them'),
+        (b'', 'is empty'),
+        (b'gene\t01_wk3\n', 'has no row of a gene'),
     ],
 )
 def test_counts_that_are_no_table(small, capsys, content, said):
@@ -197,20 +235,11 @@ def test_counts_that_are_no_table(small, capsys, content, said):
     assert said in capsys.readouterr().err
 
 
-def test_counts_that_are_no_gzip(small, capsys):
-    (small[0] / COUNTS).write_bytes(b'gene\t01_wk3\nGENE0\t3\n')
-    assert run(*small[:3]) == 65
-    assert 'cannot be read' in capsys.readouterr().err
-
-
-def test_counts_as_r_writes_them(small, tmp_path):
-    """``write.table`` gives the column of row names no name."""
+def test_counts_that_are_half_a_gzip(small, capsys):
     path = small[0] / COUNTS
-    wanted = read_counts(path)
-    bare = tmp_path / 'counts.tsv'
-    header, _, rest = gzip.decompress(path.read_bytes()).decode().partition('\n')
-    bare.write_text(header.partition('\t')[2] + '\n' + rest)
-    pd.testing.assert_frame_equal(read_counts(bare), wanted)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert run(*small[:3]) == 65
+    assert 'is a damaged gzip file' in capsys.readouterr().err
 
 
 def gmt(*lines):

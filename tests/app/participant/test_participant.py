@@ -131,6 +131,18 @@ def test_second_run_does_nothing(finished, preprocessed, capsys):
     assert {p: p.stat().st_mtime_ns for p in finished.rglob('*boldmap*')} == before
 
 
+def test_who_is_finished_is_not_judged_again(finished, preprocessed, monkeypatch):
+    """To read confounds takes a moment, and a run with nothing to do should take none."""
+
+    def refuse(settings, person):
+        raise AssertionError(f'sub-{person.label} was judged')
+
+    monkeypatch.setattr('bids_app.participant.run.feasible', refuse)
+    assert run(preprocessed, finished) == 0
+    with pytest.raises(AssertionError, match='sub-01 was judged'):
+        run(preprocessed, finished, '--dry-run')
+
+
 def test_other_parameters_need_overwrite(finished, preprocessed, capsys):
     assert run(preprocessed, finished, '--fwhm', '4') == 73
     assert 'fwhm' in capsys.readouterr().err

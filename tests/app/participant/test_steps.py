@@ -74,7 +74,7 @@ def test_from_raw_with_everything(tmp_path):
     root = build(tmp_path / 'raw', {'01': [session]})
     for path in (*root.rglob('*_T1w.nii.gz'), *root.rglob('*_epi.nii.gz')):
         path.unlink()
-        nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.eye(4)), path)
+        nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.diag([80, 80, 80, 1])), path)
     settings = settings_for(root)
     person = collect(settings, '01')
     assert person.runs[0].pair

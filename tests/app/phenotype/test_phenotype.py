@@ -624,6 +624,7 @@ def test_expression_events_and_attendance(root, tmp_path):
         'visit',
         'session_id',
         'sample',
+        'counts_column',
         'neutrophils',
     ]
     assert sorted(zip(expression['sample'], expression['neutrophils'])) == sorted(

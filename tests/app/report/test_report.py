@@ -181,7 +181,7 @@ class TestContent:
             '2 sessions (pre, post), 2 functional runs',
             'sub-02/anat/sub-02_T1w.nii.gz',
             'fieldmap : there is no fmap folder',
-            'Not available: fieldmap',
+            'Not used: fieldmap',
             'run started 2026-01-02 10:11',
             'acompcor',
             '0.008 Hz',

@@ -21,9 +21,10 @@ from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from bids_app.report import assemble_report, write_trial_report
 from bids_app.report.inline import inline_svg, lighter
+from bids_app.report.trial import results as trial_results
 from bids_app.report.trial.mediation import mediation_analyses
 from bids_app.report.trial.record import read_trial_record
-from bids_app.report.trial.tables import typed
+from bids_app.report.trial.tables import read_group_tables, typed
 from bids_app.report.trial.words import estimate, interval
 from bids_app.running.files import replace_json
 from pipelines.errors import DataError, MissingInputError
@@ -294,6 +295,20 @@ class TestContent:
         assert FLAGS['within_arm_not_randomised'].title in said
         assert 'No cell counts were given as covariates' in said
         assert 'HALLMARK_A 40 0.51 1.83 4.0 × 10⁻⁴ 0.004 GENE7 GENE9' in said
+
+    def test_what_limits_all_genes_is_said_once(self, out: Path, tmp_path: Path) -> None:
+        """Of the sidecar: size factors and covariates; what rows or the page say already is not repeated."""
+        copy = Path(shutil.copytree(out, tmp_path / 'out'))
+        flags = ['size_factors_poscounts', 'dropped:age', 'within_arm_not_randomised', 'no_cell_counts']
+        (copy / 'group' / 'expression_deseq2.json').write_text(json.dumps({'Flags': flags}))
+        said = section(write_trial_report(copy).read_text(), 'expression')
+        assert said.count(FLAGS['size_factors_poscounts'].title) == 1
+        assert f'{FLAGS["dropped"].title} (age)' in said
+        assert FLAGS['no_cell_counts'].title not in said
+        assert said.count(FLAGS['within_arm_not_randomised'].title) == 1  # beside the contrast
+        genes = trial_results.genes(read_trial_record(copy), read_group_tables(copy))
+        assert trial_results.gene_flags(copy, genes) == [flags[0], flags[1], flags[3]]
+        assert trial_results.gene_flags(copy, []) == []
 
     def test_mediation_has_its_paths_and_what_agrema_asks(self, html: str) -> None:
         said = section(html, 'mediation')

@@ -12,7 +12,15 @@ from bids_app.outputs.plan import of_participant, tracts_of
 from bids_app.participant.run import tracked_files
 from bids_app.scans.people import collect
 from pipelines.simulated.diffusion import gradient_table
-from tests.app.scans.test_inputs import SPACE_6, SPACE_9, T1W, preprocessed, settings_of, write_bold
+from tests.app.scans.test_inputs import (
+    SPACE_6,
+    SPACE_9,
+    T1W,
+    preprocessed,
+    settings_of,
+    write_bold,
+    write_head,
+)
 
 N_DIRECTIONS = 15
 PHASE = {'PhaseEncodingDirection': 'j-', 'TotalReadoutTime': 0.05}
@@ -36,6 +44,8 @@ def build(root, config):
         write_bold(path)
     for path in root.rglob('*_dwi.nii.gz'):
         write_dwi(path)
+    for path in root.rglob('*_T1w.nii.gz'):
+        write_head(path)
     return root
 
 

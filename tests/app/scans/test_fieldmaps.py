@@ -19,7 +19,7 @@ ENCODED = {'PhaseEncodingDirection': 'j-', 'TotalReadoutTime': 0.04}
 
 def write(path, metadata, shape=(4, 4, 4)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = nb.Nifti1Image(np.ones(shape, np.int16), np.eye(4))
+    image = nb.Nifti1Image(np.ones(shape, np.int16), np.diag([50, 50, 50, 1]))
     if len(shape) == 4:
         image.header.set_zooms((2, 2, 2, 2.0))
         image.header.set_xyzt_units('mm', 'sec')
@@ -91,6 +91,32 @@ def test_images_that_differ_in_direction_alone_come_first(root):
     for direction, name in (('j', 'dir-PA_run-1'), ('j-', 'dir-AP_run-2'), ('j', 'dir-PA_run-2')):
         epi(root, direction, f'sub-01_{name}_epi')
     assert all('run-2' in e.path.name for e in run_of(root).pair.epi)
+
+
+@pytest.mark.parametrize(
+    'form', [f'sub-01/{OLD}', f'/{OLD}', f'./{OLD}', OLD.removesuffix('.gz'), f'bids:raw:sub-01/{OLD}']
+)
+def test_intended_for_as_people_write_it(root, form):
+    """With the participant in front, from the root, or of before the image was compressed."""
+    for direction in ('j', 'j-'):
+        epi(root, direction, IntendedFor=[form])
+    assert run_of(root).pair
+
+
+@pytest.mark.parametrize('kind', ['phasediff', 'phase1', 'fieldmap'])
+def test_maps_of_phase_are_said_not_to_be_used(root, caplog, kind):
+    write(root / 'sub-01' / 'fmap' / f'sub-01_{kind}.nii.gz', {'IntendedFor': OLD})
+    assert run_of(root).pair is None
+    assert f'not corrected with sub-01_{kind}.nii.gz: maps of phase or field are not used' in caplog.text
+
+
+def test_maps_of_phase_of_another_run_are_not_spoken_of(root, caplog):
+    write(
+        root / 'sub-01' / 'fmap' / 'sub-01_phasediff.nii.gz',
+        {'IntendedFor': 'func/sub-01_task-nback_bold.nii.gz'},
+    )
+    run_of(root)
+    assert 'phasediff' not in caplog.text
 
 
 def test_images_are_those_of_the_session(tmp_path):

@@ -32,7 +32,15 @@ def build(root, config):
     generate_bids_skeleton(str(root), json.loads(json.dumps(config)))
     for path in root.rglob('*_bold.nii.gz'):
         write_bold(path)
+    for path in root.rglob('*_T1w.nii.gz'):
+        write_head(path)
     return root
+
+
+def write_head(path):
+    """Write an image as large as a head."""
+    path.unlink(missing_ok=True)
+    nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.diag([80, 80, 80, 1])), path)
 
 
 def bold(task='rest', **entities):
@@ -170,7 +178,7 @@ def test_t1w_at_the_level_of_the_participant_serves_every_session(raw):
     for path in raw.glob('sub-01/ses-*/anat/*'):
         path.unlink()
     (raw / 'sub-01' / 'anat').mkdir()
-    (raw / 'sub-01' / 'anat' / 'sub-01_T1w.nii.gz').touch()
+    write_head(raw / 'sub-01' / 'anat' / 'sub-01_T1w.nii.gz')
     found = collect(settings_of(raw, '--session-label', 'post'), '01')
     assert [path.name for path in found.t1w] == ['sub-01_T1w.nii.gz']
     assert found.t1w_of(found.runs[0].entities) == 0
@@ -414,11 +422,29 @@ def test_segmentation_of_session_participant_or_another_session(tmp_path, places
     ]
     root = build(tmp_path / 'fmriprep', {'01': sessions})
     settings = settings_of(root, '--nac', 'freesurfer', derivatives=root)
-    (run,) = collect(settings, '01').runs
-    assert run.segmentation.aseg == (root / expected if expected else None)
-    if expected:
-        assert run.segmentation.anat2std_xfm.name.endswith(f'from-T1w_to-{SPACE_6}_mode-image_xfm.h5')
-        assert run.segmentation.aseg in run.files()
+    found = collect(settings, '01')
+    if expected is None:
+        ((code, reason),) = bold_problems(found)
+        assert code == 66
+        assert '--nac freesurfer needs desc-aseg_dseg' in reason
+        return
+    (run,) = found.runs
+    assert run.segmentation.aseg == root / expected
+    assert run.segmentation.anat2std_xfm.name.endswith(f'from-T1w_to-{SPACE_6}_mode-image_xfm.h5')
+    assert run.segmentation.aseg in run.files()
+
+
+def test_labels_on_the_grid_of_the_series_serve_where_the_anatomy_has_none(tmp_path):
+    labels = {'task': 'rest', 'space': SPACE_6, 'res': 2, 'desc': 'aseg', 'suffix': 'dseg'}
+    root = build(tmp_path / 'fmriprep', {'01': {'func': [*preprocessed(), labels]}})
+    (run,) = collect(settings_of(root, '--nac', 'freesurfer', derivatives=root), '01').runs
+    assert run.segmentation.aseg.name == f'sub-01_task-rest_space-{SPACE_6}_res-2_desc-aseg_dseg.nii.gz'
+    assert run.segmentation.anat2std_xfm is None
+    ((code, reason),) = bold_problems(
+        collect(settings_of(root, '--mpfc', 'freesurfer', derivatives=root), '01')
+    )
+    assert code == 66
+    assert '--mpfc freesurfer needs desc-aparcaseg_dseg' in reason
 
 
 # --- links and trees ---
@@ -454,6 +480,8 @@ def plant(root, tree, subjects, lists):
             path.parent.mkdir(parents=True, exist_ok=True)
             if name.endswith('_bold.nii.gz'):
                 write_bold(path)
+            elif name.endswith('_T1w.nii.gz'):
+                write_head(path)
             elif name.endswith('.json'):
                 path.write_text('{}')
             else:

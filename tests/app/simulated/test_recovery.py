@@ -174,8 +174,10 @@ class Scanner:
             out = folder / model.path.stem
             out.mkdir()
             self.write(np.zeros((N, int(self.anatomy.mask.sum()))))
-            files = self.bold, model.path, model.path.with_suffix('.json')
-            self.designs[model.path] = design.make_design(*files, DenoiseParams(), T_R, out_dir=out)
+            self.designs[model.path] = design.make_design(
+                self.bold, model.path, DenoiseParams(), T_R, 'run',
+                confounds_metadata=model.path.with_suffix('.json'), out_dir=out,
+            )  # fmt: skip
 
     def write(self, series):
         volume = np.zeros((*self.anatomy.mask.shape, N), np.float32)

@@ -1,0 +1,69 @@
+"""What the steps of a participant would refuse, found before the first one runs."""
+
+import logging
+
+from pipelines.errors import ClbpeError
+from pipelines.terms import STRUCTURES
+
+from ..scans.bold import BoldRun
+from ..scans.dataset import Absence
+from ..scans.people import ParticipantInputs
+from ..settings import Settings
+
+LOGGER = logging.getLogger(__name__)
+
+
+def check_regions(settings: Settings) -> None:
+    """Refuse a choice of regions that no run could use.
+
+    Raises
+    ------
+    ClbpeError
+        Naming the option, its value and what is offered.
+
+    """
+    from pipelines.interfaces.atlas import check_choice
+
+    for name, choice in zip(STRUCTURES, (settings.regions.nac, settings.regions.mpfc)):
+        check_choice(name, choice)
+
+
+def feasible(settings: Settings, person: ParticipantInputs) -> ParticipantInputs:
+    """Return a person without the runs that a step would refuse; each is an absence with its reason.
+
+    Parameters
+    ----------
+    settings
+        Options that decide it: preset, band, limits.
+    person
+        What there is.
+
+    Notes
+    -----
+    A run that fMRIPrep preprocessed is judged by its confounds, a raw one by its length alone.  T1-weighted images that
+    only refused runs needed are left out with them.
+
+    """
+    runs: list[BoldRun] = []
+    absent: list[Absence] = []
+    for run in person.runs:
+        try:
+            _check(settings, run)
+        except ClbpeError as error:
+            absent.append(Absence('bold', str(error), error.exit_code))
+        else:
+            runs.append(run)
+    left = person._replace(runs=runs, absent=[*person.absent, *absent])
+    return left if left.needs_t1w else left._replace(t1w=[])
+
+
+def _check(settings: Settings, run: BoldRun) -> None:
+    from pipelines.interfaces.degrees import refuse_hopeless
+    from pipelines.interfaces.design import check_run
+
+    if run.preprocessed is None:
+        refuse_hopeless(run.bold, run.t_r, settings.denoise)
+        return
+    files = run.preprocessed.confounds, run.preprocessed.confounds_metadata
+    for note in check_run(run.bold, run.preprocessed.mask, files, settings.denoise, run.t_r):
+        LOGGER.warning('%s', note)

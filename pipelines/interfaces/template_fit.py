@@ -1,0 +1,71 @@
+"""Which template a series in standard space lies on, whatever its name says."""
+
+import math
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ..numerics.resample import coarsen, resample, voxel_sizes
+from ..numerics.template_fit import local_correlation
+from ..terms import raised
+from .headers import open_image
+from .quality import Scan
+from .templates import known_spaces, target_brain
+
+_VOXEL = 4.0  # mm: coarse, so that series of any resolution are judged alike
+_CLEARLY_BETTER = 0.05
+"""Logarithm of the ratio of fits.  Of simulated heads normalised to 2 mm, another template than the right one
+never fitted better (docs/functional.md)."""
+
+
+class TemplateFit(NamedTuple):
+    """Fit of a series to each template by its name, and the one that fits clearly better than the named one."""
+
+    fits: dict[str, float]
+    better: str
+
+    def flags(self) -> list[str]:
+        """Return the flag, where there is one."""
+        return [f'{name}:{self.better}' for name in raised(template_mismatch=bool(self.better))]
+
+
+def fit_templates(scan: Scan, space: str) -> TemplateFit:
+    """Compare the mean of a series with the brains of all templates.
+
+    Parameters
+    ----------
+    scan
+        The run: grid, mask and temporal mean.
+    space
+        Template that the series is named after.
+
+    """
+    affine = scan.like.affine
+    mean, coarse = coarsen(scan.mean, affine, _VOXEL)
+    inside, _ = coarsen(scan.mask.astype(np.float32), affine, _VOXEL)
+    voxel = float(voxel_sizes(coarse).mean())
+    fits = {}
+    for name in known_spaces():
+        brain, own = _coarse_brain(name)
+        template = resample(brain, own, mean.shape, coarse)
+        fits[name] = round(local_correlation(mean, template, inside > 0.5, voxel), 4)
+    return TemplateFit(fits, _better(fits, space))
+
+
+def _better(fits: dict[str, float], space: str) -> str:
+    best = max(fits, key=lambda name: (fits[name], name == space))
+    named = fits[space]
+    if not named > 0 or math.isnan(fits[best]):
+        return ''
+    return best if math.log(fits[best] / named) > _CLEARLY_BETTER else ''
+
+
+@cache
+def _coarse_brain(space: str) -> tuple[np.ndarray, Any]:
+    """Return a template's brain at 2 mm, blurred as a series of 4 mm is, and its affine."""
+    image = open_image(target_brain(space))
+    halved = np.asarray(image.dataobj, np.float32)[::2, ::2, ::2]
+    affine = image.affine @ np.diag([2, 2, 2, 1])
+    return ndimage.gaussian_filter(halved, _VOXEL / 2.355 / voxel_sizes(affine)), affine
