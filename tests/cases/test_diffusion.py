@@ -118,7 +118,7 @@ def test_a_series_costs_itself_and_is_named(root, plan, change, status, used, sa
     for word in says:
         assert word in found.said
     if not says:
-        assert 'no further dwi' not in found.said
+        assert 'not used (further dwi)' not in found.said
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_what_is_all_that_a_session_has_is_lost_with_its_reason(root, plan, chan
     ap.remove()
     found = plan()
     assert (found.status, found.names) == (status, [])
-    assert f'no dwi: {pa.file(".nii.gz")}'.rsplit('.', 2)[0] in found.said
+    assert f'not used (dwi): {pa.file(".nii.gz")}'.rsplit('.', 2)[0] in found.said
     assert says in found.said
     assert 'goes on' not in found.said
 
@@ -168,7 +168,7 @@ def test_another_session_goes_on(root, plan):
     found = plan()
     assert found.status == 0
     assert [[len(session.scans), session.label] for session in found.sessions] == [[1, 'post'], [2, 'pre']]
-    assert found.said.count('no further dwi') == 1
+    assert found.said.count('not used (further dwi)') == 1
 
 
 # --- tables ---
@@ -200,7 +200,7 @@ def test_tables_as_converters_write_them(root, plan, change):
         change(*series.table(), series.put)
     found = plan()
     assert (found.status, found.names) == (0, BOTH)
-    assert 'no further dwi' not in found.said
+    assert 'not used (further dwi)' not in found.said
 
 
 def test_trailing_blanks_and_returns(root, plan):

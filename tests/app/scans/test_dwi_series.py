@@ -74,16 +74,16 @@ def test_a_fieldmap_that_names_the_series_is_named_as_unused(root, plan, facts, 
 
 def test_fieldmaps_of_others_or_left_out_by_an_option_are_not_missed(root, plan):
     fieldmap(root, 'sub-05_dir-PA_epi', IntendedFor='func/sub-05_task-rest_bold.nii.gz')
-    assert 'no dwi fieldmap' not in plan().said
+    assert 'not used (dwi fieldmap)' not in plan().said
     fieldmap(root, 'sub-05_dir-PA_epi', IntendedFor='dwi/sub-05_dir-AP_dwi.nii.gz')
-    assert 'no dwi fieldmap' not in plan('--ignore', 'fieldmaps').said
+    assert 'not used (dwi fieldmap)' not in plan('--ignore', 'fieldmaps').said
 
 
 def test_a_broken_fieldmap_costs_itself(root, plan):
     fieldmap(root, 'sub-05_dir-PA_epi').file('.json').write_text('{"Intended')
     found = plan()
     assert (found.status, found.names) == (0, BOTH)
-    assert 'no dwi fieldmap' in found.said
+    assert 'not used (dwi fieldmap)' in found.said
     assert 'no valid JSON' in found.said
 
 
