@@ -23,7 +23,7 @@ from .confounds_table import (
     read_confounds,
 )
 from .degrees import ways_out
-from .headers import open_series
+from .headers import holds_more, open_series
 from .images import load_mask
 
 _HIGH_MOTION_MM = 0.5
@@ -137,7 +137,10 @@ def check_run(
     table = read_confounds(files[0], series.shape[3])
     design = build_design(table, params, t_r, files)
     refuse_too_little(bold.name, table, params, t_r, files, dof=design.operator.dof)
-    return notes_on(table, design, files[0])
+    notes = notes_on(table, design, files[0])
+    if holds_more(bold):
+        notes.append(f'{bold.name} holds more than the {series.shape[3]} volumes of its header: was it cut?')
+    return notes
 
 
 def notes_on(table: pd.DataFrame, design: Design, path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Open NIfTI files, and refuse by name what their headers get wrong, before any of their data are read."""
 
 import math
+import os
 import zlib
 from pathlib import Path
 
@@ -16,6 +17,10 @@ _TIME_UNITS = {16: 1e3, 24: 1e6}
 
 _DEFLATED_AT_MOST = 1100
 """How many times larger than the file its content can be: the limit of deflate is 1,032."""
+
+_GZIP_MODULUS = 1 << 32
+_PADDING = 512
+"""Bytes that programs may add to fill the last block of a file."""
 
 _AGAIN = 'Copy or fetch the file again.'
 
@@ -75,6 +80,25 @@ def _check_orientation(path: Path, image: nb.Nifti1Image) -> None:
     affine = image.affine
     if not np.isfinite(affine).all() or not np.linalg.det(affine[:3, :3]):
         raise DataError(f'{path} has an affine that is no map of voxels to mm. Convert it again.')
+
+
+def holds_more(path: Path) -> bool:
+    """Return whether a file holds more than the image that its header announces, as far as its ends tell.
+
+    Notes
+    -----
+    A compressed file ends with the size of its last part modulo 4 GiB: larger than the image, it says
+    that the header was cut (volumes taken off by editing a number), or that something else stands behind.
+
+    """
+    image = open_image(path)
+    announced = int(image.dataobj.offset) + math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize
+    if path.suffix != '.gz':
+        return path.stat().st_size > announced + _PADDING
+    with path.open('rb') as stream:
+        stream.seek(-4, os.SEEK_END)
+        size = int.from_bytes(stream.read(4), 'little')
+    return announced < _GZIP_MODULUS and size > announced + _PADDING
 
 
 def open_series(path: Path) -> nb.Nifti1Image:

@@ -522,6 +522,22 @@ def test_what_stands_behind_the_compressed_stream_is_damage(files):
         made.outcome(files)
 
 
+@pytest.mark.parametrize('is_compressed', [True, False])
+def test_more_than_the_header_announces_is_asked_about(files, caught, is_compressed):
+    """As after an edit of the number of volumes; a last block that was filled up is nothing."""
+    bold = files.bold
+    if not is_compressed:
+        nii_without_gz(files)
+        bold = files.bold.with_suffix('')
+    for n_bytes, is_told in ((300, False), (4096, True)):
+        content = bytes(bytes_of(bold)) if is_compressed else bold.read_bytes()
+        longer = content + b'\1' * n_bytes
+        made.write(bold, gzip.compress(longer, 1) if is_compressed else longer)
+        status, said = made.dry_run(files, caught)
+        assert status == 0
+        assert ('holds more than the 150 volumes of its header' in said) == is_told
+
+
 def test_people_with_and_without_sessions_lie_side_by_side(files, right):
     """Each has the value of the sound run."""
     for root in (files.root, files.raw):
