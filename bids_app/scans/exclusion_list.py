@@ -112,6 +112,7 @@ def _of_json(text: str, name: str, problems: Problems) -> list[tuple[int, Mappin
     )
     try:
         content = json.loads(text)
+        json.dumps(content, ensure_ascii=False).encode()  # half of a letter can be escaped, and never written
     except (ValueError, RecursionError) as error:
         problems.stop(name, f'is no valid JSON ({error})', wanted)
         return []

@@ -212,6 +212,7 @@ def _dictionary(path: Path, name: str, problems: Problems) -> dict[str, Mapping[
         return {}
     try:
         content = json.loads(path.read_bytes().decode('utf-8-sig'))
+        json.dumps(content, ensure_ascii=False).encode()  # half of a letter can be escaped, and never written
     except (OSError, ValueError, RecursionError) as error:
         problems.stop(name, f'is no valid JSON ({error})', 'Mend the file')
         return {}
