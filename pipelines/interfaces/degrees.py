@@ -37,7 +37,7 @@ def most_degrees(n_volumes: int, t_r: float, params: DenoiseParams, n_confounds:
     A minute and a half cannot do with the default band, whatever is removed beside it:
 
     >>> most_degrees(47, 2.0, DenoiseParams())
-    15
+    14
 
     """
     outside = stop_band(n_volumes, t_r, params.high_pass, params.low_pass).shape[1]

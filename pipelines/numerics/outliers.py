@@ -39,8 +39,8 @@ def composite_motion(translations: np.ndarray, rotations: np.ndarray) -> np.ndar
     --------
     A pure shift moves every point alike:
 
-    >>> float(composite_motion(np.array([[0, 0, 0], [0.3, 0, 0.4]]), np.zeros((2, 3)))[1])
-    0.5
+    >>> composite_motion(np.array([[0, 0, 0], [0.3, 0, 0.4]]), np.zeros((2, 3))).round(6)
+    array([0. , 0.5])
 
     """
     turned = _POINTS_MM @ np.swapaxes(Rotation.from_euler('XYZ', rotations).as_matrix(), 1, 2)
