@@ -25,7 +25,7 @@ def save(path, volume, affine=None):
 @pytest.mark.parametrize(
     ('volume', 'words'),
     [
-        (np.ones((10, 10, 10, 3), np.float32), r'shape \(10, 10\)'),
+        (np.ones((10, 10, 10, 3), np.float32), 'three dimensions'),
         (np.ones((10, 10), np.float32), r'shape \(10, 10\)'),
         (np.full((10, 10, 10), np.nan, np.float32), 'NaN'),
         (np.full((10, 10, 10), 7, np.float32), 'blank'),
