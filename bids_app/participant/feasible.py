@@ -3,6 +3,7 @@
 import logging
 
 from pipelines.errors import ClbpeError
+from pipelines.params import RegionParams
 from pipelines.terms import STRUCTURES
 
 from ..scans.bold import BoldRun
@@ -22,6 +23,8 @@ def check_regions(settings: Settings) -> None:
         Naming the option, its value and what is offered.
 
     """
+    if settings.regions == RegionParams():
+        return  # a run with nothing to do should not wait for the import of atlases
     from pipelines.interfaces.atlas import check_choice
 
     for name, choice in zip(STRUCTURES, (settings.regions.nac, settings.regions.mpfc)):

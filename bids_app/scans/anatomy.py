@@ -9,7 +9,7 @@ from pipelines.interfaces.headers import open_image
 
 from ..settings import Settings
 from .dataset import Absence
-from .query import Images, entities_of, sidecar
+from .query import Images, entities_of, is_magnitude, sidecar
 
 _NOT_ANATOMY = {
     'a localizer': re.compile(r'local[iy][sz]er|scout|survey|^loc$', re.IGNORECASE),
@@ -72,7 +72,7 @@ def _of_sessions(settings: Settings, found: Sequence[Path]) -> list[Path]:
 
 def _why_not(path: Path) -> str:
     entities = entities_of(path)
-    if entities.get('part', 'mag') != 'mag':
+    if not is_magnitude(path):
         return f'part-{entities["part"]}'
     if 'inv' in entities:
         return 'an inversion of MP2RAGE'

@@ -26,7 +26,7 @@ from .fmriprep import (
     find_segmentation,
     has_mask,
 )
-from .query import Images, entities_of, sidecar
+from .query import Images, entities_of, is_magnitude, sidecar
 from .timing import repetition_time_of, slice_times_of
 
 LOGGER = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _find_bold(settings: Settings, images: Images, root: Path, label: str, *, de
         filters['run'] = [int(number) for number in settings.run]
     filters |= settings.bids_filters.get('bold', {})
     found = images.find(root, label, filters)
-    return [path for path in found if entities_of(path).get('part', 'mag') == 'mag']
+    return [path for path in found if is_magnitude(path)]
 
 
 def _by_run(files: Sequence[Path]) -> list[list[Path]]:

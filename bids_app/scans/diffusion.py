@@ -12,7 +12,7 @@ from .dataset import Absence, Dataset
 from .dwi_series import FURTHER, DwiScan, usable_scans, with_table, without_direction
 from .fieldmaps import unused_fieldmaps
 from .qsiprep import DwiAnatomy, find_dwi_anatomies, mask_of
-from .query import Images, entities_of
+from .query import Images, entities_of, is_magnitude
 
 INDIVIDUAL = 'individual'
 """Space between the sessions of a person."""
@@ -100,7 +100,7 @@ def _nothing_found(settings: Settings, label: str) -> str:
     roots = [settings.bids_dir, *dict(settings.derivatives).values()]
     there = sorted(path for root in roots for path in (root / f'sub-{label}').rglob('*_dwi.nii*'))
     remedy = ''
-    if there and not any(_is_magnitude(path) for path in there):
+    if there and not any(is_magnitude(path) for path in there):
         remedy = f' {there[0].name} is a phase image; part-mag is needed.'
     elif there:
         remedy = ' It has some, but labels or filters leave none: change them.'
@@ -112,7 +112,7 @@ def _find(settings: Settings, images: Images, root: Path, label: str, *, desc: s
     if settings.session_label:
         filters['session'] = list(settings.session_label)  # type: ignore[assignment]
     filters |= settings.bids_filters.get('dwi', {})
-    return [path for path in images.find(root, label, filters) if _is_magnitude(path)]
+    return [path for path in images.find(root, label, filters) if is_magnitude(path)]
 
 
 def _raw(
@@ -144,11 +144,7 @@ def _beside(files: Sequence[Path]) -> list[Absence]:
 
 def _is_series(path: Path) -> bool:
     suffix = path.name.split('.')[0].rpartition('_')[2]
-    return suffix == 'dwi' and _is_magnitude(path)
-
-
-def _is_magnitude(path: Path) -> bool:
-    return entities_of(path).get('part', 'mag') == 'mag'
+    return suffix == 'dwi' and is_magnitude(path)
 
 
 def _preprocessed(

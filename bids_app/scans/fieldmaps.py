@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pipelines.errors import DataError, MissingInputError
 
 from ..settings import Settings
-from .query import entities_of, sidecar
+from .query import entities_of, is_magnitude, sidecar
 
 LOGGER = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def find_pair(settings: Settings, bold: Path, metadata: Mapping[str, Any]) -> Ep
     if not is_corrected(settings):
         return None
     folder = bold.parent.parent / 'fmap'
-    found = [p for p in sorted(folder.glob('*_epi.nii*')) if _is_magnitude(p)]
+    found = [p for p in sorted(folder.glob('*_epi.nii*')) if is_magnitude(p)]
     facts = {path: sidecar(path, settings.bids_dir) for path in found}
     own = _belonging(facts, bold, metadata, settings.bids_dir)
     if not own:
@@ -147,10 +147,6 @@ def unused_fieldmaps(settings: Settings, scans: Sequence[Path]) -> list[str]:
             'Its distortion is corrected with series of opposite phase encoding in dwi/, or with --use-syn-sdc.'
         )
     return reasons
-
-
-def _is_magnitude(path: Path) -> bool:
-    return entities_of(path).get('part', 'mag') == 'mag'
 
 
 def _names(scans: Sequence[Epi]) -> str:

@@ -25,6 +25,18 @@ def entities_of(path: Path) -> dict[str, str]:
     return dict(re.findall(r'(?:^|_)([a-zA-Z]+)-([a-zA-Z0-9+]+)', path.name))
 
 
+def is_magnitude(path: Path) -> bool:
+    """Return whether an image is none of phase, real or imaginary part.
+
+    Examples
+    --------
+    >>> is_magnitude(Path('sub-01_part-phase_bold.nii.gz')), is_magnitude(Path('sub-01_bold.nii.gz'))
+    (False, True)
+
+    """
+    return entities_of(path).get('part', 'mag') == 'mag'
+
+
 class Images:
     """The images of chosen participants in several datasets; each dataset is indexed once.
 

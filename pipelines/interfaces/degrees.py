@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import DegreesOfFreedomError
 from ..numerics.clean import stop_band
 from ..params import MIN_DEGREES_OF_FREEDOM, DenoiseParams
-from ..terms import PRESETS
+from ..terms import PRESETS, Preset
 from .headers import open_series
 
 _WAYS_OUT = (
@@ -61,21 +61,24 @@ def refuse_hopeless(bold: Path, t_r: float, params: DenoiseParams) -> None:
 
     """
     n_volumes = open_series(bold).shape[3]
-    n_certain = len([name for name in PRESETS[params.denoising].columns if '*' not in name])
-    most = most_degrees(n_volumes, t_r, params, n_certain)
+    most = most_degrees(n_volumes, t_r, params, _count_plain(PRESETS[params.denoising]))
     if most >= MIN_DEGREES_OF_FREEDOM:
         return
 
     def dof_of(other: DenoiseParams) -> float:
         preset = PRESETS[other.denoising]
-        n_plain = len([name for name in preset.columns if '*' not in name])
-        return most_degrees(n_volumes, t_r, other, n_plain + 2 * preset.n_compcor)
+        return most_degrees(n_volumes, t_r, other, _count_plain(preset) + 2 * preset.n_compcor)
 
     raise DegreesOfFreedomError(
         f'{bold.name}: {n_volumes} volumes of {t_r:g} s leave at most {most} degrees of freedom with '
         f'--denoising {params.denoising} and a pass band of {params.high_pass:g}-{params.low_pass:g} Hz; '
         f'{MIN_DEGREES_OF_FREEDOM} are needed. {ways_out(params, dof_of)}'
     )
+
+
+def _count_plain(preset: Preset) -> int:
+    """Return how many columns a preset certainly takes: a pattern may match none."""
+    return sum('*' not in name for name in preset.columns)
 
 
 def ways_out(params: DenoiseParams, dof_of: Callable[[DenoiseParams], float]) -> str:

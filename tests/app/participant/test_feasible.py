@@ -148,3 +148,16 @@ def test_regions_are_judged_before_anything_runs(tmp_path, words, error, says):
     with pytest.raises(error, match=says):
         check_regions(settings_of(root, *words))
     check_regions(settings_of(root))
+
+
+def test_the_default_regions_need_no_atlas(tmp_path, monkeypatch):
+    """They are always there: a run with nothing to do waits for no import."""
+
+    def refuse(name, choice):
+        raise AssertionError(f'{name} was looked up')
+
+    root = raw(tmp_path, 240)
+    monkeypatch.setattr('pipelines.interfaces.atlas.check_choice', refuse)
+    check_regions(settings_of(root))
+    with pytest.raises(AssertionError, match='NAc was looked up'):
+        check_regions(settings_of(root, '--mpfc', 'paracingulate-ventral'))
