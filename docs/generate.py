@@ -65,6 +65,10 @@ _OTHERS = (
         'sub-<sub>/log/manifest/',
         'a receipt per step: parameters, size and time of inputs, checksums of outputs',
     ),
+    (
+        'sub-<sub>/log/CITATION.md, CITATION.bib',
+        'how all that lies in the folder was made, with references',
+    ),
     ('sub-<sub>/log/lock, holder', 'who processes the participant now'),
     (
         'group/participants.tsv',
@@ -75,7 +79,7 @@ _OTHERS = (
     ('group/figures/flow.svg', 'flow of participants by arm and kind of data'),
     ('group/log/', 'the trial as it was read, commands, versions, what was absent and what failed'),
     ('group/phenotype_report.tsv', 'what was read from which table, and what was wrong with it'),
-    ('logs/CITATION.md, logs/CITATION.bib', 'methods text of the last run, to be used in a publication'),
+    ('logs/CITATION.md, logs/CITATION.bib', 'methods text of the last run, of all its participants'),
     ('dataset_description.json, .bidsignore, README', 'what makes the folder a BIDS derivative dataset'),
 )
 

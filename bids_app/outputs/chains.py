@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..running.manifest import Receipt, fingerprint, receipts_folder
+from ..running.manifest import Receipt, fingerprint, read_receipts, receipts_folder
 from ..scans.bold import BoldRun
 from ..scans.diffusion import INDIVIDUAL, DwiSession
 from ..scans.fmriprep import ShownAnatomy
@@ -22,6 +22,9 @@ from .plan import (
     region_files,
     tracts_of,
 )
+
+_SAVED = ('anatomical', 'functional', 'connectivity', 'dwi', 'tract')
+"""Stages that save results, in the order of a page."""
 
 
 class SavedStage(NamedTuple):
@@ -172,3 +175,12 @@ def left_to_do(settings: Settings, person: ParticipantInputs) -> ParticipantInpu
         return person
     is_needed = any(run.preprocessed is None for run in runs) or (diffusion and not diffusion.is_preprocessed)
     return person._replace(runs=runs, diffusion=diffusion, t1w=person.t1w if is_needed else [])
+
+
+def methods_of(folder: Path) -> list[str]:
+    """Return how all that lies in a participant's folder was made, each paragraph once."""
+    receipts = read_receipts(folder)
+    told = [
+        receipts[name].get('methods', []) for stage in _SAVED for name in receipts if name.endswith(stage)
+    ]
+    return list(dict.fromkeys(str(text) for own in told for text in own))

@@ -180,6 +180,27 @@ def add_sink(workflow: Any, source: Any, name: str, files: Iterable[Sunk], recei
     workflow.connect([(source, node, [(f'outputnode.{field}', field) for field in node.interface.sources])])
 
 
+def descriptions(workflow: Any) -> list[str]:
+    """Return what the workflows in a workflow say of themselves, each once, in the order of their work.
+
+    niworkflows' own ``visit_desc`` joins the texts of different people without a blank between them.
+    """
+    own = [(workflow.__desc__ or '').strip()]
+    inner = [node for node in pe.utils.topological_sort(workflow._graph)[0] if isinstance(node, pe.Workflow)]
+    texts = own + [text for node in inner for text in descriptions(node)]
+    return list(dict.fromkeys(text for text in texts if text))
+
+
+def tell_methods(workflows: Iterable[Any]) -> None:
+    """Have the receipts of workflows that belong together say how all of them made what they save."""
+    chain = list(workflows)
+    texts = tuple(dict.fromkeys(text for workflow in chain for text in descriptions(workflow)))
+    for workflow in chain:
+        for node in workflow._get_all_nodes():
+            if isinstance(node.interface, SaveStage):
+                node.interface.receipt = node.interface.receipt._replace(methods=texts)
+
+
 def figures_node(gallery: Gallery, stage: SavedStage, name: str = 'figures') -> pe.Node:
     """Return the step that draws and saves the figures of a stage; what it draws from is to be connected."""
     files = {plan.row.output.removesuffix('_figure'): plan.path for plan in stage.planned}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from nipype.pipeline.engine.utils import topological_sort
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.interfaces.headers import series_gb
@@ -19,7 +20,7 @@ from pipelines.workflows.figures import (
 from pipelines.workflows.functional import ANATOMY_INPUTS, ReversePair, init_functional_wf
 
 from ..outputs.chains import SavedStage, chain_of_anatomy, chain_of_run, chain_of_shown
-from ..outputs.sinks import draw_from, figures_node, pick, save_stage
+from ..outputs.sinks import draw_from, figures_node, pick, save_stage, tell_methods
 from ..scans.bold import BoldRun
 from ..scans.dataset import Dataset
 from ..scans.fieldmaps import EpiPair, is_corrected
@@ -46,15 +47,21 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
     """Return the workflow of one participant: the anatomy once, then every run and the diffusion scans."""
     workflow = LiterateWorkflow(name=f'sub_{person.label}_wf')
     anatomy = anatomy_workflow(settings, person) if person.t1w else None
+    runs = []
     for number, shown in enumerate(person.anatomies()):
         workflow.add_nodes([shown_workflow(settings, shown, number)])
     for run in person.runs:
         own = run_workflow(settings, person, run)
         workflow.add_nodes([own])
+        runs.append(own)
         if anatomy and run.preprocessed is None:
             _connect_anatomy(workflow, anatomy, own, person.t1w_of(run.entities))
     if person.diffusion:
         add_diffusion(workflow, settings, person, None if person.diffusion.is_preprocessed else anatomy)
+    scans = [own for own in (anatomy, *runs) if own]
+    parts = [own for own in topological_sort(workflow._graph)[0] if isinstance(own, LiterateWorkflow)]
+    for chain in (*([own] for own in scans), [own for own in parts if own not in scans]):
+        tell_methods(chain)  # what belongs to no single scan is diffusion's
     return workflow
 
 

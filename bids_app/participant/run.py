@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.errors import StoppedError
 
 from .. import __version__
-from ..outputs.chains import left_to_do
+from ..outputs.chains import left_to_do, methods_of
 from ..outputs.dataset import write_dataset_files
 from ..outputs.plan import of_participant, region_files
 from ..running import engine
@@ -161,10 +161,11 @@ def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> li
     engine.configure(settings, run_id)
     for person in people:
         remove_damaged_results(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf')
+    from ..outputs.sinks import descriptions
     from .bold import build_workflow
 
     workflow = build_workflow(settings, people)
-    _write_methods(settings, workflow.visit_desc())
+    _write_methods(settings.output_dir / 'logs', descriptions(workflow))
     if settings.boilerplate_only:
         return []
     if settings.write_graph:
@@ -172,10 +173,10 @@ def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> li
     return engine.execute(settings, workflow, run_id, [person.label for person in people])
 
 
-def _write_methods(settings: Settings, description: str) -> None:
+def _write_methods(folder: Path, paragraphs: list[str]) -> None:
     from ..report import write_methods
 
-    write_methods(description, settings.output_dir / 'logs', versions=versions())
+    write_methods('\n\n'.join(paragraphs), folder, versions=versions())
 
 
 def versions() -> dict[str, str]:
@@ -217,6 +218,9 @@ def _report(settings: Settings, label: str, *, is_asked: bool) -> None:
     if folder.is_dir() and (is_asked or not is_page_current(settings.output_dir, label)):
         from ..report import assemble_report
 
+        told = methods_of(folder)
+        if told:  # by other jobs too; results of before do not tell
+            _write_methods(folder / 'log', told)
         print(f'report: {assemble_report(settings.output_dir, label)}', flush=True)  # seconds each
 
 

@@ -76,9 +76,9 @@ def write_methods(description: str, folder: Path, *, versions: Mapping[str, str]
     Parameters
     ----------
     description
-        What the workflow's ``visit_desc()`` returns: Markdown with citations ``[@key]``.
+        What workflows say of themselves: Markdown with citations ``[@key]``.
     folder
-        ``logs`` of the dataset, or the folder of one run; made if absent.
+        ``logs`` of the dataset, or ``log`` of a participant; made if absent.
     versions
         Versions of the program (``clbpe``) and its libraries, by name.
 

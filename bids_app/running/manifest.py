@@ -33,6 +33,8 @@ class Receipt(NamedTuple):
         That decide their content.
     inputs
         Size and modification time of what they are made of, see :func:`fingerprint`.
+    methods
+        How they were made, in words: paragraphs.
 
     """
 
@@ -40,6 +42,7 @@ class Receipt(NamedTuple):
     root: Path
     parameters: Mapping[str, Any]
     inputs: Mapping[str, list[int]]
+    methods: tuple[str, ...] = ()
 
     def void(self) -> None:
         """Take the receipt away: a file is about to be replaced."""
@@ -52,6 +55,7 @@ class Receipt(NamedTuple):
             'parameters': self.parameters,
             'inputs': self.inputs,
             'outputs': {p.relative_to(self.root).as_posix(): _state(p) for p in sorted(outputs)},
+            'methods': self.methods,
         }
         replace_json(content, self.path)
 

@@ -75,7 +75,7 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
             'Run the participant level first, without --reports-only'
         )
     scans, record = read_scans(output_dir, participant), read_record(output_dir, participant)
-    folders = [folder for folder in (record.folder, output_dir / 'logs') if folder]
+    folders = [output_dir / participant / 'log', output_dir / 'logs']
     context = {
         'participant': participant,
         'shown': digest_of(output_dir / participant),

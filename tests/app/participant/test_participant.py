@@ -124,6 +124,15 @@ def test_sidecars_say_what_the_value_rests_on(finished):
     assert content['Sources'][0].startswith('bids:')
 
 
+def test_methods_are_told_once_by_person_receipt_and_dataset(finished):
+    told = (finished / 'sub-01/log/CITATION.md').read_text()
+    assert told == (finished / 'logs/CITATION.md').read_text()
+    assert told.count('Nuisance regression used') == 1
+    receipt = json.loads((finished / 'sub-01/log/manifest/ses-pre_task-rest_connectivity.json').read_text())
+    assert [text.split()[0] for text in receipt['methods']] == ['Nuisance']
+    assert receipt['methods'][0] in told
+
+
 def test_second_run_does_nothing(finished, preprocessed, capsys):
     before = {p: p.stat().st_mtime_ns for p in finished.rglob('*boldmap*')}
     assert run(preprocessed, finished) == 0

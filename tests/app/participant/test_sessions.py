@@ -68,6 +68,8 @@ def test_two_jobs_are_one(preprocessed, tmp_path, capsys):
     assert '0 processed, 1 already up to date' in said
     assert f'report: {merged / "sub-01.html"}' in said
     assert page(merged) == page(folders['both'])
+    told = [(out / 'sub-01/log/CITATION.md').read_text() for out in (merged, folders['both'])]
+    assert told[0] == told[1]
     links = [
         json.loads((o / 'dataset_description.json').read_text())['DatasetLinks'] for o in folders.values()
     ]

@@ -9,7 +9,8 @@ from bids_app.cli import make_settings
 from bids_app.group.assemble import build_group_workflow, group_stages
 from bids_app.group.plan import make_plan
 from bids_app.outputs.found import collect_results
-from bids_app.participant.bold import build_workflow
+from bids_app.outputs.sinks import SaveStage, descriptions
+from bids_app.participant.bold import build_workflow, participant_workflow
 from bids_app.phenotype.rnaseq import with_named_files
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
@@ -47,6 +48,19 @@ def both_datasets(tmp_path):
     head = {'session': None, 'anat': anatomy()}
     qsiprep = build(tmp_path / 'qsiprep', {'01': [head, {'session': 'pre', 'dwi': series()}]})
     return fmriprep, ['-d', f'fmriprep={fmriprep}', f'qsiprep={qsiprep}']
+
+
+def test_each_chain_knows_how_it_was_made_and_nobody_elses_words(tmp_path):
+    root, given = both_datasets(tmp_path)
+    settings = settings_for(root, *given)
+    person = collect(settings, '01')
+    nodes = participant_workflow(settings, person)._get_all_nodes()
+    own = {n.name: n.interface.receipt.methods for n in nodes if isinstance(n.interface, SaveStage)}
+    first = {name: [text.split()[0] for text in texts] for name, texts in own.items()}
+    diffusion = ['Diffusion', 'Fibre']
+    assert first == {'save_connectivity': ['Nuisance'], 'save_dwi': diffusion, 'save_tract': diffusion}
+    both = build_workflow(settings, [person, person._replace(label='02', runs=[])])
+    assert [text.split()[0] for text in descriptions(both)] == ['Nuisance', *diffusion]
 
 
 @pytest.mark.parametrize('words', [[], ['--write-denoised', '--write-tck']])

@@ -552,9 +552,9 @@ class TestMethods:
         html, _ = render_methods('a <b>bold</b>', '')
         assert '&lt;b&gt;' in html
 
-    def test_record_of_the_run_has_its_own_methods(self, dataset: Path) -> None:
-        write_methods('Only this run.', dataset / 'sub-02/log/abc')
-        assert 'Only this run.' in page_of(dataset).text
+    def test_a_participant_has_methods_of_their_own(self, dataset: Path) -> None:
+        write_methods('Only this person.', dataset / 'sub-02/log')
+        assert 'Only this person.' in page_of(dataset).text
 
 
 class TestBibliography:
