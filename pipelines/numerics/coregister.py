@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import ants
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .itk import to_itk
+from .itk import library, to_itk
 from .register import register_rigid
 from .resample import coarsen, resample, voxel_sizes
 
@@ -83,4 +82,4 @@ def shared_information(
     inside = coarsen(mask, fixed[1], _COMPARED)[0] > 0.5
     moved = resample(*moving, values.shape, affine, linear=matrix)
     images = [to_itk(np.where(inside, image, 0), affine) for image in (values, moved)]
-    return -float(ants.image_mutual_information(*images))
+    return -float(library().image_mutual_information(*images))

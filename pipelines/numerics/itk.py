@@ -6,12 +6,14 @@ ITK counts millimetres in LPS; the sign change happens in this module and nowher
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import ants
 import numpy as np
-from ants.internal import get_lib_fn, get_pointer_string, process_arguments
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import ants
 
 Array = NDArray[Any]
 
@@ -22,6 +24,13 @@ LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _SMALL = 40_000
 """Voxels of an image of which all are compared: a quarter of fewer leaves the bins of a histogram empty."""
+
+
+def library() -> ModuleType:
+    """Return ANTsPy; it imports plotting and statistics, a second that only who registers need spend."""
+    import ants
+
+    return ants
 
 
 class Stage(NamedTuple):
@@ -46,7 +55,7 @@ class Stage(NamedTuple):
     iterations: tuple[int, ...]
 
 
-def to_itk(volume: Array, affine: Array) -> ants.ANTsImage:
+def to_itk(volume: Array, affine: Array) -> 'ants.ANTsImage':
     """Return an ITK image of an array and its affine.
 
     Parameters
@@ -77,7 +86,7 @@ def to_itk(volume: Array, affine: Array) -> ants.ANTsImage:
         raise ValueError(f'a finite three-dimensional volume is needed, not one of shape {volume.shape}')
     matrix = LPS_FROM_RAS @ np.asarray(affine, dtype=float)
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    return ants.from_numpy(
+    return library().from_numpy(
         np.asarray(volume, dtype=np.float32),
         origin=matrix[:3, 3].tolist(),
         spacing=spacing.tolist(),
@@ -85,7 +94,7 @@ def to_itk(volume: Array, affine: Array) -> ants.ANTsImage:
     )
 
 
-def affine_of(image: ants.ANTsImage) -> Array:
+def affine_of(image: 'ants.ANTsImage') -> Array:
     """Return the (4, 4) voxel-to-RAS affine of an ITK image, the inverse of :func:`to_itk`."""
     matrix = np.eye(4)
     matrix[:3, :3] = np.asarray(image.direction) * np.asarray(image.spacing)
@@ -94,12 +103,12 @@ def affine_of(image: ants.ANTsImage) -> Array:
 
 
 def run_registration(
-    fixed: ants.ANTsImage,
-    moving: ants.ANTsImage,
+    fixed: 'ants.ANTsImage',
+    moving: 'ants.ANTsImage',
     stages: Sequence[Stage],
     prefix: Path,
     *,
-    masks: tuple[ants.ANTsImage | None, ants.ANTsImage | None] = (None, None),
+    masks: 'tuple[ants.ANTsImage | None, ants.ANTsImage | None]' = (None, None),
     initial: Array | None = None,
     rng_seed: int,
 ) -> None:
@@ -130,6 +139,8 @@ def run_registration(
     """
     if rng_seed == 0:
         raise ValueError('rng_seed 0 is not reproducible in ANTs: give another one')
+    from ants.internal import get_lib_fn, get_pointer_string, process_arguments
+
     # the library takes images by address: they must stay alive until it returns
     addresses = [get_pointer_string(image) for image in (fixed, moving)]
     pair = ','.join(addresses)
@@ -160,7 +171,7 @@ def run_registration(
         raise RuntimeError('antsRegistration failed')
 
 
-def _stage_arguments(stage: Stage, pair: str, fixed: ants.ANTsImage) -> list[str]:
+def _stage_arguments(stage: Stage, pair: str, fixed: 'ants.ANTsImage') -> list[str]:
     """Translate a stage; a resolution below the voxel size of the image is the image's own."""
     spacing, is_small = min(fixed.spacing), np.prod(fixed.shape) < _SMALL
     shrink = [max(1, round(size / spacing)) for size in stage.voxels]
@@ -181,19 +192,19 @@ def write_itk_linear(matrix: Array, path: Path) -> None:
     """Write a (4, 4) RAS matrix as the ITK transform that ANTs reads (``.mat`` or ``.txt``)."""
     lps = LPS_FROM_RAS @ np.asarray(matrix, dtype=float) @ LPS_FROM_RAS
     parameters = np.concatenate([lps[:3, :3].ravel(), lps[:3, 3]])
-    transform = ants.create_ants_transform(
+    transform = library().create_ants_transform(
         'AffineTransform',
         precision='double',
         dimension=3,
         parameters=parameters,
         fixed_parameters=np.zeros(3),
     )
-    ants.write_transform(transform, str(path))
+    library().write_transform(transform, str(path))
 
 
 def read_itk_linear(path: Path) -> Array:
     """Return the (4, 4) RAS matrix of an ITK linear transform, whatever its centre of rotation."""
-    transform = ants.read_transform(str(path))
+    transform = library().read_transform(str(path))
     parameters, centre = np.asarray(transform.parameters), np.asarray(transform.fixed_parameters)
     matrix = np.eye(4)
     matrix[:3, :3] = parameters[:9].reshape(3, 3)
@@ -203,5 +214,5 @@ def read_itk_linear(path: Path) -> Array:
 
 def read_itk_field(path: Path) -> tuple[Array, Array]:
     """Return an ITK displacement field as (i, j, k, 3) RAS mm and its affine."""
-    image = ants.image_read(str(path))
+    image = library().image_read(str(path))
     return image.numpy() * np.diag(LPS_FROM_RAS)[:3].astype(np.float32), affine_of(image)

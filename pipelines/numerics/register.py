@@ -8,11 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ants
 import numpy as np
 from numpy.typing import NDArray
 
-from .itk import Stage, read_itk_field, read_itk_linear, run_registration, to_itk
+from .itk import Stage, library, read_itk_field, read_itk_linear, run_registration, to_itk
 from .resample import apply_field, apply_linear, coarsen, covering_grid, grid_points, resample
 
 Array = NDArray[Any]
@@ -89,14 +88,18 @@ def bias_correct(
     inside = volume > 0 if mask is None else (np.asarray(mask) > 0) & (volume > 0)
     coarse, coarse_affine = coarsen(volume, affine, 4.0)
     coarse_inside = (coarsen(inside.astype(np.float32), affine, 4.0)[0] > 0.5) & (coarse > 0)
-    field = ants.n4_bias_field_correction(
-        to_itk(coarse, coarse_affine),
-        mask=to_itk(coarse_inside, coarse_affine),
-        shrink_factor=1,
-        convergence={'iters': list(iterations), 'tol': 1e-5},
-        spline_param=knots,
-        return_bias_field=True,
-    ).numpy()
+    field = (
+        library()
+        .n4_bias_field_correction(
+            to_itk(coarse, coarse_affine),
+            mask=to_itk(coarse_inside, coarse_affine),
+            shrink_factor=1,
+            convergence={'iters': list(iterations), 'tol': 1e-5},
+            spline_param=knots,
+            return_bias_field=True,
+        )
+        .numpy()
+    )
     field = resample(field, coarse_affine, volume.shape, affine)
     field[field <= 0] = 1  # beyond the box of the coarse grid
     field *= np.float32(np.median(volume[inside] / field[inside]) / np.median(volume[inside]))

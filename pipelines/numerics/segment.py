@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import ants
 import numpy as np
 from numpy.typing import NDArray
 
-from .itk import to_itk
+from .itk import library, to_itk
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -77,7 +76,7 @@ def segment_tissues(volume: Array, affine: Array, mask: Mask, priors: Array) -> 
     known = np.where(mask, known / known.sum(axis=0), 0)
     start = [to_itk(known[TISSUES.index(name)], affine) for name in _ATROPOS]
     with _own_temporary_folder():
-        found = ants.atropos(
+        found = library().atropos(
             to_itk(values, affine), to_itk(mask, affine), start,
             m=_NEIGHBOURS, c=_ITERATIONS, priorweight=_PRIOR_WEIGHT, r=0,  # a constant seed
         )['probabilityimages']  # fmt: skip
