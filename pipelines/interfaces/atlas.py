@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,16 +100,17 @@ def atlas_labels() -> tuple[np.ndarray, np.ndarray]:
     reaches 25 %: :func:`~pipelines.numerics.regions.winner_take_all`, one map in memory at a time.
 
     """
-    path = templates.harvard_oxford()
+    path, least = templates.harvard_oxford(), manifest()['harvard-oxford']['Threshold']
     image = open_image(path)
-    best = np.full(np.prod(image.shape[:3]), manifest()['harvard-oxford']['Threshold'] - 1, np.uint8)
+    best = np.full(image.shape[2::-1], least - 1, np.uint8)  # planes first, as they lie in the file
     winner = np.full(best.shape, -1, np.int16)
     for number, volume in enumerate(iterate_stored(path)):
-        values = volume.reshape(-1, order='F')
-        at = np.flatnonzero(values >= manifest()['harvard-oxford']['Threshold'])  # a few per mille
-        at = at[values[at] > best[at]]
-        winner[at], best[at] = number, values[at]
-    return winner.reshape(image.shape[:3], order='F'), image.affine
+        planes = np.flatnonzero(volume.max(axis=(0, 1)) >= least)  # of a region, a third
+        if len(planes):
+            slab = slice(planes[0], planes[-1] + 1)
+            is_largest = volume.T[slab] > best[slab]
+            best[slab][is_largest], winner[slab][is_largest] = volume.T[slab][is_largest], number
+    return winner.T, image.affine
 
 
 def point_map(path: Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -149,11 +151,12 @@ def sample_object(volume: np.ndarray, affine: np.ndarray, points: np.ndarray, or
     others = [volume.any(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
     if not others[0].any():
         return values
-    ends = np.array([np.flatnonzero(other)[[0, -1]] for other in others]).T
-    low, high = ends[0] - 1, ends[1] + 1
-    at = apply_linear(np.linalg.inv(affine), points).T
-    inside = [(axis > first) & (axis < last) for axis, first, last in zip(at, low, high)]
-    near = np.flatnonzero(np.all(inside, axis=0))
+    first, last = np.array([np.flatnonzero(other)[[0, -1]] for other in others]).T
+    corners = apply_linear(affine, np.array(list(product(*zip(first - 1, last + 1)))))
+    near = np.arange(len(points))
+    for axis in (2, 1, 0):  # a plane of a scan after the other: most points are away from it
+        along = points[near, axis]
+        near = near[(along > corners[:, axis].min()) & (along < corners[:, axis].max())]
     values[near] = sample(volume, affine, points[near], order)
     return values
 
