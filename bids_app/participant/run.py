@@ -5,7 +5,10 @@ import shutil
 import sys
 import time
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -97,9 +100,11 @@ def _tell(
         if person.label not in busy and (person.label in processed or own):
             _write_record(settings, person, own, run_id)
     failed = {failure.label for failure in failures}
-    for label in (person.label for person in found if person.label not in busy):
-        is_asked = label in processed or label in failed or settings.reports_only
-        _report(settings, label, is_asked=is_asked)
+    _report(settings, [
+        label for label in (person.label for person in found if person.label not in busy)
+        if (settings.output_dir / f'sub-{label}').is_dir()
+        and (label in processed | failed or settings.reports_only or not is_page_current(settings.output_dir, label))
+    ])  # fmt: skip
     _print_absent([person for person in found if person.label in processed or person.is_left_out])
     for person in pending:
         _print_flags(settings, person)
@@ -212,16 +217,26 @@ def _write_record(
             shutil.copyfile(failure.crash, folder / failure.crash.name)
 
 
-def _report(settings: Settings, label: str, *, is_asked: bool) -> None:
-    """Write a page that is asked for, or that does not show what is on disk: another job added to it."""
-    folder = settings.output_dir / f'sub-{label}'
-    if folder.is_dir() and (is_asked or not is_page_current(settings.output_dir, label)):
-        from ..report import assemble_report
+def _report(settings: Settings, labels: list[str]) -> None:
+    """Write the pages that are asked for, or that do not show what is on disk: another job added to it."""
+    if not labels:
+        return
+    from ..report import assemble_report  # here, so that workers need not spend the second it takes again
 
-        told = methods_of(folder)
-        if told:  # by other jobs too; results of before do not tell
-            _write_methods(folder / 'log', told)
-        print(f'report: {assemble_report(settings.output_dir, label)}', flush=True)  # seconds each
+    write = partial(_write_page, assemble_report, settings.output_dir)
+    with ExitStack() as stack:
+        n_workers = min(settings.nprocs, len(labels))
+        run = stack.enter_context(ProcessPoolExecutor(n_workers)).map if n_workers > 1 else map
+        for page in run(write, labels):
+            print(f'report: {page}', flush=True)  # seconds each
+
+
+def _write_page(assemble: Callable[[Path, str], Path], output_dir: Path, label: str) -> Path:
+    folder = output_dir / f'sub-{label}'
+    told = methods_of(folder)
+    if told:  # by other jobs too; results of before do not tell
+        _write_methods(folder / 'log', told)
+    return assemble(output_dir, label)
 
 
 def is_page_current(output_dir: Path, label: str) -> bool:
