@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .montage import ORANGE
 from .tracts import PURPLE
-from .trial import FAINT, LOOKS, PAPER, WIDTH, need_columns, need_labels, write
+from .trial import FAINT, PAPER, WIDTH, looks_of, need_columns, need_labels, write
 
 Array = NDArray[Any]
 
@@ -144,7 +144,7 @@ def plot_components(
     at = scores.loc[samples['sample_id']].to_numpy()[:, :2]
     joined = [at[rows] for rows in samples.groupby('participant_id').indices.values() if len(rows) > 1]
     axes.add_collection(LineCollection(joined, zorder=1, **FAINT))
-    for (arm, arm_label), (colour, _, mark) in zip(arm_labels.items(), LOOKS):
+    for (arm, arm_label), (colour, _, mark) in zip(arm_labels.items(), looks_of(arm_labels).values()):
         for number, (visit, visit_label) in enumerate(visit_labels.items()):
             rows = ((samples['arm'] == arm) & (samples['visit'] == visit)).to_numpy()
             if rows.any():

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .trial import (
     FAINT,
-    LOOKS,
     PAPER,
     WIDTH,
     Bounds,
@@ -24,6 +23,7 @@ from .trial import (
     draw_means,
     finish,
     jitter,
+    looks_of,
     mean_interval,
     name_people,
     need_columns,
@@ -107,7 +107,7 @@ def plot_time_course(
         axes = shared = figure.add_subplot(1, len(arms), number + 1, sharey=shared)
         axes.set_yscale('log')
         people = known[known['arm'] == arm]
-        _draw_arm(axes, people, sample_labels, LOOKS[list(arm_labels).index(arm)])
+        _draw_arm(axes, people, sample_labels, looks_of(arm_labels)[arm])
         finish(axes, arm_labels[arm], people['participant_id'].nunique(), first=number == 0, pad=20)
     _draw_limits(figure.axes, known)
     figure.axes[0].set_ylabel(f'{units}, log scale', fontsize=11)

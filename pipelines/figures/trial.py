@@ -1,29 +1,46 @@
-"""Trajectories of people in a trial, and what figures of its tables share."""
+"""What the figures of a trial's tables share: looks of arms, means with intervals, dots of people."""
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import cycle
 from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ..errors import DataError
-from .montage import ORANGE
+from .montage import BLUE, GREEN, ORANGE
 from .tracts import PURPLE
 
 Array = NDArray[Any]
 
-Look = tuple[str, str, str]
+Look = tuple[str, Any, str]
 
-LOOKS: tuple[Look, Look] = ((PURPLE, 'solid', 'o'), (ORANGE, 'dashed', 's'))
-"""Colour, dash and marker of the treatment and of the control; any one of them tells the arms apart."""
+LOOKS: tuple[Look, ...] = (
+    (PURPLE, 'solid', 'o'), (BLUE, 'dashdot', '^'), (GREEN, 'dotted', 'D'), ('#444444', (0, (5, 1, 1, 1, 1, 1)), 'v'),
+)  # fmt: skip
+"""Colour, dash and marker of the treated arms; markers and dashes tell the arms apart without colour."""
+
+CONTROL_LOOK: Look = (ORANGE, 'dashed', 's')
+
+
+def looks_of(arms: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each arm, the control being the last.
+
+    Examples
+    --------
+    >>> [look[2] for look in looks_of(['high dose', 'low dose', 'placebo']).values()]
+    ['o', '^', 's']
+
+    """
+    *treated, control = arms
+    return {**dict(zip(treated, cycle(LOOKS))), control: CONTROL_LOOK}
+
 
 WIDTH = 6.4
 """Inches; on a screen of 390 pixels letters of 10 points are 8.5 pixels high."""
@@ -66,76 +83,6 @@ def mean_interval(values: ArrayLike) -> Bounds:
     return Bounds(*map(float, known.mean() + half * np.array([0, -1, 1])))
 
 
-def plot_trajectories(
-    table: pd.DataFrame,
-    *,
-    title: str,
-    units: str,
-    visit_labels: Mapping[str, str],
-    arm_labels: Mapping[str, str],
-    lower_is_better: bool | None = None,
-    estimate: tuple[float, float, float] | None = None,
-    estimate_text: str = '',
-) -> Figure:
-    """Draw every person's two visits, the means of each arm and the adjusted difference.
-
-    Parameters
-    ----------
-    table
-        ``participant_id arm visit value``, one row per person and visit, in ``units``; NaN = missing.
-    title
-        Name of the outcome.
-    units
-        Text at the axis.
-    visit_labels
-        Label of each value of ``visit``: baseline, follow-up.
-    arm_labels
-        Label of each value of ``arm``: treatment, control; an arm without people has no panel.
-    lower_is_better
-        Direction of the arrow (None: no arrow).
-    estimate
-        Adjusted difference in means and its 95 % interval, treatment - control; None: no panel.
-    estimate_text
-        The same in words, below that panel.
-
-    Raises
-    ------
-    DataError
-        No value, a column is absent, an arm or visit without a label, or a person with two rows of one
-        visit.
-
-    Notes
-    -----
-    Means are of everybody seen at the visit, see :func:`mean_interval`.
-
-    """
-    need_columns(table, ['participant_id', 'arm', 'visit', 'value'])
-    need_labels(table, {'arm': arm_labels, 'visit': visit_labels})
-    need_once(table, 'visit')
-    known = table[table['value'].notna()]
-    if known.empty:
-        raise DataError(f'no value of {title} to draw: all are missing. Leave this figure out.')
-    arms = [arm for arm in arm_labels if (known['arm'] == arm).any()]
-    figure = Figure(figsize=(WIDTH, 4.4), layout=ConstrainedLayoutEngine(wspace=0.06), **PAPER)
-    ratios = [3.0] * len(arms) + [1.7] * (estimate is not None)
-    grid = figure.add_gridspec(1, len(ratios), width_ratios=ratios)
-    shared: Any = None
-    for number, arm in enumerate(arms):
-        axes = shared = figure.add_subplot(grid[number], sharey=shared)
-        _draw_arm(axes, known[known['arm'] == arm], visit_labels, LOOKS[list(arm_labels).index(arm)])
-        people = table.loc[table['arm'] == arm, 'participant_id'].nunique()
-        finish(axes, arm_labels[arm], people, first=number == 0)
-    arrow = {None: '', True: '\n← better', False: '\nbetter →'}[lower_is_better]
-    figure.axes[0].set_ylabel(fill(units, 34) + arrow, fontsize=11)
-    if estimate is not None:
-        _draw_difference(figure.add_subplot(grid[-1]), estimate, estimate_text)
-    note = 'Thin lines: people. Hollow: seen at one visit only. Thick: mean with 95 % CI.'
-    if estimate is not None:
-        note += f' Difference: {" minus ".join(arm_labels.values())}, adjusted, with 95 % CI.'
-    write(figure, title, note)
-    return figure
-
-
 def need_labels(table: pd.DataFrame, labels: Mapping[str, Collection[str]]) -> None:
     """Raise :class:`~pipelines.errors.DataError` if a column has a value without a label."""
     for column, known in labels.items():
@@ -165,25 +112,6 @@ def need_columns(table: pd.DataFrame, columns: list[str]) -> None:
         )
     if table.empty:
         raise DataError('no row to draw: the table is empty. Leave this figure out.')
-
-
-def _draw_arm(axes: Axes, known: pd.DataFrame, visits: Mapping[str, str], look: Look) -> None:
-    colour, dash, mark = look
-    wide = known.pivot(index='participant_id', columns='visit', values='value').reindex(columns=list(visits))
-    values = wide.to_numpy(dtype=float)
-    places = np.arange(values.shape[1]) + jitter(len(values))[:, None]
-    both = ~np.isnan(values).any(axis=1)
-    lines = np.stack([places[both], values[both]], axis=-1)
-    axes.add_collection(LineCollection(list(lines), **FAINT))
-    alone = ~np.isnan(values) & ~both[:, None]
-    axes.plot(places[alone], values[alone], 'o', mfc='white', mec='#555555', ms=4.5, label='one visit')
-    name_people(axes, wide.index, places, np.where(both[:, None], values, np.nan))
-    name_people(axes, wide.index, places, np.where(alone, values, np.nan), mfc='white', mec='#555555', ms=4.5)
-    draw_means(axes, np.arange(len(visits)), [mean_interval(v) for v in values.T], (colour, dash, mark))
-    counts = (~np.isnan(values)).sum(axis=0)
-    ticks = [f'{fill(label, 11)}\nn = {n}' for label, n in zip(visits.values(), counts)]
-    axes.set_xticks(range(len(visits)), ticks, fontsize=10)
-    axes.set_xlim(-0.35, len(visits) - 0.65)
 
 
 def name_people(axes: Axes, people: Iterable[str], places: Array, values: Array, **look: Any) -> None:
@@ -238,23 +166,6 @@ def finish(axes: Axes, title: str, n: int | None, *, first: bool, pad: float = 6
     axes.grid(axis='y', color='#dddddd', linewidth=0.6)
     axes.spines[['top', 'right']].set_visible(False)
     axes.margins(y=0.08)
-
-
-def _draw_difference(axes: Axes, estimate: tuple[float, float, float], words: str) -> None:
-    centre, low, high = estimate
-    if np.isfinite(estimate).all():
-        axes.axhline(0, color='black', linewidth=1, linestyle='dotted')
-        draw_means(axes, np.zeros(1), [Bounds(centre, low, high)], ('black', 'none', 'D'))
-    else:
-        axes.set_yticks([])
-        axes.text(0.5, 0.6, 'n/a', transform=axes.transAxes, ha='center', va='center', fontsize=12)
-    lines = [fill(part, 16) for part in words.replace(' (', '\n(').splitlines()]
-    axes.set_xticks([0], ['\n'.join(lines)], fontsize=10)
-    axes.set_xlim(-1, 1)
-    finish(axes, 'Difference', None, first=True)
-    axes.yaxis.tick_right()
-    axes.spines['right'].set_visible(True)
-    axes.spines['left'].set_visible(False)
 
 
 def write(figure: Figure, title: str, note: str) -> None:

@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..figures.forest import plot_forest
 from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
-from ..figures.trial import plot_trajectories
+from ..figures.trajectories import Course, plot_trajectories
 from ..numerics.resample import apply_linear
 from ..stats.design import OutcomesDesign, SamplesDesign
 from ..terms import MAPS, PRIMARY_MODEL
@@ -65,12 +65,13 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
     for outcome in design.outcomes:
         units = '' if outcome.units == '1' else outcome.units
         own, effect = seen[seen['outcome'] == outcome.name], effects.loc[outcome.name]
-        centre, low, high = (float(effect[key]) for key in ('estimate', 'ci_low', 'ci_high'))
-        figure = plot_trajectories(
-            own[['participant_id', 'arm', 'visit', 'value']], title=outcome.title, units=units,
-            visit_labels=dict(design.visits), arm_labels=arms, lower_is_better=outcome.lower_is_better,
-            estimate=(centre, low, high), estimate_text=_in_words(effect, units),
+        course = Course(
+            title=outcome.title, units=units, visits=dict(design.visits), arms=arms,
+            lower_is_better=outcome.lower_is_better,
         )  # fmt: skip
+        shown = pd.DataFrame([{**effect, 'arm': design.treatment, 'visit': design.visits[-1][0]}])
+        people = own[['participant_id', 'arm', 'visit', 'value']]
+        figure = plot_trajectories(people, course, shown, _in_words(effect, units))
         paths.append(save_svg(figure, out_dir / f'{outcome.name}_trajectories.svg'))
     forest = plot_forest(
         _forest_rows(effects, design),

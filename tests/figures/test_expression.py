@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from pipelines.errors import DataError
 from pipelines.figures.expression import plot_components, plot_enrichment, plot_ma, plot_volcano
-from pipelines.figures.trial import LOOKS
+from pipelines.figures.trial import looks_of
 from pipelines.stats.components import principal_components
 
 N = 3000
@@ -174,15 +174,17 @@ class TestComponents:
         looks = {line.get_label(): (line.get_marker(), line.get_markerfacecolor()) for line in axes.lines}
         assert looks == {
             'Exercise, week 3, n = 3': ('o', 'white'),
-            'Exercise, week 14, n = 3': ('o', LOOKS[0][0]),
+            'Exercise, week 14, n = 3': ('o', looks_of(ARMS)['exercise'][0]),
             'Wait-list, week 3, n = 2': ('s', 'white'),
-            'Wait-list, week 14, n = 3': ('s', LOOKS[1][0]),
+            'Wait-list, week 14, n = 3': ('s', looks_of(ARMS)['waitlist'][0]),
         }
         assert f'PC1 ({100 * share[0]:.0f} % of variance)' in written(figure)
         check_texts_apart(figure)
 
     def test_arms_differ_in_grey(self) -> None:
-        luminance = [np.dot(to_rgb(colour), [0.299, 0.587, 0.114]) for colour, _, _ in LOOKS]
+        luminance = [
+            np.dot(to_rgb(colour), [0.299, 0.587, 0.114]) for colour, _, _ in looks_of(ARMS).values()
+        ]
         assert abs(luminance[0] - luminance[1]) > 0.2
 
     def test_samples_that_cannot_be_drawn(self, rng) -> None:

@@ -18,7 +18,8 @@ from scipy import stats
 from pipelines.errors import DataError
 from pipelines.figures.forest import plot_forest
 from pipelines.figures.timecourse import geometric_mean_interval, plot_time_course
-from pipelines.figures.trial import LOOKS, mean_interval, plot_trajectories
+from pipelines.figures.trajectories import Course, plot_trajectories
+from pipelines.figures.trial import looks_of, mean_interval
 
 ARMS = {'treatment': 'Exercise', 'control': 'Wait-list'}
 VISITS = {'baseline': 'Week 0', 'followup': 'Week 14'}
@@ -98,9 +99,12 @@ def people(
     return pd.DataFrame(rows, columns=['participant_id', 'arm', 'visit', 'value'])
 
 
-def trajectories(table: pd.DataFrame, **more: object) -> Figure:
-    given = {'title': 'Pain', 'units': 'points', 'visit_labels': VISITS, 'arm_labels': ARMS} | more
-    return plot_trajectories(table, **given)
+def trajectories(
+    table: pd.DataFrame, effects: list[tuple] | None = None, words: str = '', **more: object
+) -> Figure:
+    course = Course(**({'title': 'Pain', 'units': 'points', 'visits': VISITS, 'arms': ARMS} | more))
+    columns = ['arm', 'visit', 'estimate', 'ci_low', 'ci_high']
+    return plot_trajectories(table, course, effects and pd.DataFrame(effects, columns=columns), words)
 
 
 class TestMeanInterval:
@@ -178,7 +182,9 @@ class TestTrajectories:
         assert label.get_text() == f'points\n{arrow}'.strip()
 
     def test_difference_has_a_panel_with_its_number(self, rng: np.random.Generator) -> None:
-        figure = trajectories(people(rng), estimate=(-1.5, -2.4, -0.6), estimate_text='−1.5 (−2.4 to −0.6)')
+        figure = trajectories(
+            people(rng), [('treatment', 'followup', -1.5, -2.4, -0.6)], '−1.5 (−2.4 to −0.6)'
+        )
         panel = figure.axes[2]
         (bar,) = panel.containers
         assert bar.lines[2][0].get_segments()[0][:, 1] == pytest.approx([-2.4, -0.6])
@@ -187,7 +193,7 @@ class TestTrajectories:
         assert 'Exercise minus Wait-list, adjusted, with 95 % CI' in written(figure)
 
     def test_difference_that_is_missing_is_said(self, rng: np.random.Generator) -> None:
-        panel = trajectories(people(rng), estimate=(np.nan,) * 3, estimate_text='too few').axes[2]
+        panel = trajectories(people(rng), [('treatment', 'followup', *[np.nan] * 3)], 'too few').axes[2]
         assert [text.get_text() for text in panel.texts] == ['n/a']
         assert len(panel.get_yticks()) == 0
 
@@ -213,12 +219,12 @@ class TestTrajectories:
     def test_texts_lie_apart(self, rng: np.random.Generator, scale: float) -> None:
         figure = trajectories(
             people(rng, (90, 80), scale=scale),
+            [('treatment', 'followup', 1.5 * scale, -0.1 * scale, 3 * scale)],
+            '1,500,000 (−100,000 to 3,000,000)',
             title=LONG,
             units='fractional anisotropy (0 to 1), weighted by visits',
-            visit_labels={'baseline': 'Before the programme', 'followup': 'After the programme'},
-            arm_labels=LONG_ARMS,
-            estimate=(1.5 * scale, -0.1 * scale, 3 * scale),
-            estimate_text='1,500,000 (−100,000 to 3,000,000)',
+            visits={'baseline': 'Before the programme', 'followup': 'After the programme'},
+            arms=LONG_ARMS,
             lower_is_better=False,
         )
         check_layout(figure)
@@ -255,12 +261,78 @@ class TestTrajectories:
             trajectories(pd.concat([table, table[:1]]))
 
 
+MANY_ARMS = {
+    'high': 'High dose',
+    'middle': 'Middle dose',
+    'low': 'Low dose',
+    'placebo': 'Placebo with usual care',
+}
+MANY_VISITS = {f'week{week}': f'Week {week}' for week in (0, 2, 6, 14, 26)}
+
+
+def many(rng: np.random.Generator, missing: float = 0.3) -> pd.DataFrame:
+    """Return people of four arms at five visits."""
+    rows = [
+        (f'sub-{arm}{number}', arm, visit, np.nan if rng.random() < missing else rng.normal(5, 2))
+        for arm in MANY_ARMS
+        for number in range(9)
+        for visit in MANY_VISITS
+    ]
+    return pd.DataFrame(rows, columns=['participant_id', 'arm', 'visit', 'value'])
+
+
+class TestManyArmsAndVisits:
+    effects = [
+        (arm, visit, -1.0 - number, -2.0 - number, 0.5)
+        for number, arm in enumerate(list(MANY_ARMS)[:-1])
+        for visit in list(MANY_VISITS)[1:]
+    ]
+    names = {'arms': MANY_ARMS, 'visits': MANY_VISITS, 'primary': 'week14'}
+
+    def test_a_line_joins_all_visits_at_which_a_person_was_seen(self, rng: np.random.Generator) -> None:
+        table = many(rng)
+        axes = trajectories(table, **self.names).axes[0]
+        (lines,) = (c for c in axes.collections if c.get_linewidth()[0] == pytest.approx(0.8))
+        seen = table[table['arm'] == 'high'].dropna().groupby('participant_id')['value'].apply(list)
+        wanted = sorted(values for values in seen if len(values) > 1)
+        assert sorted(segment[:, 1].tolist() for segment in lines.get_segments()) == wanted
+
+    def test_every_arm_has_a_panel_and_every_contrast_a_mark(self, rng: np.random.Generator) -> None:
+        figure = trajectories(many(rng), self.effects, 'not shown', **self.names)
+        titles = [axes.get_title().split('\n')[0] for axes in figure.axes]
+        assert titles == ['High dose', 'Middle dose', 'Low dose', 'Placebo with usual', 'Difference']
+        panel = figure.axes[-1]
+        assert len(panel.containers) == len(self.effects)
+        filled = [bar.lines[0].get_markerfacecolor() != 'white' for bar in panel.containers]
+        assert filled == [visit == 'week14' for _, visit, *_ in self.effects]
+        places = [float(bar.lines[0].get_xdata()[0]) for bar in panel.containers]
+        assert np.round(places).tolist() == [0, 1, 2, 3] * 3
+        assert len(set(places)) == len(places)
+        assert 'Difference: each arm minus Placebo with usual care' in written(figure)
+        assert 'not shown' not in written(figure)
+        check_layout(figure)
+
+    def test_a_contrast_without_estimate_leaves_its_place_empty(self, rng: np.random.Generator) -> None:
+        effects = [*self.effects[:3], ('high', 'week26', np.nan, np.nan, np.nan)]
+        panel = trajectories(many(rng), effects, **self.names).axes[-1]
+        assert len(panel.containers) == 3
+        assert [label.get_text() for label in panel.get_xticklabels()][-1] == 'Week 26'
+        assert not panel.texts
+
+    @pytest.mark.parametrize('n_visits', [1, 3, 5])
+    def test_texts_lie_apart(self, rng: np.random.Generator, n_visits: int) -> None:
+        visits = dict(list(MANY_VISITS.items())[:n_visits])
+        table = many(rng, missing=0.1)
+        check_layout(trajectories(table[table['visit'].isin(visits)], arms=MANY_ARMS, visits=visits))
+        assert is_drawn_quietly(trajectories(table, self.effects, **self.names))
+
+
 def test_arms_differ_without_colour() -> None:
-    (one, dash, mark), (other, other_dash, other_mark) = LOOKS
-    grey = [np.dot(to_rgb(colour), [0.299, 0.587, 0.114]) for colour in (one, other)]
-    assert abs(grey[0] - grey[1]) > 0.2
-    assert dash != other_dash
-    assert mark != other_mark
+    looks = list(looks_of(MANY_ARMS).values())
+    assert len({mark for *_, mark in looks}) == len(looks)
+    assert len({str(dash) for _, dash, _ in looks}) == len(looks)
+    first, control = ([np.dot(to_rgb(c), [0.299, 0.587, 0.114])] for c, _, _ in looks_of(ARMS).values())
+    assert abs(first[0] - control[0]) > 0.2
 
 
 OUTCOMES = [
