@@ -12,6 +12,7 @@
     |   +-- DegreesOfFreedomError              65   too little data is left after denoising
     |   +-- SingleVolumeError                  65   a series of one volume: a scan that was broken off
     |   +-- FewDirectionsError                 65   a series shows too few directions for a tensor
+    |   +-- NoMaximumError                     65   a likelihood has no maximum for these people
     +-- MissingInputError (FileNotFoundError)  66   a file the analysis needs is absent
     +-- OutputError      (OSError)             73   the output cannot be written
     +-- StoppedError     (RuntimeError)        75   stopped by a limit; run again to resume
@@ -82,6 +83,10 @@ class FewDirectionsError(DataError):
     def __str__(self) -> str:
         """Return both as one text."""
         return ' '.join(map(str, self.args))
+
+
+class NoMaximumError(DataError):
+    """A likelihood has no maximum: the people seen do not tell what a model asks."""
 
 
 class MissingInputError(ClbpeError, FileNotFoundError):

@@ -1,6 +1,7 @@
 """Models, contrasts and paths: what the tables of the group abbreviate."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from .words import Term, Words
 
@@ -40,6 +41,56 @@ MODELS = Words(
 """Of outcomes."""
 
 PRIMARY_MODEL = MODELS['clda'].name
+
+VisitStructure = Literal['unstructured', 'toeplitz', 'autoregressive', 'compound_symmetry']
+
+STRUCTURES_OF_VISITS = Words(
+    'covariance of visits',
+    [
+        Described(name='unstructured', title='Unstructured', about='every variance and covariance on its own'),
+        Described(
+            name='toeplitz', title='Heterogeneous Toeplitz', about='own variances, a correlation per distance of visits',
+        ),
+        Described(
+            name='autoregressive', title='Heterogeneous AR(1)', about='own variances, powers of one correlation',
+        ),
+        Described(
+            name='compound_symmetry', title='Heterogeneous compound symmetry', about='own variances, one correlation',
+        ),
+    ],
+)  # fmt: skip
+"""In the order in which they are tried; the second and third suppose visits at equal distances."""
+
+SigmaChoice = Literal['per_arm', 'common']
+
+SIGMA_CHOICES = Words(
+    'covariance of arms',
+    [
+        Described(name='per_arm', title='A covariance per arm', about='each arm has a covariance of its own'),
+        Described(name='common', title='One covariance', about='one for all arms'),
+    ],
+)
+
+Inference = Literal['kenward_roger', 'satterthwaite', 'cluster_robust']
+
+INFERENCES = Words(
+    'inference',
+    [
+        Described(
+            name='kenward_roger', title='Kenward-Roger',
+            about='standard error and degrees of freedom by Kenward and Roger, observed information; for structures '
+            'other than unstructured without second derivatives',
+        ),
+        Described(
+            name='satterthwaite', title='Satterthwaite',
+            about='standard error of generalised least squares, degrees of freedom by Satterthwaite',
+        ),
+        Described(
+            name='cluster_robust', title='Cluster-robust (CR2)',
+            about='standard error CR2 with people as clusters, degrees of freedom by Satterthwaite',
+        ),
+    ],
+)  # fmt: skip
 
 BDNF_MODELS = Words(
     'model of BDNF',

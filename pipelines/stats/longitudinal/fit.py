@@ -1,0 +1,226 @@
+"""Fit any fixed design to repeated measures by restricted maximum likelihood."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipelines.errors import NoMaximumError
+from pipelines.terms import VisitStructure
+
+from .cells import Cells, arrange
+from .likelihood import Information, Point, evaluate, information
+from .structures import Structure, structure_of
+
+Array = NDArray[Any]
+
+_MOST_STEPS, _MOST_HALVINGS = 100, 30
+_FLAT, _NEARLY_FLAT = 1e-16, 1e-10  # gain of log-likelihood that another step promises
+_SINGULAR = 1e-7  # smallest eigenvalue of a correlation matrix; below it one visit tells the other
+_ROUNDING = 1e-10  # of the log-likelihood
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemlFit:
+    """The maximum of a restricted likelihood.
+
+    Attributes
+    ----------
+    cells
+        People, in the units of the likelihood.
+    structure
+        Name of the structure of the covariances.
+    model
+        How they follow from the parameters.
+    parameters
+        (G, k) at the maximum.
+    point, curvature
+        Likelihood and information there.
+
+    """
+
+    cells: Cells
+    structure: VisitStructure
+    model: Structure
+    parameters: Array
+    point: Point
+    curvature: Information
+
+    @property
+    def first(self) -> Array:
+        """Return (G, k, J, J) derivatives of the covariances by the parameters."""
+        return self.model.first(self.parameters)
+
+    @cached_property
+    def spread(self) -> Array:
+        """Return the covariance matrix of the parameters: inverse of the observed information."""
+        return np.linalg.inv(self.curvature.observed)
+
+    @property
+    def sigmas(self) -> Array:
+        """Return the (G, J, J) covariances in squares of the outcome's unit."""
+        return self.model.sigma(self.parameters) * self.cells.basis.scale**2
+
+    @property
+    def coefficients(self) -> Array:
+        """Return the (p,) coefficients of the design."""
+        return np.linalg.solve(self.cells.basis.triangle, self.turned)
+
+    @property
+    def turned(self) -> Array:
+        """Return the (p,) coefficients of the orthonormal columns, in units of the outcome."""
+        return self.point.coefficients * self.cells.basis.scale + self.cells.basis.projection
+
+    @property
+    def minus_two_loglik(self) -> float:
+        """Return -2 restricted log-likelihood, the density being per unit of the outcome and of the design."""
+        basis, df = self.cells.basis, self.cells.n_values - self.cells.n_coefficients
+        jacobian = df * np.log(basis.scale) + np.log(np.abs(np.diag(basis.triangle))).sum()
+        return float(2 * (self.point.cost + jacobian) + df * np.log(2 * np.pi))
+
+    def turn(self, contrasts: ArrayLike) -> Array:
+        """Return contrasts (m, p) of the design's coefficients as contrasts of the orthonormal columns."""
+        rows = np.atleast_2d(np.asarray(contrasts, float))
+        return np.linalg.solve(self.cells.basis.triangle.T, rows.T).T
+
+
+def fit_reml(
+    outcome: ArrayLike,
+    design: ArrayLike,
+    group: ArrayLike,
+    *,
+    structure: VisitStructure = 'unstructured',
+) -> RemlFit:
+    r"""Fit a fixed design with correlated visits, and a covariance for each group of people.
+
+    Parameters
+    ----------
+    outcome
+        (n, J) NaN = missing.
+    design
+        (n, J, p).
+    group
+        (n,) 0 .. G-1, whose covariance a person has; all 0: one covariance for everyone.
+    structure
+        Of the covariances, one of :data:`pipelines.terms.STRUCTURES_OF_VISITS`.
+
+    Raises
+    ------
+    DataError
+        The design cannot be fitted (:func:`~.cells.arrange`).
+    NoMaximumError
+        The likelihood has no maximum inside: too few people saw two visits, or one visit tells the other.
+
+    Notes
+    -----
+    :math:`y_i = X_i \beta + e_i`, :math:`e_i \sim N(0, \Sigma_{g(i)})`.  Newton steps on the parameters of
+    Sigma with the observed information, or the expected one where that is not positive definite, halved
+    until the covariances are positive definite and the likelihood rises.
+
+    Examples
+    --------
+    One visit, a mean per group and a variance per group: those of the groups.
+
+    >>> y, group = np.array([1.0, 3, 5, 2, 8]), np.array([0, 0, 0, 1, 1])
+    >>> fit = fit_reml(y[:, None], np.eye(2)[group][:, None], group)
+    >>> fit.coefficients.round(6).tolist(), fit.sigmas.ravel().round(6).tolist()
+    ([3.0, 5.0], [4.0, 18.0])
+
+    """
+    cells = arrange(outcome, design, group)
+    model = structure_of(structure, cells.seen.shape[1])
+    parameters = model.start(_start(cells))
+    try:
+        point = evaluate(cells, model.sigma(parameters))
+    except np.linalg.LinAlgError as error:
+        raise NoMaximumError('people seen are too alike to start from') from error
+    before = np.inf
+    for _ in range(_MOST_STEPS):
+        _refuse_singular(model.sigma(parameters))
+        curvature = _curvature(cells, model, parameters, point)
+        slope = _slope(model, parameters, point)
+        step, gain = _direction(curvature, slope)
+        # rounding may keep the last gains from shrinking
+        if gain < _FLAT or before <= gain < _NEARLY_FLAT:
+            return _finished(RemlFit(
+                cells=cells, structure=structure, model=model, parameters=parameters, point=point,
+                curvature=curvature,
+            ))  # fmt: skip
+        before = gain
+        parameters, point = _step(cells, model, parameters, point, step.reshape(parameters.shape))
+    raise NoMaximumError(f'no maximum after {_MOST_STEPS} steps')
+
+
+def _start(cells: Cells) -> Array:
+    """Return (G, J, J) covariances of residuals of least squares over who saw two visits, made positive definite."""
+    both = cells.seen[:, :, None] & cells.seen[:, None, :]
+    sums, counts = cells.products[..., -1, -1], both * cells.n[:, None, None]
+    pooled = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1)
+    variances = np.maximum(np.diag(pooled), 1e-3)
+    found = []
+    for part in cells.slices:
+        n = counts[part].sum(axis=0)
+        # two people more, of nobody in particular: an arm of one has a start as well
+        own = (sums[part].sum(axis=0) + 2 * np.diag(variances)) / (n + 2)
+        sd = np.sqrt(np.diag(own))
+        matrix = own / np.outer(sd, sd)
+        low = np.linalg.eigvalsh(matrix)[0]
+        weight = 1.0 if low > 0.05 else 0.95 / (1 - low)
+        found.append(np.outer(sd, sd) * (weight * matrix + (1 - weight) * np.eye(len(sd))))
+    return np.stack(found)
+
+
+def _slope(model: Structure, parameters: Array, point: Point) -> Array:
+    return np.einsum('gkab,gab->gk', model.first(parameters), point.slope).ravel()
+
+
+def _curvature(cells: Cells, model: Structure, parameters: Array, point: Point) -> Information:
+    second = None if model.is_linear else model.second(parameters)
+    return information(cells, point, model.first(parameters), second)
+
+
+def _direction(curvature: Information, slope: Array) -> tuple[Array, float]:
+    """Return a step and what it promises to gain."""
+    for square in (curvature.observed, curvature.expected):
+        if np.diag(square).min() <= 0:
+            continue
+        scale = np.sqrt(np.diag(square))
+        values, vectors = np.linalg.eigh(square / np.outer(scale, scale))
+        if values[0] > 1e-10:
+            step = -(vectors @ (vectors.T @ (slope / scale) / values)) / scale
+            return step, float(-slope @ step / 2)
+    raise NoMaximumError('the people seen do not tell every variance and correlation of the visits')
+
+
+def _step(
+    cells: Cells, model: Structure, parameters: Array, point: Point, step: Array
+) -> tuple[Array, Point]:
+    """Return the first of ever smaller steps that is allowed and does not lower the likelihood."""
+    for halving in range(_MOST_HALVINGS):
+        ahead = parameters + step / 2**halving
+        try:
+            found = evaluate(cells, model.sigma(ahead))
+        except np.linalg.LinAlgError:
+            continue
+        if np.isfinite(found.cost) and found.cost <= point.cost + _ROUNDING * (1 + abs(point.cost)):
+            return ahead, found
+    raise NoMaximumError('the likelihood rises towards covariances that are none')
+
+
+def _refuse_singular(sigma: Array) -> None:
+    sd = np.sqrt(np.diagonal(sigma, axis1=1, axis2=2))
+    if np.linalg.eigvalsh(sigma / (sd[:, :, None] * sd[:, None, :]))[:, 0].min() < _SINGULAR:
+        raise NoMaximumError('one visit tells the others exactly')
+    if sd.min() < _SINGULAR:
+        raise NoMaximumError('an arm does not vary at a visit')
+
+
+def _finished(fit: RemlFit) -> RemlFit:
+    """Return a fit at a maximum; a saddle is none."""
+    try:
+        np.linalg.cholesky(fit.curvature.observed)
+    except np.linalg.LinAlgError as error:
+        raise NoMaximumError('the likelihood is flat at its top') from error
+    return fit
