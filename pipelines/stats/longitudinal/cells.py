@@ -110,7 +110,7 @@ def arrange(outcome: ArrayLike, design: ArrayLike, group: ArrayLike) -> Cells:
     """
     y, x, groups = _checked(np.asarray(outcome, float), np.asarray(design, float), np.asarray(group))
     seen = ~np.isnan(y)
-    kept: Array = seen.any(axis=1)
+    kept = np.asarray(seen.any(axis=1))
     y, x, groups, seen = y[kept], x[kept], groups[kept], seen[kept]
     n_groups = int(groups.max()) + 1 if len(groups) else 0
     if not n_groups or (np.bincount(groups, minlength=n_groups) == 0).any():

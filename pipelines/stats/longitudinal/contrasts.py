@@ -39,6 +39,7 @@ def estimate_contrasts(
     Two groups with their own variances at one visit: the test of Welch.
 
     >>> from scipy import stats
+    >>> from pipelines.stats.longitudinal.fit import fit_reml
     >>> y, group = np.array([1.0, 3, 5, 4, 2, 8, 9]), np.array([0, 0, 0, 0, 1, 1, 1])
     >>> fit = fit_reml(y[:, None], np.eye(2)[group][:, None], group)
     >>> found, = estimate_contrasts(fit, [-1, 1])

@@ -11,7 +11,7 @@ from pipelines.errors import NoMaximumError
 from pipelines.terms import VisitStructure
 
 from .cells import Cells, arrange
-from .likelihood import Information, Point, evaluate, information
+from .likelihood import Information, Point, evaluate, expected_information, information
 from .structures import Structure, structure_of
 
 Array = NDArray[Any]
@@ -20,6 +20,7 @@ _MOST_STEPS, _MOST_HALVINGS = 100, 30
 _FLAT, _NEARLY_FLAT = 1e-16, 1e-10  # gain of log-likelihood that another step promises
 _SINGULAR = 1e-7  # smallest eigenvalue of a correlation matrix; below it one visit tells the other
 _ROUNDING = 1e-10  # of the log-likelihood
+_NO_INFORMATION = 1e-10  # smallest eigenvalue of information with a unit diagonal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +137,11 @@ def fit_reml(
         point = evaluate(cells, model.sigma(parameters))
     except np.linalg.LinAlgError as error:
         raise NoMaximumError('people seen are too alike to start from') from error
-    before = np.inf
+    before, first = np.inf, model.first(parameters)
     for _ in range(_MOST_STEPS):
-        _refuse_singular(model.sigma(parameters))
-        curvature = _curvature(cells, model, parameters, point)
-        slope = _slope(model, parameters, point)
-        step, gain = _direction(curvature, slope)
+        first = first if model.is_linear else model.first(parameters)
+        curvature = information(cells, point, first, None if model.is_linear else model.second(parameters))
+        step, gain = _direction(cells, point, first, curvature)
         # rounding may keep the last gains from shrinking
         if gain < _FLAT or before <= gain < _NEARLY_FLAT:
             return _finished(RemlFit(
@@ -150,6 +150,7 @@ def fit_reml(
             ))  # fmt: skip
         before = gain
         parameters, point = _step(cells, model, parameters, point, step.reshape(parameters.shape))
+        _refuse_singular(model.sigma(parameters))
     raise NoMaximumError(f'no maximum after {_MOST_STEPS} steps')
 
 
@@ -172,26 +173,31 @@ def _start(cells: Cells) -> Array:
     return np.stack(found)
 
 
-def _slope(model: Structure, parameters: Array, point: Point) -> Array:
-    return np.einsum('gkab,gab->gk', model.first(parameters), point.slope).ravel()
+def slope_of(point: Point, first: Array) -> Array:
+    """Return the derivatives of the cost by all parameters."""
+    return np.asarray(np.einsum('gkab,gab->gk', first, point.slope).ravel())
 
 
-def _curvature(cells: Cells, model: Structure, parameters: Array, point: Point) -> Information:
-    second = None if model.is_linear else model.second(parameters)
-    return information(cells, point, model.first(parameters), second)
-
-
-def _direction(curvature: Information, slope: Array) -> tuple[Array, float]:
+def _direction(cells: Cells, point: Point, first: Array, curvature: Information) -> tuple[Array, float]:
     """Return a step and what it promises to gain."""
-    for square in (curvature.observed, curvature.expected):
-        if np.diag(square).min() <= 0:
-            continue
-        scale = np.sqrt(np.diag(square))
-        values, vectors = np.linalg.eigh(square / np.outer(scale, scale))
-        if values[0] > 1e-10:
-            step = -(vectors @ (vectors.T @ (slope / scale) / values)) / scale
-            return step, float(-slope @ step / 2)
-    raise NoMaximumError('the people seen do not tell every variance and correlation of the visits')
+    slope = slope_of(point, first)
+    step = _downhill(curvature.observed, slope)
+    if step is None:
+        step = _downhill(expected_information(cells, point, first, curvature.turns), slope)
+    if step is None:
+        raise NoMaximumError('the people seen do not tell every variance and correlation of the visits')
+    return step, float(-slope @ step / 2)
+
+
+def _downhill(square: Array, slope: Array) -> Array | None:
+    """Return the step to the lowest point of a parabola; None where it has none."""
+    if np.diag(square).min() <= 0:
+        return None
+    scale = np.sqrt(np.diag(square))
+    values, vectors = np.linalg.eigh(square / np.outer(scale, scale))
+    if values[0] <= _NO_INFORMATION:
+        return None
+    return np.asarray(-(vectors @ (vectors.T @ (slope / scale) / values)) / scale)
 
 
 def _step(

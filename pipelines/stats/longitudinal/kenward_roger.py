@@ -9,7 +9,7 @@ from scipy import stats
 from pipelines.errors import DataError
 
 from .fit import RemlFit
-from .likelihood import block_diagonal, pair_sums
+from .likelihood import trace_sums
 
 Array = NDArray[Any]
 
@@ -88,16 +88,13 @@ def moments(fit: RemlFit, contrasts: Array) -> Moments:
     weights = half @ point.root
     covariance = half @ half.T
     turns = half @ fit.curvature.turns @ half.T
-    first, p = fit.first, cells.n_coefficients
-    flat = first.reshape(*first.shape[:2], -1)
-    added = np.empty_like(covariance)
+    p, added = cells.n_coefficients, np.empty_like(covariance)
     products = cells.products[..., :p, :p].reshape(-1, p * p)
     for s, t in zip(*np.tril_indices(len(half))):
         both = (products @ np.outer(weights[s], weights[t]).ravel()).reshape(point.precision.shape)
         # the products of a pair are those of the other pair turned round; the sum over both is wanted
         both = point.precision @ (both + both.swapaxes(1, 2)) @ point.precision / 2
-        blocks = [d @ sums @ d.T for d, sums in zip(flat, pair_sums(cells, point.precision, both))]
-        added[s, t] = added[t, s] = np.sum(fit.spread * block_diagonal(blocks))
+        added[s, t] = added[t, s] = np.sum(fit.spread * trace_sums(cells, point.precision, both, fit.first))
     turned = half @ fit.curvature.turns  # k, m, p
     added -= np.einsum('kl,kmp,lnp->mn', fit.spread, turned, turned)
     return Moments(covariance * scale**2, (covariance + 2 * added) * scale**2, turns * scale**2, fit.spread)

@@ -47,7 +47,7 @@ class Information(NamedTuple):
 
     Attributes
     ----------
-    observed, expected
+    observed
         (k, k).
     turns
         (k, p, p) root of the covariance times the derivative of X' V^-1 X, on either side.
@@ -55,7 +55,6 @@ class Information(NamedTuple):
     """
 
     observed: Array
-    expected: Array
     turns: Array
 
 
@@ -109,32 +108,37 @@ def evaluate(cells: Cells, sigma: Array) -> Point:
     return Point(cost, coefficients, root, precision, squares, leverage, slope)
 
 
-def pair_sums(cells: Cells, precision: Array, weight: Array) -> list[Array]:
-    """Return, per group, (J*J, J*J) sums over cells of ``precision[b, c] * weight[d, a]``.
+def trace_sums(cells: Cells, precision: Array, weight: Array, first: Array) -> Array:
+    """Return the sums over cells of the traces of ``D_k precision D_l weight``, D the derivatives of Sigma.
 
-    With derivatives D of Sigma as rows of J*J numbers, ``D @ sums @ D.T`` are the sums of the traces of
-    ``D_k precision D_l weight``.
+    Parameters
+    ----------
+    cells
+        People.
+    precision, weight
+        (C, J, J) symmetric.
+    first
+        (G, k, J, J) derivatives.
+
+    Returns
+    -------
+    Array
+        (G k, G k), zero between groups.
+
     """
-    n_visits = precision.shape[1]
-    found = []
-    for part in cells.slices:
-        flat = precision[part].reshape(-1, n_visits**2).T @ weight[part].reshape(-1, n_visits**2)
-        square = flat.reshape([n_visits] * 4)  # b, c, a, d
-        found.append(square.transpose(2, 0, 1, 3).reshape(n_visits**2, n_visits**2))
+    n_groups, k, n_visits, _ = first.shape
+    size, found = n_visits**2, np.zeros((n_groups * k, n_groups * k))
+    for g, part in enumerate(cells.slices):
+        # of precision[b, c] weight[a, d]
+        flat = precision[part].reshape(-1, size).T @ weight[part].reshape(-1, size)
+        square = flat.reshape([n_visits] * 4).transpose(2, 0, 1, 3).reshape(size, size)
+        own = first[g].reshape(k, size)
+        found[g * k : (g + 1) * k, g * k : (g + 1) * k] = own @ square @ own.T
     return found
 
 
-def block_diagonal(blocks: list[Array]) -> Array:
-    """Return a square of as many blocks as there are groups."""
-    k = len(blocks[0])
-    square = np.zeros((k * len(blocks), k * len(blocks)))
-    for g, block in enumerate(blocks):
-        square[g * k : (g + 1) * k, g * k : (g + 1) * k] = block
-    return square
-
-
 def information(cells: Cells, point: Point, first: Array, second: Array | None) -> Information:
-    r"""Return observed and expected information of the parameters of the covariances.
+    r"""Return the observed information of the parameters of the covariances.
 
     Parameters
     ----------
@@ -147,36 +151,45 @@ def information(cells: Cells, point: Point, first: Array, second: Array | None) 
 
     Notes
     -----
-    With :math:`P = V^{-1} - V^{-1} X \Phi X' V^{-1}` and :math:`V_k` the derivatives: observed
+    With :math:`P = V^{-1} - V^{-1} X \Phi X' V^{-1}` and :math:`V_k` the derivatives:
     :math:`y' P V_k P V_l P y - \tfrac12 \mathrm{tr}(P V_k P V_l) + \tfrac12 \mathrm{tr}(P V_{kl})
-    - \tfrac12 y' P V_{kl} P y`, expected :math:`\tfrac12 \mathrm{tr}(P V_k P V_l)`.
+    - \tfrac12 y' P V_{kl} P y`.
 
     """
-    n_groups, k = first.shape[:2]
-    p, flat = cells.n_coefficients, first.reshape(n_groups, k, -1)
-    half = cells.n[:, None, None] * point.precision / 2
-    weights = (point.leverage + point.squares - half, half - point.leverage)
-    observed, expected = (
-        block_diagonal([d @ sums @ d.T for d, sums in zip(flat, pair_sums(cells, point.precision, weight))])
-        for weight in weights
-    )
+    p, k = cells.n_coefficients, first.shape[1]
+    weight = point.leverage + point.squares - cells.n[:, None, None] * point.precision / 2
+    observed = trace_sums(cells, point.precision, weight, first)
     if second is not None:
-        curved = np.einsum('gklab,gab->gkl', second, point.slope)
-        observed = observed + block_diagonal(list(curved))
-    turned = np.append(-point.coefficients, 1.0)
-    moments = np.concatenate(list(_moments(cells, point, first)))
+        for g, curved in enumerate(np.einsum('gklab,gab->gkl', second, point.slope)):
+            observed[g * k : (g + 1) * k, g * k : (g + 1) * k] += curved
+    moments = _moments(cells, point, first)
     turns = point.root @ moments[:, :p, :p] @ point.root.T
-    scores = moments[:, :p] @ turned @ point.root.T
-    traces = turns.reshape(len(turns), -1) @ turns.reshape(len(turns), -1).T / 2
-    return Information(observed - traces - scores @ scores.T, expected + traces, -turns)
+    scores = moments[:, :p] @ np.append(-point.coefficients, 1.0) @ point.root.T
+    return Information(observed - _traces(turns) - scores @ scores.T, -turns)
 
 
-def _moments(cells: Cells, point: Point, first: Array) -> list[Array]:
-    """Return, per group, (k, p + 1, p + 1) sums of [X y]' V^-1 V_k V^-1 [X y]."""
+def expected_information(cells: Cells, point: Point, first: Array, turns: Array) -> Array:
+    r"""Return (k, k) the expected information, which is positive definite wherever there is any.
+
+    Notes
+    -----
+    :math:`\tfrac12 \mathrm{tr}(P V_k P V_l)`, as in :func:`information`.
+
+    """
+    weight = cells.n[:, None, None] * point.precision / 2 - point.leverage
+    return trace_sums(cells, point.precision, weight, first) + _traces(turns)
+
+
+def _traces(turns: Array) -> Array:
+    flat = turns.reshape(len(turns), -1)
+    return np.asarray(flat @ flat.T / 2)
+
+
+def _moments(cells: Cells, point: Point, first: Array) -> Array:
+    """Return (G k, p + 1, p + 1) sums of [X y]' V^-1 V_k V^-1 [X y]."""
     width, found = cells.n_coefficients + 1, []
     for part, derivatives in zip(cells.slices, first):
         w = point.precision[part]
         turned = w @ derivatives[:, None] @ w  # k, cells, J, J
-        sums = turned.reshape(len(derivatives), -1) @ cells.products[part].reshape(-1, width**2)
-        found.append(sums.reshape(len(derivatives), width, width))
-    return found
+        found.append(turned.reshape(len(derivatives), -1) @ cells.products[part].reshape(-1, width**2))
+    return np.concatenate(found).reshape(-1, width, width)

@@ -53,7 +53,9 @@ class Unstructured:
 
     def sigma(self, parameters: Array) -> Array:
         """Return (..., J, J)."""
-        return np.tensordot(parameters, self._first, axes=1)
+        k, n_visits, _ = self._first.shape
+        square = parameters @ self._first.reshape(k, -1)
+        return np.asarray(square.reshape(*parameters.shape[:-1], n_visits, n_visits))
 
     def first(self, parameters: Array) -> Array:
         """Return (..., k, J, J) first derivatives: where each element stands."""

@@ -3,8 +3,8 @@ import pytest
 
 from pipelines.errors import DataError, NoMaximumError, UnknownWordError
 from pipelines.stats.longitudinal.cells import arrange
-from pipelines.stats.longitudinal.fit import _slope, fit_reml
-from pipelines.stats.longitudinal.likelihood import evaluate, information
+from pipelines.stats.longitudinal.fit import fit_reml, slope_of
+from pipelines.stats.longitudinal.likelihood import evaluate, expected_information, information
 from pipelines.stats.longitudinal.structures import structure_of
 from pipelines.terms import STRUCTURES_OF_VISITS
 
@@ -66,7 +66,7 @@ def test_derivatives_are_those_of_the_textbook_likelihood(rng, name, per_arm):
     units[:, :n_variances] = scale**2
     outside = (parameters * units).ravel()
     sigmas_of = sigmas_for(name, 3)
-    slope = _slope(structure, parameters, point) / units.ravel()
+    slope = slope_of(point, structure.first(parameters)) / units.ravel()
     wanted = dense.gradient(sigmas_of, outside, long)
     # a complex step is exact to rounding
     np.testing.assert_allclose(slope, wanted, rtol=1e-9, atol=1e-9 * np.abs(wanted).max())
@@ -89,8 +89,10 @@ def test_expected_information_is_the_mean_of_the_observed(rng):
         cells = arrange(drawn, design, group)
         parameters = structure.start(sigma / cells.basis.scale**2)
         point = evaluate(cells, structure.sigma(parameters))
-        both = information(cells, point, structure.first(parameters), None)
-        found.append(np.stack([both.observed, both.expected]) / cells.basis.scale**4)
+        first = structure.first(parameters)
+        observed, turns = information(cells, point, first, None)
+        expected = expected_information(cells, point, first, turns)
+        found.append(np.stack([observed, expected]) / cells.basis.scale**4)
     observed, expected = np.moveaxis(np.array(found), 1, 0)
     # it does not depend on the outcome, and 78 means of 400 are rarely further away than 4.5 standard errors
     np.testing.assert_allclose(expected, np.broadcast_to(expected[0], expected.shape), rtol=1e-6, atol=1e-9)
