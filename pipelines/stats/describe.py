@@ -162,6 +162,47 @@ def hedges(effect: Estimate, baseline: ArrayLike, treatment: ArrayLike) -> Stand
     return Standardised(*map(float, numbers))
 
 
+def find_improved(
+    baseline: ArrayLike,
+    followup: ArrayLike,
+    *,
+    absolute: float | None = None,
+    relative: float | None = None,
+    lower_is_better: bool = True,
+) -> Array:
+    """Return who improved by the minimal important change: 1, 0, or NaN where a visit is missing.
+
+    Parameters
+    ----------
+    baseline, followup, absolute, relative, lower_is_better
+        As for :func:`responders`.
+
+    Raises
+    ------
+    DataError
+        Neither change is given, or one is not above 0.
+
+    Examples
+    --------
+    >>> find_improved([7.0, 7, 3, np.nan], [5.0, 6, 2, 1], absolute=2, relative=0.3).tolist()
+    [1.0, 0.0, 1.0, nan]
+
+    """
+    before, after = np.asarray(baseline, float), np.asarray(followup, float)
+    thresholds = [x for x in (absolute, relative) if x is not None]
+    if not thresholds or min(thresholds) <= 0:
+        raise DataError(
+            f'minimal important change: absolute {absolute}, relative {relative}; give one above 0'
+        )
+    gain = before - after if lower_is_better else after - before
+    improved = np.zeros(len(gain), bool)
+    if absolute is not None:
+        improved |= gain >= absolute - _ROUNDING
+    if relative is not None:
+        improved |= (before > 0) & (gain >= relative * before - _ROUNDING)
+    return np.where(np.isnan(gain), np.nan, improved)
+
+
 def responders(
     baseline: ArrayLike,
     followup: ArrayLike,
@@ -209,21 +250,15 @@ def responders(
     ([0, 2], 1.0)
 
     """
-    before, after = np.asarray(baseline, float), np.asarray(followup, float)
-    arm, thresholds = np.asarray(treatment, float), [x for x in (absolute, relative) if x is not None]
-    if not thresholds or min(thresholds) <= 0:
-        raise DataError(
-            f'minimal important change: absolute {absolute}, relative {relative}; give one above 0'
-        )
-    gain = before - after if lower_is_better else after - before
-    improved = np.zeros(len(gain), bool)
-    if absolute is not None:
-        improved |= gain >= absolute - _ROUNDING
-    if relative is not None:
-        improved |= (before > 0) & (gain >= relative * before - _ROUNDING)
-    known = ~np.isnan(gain)
+    arm = np.asarray(treatment, float)
+    improved = find_improved(
+        baseline, followup, absolute=absolute, relative=relative, lower_is_better=lower_is_better
+    )
+    known = ~np.isnan(improved)
     masks = [arm == code for code in (0, 1)]
-    counts, n = (np.array([(which & mask & known).sum() for mask in masks]) for which in (improved, known))
+    counts, n = (
+        np.array([(which & mask & known).sum() for mask in masks]) for which in (improved == 1, known)
+    )
     if not n.all():
         raise DataError(f'{n[0]} control and {n[1]} treated people have both visits; each arm needs 1')
     missing = np.array([(mask & ~known).sum() for mask in masks])

@@ -4,6 +4,7 @@ A term says what a thing is: its title, units, range, wording and severity.  How
 is said by a row of ``bids_app.outputs``, which carries the term; terms know no row.
 """
 
+from .effects import DISCRETE_MODELS, EFFECT_SCALES, MISSING_ASSUMPTIONS, TIPPING_ENDS
 from .flags import (
     FLAGS,
     Flag,
@@ -59,6 +60,8 @@ __all__ = [
     'BDNF_CONTRASTS',
     'BDNF_MODELS',
     'DIRECTIONS',
+    'DISCRETE_MODELS',
+    'EFFECT_SCALES',
     'EXPRESSION_CONTRASTS',
     'FALSE_DISCOVERY_RATE',
     'FLAGS',
@@ -68,6 +71,7 @@ __all__ = [
     'MAP_CONTRASTS',
     'MAP_MEASURES',
     'MEASURES',
+    'MISSING_ASSUMPTIONS',
     'MODELS',
     'MOTION',
     'PATHS',
@@ -81,6 +85,7 @@ __all__ = [
     'STRUCTURES',
     'STRUCTURES_OF_MEDIATORS',
     'STRUCTURES_OF_VISITS',
+    'TIPPING_ENDS',
     'Described',
     'Flag',
     'Inference',
