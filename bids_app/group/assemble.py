@@ -12,7 +12,6 @@ from pipelines.stats.design import (
     GENE_SET,
     ExpressionDesign,
     MediationDesign,
-    OutcomesDesign,
     SampleLabel,
     SamplesDesign,
 )
@@ -85,7 +84,7 @@ def build_group_workflow(
         workflow.add_nodes([stages['bdnf']])
     if plan.people:
         stages['voxelwise'] = _voxelwise(settings, plan)
-        values = ('outputnode.values', 'inputnode.values')
+        values = ('outputnode.before_after', 'inputnode.values')
         workflow.connect([(stages['outcomes'], stages['voxelwise'], [values])])
     if plan.expression:
         stages['expression'] = stages['enrichment'] = _expression(settings, plan)
@@ -101,7 +100,7 @@ def build_group_workflow(
 
 def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
     visits = {visit.session_id: visit.name for visit in plan.trial.visits}
-    design = _design(plan)
+    design = plan.design
     used = {MEASURES[outcome.derivative].map for outcome in design.imaging}
     scans: list[dict[str, Any]] = [
         {
@@ -122,18 +121,8 @@ def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
     ]  # fmt: skip
     workflow = init_outcomes_wf(scans=scans, tracts=tracts, design=design)
     workflow.inputs.inputnode.tables = str(plan.tables['outcomes'])
-    workflow.inputs.inputnode.participants = str(plan.tables['participants'])
+    workflow.inputs.inputnode.participants = str(plan.tables['people'])
     return workflow
-
-
-def _design(plan: GroupPlan) -> OutcomesDesign:
-    """Return what models, readers and figures need to know of the trial."""
-    return OutcomesDesign(
-        treatment=plan.trial.arms.treatment,
-        control=plan.trial.arms.control,
-        outcomes=tuple(plan.outcomes),
-        visits=tuple((visit.name, visit.session_id.removeprefix('ses-')) for visit in plan.trial.visits),
-    )
 
 
 def _bdnf(plan: GroupPlan) -> LiterateWorkflow:
@@ -209,7 +198,7 @@ def _mediation(
         design=design, params=_params(settings), random_seed=settings.seed_of('mediation')
     )
     mediation.inputs.inputnode.participants = str(plan.tables['mediation'])
-    workflow.connect([(stages['outcomes'], mediation, [('outputnode.values', 'inputnode.values')])])
+    workflow.connect([(stages['outcomes'], mediation, [('outputnode.before_after', 'inputnode.values')])])
     names = [name for analysis in plan.analyses for name in analysis.mediators]
     if any(name.startswith(GENE_SET) for name in names):
         workflow.connect(

@@ -7,8 +7,8 @@ import pandas as pd
 
 from pipelines.errors import SelectionError
 
+from ..phenotype.parts import Trial
 from ..phenotype.tables import Tables
-from ..phenotype.trial import Trial
 from ..scans.exclusion import Exclusions, read_exclusions
 from ..settings import Settings
 

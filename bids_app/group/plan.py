@@ -1,8 +1,7 @@
 """What the group level computes: decided from tables and derivatives before anything runs."""
 
 import logging
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,21 +9,18 @@ import pandas as pd
 
 from pipelines.errors import MissingInputError
 from pipelines.interfaces.tables import columns_text
-from pipelines.stats.design import GENE_SET, Analysis
-from pipelines.terms import MAPS
+from pipelines.stats.design import GENE_SET, Analysis, OutcomesDesign
 
-from ..outputs.found import Results, stamp_of
-from ..outputs.group import LEAST_PEOPLE
+from ..outputs.found import Results
+from ..phenotype.parts import Trial
 from ..phenotype.rnaseq import ExpressionPlan, NoExpression, plan_expression
 from ..phenotype.tables import Tables
-from ..phenotype.trial import DerivativeOutcome, Outcome, Trial
+from ..phenotype.trial import DerivativeOutcome, Outcome
 from ..running.files import drafted
 from ..settings import Settings
+from .maps import MapsOfPerson, maps_of, possible_tests
 
 LOGGER = logging.getLogger(__name__)
-
-_PER_ARM = 3
-"""People of each arm with both maps that a comparison of arms needs."""
 
 
 class GroupPlan(NamedTuple):
@@ -40,7 +36,7 @@ class GroupPlan(NamedTuple):
     tables: Mapping[str, Path]
     results: Results
     contrasts: Mapping[str, tuple[str, ...]]
-    people: Mapping[str, list[dict[str, Any]]]
+    people: Mapping[str, list[MapsOfPerson]]
     expression: ExpressionPlan | None
     analyses: list[Analysis]
     absent: Mapping[str, str]
@@ -48,13 +44,32 @@ class GroupPlan(NamedTuple):
     @property
     def primary(self) -> str:
         """Return the name of the primary outcome, the first where none is called so."""
-        return primary_of(self.outcomes)
+        return primary_of(self.outcomes).name
+
+    @property
+    def design(self) -> OutcomesDesign:
+        """Return what models, readers and figures need to know of the trial."""
+        return design_of(self.trial, self.outcomes)
 
 
-def primary_of(outcomes: list[Outcome]) -> str:
-    """Return the name of the primary outcome, the first where none is called so."""
-    names = [o.name for o in outcomes if o.role == 'primary'] or [o.name for o in outcomes]
-    return names[0]
+def primary_of(outcomes: list[Outcome]) -> Outcome:
+    """Return the primary outcome, the first where none is called so."""
+    return next((outcome for outcome in outcomes if outcome.role == 'primary'), outcomes[0])
+
+
+def design_of(trial: Trial, outcomes: Iterable[Outcome]) -> OutcomesDesign:
+    """Return a trial as models of some of its outcomes know it."""
+    return OutcomesDesign(
+        treated=trial.treated,
+        control=trial.arms.control,
+        outcomes=tuple(outcomes),
+        visits=trial.visits,
+        is_randomised=trial.is_randomised,
+        covariates=trial.covariates,
+        strata=trial.strata,
+        sites=trial.sites,
+        sequence=trial.sequence,
+    )
 
 
 def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results, folder: Path) -> GroupPlan:
@@ -75,12 +90,16 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
             'results of participants. Run the participant level first, or name the tables with --trial.'
         )
     absent: dict[str, str] = {}
+    everybody, tables = tables, _two_arms(trial, tables)
     expression = _expression(settings, trial, tables, absent)
     analyses = _analyses(settings, trial, outcomes, expression, absent)
     columns = ['participant_id', 'arm']
+    factors = dict.fromkeys((*trial.covariates, *trial.factors))
+    adjusted = design_of(trial, outcomes).adjusted
     files = {
-        'outcomes': tables.outcomes[['participant_id', 'visit', 'outcome', 'value', 'flags']],
-        'participants': tables.participants[[*columns, *_present(trial.covariates, tables)]],
+        'outcomes': everybody.outcomes[_outcome_columns(trial)],
+        'people': everybody.participants[[*columns, *_present(factors, tables)]],
+        'participants': tables.participants[[*columns, *_present(adjusted, tables)]],
     }
     if tables.bdnf is not None and len(tables.bdnf):
         files['bdnf'] = tables.bdnf
@@ -92,10 +111,26 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
     written = {
         name: write_text(columns_text(table), folder / f'{name}.json') for name, table in files.items()
     }
-    people = {} if 'voxelwise' in settings.skip else _maps_of(trial, tables, results)
-    contrasts = _tests(trial, tables, people, primary_of(outcomes))
+    people = {} if 'voxelwise' in settings.skip else maps_of(trial, tables, results)
+    contrasts = possible_tests(trial, tables, people, primary_of(outcomes))
     tested = {kind: people[kind] for kind in contrasts}
     return GroupPlan(trial, outcomes, written, results, contrasts, tested, expression, analyses, absent)
+
+
+def _two_arms(trial: Trial, tables: Tables) -> Tables:
+    """Return what is known of the first treated arm and of the control, for what compares two arms."""
+    arms = (trial.arms.treatment, trial.arms.control)
+    kept = {
+        name: table[table['arm'].isin(arms)].reset_index(drop=True)
+        for name, table in tables._asdict().items()
+        if isinstance(table, pd.DataFrame) and 'arm' in table
+    }
+    return tables._replace(**kept)
+
+
+def _outcome_columns(trial: Trial) -> list[str]:
+    has_exposure = any(outcome.exposure for outcome in trial.outcomes.values())
+    return ['participant_id', 'visit', 'outcome', 'value', 'flags', *(['exposure'] if has_exposure else [])]
 
 
 def _present(names: Any, tables: Tables) -> list[str]:
@@ -125,18 +160,24 @@ def _analyses(
     expression: ExpressionPlan | None,
     absent: dict[str, str],
 ) -> list[Analysis]:
-    """Return the mediation analyses whose variables exist; of the others say what is missing."""
+    """Return the mediation analyses whose variables exist and are continuous; of the others say why not."""
     if 'mediation' in settings.skip:
         absent['mediation'] = '--skip mediation'
         return []
     known = {outcome.name for outcome in outcomes}
+    others = {outcome.name: outcome.kind for outcome in outcomes if outcome.kind != 'continuous'}
     known |= {f'{GENE_SET}{name}' for name in expression.sets} if expression else set()
     found = []
     for model in trial.mediation:
         missing = [name for name in (*model.mediators, model.outcome) if name not in known]
+        odd = [f'{name} is {others[name]}' for name in (*model.mediators, model.outcome) if name in others]
         if missing:
             reason = f'there is no {" and no ".join(missing)}'
             absent[f'mediation {model.name}'] = reason
+        elif odd:
+            absent[f'mediation {model.name}'] = (
+                f'{" and ".join(odd)}, where the model is of continuous outcomes'
+            )
         else:
             found.append(model)
     left_out = [
@@ -162,65 +203,6 @@ def _available(trial: Trial, tables: Tables, results: Results) -> list[Outcome]:
         elif outcome.name in read:
             found.append(outcome)
     return found
-
-
-def _maps_of(trial: Trial, tables: Tables, results: Results) -> dict[str, list[dict[str, Any]]]:
-    """Return for each kind of map that anybody has who has which images at which visit."""
-    visits = {visit.session_id: visit.name for visit in trial.visits}
-    kinds: dict[str, list[dict[str, Any]]] = {}
-    for kind in MAPS:
-        owners = [scan for scan in results.scans if kind in scan.maps]
-        people = []
-        for label in tables.participants['participant_id'] if owners else ():
-            entry: dict[str, Any] = {'participant_id': label, 'stamp': ''}
-            entry |= {name: [] for visit in visits.values() for name in (visit, f'{visit}_dof')}
-            for scan in owners:
-                if scan.participant_id == label:
-                    path, visit = scan.maps[kind], visits[scan.session_id]
-                    entry[visit].append(str(path))
-                    entry[f'{visit}_dof'].append(scan.dof)
-                    entry['stamp'] += stamp_of(path)
-            people.append(entry)
-        if people:
-            kinds[kind] = people
-        elif results.scans:
-            LOGGER.warning('voxel-wise %s: nobody has such a map; not tested', kind)
-    return kinds
-
-
-def _tests(
-    trial: Trial, tables: Tables, people: Mapping[str, list[dict[str, Any]]], primary: str
-) -> dict[str, tuple[str, ...]]:
-    """Return the voxel-wise tests that have enough people, of each kind of map that has any."""
-    found: dict[str, tuple[str, ...]] = {}
-    few: dict[str, list[str]] = {}
-    for kind, own in people.items():
-        counts = _counts(trial, tables, own, primary)
-        found[kind] = tuple(contrast for contrast, count in counts.items() if count >= LEAST_PEOPLE)
-        for contrast, count in counts.items():
-            if count < LEAST_PEOPLE:
-                few.setdefault(contrast, []).append(kind)
-    for contrast, kinds in few.items():
-        of = '' if len(kinds) == len(people) else f' of {", ".join(kinds)}'
-        LOGGER.warning('voxel-wise %s%s: too few people have maps; not tested', contrast, of)
-    return {kind: contrasts for kind, contrasts in found.items() if contrasts}
-
-
-def _counts(trial: Trial, tables: Tables, people: list[dict[str, Any]], primary: str) -> dict[str, int]:
-    """Return for each voxel-wise test how many people it would have, as far as they count."""
-    arms = dict(zip(tables.participants['participant_id'], tables.participants['arm']))
-    pairs = [p['participant_id'] for p in people if p['baseline'] and p['followup']]
-    by_arm = Counter(arms[label] for label in pairs)
-    own = tables.outcomes[tables.outcomes['outcome'] == primary].dropna(subset='value')
-    visits = own.groupby('participant_id')['visit'].nunique()
-    with_symptoms = [label for label in pairs if visits.get(label, 0) == len(trial.visits)]
-    return {
-        'armOnChange': min(by_arm[trial.arms.treatment], by_arm[trial.arms.control])
-        * (LEAST_PEOPLE // _PER_ARM),
-        'changeWithSymptoms': len(with_symptoms),
-        'meanBaseline': sum(bool(p['baseline']) for p in people),
-        'meanFollowup': sum(bool(p['followup']) for p in people),
-    }
 
 
 def write_tsv(table: pd.DataFrame, path: Path) -> Path:

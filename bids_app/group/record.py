@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..phenotype.parts import Trial
 from ..phenotype.tables import Tables
-from ..phenotype.trial import Trial
 
 
 def record_trial(

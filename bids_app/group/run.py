@@ -28,6 +28,7 @@ from ..settings import Settings, check_writable
 from .assemble import build_group_workflow, group_stages
 from .people import Included, select_people
 from .plan import GroupPlan, make_plan, write_text, write_tsv
+from .plan_text import plan_sentences
 from .record import record_trial
 from .status import list_status
 
@@ -46,7 +47,7 @@ def run_group(settings: Settings) -> int:
     results = collect_results(settings, trial, tables.participants['participant_id'], included.exclusions)
     folder = settings.work_dir / 'group_tables'
     if settings.dry_run:
-        _print_plan(make_plan(settings, trial, tables, results, folder), included)
+        print('\n'.join(plan_sentences(make_plan(settings, trial, tables, results, folder), included)))
         return 0
     check_writable(out)
     settings.output_dir.mkdir(parents=True, exist_ok=True)
@@ -114,26 +115,6 @@ def _files(plan: GroupPlan) -> list[Path]:
     tracts = [path for t in plan.results.tracts for path in (t.table, t.table.with_suffix('.json'))]
     genes = [plan.expression.counts, *plan.expression.gene_sets] if plan.expression else []
     return [*scans, *tracts, *genes]
-
-
-def _print_plan(plan: GroupPlan, included: Included) -> None:
-    tables = included.tables
-    counts = tables.participants['arm'].value_counts()
-    print(f'trial {plan.trial.name}: ' + ', '.join(f'{number} {arm}' for arm, number in counts.items()))
-    for label, (arm, reason) in included.left_out.items():
-        print(f'{label} ({arm}): {reason}')
-    for left in plan.results.left_out:
-        print(f'{left.participant_id} {left.session_id}: {left.modality}: {left.reason}')
-    for outcome in plan.outcomes:
-        print(f'outcome {outcome.name} ({outcome.role})')
-    if tables.bdnf is not None and 'bdnf' in plan.tables:
-        print(f'bdnf: {len(tables.bdnf)} samples')
-    if plan.expression:
-        print(f'expression: {len(plan.expression.samples)} samples, {len(plan.expression.sets)} gene sets')
-    for analysis in plan.analyses:
-        print(f'mediation {analysis.name}: {" and ".join(analysis.mediators)} on {analysis.outcome}')
-    for kind in plan.people:
-        print(f'voxel-wise {kind}: {", ".join(plan.contrasts[kind])}')
 
 
 def _write_record(

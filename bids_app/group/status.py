@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from pipelines.stats.design import Visit, visits_of
 from pipelines.terms import MEASURES, join_flags, split_flags, unusable_flags
 
 from ..outputs.found import Results, TractResult
+from ..phenotype.parts import Trial
 from ..phenotype.tables import Tables
-from ..phenotype.trial import Trial, Visit
 from ..report.read import read_record
 from ..scans.exclusion import Exclusions
 from ..scans.exclusion_list import Exclusion
@@ -24,7 +25,7 @@ _MATRIX = MEASURES['roi_connectivity'].name
 
 def list_status(settings: Settings, trial: Trial, included: Included, results: Results) -> pd.DataFrame:
     """Return one row per participant, visit and kind of data: nothing is left out without a word."""
-    tables = included.tables
+    tables, scanned = included.tables, _scanned(trial)
     rows = [
         (label, arm, 'n/a', 'n/a', 'participant', 'missing', reason)
         for label, (arm, reason) in included.left_out.items()
@@ -32,13 +33,20 @@ def list_status(settings: Settings, trial: Trial, included: Included, results: R
     for label, arm in zip(tables.participants['participant_id'], tables.participants['arm']):
         for visit in trial.visits:
             place = (label, arm, visit.name, visit.session_id)
-            for data, status, reason in _imaging(settings, label, visit, results, included.exclusions):
-                rows.append((*place, data, status, reason))
+            if visit in scanned:
+                for data, status, reason in _imaging(settings, label, visit, results, included.exclusions):
+                    rows.append((*place, data, status, reason))
             for data, status, reason in _measured(label, visit, tables):
                 rows.append((*place, data, status, reason))
         rows += [(label, arm, *found) for found in _blood(label, trial, tables)]
         rows += [(label, arm, *found) for found in _genes(label, trial, tables)]
     return pd.DataFrame(rows, columns=list(STATUS_COLUMNS))
+
+
+def _scanned(trial: Trial) -> set[Visit]:
+    """Return the visits that an outcome of images is measured at; all where there is no such outcome."""
+    own = {visit for outcome in trial.derivative_outcomes for visit in visits_of(outcome, trial.visits)}
+    return own or set(trial.visits)
 
 
 def _imaging(

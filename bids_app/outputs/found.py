@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple, assert_never
 
 from pipelines.errors import DataError
+from pipelines.stats.design import Visit
 from pipelines.terms import MEASURES
 
-from ..phenotype.trial import Trial, Visit
+from ..phenotype.parts import Trial
 from ..running.manifest import is_unchanged, read_receipts
 from ..scans.exclusion import NOTHING, Exclusions
 from ..scans.query import entities_of

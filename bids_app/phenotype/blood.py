@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..tables.problems import nearest
 from .layouts import Cell, Key, Reader, Source
-from .trial import Bdnf, Trial
+from .parts import Bdnf, Trial
 from .values import Quantity, Value, read_numbers
 from .visits import check_visits, summarise, tell_other_visits
 

@@ -8,17 +8,10 @@ from typing import Any, NamedTuple
 
 from ..tables.problems import Problems, nearest
 from ..tables.text import MISSING, Labels, read_text_table
+from .keys import Key, by_label, spellings
 from .rows import Resolver, Source
 
 _SESSIONS, _EACH = 'sessions.tsv', 'sub-*/sub-*_sessions.tsv'
-
-
-class Key(NamedTuple):
-    """When something was measured: session, and for samples of one session the time."""
-
-    name: str
-    session_id: str
-    time: str = ''
 
 
 class Cell(NamedTuple):
@@ -47,33 +40,15 @@ class Cell(NamedTuple):
         }
 
 
-def spellings(column: str, key: Key, *, has_session: bool, has_time: bool = False) -> list[str]:
-    """Return the names that a column of a value may have in a table.
-
-    Examples
-    --------
-    >>> spellings('nrs', Key('baseline', 'ses-pre'), has_session=False)
-    ['nrs_pre', 'nrs_ses-pre', 'pre_nrs', 'ses-pre_nrs']
-
-    """
-    label = key.session_id.removeprefix('ses-')
-    time = '' if has_time else key.time
-    if has_session:
-        return [f'{column}_{time}', f'{time}_{column}'] if time else [column]
-    end = f'_{time}' if time else ''
-    named = [f'{column}_{key.name}', f'{key.name}_{column}'] if time else []
-    return [
-        *named,
-        f'{column}_{label}{end}',
-        f'{column}_ses-{label}{end}',
-        f'{label}{end}_{column}',
-        f'ses-{label}{end}_{column}',
-    ]
-
-
 def _names(source: Source, column: str, key: Key, plain: bool) -> list[str]:
     names = spellings(column, key, has_session=source.has_session, has_time=source.has_time)
     return [*names, column] if plain and column not in names else names
+
+
+def _present(source: Source, column: str, key: Key, plain: bool) -> list[str]:
+    """Return the columns of a value in a table, those that name the session alone where there are any."""
+    found = [name for name in _names(source, column, key, plain) if name in source.table.columns]
+    return found or ([] if source.has_session else by_label(source.table.columns, column, key))
 
 
 class Reader:
@@ -178,12 +153,7 @@ class Reader:
         sources: Iterable[Source], column: str, keys: Sequence[Key], *, plain: bool = False
     ) -> bool:
         """Return whether any table has the column for any of the keys."""
-        return any(
-            name in source.table.columns
-            for source in sources
-            for key in keys
-            for name in _names(source, column, key, plain)
-        )
+        return any(_present(source, column, key, plain) for source in sources for key in keys)
 
     def explain_absence(
         self, name: str, column: str, sources: Sequence[Source], keys: Sequence[Key], *, plain: bool = False
@@ -239,7 +209,7 @@ class Reader:
 
     def _column_of(self, source: Source, column: str, key: Key, plain: bool) -> str:
         """Return the column of the table that holds the value of a key, empty when there is none."""
-        there = [name for name in _names(source, column, key, plain) if name in source.table.columns]
+        there = _present(source, column, key, plain)
         if len(there) > 1:
             self.problems.stop(
                 source.table.name, f'{" and ".join(there)} both mean {column} of {key.session_id}',

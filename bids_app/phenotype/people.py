@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..tables.problems import Problems
+from ..tables.problems import Problems, listed
 from ..tables.text import MISSING, Labels, read_text_table
 from .doubts import ask_for_kind
-from .layouts import Cell, Key, Reader
-from .trial import Trial
-from .values import Quantity, decode, holds_numbers, read_numbers
+from .keys import Key, visit_keys
+from .layouts import Cell, Reader
+from .parts import Trial
+from .values import Quantity, decode, holds_numbers, read_numbers, whole
 
 CovariateValues = dict[tuple[str, str], float | str | None]
 """Numbers or words by participant and key."""
@@ -42,7 +43,7 @@ def known_participants(root: Path, trial: Trial, problems: Problems) -> Labels:
 
 
 def read_arms(reader: Reader, trial: Trial) -> pd.DataFrame | None:
-    """Return ``participant_id arm`` and covariates of everyone in one of the two arms, sorted."""
+    """Return ``participant_id arm``, covariates, strata and site of everyone in one of the arms, sorted."""
     baseline = _baseline(trial)
     column = trial.arms.column
     sources = reader.find(trial.arms.table, [column], baseline, plain=True)
@@ -52,27 +53,40 @@ def read_arms(reader: Reader, trial: Trial) -> pd.DataFrame | None:
     arms = {cell.participant_id: arm for cell in cells if (arm := _arm(cell, trial, reader.problems))}
     _check_arms(arms, cells, trial, reader)
     people = pd.DataFrame(sorted(arms.items()), columns=['participant_id', 'arm'])
-    wanted = [*trial.covariates, *(c for model in trial.mediation for c in model.covariates)]
+    wanted = [*trial.covariates, *trial.factors, *(c for model in trial.mediation for c in model.covariates)]
     for name in dict.fromkeys(wanted):
         found = read_column(reader, trial.arms.table, name, baseline, is_default=trial.is_default)
         if found is not None:
-            values = covariate_values(found, reader.problems, is_category=name in trial.categories)
+            is_category = name in (*trial.categories, *trial.factors)
+            values = covariate_values(found, reader.problems, is_category=is_category)
             people[name] = _covariate(found, values, list(people['participant_id']), reader.problems)
+    for name in (name for name in trial.factors if name in people):
+        _check_factor(people[name], trial.arms.table, reader.problems)
     return people
 
 
+def _check_factor(values: pd.Series, table: str, problems: Problems) -> None:
+    """Ask about a stratum or site of nearly everybody alone: a number, or an id, is none."""
+    n_levels, n_people = values.nunique(), int(values.notna().sum())
+    if n_levels > 2 and 2 * n_levels > n_people:
+        problems.warn(
+            table, f'has {n_levels} values for {n_people} people: is it a stratum or site?',
+            'used as it is; name another column, or write groups in place of numbers', column=str(values.name),
+        )  # fmt: skip
+
+
 def _baseline(trial: Trial) -> list[Key]:
-    return [Key(trial.visits[0].name, trial.visits[0].session_id)]
+    return visit_keys(trial.visits)[:1]
 
 
 def _arm(cell: Cell, trial: Trial, problems: Problems) -> str:
     """Return the arm of a participant under the trial's name, empty when there is none."""
-    names = {name.casefold(): name for name in (trial.arms.treatment, trial.arms.control)}
+    names = {name.casefold(): name for name in trial.arms.names}
     where = {'column': cell.column, 'participant_id': cell.participant_id, 'row': cell.row}
     if cell.is_missing:
         problems.warn(cell.table, 'has no arm', 'participant not analysed', **where)
         return ''
-    words = [cell.text, decode(cell.text, cell.entry) or '']
+    words = [cell.text, decode(cell.text, cell.entry) or '', whole(cell.text)]
     if any(word.casefold() in map(str.casefold, trial.arms.others) for word in words):
         problems.warn(
             cell.table, 'of an arm left out by the trial file', 'not analysed', **where, value=cell.text
@@ -81,7 +95,7 @@ def _arm(cell: Cell, trial: Trial, problems: Problems) -> str:
     found = next((names[word.casefold()] for word in words if word.casefold() in names), '')
     if not found:
         problems.stop(
-            cell.table, f'is no arm of the trial, which has {" and ".join(names.values())}',
+            cell.table, f'is no arm of the trial, which has {listed(trial.arms.names)}',
             'Correct it, add Levels to the JSON file, name it in Arms.Others to leave it out, or write n/a',
             **where, value=cell.text,
         )  # fmt: skip
@@ -94,7 +108,7 @@ def _arm(cell: Cell, trial: Trial, problems: Problems) -> str:
 
 def _check_arms(arms: Mapping[str, str], cells: Sequence[Cell], trial: Trial, reader: Reader) -> None:
     table, problems = trial.arms.table, reader.problems
-    for name in (trial.arms.treatment, trial.arms.control):
+    for name in trial.arms.names:
         number = sum(arm == name for arm in arms.values())
         if number:
             problems.summarise(table, f'{number} participants of {name}', column=trial.arms.column)

@@ -20,7 +20,7 @@ from pipelines.stats.genesets import MAX_SIZE, MIN_SIZE, match_sets
 from pipelines.stats.remarks import Remark
 
 from ..tables.problems import Problems, Severity, nearest
-from .trial import Expression, Trial
+from .parts import Expression, Trial
 
 LOGGER = logging.getLogger(__name__)
 

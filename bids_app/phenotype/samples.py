@@ -12,8 +12,8 @@ from pipelines.stats.count_columns import Columns, match_columns
 from ..tables.problems import nearest
 from ..tables.text import MISSING
 from .layouts import Cell, Key, Reader, Source
+from .parts import Expression, Trial
 from .people import covariate_values, read_column
-from .trial import Expression, Trial
 from .visits import check_visits, summarise, tell_other_visits
 
 _FEW = 0.5

@@ -5,10 +5,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.stats.design import GENE_SET
-from pipelines.terms import MEASURES
 
 from ..tables.problems import nearest
-from ..tables.text import MISSING
+from .check_outcomes import outcome_contradictions
+from .check_shape import (
+    arm_contradictions,
+    factor_contradictions,
+    in_order,
+    reporting_contradictions,
+    same_session,
+    sequence_contradictions,
+    visit_contradictions,
+)
 
 _KINDS = {
     'object': 'an object in braces { }',
@@ -24,6 +32,7 @@ _PATTERNS = {
     '\\.tsv$': 'is no .tsv file. Export the table with tabs between the columns',
     '^(ses-)?[A-Za-z0-9+]+$': 'is no session label. Use letters and digits, as in the folder ses-pre',
     '^[A-Za-z][A-Za-z0-9_]*$': 'is no name. Begin with a letter; letters, digits and _ may follow',
+    '^(?![\\s\\S]*[\\t\\r\\n])\\S(.*\\S)?$': 'is no name of a visit. Write one without blanks around it, on one line',
 }
 
 
@@ -71,6 +80,8 @@ def _plain(error: Any) -> Iterator[str]:
             yield f'{where} is empty. Name at least one.'
         case 'uniqueItems':
             yield f'{where}: a name stands twice in {_shown(value)}.'
+        case 'minimum':
+            yield f'{where}: {_shown(value)} is below {wanted}.'
         case 'exclusiveMinimum':
             yield f'{where}: {_shown(value)} is not above {wanted}.'
         case _:
@@ -83,18 +94,15 @@ def _shown(value: Any) -> str:
 
 
 def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
-    arms = content['Arms']
-    names = [name.casefold() for name in (arms['Treatment'], arms['Control'], *arms.get('Others', ()))]
-    if len(set(names)) < len(names):
-        yield f'Arms: two arms have the same name ({", ".join(names)}). Each needs its own.'
-    for name in (arms['Treatment'], arms['Control'], *arms.get('Others', ())):
-        if name in MISSING:
-            yield f'Arms: "{name}" is a word for a missing value. Give the arm another name, there and in its table.'
-    yield from _same_session('Visits', content['Visits'])
+    yield from arm_contradictions(content)
+    yield from visit_contradictions(content['Visits'])
     if 'Expression' in content:
-        yield from _same_session('Expression.Visits', content['Expression']['Visits'])
+        yield from same_session('Expression.Visits', content['Expression']['Visits'])
     for name, outcome in content['Outcomes'].items():
-        yield from _outcome_contradictions(f'Outcomes.{name}', outcome)
+        yield from outcome_contradictions(f'Outcomes.{name}', outcome, in_order(content['Visits']))
+    yield from factor_contradictions(content)
+    yield from sequence_contradictions(content)
+    yield from reporting_contradictions(content)
     if 'BDNF' in content:
         yield from _sample_contradictions(content['BDNF'])
     yield from _category_contradictions(content)
@@ -106,30 +114,6 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
             yield f'Mediation: {" and ".join(alike)} have one name for their files. Rename all but one.'
     for number, model in enumerate(models):
         yield from _model_contradictions(f'Mediation.{number}', model, content)
-
-
-def _same_session(path: str, visits: Mapping[str, Any]) -> Iterator[str]:
-    labels = {name: visit['Session'].removeprefix('ses-') for name, visit in visits.items()}
-    if len(set(labels.values())) < len(labels):
-        yield f'{path}: {" and ".join(labels)} are the same session {next(iter(labels.values()))}.'
-
-
-def _outcome_contradictions(path: str, outcome: Mapping[str, Any]) -> Iterator[str]:
-    for key in ('Range', 'ItemRange'):
-        low, high = outcome.get(key, (None, None))
-        if low is not None and high is not None and low >= high:
-            yield f'{path}.{key}: {low} is not below {high}. Write [lowest, highest].'
-    if 'Derivative' in outcome:
-        measure, given = MEASURES[outcome['Derivative']], len(outcome.get('Regions', ()))
-        if given != measure.n_regions:
-            yield f'{path}.Regions: {given} regions where {measure.name} has {measure.n_regions}.'
-        if 'Hemisphere' in outcome and measure.source != 'tract':
-            yield f'{path}.Hemisphere is of tracts only. Name the side in Regions, as NAcL.'
-    items = outcome.get('Items', ())
-    if outcome.get('MaxMissingItems', 0) >= len(items) > 0:
-        yield f'{path}.MaxMissingItems: {outcome["MaxMissingItems"]} leaves none of {len(items)} items.'
-    if not items and ('ItemRange' in outcome or 'MaxMissingItems' in outcome):
-        yield f'{path} has ItemRange or MaxMissingItems but no Items. Name the columns of the items.'
 
 
 def _category_contradictions(content: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ..tables.problems import Problems
 from .doubts import Reading, tell_doubts
 from .layouts import Cell
 
-_NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?')
+NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?')
 _COMMA = re.compile(r'[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?')
 _THOUSANDS = re.compile(r'[+-]?[1-9][0-9]{0,2},[0-9]{3}')
 _MANY, _SHARE = 3, 0.1  # out of range: so many, and this share, are no slips of the pen
@@ -100,7 +100,7 @@ def _read(
     if cell.is_missing:
         return Value(math.nan)
     text = cell.text.replace(',', '.') if has_commas and _COMMA.fullmatch(cell.text) else cell.text
-    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
         thousands = _THOUSANDS.fullmatch(cell.text)
         problems.stop(
             cell.table,
@@ -140,7 +140,7 @@ def _decimal_comma(texts: Iterable[str]) -> bool:
     commas = [text for text in present if _COMMA.fullmatch(text)]
     if any(not _THOUSANDS.fullmatch(text) for text in commas):
         # with points in the same column, 1,234 may be thousands
-        has_points = any('.' in text and _NUMBER.fullmatch(text) for text in present)
+        has_points = any('.' in text and NUMBER.fullmatch(text) for text in present)
         return not (has_points and any(_THOUSANDS.fullmatch(text) for text in commas))
     return False
 
@@ -194,6 +194,18 @@ def _refuse_other_scale(
         )  # fmt: skip
 
 
+def whole(text: str) -> str:
+    """Return a code as it was before a spreadsheet made a number of it.
+
+    Examples
+    --------
+    >>> whole('2.0'), whole('2.5'), whole('yoga')
+    ('2', '2.5', 'yoga')
+
+    """
+    return re.sub(r'^([0-9]+)\.0+$', r'\1', text)
+
+
 def decode(text: str, entry: Mapping[str, object]) -> str | None:
     """Return the label of a level, None when the dictionary has levels and this is none.
 
@@ -210,9 +222,8 @@ def decode(text: str, entry: Mapping[str, object]) -> str | None:
         str(key): str(label.get('Description', key) if isinstance(label, Mapping) else label)
         for key, label in levels.items()
     }
-    whole = re.sub(r'^([0-9]+)\.0+$', r'\1', text)
-    if whole in labels:
-        return labels[whole]
+    if whole(text) in labels:
+        return labels[whole(text)]
     return next((label for label in labels.values() if label.casefold() == text.casefold()), None)
 
 
@@ -224,5 +235,5 @@ def holds_numbers(cells: Sequence[Cell]) -> bool:
     declared = given[0].entry.get('Format')
     if declared or given[0].entry.get('Units'):
         return declared in (None, 'number', 'integer', 'index')
-    numbers = sum(bool(_NUMBER.fullmatch(c.text) or _COMMA.fullmatch(c.text)) for c in given)
+    numbers = sum(bool(NUMBER.fullmatch(c.text) or _COMMA.fullmatch(c.text)) for c in given)
     return 2 * numbers > len(given)

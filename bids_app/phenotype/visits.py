@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from ..tables.problems import Problems
 from ..tables.text import MISSING
-from .layouts import Cell, Key, Reader, spellings
+from .keys import Key, by_label, spellings
+from .layouts import Cell, Reader
 from .rows import Source
 
 _WORDS = frozenset({'pre', 'post', 'mid', 'baseline', 'bl', 'followup', 'fu', 'screening', 'end', 'final'})
@@ -92,6 +93,7 @@ def tell_other_visits(
     for source in (source for source in sources if not source.has_session):
         for column in columns:
             known = {name for key in keys for name in _names(source, column, key)}
+            known |= {name for key in keys for name in by_label(source.table.columns, column, key)}
             forms = {_form(part) for name in known if (part := _visit_part(name, column))}
             times = [key.time for key in keys if key.time]
             for name in source.table.columns:
@@ -104,6 +106,26 @@ def tell_other_visits(
                         source.table.name, f'looks like {column} at a visit that the trial does not have',
                         'not used; if it should be, name its session in the trial file', column=name,
                         outcome=outcome, value=f'{number} values',
+                    )  # fmt: skip
+
+
+def tell_left_out(
+    problems: Problems,
+    sources: Iterable[Source],
+    columns: Iterable[str],
+    keys: Sequence[Key],
+    *,
+    outcome: str,
+) -> None:
+    """Add the columns of visits at which the trial file does not ask for an outcome; rows are told elsewhere."""
+    for source in (source for source in sources if not source.has_session):
+        for column in columns:
+            for key in keys:
+                names = [*_names(source, column, key), *by_label(source.table.columns, column, key)]
+                for name in (name for name in names if name in source.table.columns):
+                    problems.summarise(
+                        source.table.name, f'not used: {key.name} is none of its Visits',
+                        session_id=key.session_id, column=name, outcome=outcome,
                     )  # fmt: skip
 
 

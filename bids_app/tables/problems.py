@@ -153,3 +153,15 @@ def nearest(word: str, offered: Sequence[str]) -> str:
         return f'Did you mean {" or ".join(folded[name] for name in near)}?'
     some = ', '.join(offered[:12]) + (' ...' if len(offered) > 12 else '')
     return f'There is {some}.' if some else 'There is none.'
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words with commas, and ``and`` before the last.
+
+    Examples
+    --------
+    >>> listed(['yoga', 'walking', 'wait']), listed(['yoga'])
+    ('yoga, walking and wait', 'yoga')
+
+    """
+    return ' and '.join(part for part in (', '.join(words[:-1]), *words[-1:]) if part)

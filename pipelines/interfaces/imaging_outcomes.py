@@ -81,7 +81,7 @@ def measure_imaging(
     for outcome in outcomes:
         measure = MEASURES[outcome.derivative]
         sources = tracts if measure.source == 'tract' else scans
-        for (participant, visit), own in _by_visit(s for s in sources if _has(measure, s)):
+        for (participant, visit), own in _by_visit(s for s in sources if _has(measure, s, outcome)):
             found = [_read(measure, outcome, source) for source in own]
             rows.append(
                 {'participant_id': participant, 'visit': visit, 'outcome': outcome.name, **_mean(found)}
@@ -95,8 +95,10 @@ def measure_imaging(
 MeasureImaging = interface(measure_imaging, is_brief=True)
 
 
-def _has(measure: Measure, source: Mapping[str, Any]) -> bool:
-    """Return whether all files are there that a value is read from."""
+def _has(measure: Measure, source: Mapping[str, Any], outcome: DerivativeOutcome) -> bool:
+    """Return whether all files are there that a value is read from, at a visit where it is asked for."""
+    if outcome.visits and source['visit'] not in outcome.visits:
+        return False
     match measure.source:
         case 'matrix':
             return 'relmat' in source

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..stats.bdnf import fit_bdnf, lod_half, plasma_volume_correction
+from ..stats.before_after import before_after, compared
 from ..stats.design import OutcomesDesign, SamplesDesign
 from ..stats.outcomes import count_responders, describe_outcomes, model_outcomes
 from ..terms import BDNF_MODELS, join_flags, raised
@@ -25,6 +26,7 @@ class _Outcomes(NamedTuple):
     descriptives: Path
     responders: Path
     values: Path
+    before_after: Path
 
 
 class _Bdnf(NamedTuple):
@@ -39,32 +41,36 @@ def fit_outcomes(
     Parameters
     ----------
     tables
-        Clinical outcomes: ``participant_id visit outcome value flags``.
+        Clinical outcomes: ``participant_id visit outcome value flags``, and ``exposure`` where a count has one.
     imaging
         Of :func:`~pipelines.interfaces.imaging_outcomes.measure_imaging`.
     participants
-        ``participant_id arm`` and covariates.
+        ``participant_id arm``, covariates, strata and site, of all arms.
     design
-        Arms and outcomes.
+        Arms, visits and outcomes.
     out_dir
         Folder of the tables.
 
     Returns
     -------
     _Outcomes
-        Effects, descriptions, responders, and the values they rest on.
+        Effects, descriptions and responders of the first treated arm and the control before and after; the values
+        of everybody at all visits, and those before and after.
 
     """
     people = read_columns(participants)
     values = pd.concat([read_columns(tables), read_table(imaging)], ignore_index=True)
-    values = values[values['participant_id'].isin(people['participant_id'])]
-    values['value'] = values['value'].astype(float)
+    values = values.assign(arm=values['participant_id'].map(people.set_index('participant_id')['arm']))
+    values = values[values['arm'].notna()].astype({'value': float})
+    two = compared(people, design)
+    pairs = before_after(values[values['participant_id'].isin(two['participant_id'])], design)
     outcomes, treatment = design.outcomes, design.treatment
     written = {
-        'outcomes': model_outcomes(values, people, outcomes, treatment=treatment),
-        'descriptives': describe_outcomes(values, people, outcomes),
-        'responders': count_responders(values, people, outcomes, treatment=treatment),
-        'values': values.assign(arm=values['participant_id'].map(people.set_index('participant_id')['arm'])),
+        'outcomes': model_outcomes(pairs, two, outcomes, treatment=treatment),
+        'descriptives': describe_outcomes(pairs, two, outcomes),
+        'responders': count_responders(pairs, two, outcomes, treatment=treatment),
+        'values': values,
+        'before_after': pairs,
     }
     return _Outcomes(**{name: write_table(table, out_dir / f'{name}.tsv') for name, table in written.items()})
 

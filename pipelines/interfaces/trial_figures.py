@@ -14,6 +14,7 @@ from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
 from ..figures.trajectories import Course, plot_trajectories
 from ..numerics.resample import apply_linear
+from ..stats.before_after import session_labels
 from ..stats.design import OutcomesDesign, SamplesDesign
 from ..terms import MAPS, PRIMARY_MODEL
 from ._interface import interface
@@ -45,7 +46,7 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
     Parameters
     ----------
     values, outcomes
-        Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
+        Of :func:`~pipelines.interfaces.trial.fit_outcomes`: values before and after.
     design
         Arms, outcomes, and the label of each visit.
     out_dir
@@ -65,11 +66,11 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
     for outcome in design.outcomes:
         units = '' if outcome.units == '1' else outcome.units
         own, effect = seen[seen['outcome'] == outcome.name], effects.loc[outcome.name]
+        visits = session_labels(outcome, design)
         course = Course(
-            title=outcome.title, units=units, visits=dict(design.visits), arms=arms,
-            lower_is_better=outcome.lower_is_better,
+            title=outcome.title, units=units, visits=visits, arms=arms, lower_is_better=outcome.lower_is_better,
         )  # fmt: skip
-        shown = pd.DataFrame([{**effect, 'arm': design.treatment, 'visit': design.visits[-1][0]}])
+        shown = pd.DataFrame([{**effect, 'arm': design.treatment, 'visit': list(visits)[-1]}])
         people = own[['participant_id', 'arm', 'visit', 'value']]
         figure = plot_trajectories(people, course, shown, _in_words(effect, units))
         paths.append(save_svg(figure, out_dir / f'{outcome.name}_trajectories.svg'))

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
-from pipelines.terms import MODELS, PRIMARY_MODEL, join_flags, raised, split_flags, unusable_flags
+from pipelines.terms import KINDS, MODELS, PRIMARY_MODEL, join_flags, raised, split_flags, unusable_flags
 
 from .change import ancova, constrained_lda
 from .describe import describe_arms, hedges, holm, responders
@@ -94,6 +94,11 @@ def model_outcomes(
     rows = []
     for outcome in outcomes:
         own = values[values['outcome'] == outcome.name]
+        if outcome.kind != 'continuous':
+            rows.append(
+                _without_model(outcome, f'{KINDS[outcome.kind].title.lower()} outcomes are described only')
+            )
+            continue
         for model, fit, data in _models(own, people, treatment):
             rows.append(_fitted(outcome, model, fit, data))
     table = pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
@@ -141,6 +146,17 @@ def _arrange(own: pd.DataFrame, people: pd.DataFrame, treatment: str) -> _Data:
         table.drop(columns=constant).to_numpy(float),
         constant,
     )
+
+
+def _without_model(outcome: Outcome, reason: str) -> dict[str, Any]:
+    flags = join_flags(raised(not_estimated=True))
+    return {
+        'outcome': outcome.name,
+        'model': PRIMARY_MODEL,
+        'units': outcome.units,
+        'flags': flags,
+        'note': reason,
+    }
 
 
 def _fitted(outcome: Outcome, model: str, fit: Callable[..., Any], data: _Data) -> dict[str, Any]:

@@ -54,6 +54,7 @@ from .statistics import (
     SigmaChoice,
     VisitStructure,
 )
+from .trials import KINDS, REPORTED, SITE_USES, Kind, Reported
 from .words import Term, Words
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     'FALSE_DISCOVERY_RATE',
     'FLAGS',
     'INFERENCES',
+    'KINDS',
     'LATERAL',
     'MAPS',
     'MAP_CONTRASTS',
@@ -78,10 +80,12 @@ __all__ = [
     'PRESETS',
     'PRIMARY_MODEL',
     'REGIONS',
+    'REPORTED',
     'SET_METHODS',
     'SIDES',
     'SIDES_OF',
     'SIGMA_CHOICES',
+    'SITE_USES',
     'STRUCTURES',
     'STRUCTURES_OF_MEDIATORS',
     'STRUCTURES_OF_VISITS',
@@ -89,10 +93,12 @@ __all__ = [
     'Described',
     'Flag',
     'Inference',
+    'Kind',
     'Map',
     'Measure',
     'Preset',
     'Region',
+    'Reported',
     'SigmaChoice',
     'Structure',
     'Term',

@@ -165,6 +165,7 @@ FLAGS = Words(
         Flag(name='out_of_range', scope='value', title='out of range: counts as missing'),
         Flag(name='prorated', scope='value', title='total scaled up from the items that were answered'),
         Flag(name='items_missing', scope='value', title='too many items without an answer'),
+        Flag(name='no_exposure', scope='value', title='a count without its time at risk'),
     ],
 )  # fmt: skip
 

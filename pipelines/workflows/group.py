@@ -1,6 +1,6 @@
 """The group: outcome models, BDNF, and voxel-wise tests of one kind of map."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nipype.interfaces.utility import IdentityInterface
@@ -37,7 +37,7 @@ class KindOfMap(NamedTuple):
     """
 
     name: str
-    people: list[dict[str, Any]]
+    people: Sequence[Mapping[str, object]]
     contrasts: tuple[str, ...]
     random_seed: int
 
@@ -67,8 +67,8 @@ def init_outcomes_wf(
 
     Outputs
     -------
-    outcomes, descriptives, responders, values
-        Tables.
+    outcomes, descriptives, responders, values, before_after
+        Tables; values of everybody at all visits, and of two arms before and after.
     trajectories, forest
         Figures; of trajectories one per outcome.
 
@@ -82,7 +82,7 @@ def init_outcomes_wf(
         'as well [@hedges1981]; p values of the imaging outcomes were adjusted by Holm [@aickin1996].\n\n'
     )
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
-    fields = ['outcomes', 'descriptives', 'responders', 'values']
+    fields = ['outcomes', 'descriptives', 'responders', 'values', 'before_after']
     drawn = ['trajectories', 'forest']
     outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn]), name='outputnode')
     measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design.imaging), name='measure')
@@ -92,7 +92,7 @@ def init_outcomes_wf(
         (inputnode, fit, [('tables', 'tables'), ('participants', 'participants')]),
         (measure, fit, [('imaging', 'imaging')]),
         (fit, outputnode, [(field, field) for field in fields]),
-        (fit, draw, [('values', 'values'), ('outcomes', 'outcomes')]),
+        (fit, draw, [('before_after', 'values'), ('outcomes', 'outcomes')]),
         (draw, outputnode, [(field, field) for field in drawn]),
     ])  # fmt: skip
     return workflow
@@ -165,7 +165,7 @@ def init_voxelwise_wf(
     Inputs
     ------
     participants, values
-        Arms and covariates; outcomes.
+        Arms and covariates; outcomes before and after.
 
     Outputs
     -------
@@ -189,7 +189,7 @@ def init_voxelwise_wf(
     fields = ['n_map', 'mask', *TEST_MAPS, 'test_figure', 'count_figure', 'stack_facts', 'facts', 'clusters']
     outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
     stack = pe.MapNode(StackMaps(space=space), ['people'], name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32)
-    stack.inputs.people = [kind.people for kind in kinds]
+    stack.inputs.people = [list(map(dict, kind.people)) for kind in kinds]
     asked = InferMaps(treatment=treatment, primary=primary, n_permutations=params.n_permutations)
     test = pe.MapNode(
         asked, ['stack', 'mask', 'contrasts', 'random_seed'], name='test',

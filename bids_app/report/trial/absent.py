@@ -27,7 +27,8 @@ def absent_parts(
 ) -> list[AbsentPart]:
     """Return every part of the trial that has no results, with the reason as far as it is known."""
     skipped = set(_listed(record, 'skip'))
-    found = [*_arms(trial), *_visits(trial, tables), *_derivatives(trial, tables), *_measured(trial, tables)]
+    found = [*_arms(trial), *_visits(trial, tables), *_between(trial)]
+    found += [*_derivatives(trial, tables), *_measured(trial, tables)]
     if not has_maps and any(MEASURES[outcome.derivative].modality == 'bold' for outcome in _imaging(trial)):
         found.append(AbsentPart('imaging', 'Maps', _why_no_maps(trial, tables, skipped)))
     found += _blood(trial, tables)
@@ -63,6 +64,9 @@ def _arms(trial: TrialRecord) -> Iterator[AbsentPart]:
                 'nobody is in it: arms cannot be compared, and what is shown is not a randomised comparison'
             )
             yield AbsentPart('outcomes', f'Arm {arm}', reason)
+    for arm in trial.others:
+        reason = f'not compared yet: analyses are of {trial.treatment} and {trial.control}; its values are in values.tsv'
+        yield AbsentPart('outcomes', f'Arm {arm}', reason)
 
 
 def _visits(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
@@ -72,6 +76,12 @@ def _visits(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
             yield AbsentPart(
                 'outcomes', f'Visit {session}', 'nobody has data of it: there is no change to compare'
             )
+
+
+def _between(trial: TrialRecord) -> Iterator[AbsentPart]:
+    for visit in trial.between:
+        reason = 'not analysed yet: analyses are of the baseline and the primary visit; its values are in values.tsv'
+        yield AbsentPart('outcomes', f'Visit {visit}', reason)
 
 
 def _derivatives(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:

@@ -26,7 +26,7 @@ def enrolled(trial: TrialRecord, tables: GroupTables) -> list[Item]:
     ]
     items = [
         ('Assessed for eligibility', _UNKNOWN),
-        ('Randomised', str(len([*trial.people, *trial.left_out]))),
+        ('Randomised' if trial.is_randomised else 'In a group', str(len([*trial.people, *trial.left_out]))),
     ]
     items += [('Not analysed, no arm recorded', str(len(without)))] if without else []
     return items + ([('Not analysed, of another arm', str(len(others)))] if others else [])

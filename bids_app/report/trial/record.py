@@ -29,6 +29,7 @@ class TrialRecord(NamedTuple):
     ``part`` holds ``bdnf``, ``expression``, ``attendance`` and ``adverse_events`` as in the trial file;
     ``people``, ``attended`` and ``events`` are rows of tables, the last two None where not supplied;
     ``results`` is the folder of the participants' results, ``left_out`` whom a request leaves out of ``people``.
+    ``others`` are the treated arms but the first, ``between`` the visits that are neither baseline nor primary.
     """
 
     name: str
@@ -45,6 +46,9 @@ class TrialRecord(NamedTuple):
     events: list[dict[str, Any]] | None
     results: Path
     left_out: list[dict[str, Any]]
+    is_randomised: bool
+    others: list[str]
+    between: list[str]
 
     @property
     def arms(self) -> tuple[str, str]:
@@ -76,7 +80,7 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
     return TrialRecord(
         name=str(trial['name']),
         remarks=list(trial['remarks']),
-        treatment=trial['arms']['treatment'],
+        treatment=trial['arms']['treated'][0],
         control=trial['arms']['control'],
         visits={visit['name']: visit['session_id'].removeprefix('ses-') for visit in trial['visits']},
         covariates=list(trial['covariates']),
@@ -88,6 +92,9 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
         events=content['events'],
         results=(output_dir / content['results']).resolve(),
         left_out=content.get('left_out', []),
+        is_randomised=trial['arms']['is_randomised'],
+        others=list(trial['arms']['treated'][1:]),
+        between=[v['name'] for v in trial['visits'] if not (v['is_baseline'] or v['is_primary'])],
     )
 
 

@@ -83,7 +83,11 @@ def tabulate_responders(
 
 def _share(improved: np.ndarray) -> dict[str, float]:
     known = improved[~np.isnan(improved)]
-    counts: dict[str, float] = {'n': len(known), 'n_missing': len(improved) - len(known), 'responders': int(known.sum())}
+    counts: dict[str, float] = {
+        'n': len(known),
+        'n_missing': len(improved) - len(known),
+        'responders': int(known.sum()),
+    }
     if not len(known):
         return counts
     low, high = proportion_confint(known.sum(), len(known), method='wilson')

@@ -120,7 +120,8 @@ FAULTS = {
     'unknown key in an outcome': ('Outcomes.nrs.Unit', 'points', ['Outcomes.nrs.Unit is no known key', 'Units']),
     'wrong case': ('Outcomes.nrs.range', [0, 1], ['Outcomes.nrs.range', 'Did you mean Range?']),
     'missing key': ('Arms.Control', ..., ['Arms.Control is missing']),
-    'missing visit': ('Visits.followup', ..., ['Visits.followup is missing']),
+    'one visit alone': ('Visits.followup', ..., ['Outcomes.nrs: baseline is the only visit', '"Visits": ["baseline"]']),
+    'no visit': ('Visits', {}, ['Visits is empty']),
     'no outcome': ('Outcomes', {}, ['Outcomes is empty', 'at least one']),
     'text for a number': ('Outcomes.nrs.MinimalImportantChange', '2', ['MinimalImportantChange: "2" is not a number']),
     'word for true': ('Outcomes.nrs.LowerIsBetter', 'yes', ['LowerIsBetter: "yes" is not true or false']),
@@ -246,7 +247,13 @@ def test_every_part_may_be_absent(tmp_path, part):
 def test_trial_files_of_the_documentation_are_sound(tmp_path):
     blocks = re.findall(r'```json\n(.*?)```', PAGE, re.DOTALL)
     names = [sorted(read_trial(write(tmp_path, block)).outcomes) for block in blocks]
-    assert names == [['nrs'], ['fa_left', 'fc_nac_mpfc', 'icc_nac', 'nrs', 'rmdq']]
+    assert names == [
+        ['nrs'],
+        ['fa_left', 'fc_nac_mpfc', 'icc_nac', 'nrs', 'rmdq'],
+        ['falls', 'nrs', 'pgic', 'sessions', 'working'],
+        ['bdi', 'fc'],
+        ['nrs'],
+    ]
 
 
 def test_example_of_the_documentation_can_be_run(tmp_path):

@@ -1,0 +1,235 @@
+"""The plan of the group level in sentences that whoever did the trial can check."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+
+import pandas as pd
+
+from pipelines.stats.design import Contrast, DerivativeOutcome, Outcome, Visit, primary_visit, visits_of
+from pipelines.terms import KINDS, REPORTED, SITE_USES
+
+from ..phenotype.estimand import against, estimand_of
+from ..phenotype.parts import Trial
+from ..phenotype.reporting import not_supplied, record_fields
+from ..phenotype.tables import Tables
+from ..tables.problems import listed
+from .people import Included
+from .plan import GroupPlan, primary_of
+
+
+def plan_sentences(plan: GroupPlan, included: Included) -> Iterator[str]:
+    """Yield the plan line by line: people, arms, visits, outcomes, models, and what is left out or not supplied."""
+    trial, tables = plan.trial, included.tables
+    yield _people(trial, tables)
+    for label, (arm, reason) in included.left_out.items():
+        yield f'{label} ({arm}): {reason}'
+    for left in plan.results.left_out:
+        yield f'{left.participant_id} {left.session_id}: {left.modality}: {left.reason}'
+    yield f'arms: {arms_sentence(trial)}'
+    yield f'visits: {visits_sentence(trial.visits)}'
+    for outcome in plan.outcomes:
+        yield f'outcome {outcome.name} ({outcome.role}): {outcome_sentence(outcome, trial.visits)}{_known(outcome, trial, tables)}'
+    yield from model_sentences(trial, plan.outcomes)
+    yield f'primary contrasts: {contrasts_sentence(trial, plan.outcomes)}'
+    yield from family_sentences(plan.outcomes)
+    yield f'adjusted for: {adjustment_sentence(trial, tables.participants)}'
+    yield from estimand_sentences(trial, primary_of(plan.outcomes))
+    yield from _other_analyses(plan, tables)
+    yield from not_yet(trial, plan.outcomes)
+    yield from supplied_sentences(trial, tables)
+
+
+def _people(trial: Trial, tables: Tables) -> str:
+    counts = tables.participants['arm'].value_counts()
+    return f'trial {trial.name}: ' + ', '.join(f'{number} {arm}' for arm, number in counts.items())
+
+
+def arms_sentence(trial: Trial) -> str:
+    """Say which arms are compared, and whether chance made them."""
+    how = 'allocated at random' if trial.is_randomised else 'groups as they are, not randomised'
+    without = f'; {listed(trial.arms.others)} left out on purpose' if trial.arms.others else ''
+    return f'{against(trial.treated, trial.arms.control)}; {how}{without}'
+
+
+def visits_sentence(visits: Sequence[Visit]) -> str:
+    """Name the visits in their order, with session and time.
+
+    Examples
+    --------
+    >>> visits_sentence([Visit(name='T0', session_id='ses-a', week=0, is_baseline=True),
+    ...                  Visit(name='T1', session_id='ses-b', week=6, is_primary=True)])
+    'T0 (ses-a, week 0, baseline), T1 (ses-b, week 6, primary)'
+
+    """
+    return ', '.join(f'{visit.name} ({", ".join(_about(visit))})' for visit in visits)
+
+
+def _about(visit: Visit) -> Iterator[str]:
+    yield visit.session_id
+    if visit.time is not None:
+        yield f'{"month" if visit.week is None else "week"} {visit.time:g}'
+    if visit.is_baseline:
+        yield 'baseline'
+    if visit.is_primary:
+        yield 'primary'
+
+
+def outcome_sentence(outcome: Outcome, visits: Sequence[Visit]) -> str:
+    """Say what the values of an outcome are, and where they are measured.
+
+    Examples
+    --------
+    >>> week0, week6 = Visit(name='week0', session_id='ses-a', is_baseline=True), Visit(name='week6', session_id='ses-b')
+    >>> outcome_sentence(Outcome(name='back_to_work', kind='binary', responder='yes', visits=('week6',), has_baseline=False), [week0, week6])
+    'binary, "yes" counts; at week6, no baseline'
+
+    """
+    own = [visit.name for visit in visits_of(outcome, visits)]
+    text = f'{", ".join(_values(outcome))}; at {listed(own)}'
+    if not outcome.has_baseline:
+        text += ', no baseline'
+    last = primary_visit(outcome, visits)
+    if not last.is_primary and any(visit.is_primary for visit in visits):
+        text += f'; compared at {last.name}, its last, for it is not measured at the primary visit'
+    return text
+
+
+def _values(outcome: Outcome) -> Iterator[str]:
+    yield outcome.kind
+    if outcome.units not in ('', '1', 'count'):
+        yield f'in {outcome.units}'
+    if outcome.kind == 'ordinal' and outcome.levels:
+        yield f'{len(outcome.levels)} levels from {outcome.levels[0]} to {outcome.levels[-1]}'
+    if outcome.maximum is not None:
+        yield f'of at most {outcome.maximum}'
+    if outcome.exposure is not None:
+        yield f'over the time in {outcome.exposure}'
+    if outcome.kind == 'binary':
+        yield f'"{1 if outcome.responder is None else outcome.responder}" counts'
+    elif outcome.responder is not None:
+        yield f'responders reach "{outcome.responder}" or better'
+    if outcome.lower_is_better is not None:
+        yield 'lower is better' if outcome.lower_is_better else 'higher is better'
+
+
+def _known(outcome: Outcome, trial: Trial, tables: Tables) -> str:
+    """Say how many people of each arm have a value that is compared; imaging is counted when it is read."""
+    if isinstance(outcome, DerivativeOutcome):
+        return ''
+    last = primary_visit(outcome, trial.visits).name
+    own = tables.outcomes[(tables.outcomes['outcome'] == outcome.name) & (tables.outcomes['visit'] == last)]
+    seen = set(own.loc[own['value'].notna(), 'participant_id'])
+    people = tables.participants
+    counts = [
+        f'{int((people.loc[people["arm"] == arm, "participant_id"].isin(seen)).sum())} {arm}'
+        for arm in trial.arms.names
+    ]
+    return f'; values at {last}: {", ".join(counts)}'
+
+
+def model_sentences(trial: Trial, outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Say once of each kind of outcome how it is compared."""
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome.kind, outcome.has_baseline), []).append(outcome.name)
+    for (kind, has_baseline), names in groups.items():
+        term = KINDS[kind]
+        free = (
+            ''
+            if trial.is_randomised or not has_baseline
+            else '; the difference in change, baselines being free'
+        )
+        yield f'model of {", ".join(names)}: {term.model if has_baseline else term.model_alone}; {term.summary}{free}'
+
+
+def contrasts_sentence(trial: Trial, outcomes: Sequence[Outcome]) -> str:
+    """Name the primary contrasts, and say how their number is allowed for."""
+    known = {outcome.name: outcome for outcome in outcomes}
+    found = trial.sequence or trial.primary_contrasts
+    named = [_contrast(c, trial, known[c.outcome]) for c in found if c.outcome in known]
+    if not named:
+        first = primary_of(list(outcomes))
+        named = [_contrast(Contrast(outcome=first.name, arm=arm), trial, first) for arm in trial.treated]
+    if len(named) == 1:
+        return f'{named[0]}; the only one, not adjusted'
+    if trial.sequence:
+        return f'{"; then ".join(named)}; tested in this order, each if all before it are significant'
+    return f'{"; ".join(named)}; adjusted by Holm'
+
+
+def _contrast(contrast: Contrast, trial: Trial, outcome: Outcome) -> str:
+    visit = primary_visit(outcome, trial.visits).name
+    return f'{contrast.outcome}, {contrast.arm} against {trial.arms.control} at {visit}'
+
+
+def family_sentences(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Name the secondary outcomes that are adjusted together."""
+    family = [outcome.name for outcome in outcomes if outcome.in_family]
+    if len(family) > 1:
+        yield f'imaging family: {", ".join(family)}; adjusted by Holm among themselves'
+
+
+def adjustment_sentence(trial: Trial, people: pd.DataFrame) -> str:
+    """Name what models are adjusted for, with the levels of categories."""
+    found = [_levels(name, people) for name in trial.covariates if name in people]
+    found += [f'stratum {_levels(name, people)}' for name in trial.strata if name in people]
+    if trial.sites and trial.sites.column in people:
+        found.append(f'sites {_levels(trial.sites.column, people)} as {SITE_USES[trial.sites.use].title}')
+    return '; '.join(found) or 'nothing but the baseline'
+
+
+def _levels(name: str, people: pd.DataFrame) -> str:
+    """Return a column with the number of people at each level, or at none."""
+    values = people[name]
+    lacking = int(values.isna().sum())
+    counts = (
+        []
+        if pd.api.types.is_numeric_dtype(values)
+        else [f'{n} {level}' for level, n in values.value_counts().items()]
+    )
+    counts += [f'{lacking} missing'] if lacking else []
+    return f'{name} ({", ".join(counts)})' if counts else name
+
+
+def estimand_sentences(trial: Trial, outcome: Outcome) -> Iterator[str]:
+    """Say what is estimated of the primary outcome."""
+    found = estimand_of(trial, outcome)
+    for field in fields(found):
+        yield f'estimand, {field.name.replace("_", " ")}: {getattr(found, field.name)}'
+
+
+def _other_analyses(plan: GroupPlan, tables: Tables) -> Iterator[str]:
+    if tables.bdnf is not None and 'bdnf' in plan.tables:
+        yield f'bdnf: {len(tables.bdnf)} samples'
+    if plan.expression:
+        yield f'expression: {len(plan.expression.samples)} samples, {len(plan.expression.sets)} gene sets'
+    for analysis in plan.analyses:
+        yield f'mediation {analysis.name}: {" and ".join(analysis.mediators)} on {analysis.outcome}'
+    for kind in plan.people:
+        yield f'voxel-wise {kind}: {", ".join(plan.contrasts[kind])}'
+
+
+def not_yet(trial: Trial, outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Name what is read and not compared yet."""
+    for arm in trial.treated[1:]:
+        yield f'not compared yet: {arm}; its values are in values.tsv'
+    for visit in trial.visits:
+        if not visit.is_baseline and not visit.is_primary:
+            yield f'not analysed yet: {visit.name}, where it is not the last of an outcome; its values are in values.tsv'
+    for outcome in outcomes:
+        if outcome.kind != 'continuous':
+            yield f'not compared yet: {outcome.name}, for it is {outcome.kind}; it is described'
+
+
+def supplied_sentences(trial: Trial, tables: Tables) -> Iterator[str]:
+    """Name what the trial file says of the conduct of the trial, and what a report will lack."""
+    given = [
+        REPORTED[key].title for key, value in record_fields(trial.reporting).items() if value is not None
+    ]
+    if given:
+        yield f'supplied: {", ".join(given)}'
+    lacking = not_supplied(trial.reporting, is_randomised=trial.is_randomised)
+    lacking += [] if tables.attendance is not None else ['Attendance']
+    lacking += [] if tables.events is not None else ['Adverse events']
+    if lacking:
+        yield f'not supplied: {", ".join(lacking)}'

@@ -1,0 +1,192 @@
+"""What the arms, visits, factors and reports of a trial file say that cannot all be true."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from pipelines.terms import REPORTED
+
+from ..tables.problems import nearest
+from ..tables.text import MISSING
+
+_DATE = re.compile(r'[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?')
+
+
+def in_order(visits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the names of visits in their order; of two the one called ``baseline`` is the first.
+
+    Examples
+    --------
+    >>> in_order({'followup': {}, 'baseline': {}}), in_order({'week0': {}, 'week6': {}, 'week12': {}})
+    (['baseline', 'followup'], ['week0', 'week6', 'week12'])
+
+    """
+    names = list(visits)
+    return sorted(names, key=lambda name: name != 'baseline') if len(names) == 2 else names
+
+
+def treated_arms(content: Mapping[str, Any]) -> list[str]:
+    """Return the arms that are compared with the control."""
+    given = content['Arms']['Treatment']
+    return [given] if isinstance(given, str) else list(given)
+
+
+def arm_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield arms that cannot be told apart, and what is said of a randomisation that there was not."""
+    arms = content['Arms']
+    named = [*treated_arms(content), arms['Control'], *arms.get('Others', ())]
+    folded = [name.casefold() for name in named]
+    if len(set(folded)) < len(folded):
+        yield f'Arms: two arms have the same name ({", ".join(folded)}). Each needs its own.'
+    for name in named:
+        if name in MISSING:
+            yield f'Arms: "{name}" is a word for a missing value. Give the arm another name, there and in its table.'
+    if not arms.get('Randomised', True):
+        if 'Strata' in content:
+            yield (
+                'Strata are those of a randomisation, and Arms.Randomised is false. Name the columns in Covariates.'
+            )
+        if 'Allocation' in content.get('Reporting', {}):
+            yield 'Reporting.Allocation is that of a randomisation, and Arms.Randomised is false. Remove one of them.'
+
+
+def visit_contradictions(visits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is wrong with the names, order, times and primary visit of the trial."""
+    names = in_order(visits)
+    yield from same_session('Visits', visits)
+    if len({name.casefold() for name in names}) < len(names):
+        yield f'Visits: two visits have the same name ({", ".join(names)}). Each needs its own.'
+    for name in names:
+        if name in MISSING:
+            yield f'Visits: "{name}" is a word for a missing value. Give the visit another name.'
+    if 'baseline' in names[1:]:
+        yield (
+            f'Visits: {names[0]} stands before baseline. Write the visits in the order of time, from the baseline on; '
+            'what was measured before it can be a covariate.'
+        )
+    yield from _time_contradictions(names, visits)
+    primary = [name for name in names if visits[name].get('Primary')]
+    if len(primary) > 1:
+        yield f'Visits: {" and ".join(primary)} are both Primary. Choose one.'
+    elif primary == names[:1] and len(names) > 1:
+        yield f'Visits.{primary[0]}.Primary: the baseline cannot be the primary visit. Choose one after it.'
+
+
+def _time_contradictions(names: Sequence[str], visits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    both = [name for name in names if 'Week' in visits[name] and 'Month' in visits[name]]
+    for name in both:
+        yield f'Visits.{name} has both Week and Month. Keep one.'
+    timed = [name for name in names if 'Week' in visits[name] or 'Month' in visits[name]]
+    units = {key for name in timed for key in ('Week', 'Month') if key in visits[name]}
+    if both or not timed:
+        return
+    if len(units) > 1:
+        yield 'Visits: some have Week and some have Month. Use one of them for all.'
+        return
+    (unit,) = units
+    for name in names:
+        if name not in timed:
+            yield f'Visits.{name} has no {unit}, and others have. Give it to all or to none.'
+    for earlier, later in pairwise(timed):
+        first, second = (visits[name][unit] for name in (earlier, later))
+        if first >= second:
+            yield (
+                f'Visits.{later}.{unit}: {second} is not after {first} of {earlier}, which stands before it. '
+                'Write the visits in the order of time.'
+            )
+
+
+def same_session(path: str, visits: Mapping[str, Any]) -> Iterator[str]:
+    """Yield visits of one session."""
+    of_session: dict[str, list[str]] = {}
+    for name, visit in visits.items():
+        of_session.setdefault(visit['Session'].removeprefix('ses-'), []).append(name)
+    for label, names in of_session.items():
+        if len(names) > 1:
+            yield f'{path}: {" and ".join(names)} are the same session {label}.'
+
+
+def factor_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield columns that cannot be covariates, strata or sites."""
+    column, sites = content['Arms']['Column'], content.get('Sites', {})
+    used = {
+        'Covariates': content.get('Covariates', ()),
+        'Strata': content.get('Strata', ()),
+        'Sites.Column': [sites['Column']] if sites else [],
+    }
+    for path, names in used.items():
+        if column in names:
+            yield f'{path}: "{column}" is the column of the arms. Name another one.'
+        for name in names:
+            if name in ('participant_id', 'session_id'):
+                yield f'{path}: "{name}" says whose and which row it is. Name another column.'
+    if sites and sites['Column'] in content.get('Covariates', ()):
+        yield f'Sites.Column: "{sites["Column"]}" is among the Covariates as well. Name it in Sites only.'
+
+
+def sequence_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the order of testing names twice, leaves out, or has no contrast for."""
+    if 'Sequence' not in content:
+        return
+    treated = {name.casefold(): name for name in treated_arms(content)}
+    primary = [name for name, outcome in content['Outcomes'].items() if outcome.get('Role') == 'primary']
+    wanted = [(name, arm) for name in primary or list(content['Outcomes'])[:1] for arm in treated.values()]
+    given = []
+    for number, item in enumerate(content['Sequence']):
+        path = f'Sequence.{number}'
+        if isinstance(item, str) and len(treated) > 1:
+            yield f'{path}: "{item}" is of several arms. Write {{"Outcome": "{item}", "Arm": "{wanted[0][1]}"}}.'
+            continue
+        outcome, arm = (
+            (item, next(iter(treated))) if isinstance(item, str) else (item['Outcome'], item['Arm'])
+        )
+        if outcome not in {name for name, _ in wanted}:
+            yield f'{path}: "{outcome}" is no primary outcome. {nearest(outcome, list(dict.fromkeys(n for n, _ in wanted)))}'
+        elif arm.casefold() not in treated:
+            yield f'{path}.Arm: "{arm}" is no treated arm. {nearest(arm, list(treated.values()))}'
+        elif (outcome, treated[arm.casefold()]) in given:
+            yield f'{path}: {outcome} of {treated[arm.casefold()]} stands twice in the order of testing.'
+        else:
+            given.append((outcome, treated[arm.casefold()]))
+    if len(given) == len(content['Sequence']):
+        for outcome, arm in wanted:
+            if (outcome, arm) not in given:
+                yield f'Sequence leaves out {outcome} of {arm}. Name every primary contrast, or remove Sequence.'
+
+
+def reporting_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield reports of arms that the trial has not, and dates that are none or are turned."""
+    given = content.get('Reporting', {})
+    arms = [*treated_arms(content), content['Arms']['Control']]
+    for key, value in given.items():
+        match REPORTED[key].holds:
+            case 'numbers of arms' | 'texts of arms':
+                yield from _unknown_arms(f'Reporting.{key}', value, arms)
+            case 'dates':
+                yield from _date_contradictions(f'Reporting.{key}', value)
+            case 'object':
+                yield from _unknown_arms(f'Reporting.{key}.AtRisk', value.get('AtRisk', {}), arms)
+            case 'text' | 'number' | 'numbers':
+                pass
+
+
+def _unknown_arms(path: str, given: Mapping[str, Any], arms: Sequence[str]) -> Iterator[str]:
+    known = [arm.casefold() for arm in arms]
+    seen: set[str] = set()
+    for arm in given:
+        if arm.casefold() not in known:
+            yield f'{path}: "{arm}" is no arm of the trial. {nearest(arm, arms)}'
+        elif arm.casefold() in seen:
+            yield f'{path}: "{arm}" stands twice.'
+        seen.add(arm.casefold())
+
+
+def _date_contradictions(path: str, given: Mapping[str, str]) -> Iterator[str]:
+    wrong = [key for key, date in given.items() if not _DATE.fullmatch(date)]
+    for key in wrong:
+        yield f'{path}.{key}: "{given[key]}" is no date. Write 2024-05-31 or 2024-05.'
+    start, end = given.get('Start', ''), given.get('End', '')
+    # a month or a year is compared with the same part of the other date
+    if not wrong and start and end and end[: len(start)] < start[: len(end)]:
+        yield f'{path}: it ends {end}, before it starts {start}.'
