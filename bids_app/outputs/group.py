@@ -4,7 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.terms import BDNF_CONTRASTS, BDNF_MODELS, MAPS, MODELS, Described, Words
+from pipelines.terms import (
+    ADJUSTMENTS,
+    ANALYSES,
+    BDNF_CONTRASTS,
+    BDNF_MODELS,
+    DISCRETE_MODELS,
+    EFFECT_SCALES,
+    MAPS,
+    MODELS,
+    Described,
+)
 
 from .plan import Planned
 from .rows import Derivative
@@ -13,7 +23,7 @@ LEAST_PEOPLE = 6
 """People with maps that a voxel-wise test needs."""
 
 
-def levels(words: Words[Described]) -> dict[str, str]:
+def levels(words: Mapping[str, Described]) -> dict[str, str]:
     """Return what the words of a column mean, for its sidecar."""
     return {name: word.about for name, word in words.items()}
 
@@ -31,25 +41,50 @@ _NUMBERS = {
 }
 _EFFECTS = {
     **_NUMBERS,
-    'outcome': {'Description': 'name in the trial file'},
-    'model': {
-        'Description': 'statistical model',
-        'Levels': levels(MODELS),
+    'estimate': {
+        'Description': 'treated arm against control at the visit, adjusted for baseline: a difference, or the natural '
+        'logarithm of a ratio'
     },
-    'n_treatment': {'Description': 'treated people in the model'},
+    'outcome': {'Description': 'name in the trial file'},
+    'analysis': {'Description': 'place of the analysis', 'Levels': levels(ANALYSES)},
+    'model': {'Description': 'statistical model', 'Levels': levels(MODELS) | levels(DISCRETE_MODELS)},
+    'scale': {'Description': 'what the estimate is', 'Levels': levels(EFFECT_SCALES)},
+    'arm': {'Description': 'that is compared with control'},
+    'visit': {'Description': 'at which arms are compared'},
+    'is_primary': {'Description': 'whether it is the visit of the primary contrasts'},
+    'n_treatment': {'Description': 'people of the arm in the model'},
     'n_control': {'Description': 'people of the control arm in the model'},
-    'n_pairs': {'Description': 'people with both visits'},
-    'p_holm': {'Description': 'p adjusted by Holm within the imaging family'},
-    'effect_size': {'Description': 'estimate in pooled baseline standard deviations, Hedges-corrected'},
+    'n_treatment_seen': {'Description': 'those of them with the outcome at the visit'},
+    'n_control_seen': {'Description': 'those of them with the outcome at the visit'},
+    'p_adjusted': {
+        'Description': 'p adjusted for the primary contrasts of all primary outcomes and arms, or of the imaging family'
+    },
+    'adjustment': {'Description': 'how p was adjusted', 'Levels': levels(ADJUSTMENTS)},
+    'ratio': {'Description': 'exponential of the estimate, where it is the logarithm of a ratio'},
+    'ratio_ci_low': {'Description': 'lower limit of its 95 % confidence interval'},
+    'ratio_ci_high': {'Description': 'upper limit of its 95 % confidence interval'},
+    'effect_size': {
+        'Description': 'estimate in pooled baseline standard deviations, Hedges-corrected; without a baseline in those '
+        'of the control arm at the visit'
+    },
     'effect_ci_low': {'Description': 'lower limit of its 95 % confidence interval'},
     'effect_ci_high': {'Description': 'upper limit of its 95 % confidence interval'},
     'units': {'Description': 'of the estimate'},
+    'note': {'Description': 'what was done, or why there is no result'},
 }
 _RESPONDERS = {
     'threshold': {'Description': 'improvement that counts'},
-    'difference': {'Description': 'of the proportions, treatment minus control'},
+    'n': {'Description': 'people with the baseline and the visit'},
+    'responders': {'Description': 'those of them who improved'},
+    'share': {'Description': 'responders among them'},
+    'difference': {'Description': 'of the share, arm minus control'},
     'n_missing': {'Description': 'people without one of the visits, not counted'},
     **{key: _NUMBERS[key] for key in ('ci_low', 'ci_high')},
+}
+_LEVELS = {
+    'level': {'Description': 'of the outcome, as the trial file calls it'},
+    'n': {'Description': 'people at the level'},
+    'n_known': {'Description': 'people of the arm with the outcome at the visit'},
 }
 _BDNF = {
     **_NUMBERS,
@@ -89,9 +124,12 @@ def figure_row(output: str, name: str) -> Derivative:
 
 
 OUTCOMES = (
-    table_row('outcomes', 'Effects of treatment, one row per outcome and model', _EFFECTS),
+    table_row('outcomes', 'Effects of treatment, a row per outcome, model, visit, arm and scale', _EFFECTS),
     table_row('descriptives', 'Description of every outcome per arm and visit, and of its change', {}),
-    table_row('responders', 'People who improved by the minimal important change', _RESPONDERS),
+    table_row(
+        'responders', 'People who improved by the minimal important change, per visit and arm', _RESPONDERS
+    ),
+    table_row('levels', 'People at each level of the outcomes that have levels, per visit and arm', _LEVELS),
     table_row('values', 'Values of all outcomes, one row per participant and visit', {}),
 )
 FOREST = figure_row('forest', 'forest')

@@ -10,7 +10,7 @@ from ..errors import DataError
 from ..stats.bdnf import fit_bdnf, lod_half, plasma_volume_correction
 from ..stats.before_after import before_after, compared
 from ..stats.design import OutcomesDesign, SamplesDesign
-from ..stats.outcomes import count_responders, describe_outcomes, model_outcomes
+from ..stats.outcomes import count_levels, count_responders, describe_outcomes, model_outcomes
 from ..terms import BDNF_MODELS, join_flags, raised
 from ._interface import interface
 from .tables import read_columns, read_table, write_table
@@ -25,6 +25,7 @@ class _Outcomes(NamedTuple):
     outcomes: Path
     descriptives: Path
     responders: Path
+    levels: Path
     values: Path
     before_after: Path
 
@@ -54,23 +55,23 @@ def fit_outcomes(
     Returns
     -------
     _Outcomes
-        Effects, descriptions and responders of the first treated arm and the control before and after; the values
-        of everybody at all visits, and those before and after.
+        Effects, descriptions, responders and levels of all arms and visits; the values they rest on, and those of the
+        first treated arm and the control before and after.
 
     """
     people = read_columns(participants)
     values = pd.concat([read_columns(tables), read_table(imaging)], ignore_index=True)
     values = values.assign(arm=values['participant_id'].map(people.set_index('participant_id')['arm']))
     values = values[values['arm'].notna()].astype({'value': float})
+    adjusted = people[[name for name in people if name in ('participant_id', 'arm', *design.adjusted)]]
     two = compared(people, design)
-    pairs = before_after(values[values['participant_id'].isin(two['participant_id'])], design)
-    outcomes, treatment = design.outcomes, design.treatment
     written = {
-        'outcomes': model_outcomes(pairs, two, outcomes, treatment=treatment),
-        'descriptives': describe_outcomes(pairs, two, outcomes),
-        'responders': count_responders(pairs, two, outcomes, treatment=treatment),
+        'outcomes': model_outcomes(values, adjusted, design),
+        'descriptives': describe_outcomes(values, adjusted, design),
+        'responders': count_responders(values, adjusted, design),
+        'levels': count_levels(values, adjusted, design),
         'values': values,
-        'before_after': pairs,
+        'before_after': before_after(values[values['participant_id'].isin(two['participant_id'])], design),
     }
     return _Outcomes(**{name: write_table(table, out_dir / f'{name}.tsv') for name, table in written.items()})
 

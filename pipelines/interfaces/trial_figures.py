@@ -14,9 +14,8 @@ from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
 from ..figures.trajectories import Course, plot_trajectories
 from ..numerics.resample import apply_linear
-from ..stats.before_after import session_labels
-from ..stats.design import OutcomesDesign, SamplesDesign
-from ..terms import MAPS, PRIMARY_MODEL
+from ..stats.design import Outcome, OutcomesDesign, SamplesDesign, primary_visit, visits_of
+from ..terms import EFFECT_SCALES, MAIN, MAPS
 from ._interface import interface
 from .clusters import SIGNIFICANT_P
 from .headers import open_image
@@ -46,7 +45,7 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
     Parameters
     ----------
     values, outcomes
-        Of :func:`~pipelines.interfaces.trial.fit_outcomes`: values before and after.
+        Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
     design
         Arms, outcomes, and the label of each visit.
     out_dir
@@ -60,30 +59,38 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
     """
     seen = read_table(values)
     effects = read_table(outcomes)
-    effects = effects[effects['model'] == PRIMARY_MODEL].set_index('outcome')
-    arms = {arm: arm for arm in (design.treatment, design.control)}
+    effects = effects[effects['analysis'] == MAIN]
     paths = []
     for outcome in design.outcomes:
         units = '' if outcome.units == '1' else outcome.units
-        own, effect = seen[seen['outcome'] == outcome.name], effects.loc[outcome.name]
-        visits = session_labels(outcome, design)
+        own = seen[seen['outcome'] == outcome.name]
+        visits = {visit.name: visit.session for visit in visits_of(outcome, design.visits)}
         course = Course(
-            title=outcome.title, units=units, visits=visits, arms=arms, lower_is_better=outcome.lower_is_better,
+            title=outcome.title, units=units, visits=visits, arms={arm: arm for arm in design.arms},
+            primary=primary_visit(outcome, design.visits).name, lower_is_better=outcome.lower_is_better,
         )  # fmt: skip
-        shown = pd.DataFrame([{**effect, 'arm': design.treatment, 'visit': list(visits)[-1]}])
-        people = own[['participant_id', 'arm', 'visit', 'value']]
-        figure = plot_trajectories(people, course, shown, _in_words(effect, units))
+        shown = _differences(effects[effects['outcome'] == outcome.name], outcome)
+        words = _in_words(shown.iloc[0], units) if shown is not None and len(shown) == 1 else ''
+        people = own.loc[own['visit'].isin(visits), ['participant_id', 'arm', 'visit', 'value']]
+        figure = plot_trajectories(people, course, shown, words)
         paths.append(save_svg(figure, out_dir / f'{outcome.name}_trajectories.svg'))
+    who = design.treatment if len(design.treated) == 1 else 'treatment'
     forest = plot_forest(
         _forest_rows(effects, design),
-        title=f'Effect of {design.treatment} against {design.control} at follow-up',
-        favours_treatment=f'favours {design.treatment}',
+        title=f'Effect of {who} against {design.control} at follow-up',
+        favours_treatment=f'favours {who}',
         favours_control=f'favours {design.control}',
     )
     return _Outcomes(paths, save_svg(forest, out_dir / 'forest.svg'))
 
 
 DrawOutcomes = interface(draw_outcomes, is_brief=True)
+
+
+def _differences(effects: pd.DataFrame, outcome: Outcome) -> pd.DataFrame | None:
+    """Return the effects that have the unit of the values; of levels there are none."""
+    is_ratio = effects['scale'].map(lambda scale: EFFECT_SCALES[scale].is_ratio).astype(bool)
+    return None if outcome.kind == 'ordinal' else effects[~is_ratio]
 
 
 def _in_words(effect: pd.Series, units: str) -> str:
@@ -97,13 +104,24 @@ def _in_words(effect: pd.Series, units: str) -> str:
 
 
 def _forest_rows(effects: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:
-    told = [(o.name, o.title, o.role, o.lower_is_better) for o in design.outcomes]
-    named = pd.DataFrame(told, columns=['name', 'title', 'role', 'lower_is_better']).set_index('name')
-    rows = effects.loc[named.index, ['effect_size', 'n_treatment', 'n_control', 'p', 'flags']]
-    return rows.assign(
-        ci_low=effects['effect_ci_low'], ci_high=effects['effect_ci_high'], label=named['title'],
-        group=named['role'], lower_is_better=named['lower_is_better'],
-    )  # fmt: skip
+    """Return the rows of the forest: every arm and visit of an outcome, of the other ones the primary visit."""
+    rows = []
+    for outcome in design.outcomes:
+        own = effects[effects['outcome'] == outcome.name].drop_duplicates(['arm', 'visit'])
+        own = own[own['is_primary'].astype(bool)] if outcome.role == 'other' else own
+        visits = {visit.name: visit.session for visit in visits_of(outcome, design.visits)}
+        for row in own.to_dict('records'):
+            more = [row['arm']] * (len(design.treated) > 1) + [visits[row['visit']]] * (
+                own['visit'].nunique() > 1
+            )
+            rows.append({
+                'label': ', '.join([outcome.title, *more]), 'group': outcome.role,
+                'lower_is_better': outcome.lower_is_better, 'effect_size': row['effect_size'],
+                'ci_low': row['effect_ci_low'], 'ci_high': row['effect_ci_high'],
+                'n_treatment': row['n_treatment_seen'], 'n_control': row['n_control_seen'],
+                'p': row['p'], 'flags': row['flags'],
+            })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def draw_samples(samples: Path, design: SamplesDesign, *, out_dir: Path) -> _Figured:

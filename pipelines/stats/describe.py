@@ -106,7 +106,7 @@ def describe_arms(baseline: ArrayLike, followup: ArrayLike, arm: ArrayLike) -> p
     )
 
 
-def hedges(effect: Estimate, baseline: ArrayLike, treatment: ArrayLike) -> Standardised:
+def hedges(effect: Estimate, baseline: ArrayLike, arm: ArrayLike) -> Standardised:
     r"""Return the effect in pooled baseline standard deviations, corrected for small samples.
 
     Parameters
@@ -115,8 +115,8 @@ def hedges(effect: Estimate, baseline: ArrayLike, treatment: ArrayLike) -> Stand
         In units of the outcome.
     baseline
         (n,) outcome at baseline; NaN = missing.
-    treatment
-        (n,) 0 = control, 1 = treated.
+    arm
+        (n,) any number of them; the standard deviation is that within all.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def hedges(effect: Estimate, baseline: ArrayLike, treatment: ArrayLike) -> Stand
 
     Notes
     -----
-    :math:`g = J \tau / s`, :math:`s^2 = \sum_a (n_a - 1) s_a^2 / \nu`, :math:`\nu = n_0 + n_1 - 2`,
+    :math:`g = J \tau / s`, :math:`s^2 = \sum_a (n_a - 1) s_a^2 / \nu`, :math:`\nu = \sum_a (n_a - 1)`,
     :math:`J = \Gamma(\nu/2) / (\sqrt{\nu/2}\, \Gamma((\nu-1)/2))` [1]_.  Baseline, because treatment has
     not touched its spread.  The limits of the interval are divided alike: s is taken as known, since the
     interval is there to read the effect on another scale, not to test it again.
@@ -145,18 +145,51 @@ def hedges(effect: Estimate, baseline: ArrayLike, treatment: ArrayLike) -> Stand
     0.0
 
     """
-    before, arm = np.asarray(baseline, float), np.asarray(treatment, float)
-    groups = [before[(arm == code) & ~np.isnan(before)] for code in (0, 1)]
+    before, codes = np.asarray(baseline, float), np.asarray(arm)
+    groups = [before[(codes == code) & ~np.isnan(before)] for code in np.unique(codes)]
     if min(map(len, groups)) < 2:
-        raise DataError(
-            f'{len(groups[0])} control and {len(groups[1])} treated people at baseline; each arm needs 2'
-        )
-    nu = sum(map(len, groups)) - 2
+        raise DataError(f'{" and ".join(str(len(g)) for g in groups)} people at baseline; each arm needs 2')
+    return _in_spreads(effect, groups, 'at baseline')
+
+
+def in_spreads_of_control(effect: Estimate, control: ArrayLike) -> Standardised:
+    """Return an effect on an outcome without baseline in standard deviations of the control arm [1]_.
+
+    Parameters
+    ----------
+    effect
+        In units of the outcome.
+    control
+        (n,) outcome of the control arm at the visit of the effect; NaN = missing.
+
+    Raises
+    ------
+    DataError
+        The arm has fewer than three people there, or they do not differ.
+
+    References
+    ----------
+    .. [1] Glass GV. Primary, secondary, and meta-analysis of research. Educ Res 1976;5:3-8.
+
+    Examples
+    --------
+    >>> found = in_spreads_of_control(Estimate(2, 1, 8, 0, 4, 2, 0.1), np.arange(1000.0))
+    >>> round(found.g * np.arange(1000).std(ddof=1), 2)
+    2.0
+
+    """
+    known = np.asarray(control, float)
+    known = known[~np.isnan(known)]
+    if len(known) < 3:
+        raise DataError(f'{len(known)} people of the control arm; 3 are needed')
+    return _in_spreads(effect, [known], 'of the control arm')
+
+
+def _in_spreads(effect: Estimate, groups: list[Array], where: str) -> Standardised:
+    nu = sum(map(len, groups)) - len(groups)
     pooled = np.sqrt(sum(np.sum((group - group.mean()) ** 2) for group in groups) / nu)
     if pooled == 0:
-        raise DataError(
-            'everyone has the same value at baseline: there is no standard deviation to divide by'
-        )
+        raise DataError(f'everyone has the same value {where}: there is no standard deviation to divide by')
     correction = np.exp(special.gammaln(nu / 2) - special.gammaln((nu - 1) / 2)) / np.sqrt(nu / 2)
     numbers = np.array([effect.estimate, effect.ci_low, effect.ci_high]) * correction / pooled
     return Standardised(*map(float, numbers))
@@ -285,3 +318,29 @@ def holm(p: ArrayLike) -> Array:
     if known.any():
         adjusted[known] = multipletests(raw[known], method='holm')[1]
     return adjusted
+
+
+def fixed_sequence(p: ArrayLike) -> Array:
+    """Adjust p values of tests in a fixed order: none counts once one before it has failed.
+
+    Parameters
+    ----------
+    p
+        (k,) 0 to 1 in their order; NaN = no test, after which none can count.
+
+    Notes
+    -----
+    The largest p so far [1]_.
+
+    References
+    ----------
+    .. [1] Westfall PH, Krishen A. Optimally weighted, fixed sequence and gatekeeper multiple testing procedures.
+       J Stat Plan Inference 2001;99:25-40.
+
+    Examples
+    --------
+    >>> fixed_sequence([0.01, 0.2, 0.03]).tolist()
+    [0.01, 0.2, 0.2]
+
+    """
+    return np.maximum.accumulate(np.asarray(p, float))

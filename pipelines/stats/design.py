@@ -159,7 +159,7 @@ class DerivativeOutcome(Outcome):
     @property
     def in_family(self) -> bool:
         """Return whether it belongs to the imaging family: those of another role stand beside it."""
-        return self.role != 'other'
+        return self.role == 'secondary'
 
 
 def visits_of(outcome: Outcome, visits: Sequence[Visit]) -> tuple[Visit, ...]:

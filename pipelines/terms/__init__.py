@@ -4,7 +4,17 @@ A term says what a thing is: its title, units, range, wording and severity.  How
 is said by a row of ``bids_app.outputs``, which carries the term; terms know no row.
 """
 
-from .effects import DISCRETE_MODELS, EFFECT_SCALES, MISSING_ASSUMPTIONS, TIPPING_ENDS
+from .effects import (
+    ADJUSTMENTS,
+    ANALYSES,
+    DIFFERENCE,
+    DISCRETE_MODELS,
+    EFFECT_SCALES,
+    MAIN,
+    MISSING_ASSUMPTIONS,
+    SENSITIVITY,
+    TIPPING_ENDS,
+)
 from .flags import (
     FLAGS,
     Flag,
@@ -58,8 +68,11 @@ from .trials import KINDS, REPORTED, SITE_USES, Kind, Reported
 from .words import Term, Words
 
 __all__ = [
+    'ADJUSTMENTS',
+    'ANALYSES',
     'BDNF_CONTRASTS',
     'BDNF_MODELS',
+    'DIFFERENCE',
     'DIRECTIONS',
     'DISCRETE_MODELS',
     'EFFECT_SCALES',
@@ -69,6 +82,7 @@ __all__ = [
     'INFERENCES',
     'KINDS',
     'LATERAL',
+    'MAIN',
     'MAPS',
     'MAP_CONTRASTS',
     'MAP_MEASURES',
@@ -81,6 +95,7 @@ __all__ = [
     'PRIMARY_MODEL',
     'REGIONS',
     'REPORTED',
+    'SENSITIVITY',
     'SET_METHODS',
     'SIDES',
     'SIDES_OF',

@@ -1,32 +1,73 @@
 """Outcomes that are no measurements, and values that are missing: models, scales, assumptions, ends of a search."""
 
+from dataclasses import dataclass
+
 from .statistics import Described
 from .words import Words
+
+ANALYSES = Words(
+    'analysis',
+    [
+        Described(name='main', title='Main analysis', about='the analysis of the outcome'),
+        Described(
+            name='sensitivity', title='Sensitivity analysis', about='beside the main one, never in its place'
+        ),
+    ],
+)
+
+MAIN, SENSITIVITY = ANALYSES['main'].name, ANALYSES['sensitivity'].name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale(Described):
+    """What an effect is measured in; ratios are kept as natural logarithms."""
+
+    is_ratio: bool = False
+
 
 EFFECT_SCALES = Words(
     'scale of an effect',
     [
-        Described(name='odds_ratio', title='Odds ratio', about='ratio of odds of the event, treated over control'),
-        Described(
+        Scale(name='difference', title='Difference in means', about='difference of adjusted means'),
+        Scale(
+            name='odds_ratio', title='Odds ratio', about='ratio of odds of the event, treated over control',
+            is_ratio=True,
+        ),
+        Scale(
             name='common_odds_ratio', title='Common odds ratio',
-            about='ratio of odds of any level or above, the same at every level',
+            about='ratio of odds of any level or above, the same at every level', is_ratio=True,
         ),
-        Described(
+        Scale(
             name='odds_ratio_each', title='Ratio of odds of each',
-            about='ratio of odds of each of those that could be counted',
+            about='ratio of odds of each of those that could be counted', is_ratio=True,
         ),
-        Described(name='rate_ratio', title='Rate ratio', about='ratio of events per unit of time at risk'),
-        Described(name='risk_difference', title='Difference in risk', about='difference of standardised risks'),
-        Described(
+        Scale(
+            name='rate_ratio', title='Rate ratio', about='ratio of events per unit of time at risk', is_ratio=True,
+        ),
+        Scale(name='risk_difference', title='Difference in risk', about='difference of standardised risks'),
+        Scale(
             name='difference_of_counts', title='Difference in counts', about='difference of standardised mean counts',
         ),
-        Described(
+        Scale(
             name='rate_difference', title='Difference in rate',
             about='difference of standardised events per unit of time at risk',
         ),
     ],
 )  # fmt: skip
-"""Ratios are kept as logarithms."""
+
+DIFFERENCE = EFFECT_SCALES['difference'].name
+
+ADJUSTMENTS = Words(
+    'adjustment of p',
+    [
+        Described(name='holm', title='Holm', about='step-down over the contrasts that are tested together'),
+        Described(
+            name='sequence',
+            title='Fixed sequence',
+            about='tested in the order of the trial file, the largest p so far',
+        ),
+    ],
+)
 
 DISCRETE_MODELS = Words(
     'model of a discrete outcome',

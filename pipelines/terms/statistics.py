@@ -17,8 +17,17 @@ MODELS = Words(
     'model',
     [
         Described(
-            name='clda', title='Constrained longitudinal analysis with covariates (primary)',
-            about='constrained longitudinal analysis with covariates (REML); the primary analysis',
+            name='clda', title='Longitudinal model of all visits, with covariates (primary)',
+            about='longitudinal model of all visits with covariates (REML); arms share the mean at baseline where they '
+            'were allocated at random, else changes are compared; the primary analysis',
+        ),
+        Described(
+            name='clda_per_arm', title='The same with a covariance per arm', about='as clda, each arm with a covariance of '
+            'its own (Kenward-Roger)',
+        ),
+        Described(
+            name='clda_common', title='The same with one covariance for all arms',
+            about='as clda, one covariance for all arms (cluster-robust standard error)',
         ),
         Described(
             name='ancova', title='ANCOVA of people with both visits', about='people with both visits, HC3 standard error',
@@ -28,14 +37,17 @@ MODELS = Words(
             about='as ancova, with a slope on baseline in each arm',
         ),
         Described(
-            name='clda_unadjusted', title='Constrained longitudinal analysis without covariates',
-            about='as clda, without covariates',
+            name='clda_unadjusted', title='Longitudinal model without covariates', about='as clda, without covariates',
         ),
         Described(
             name='clda_mean_fd', title='With mean head movement as covariate',
             about='as clda, with mean framewise displacement among the covariates',
         ),
         Described(name='clda_unflagged', title='Without flagged scans', about='as clda, without flagged scans'),
+        Described(
+            name='discrete_unadjusted', title='Without covariates', about='the model of the kind of outcome, adjusted for '
+            'baseline alone',
+        ),
     ],
 )  # fmt: skip
 """Of outcomes."""

@@ -67,7 +67,7 @@ def init_outcomes_wf(
 
     Outputs
     -------
-    outcomes, descriptives, responders, values, before_after
+    outcomes, descriptives, responders, levels, values, before_after
         Tables; values of everybody at all visits, and of two arms before and after.
     trajectories, forest
         Figures; of trajectories one per outcome.
@@ -82,7 +82,7 @@ def init_outcomes_wf(
         'as well [@hedges1981]; p values of the imaging outcomes were adjusted by Holm [@aickin1996].\n\n'
     )
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
-    fields = ['outcomes', 'descriptives', 'responders', 'values', 'before_after']
+    fields = ['outcomes', 'descriptives', 'responders', 'levels', 'values', 'before_after']
     drawn = ['trajectories', 'forest']
     outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn]), name='outputnode')
     measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design.imaging), name='measure')
@@ -92,7 +92,7 @@ def init_outcomes_wf(
         (inputnode, fit, [('tables', 'tables'), ('participants', 'participants')]),
         (measure, fit, [('imaging', 'imaging')]),
         (fit, outputnode, [(field, field) for field in fields]),
-        (fit, draw, [('before_after', 'values'), ('outcomes', 'outcomes')]),
+        (fit, draw, [('values', 'values'), ('outcomes', 'outcomes')]),
         (draw, outputnode, [(field, field) for field in drawn]),
     ])  # fmt: skip
     return workflow
