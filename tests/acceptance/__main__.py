@@ -23,6 +23,7 @@ SCANS: dict[str, Run] = {
 """Whole chains."""
 
 TABLES: dict[str, Run] = {
+    'arms_error': simulations.arms_error,
     'coverage': simulations.coverage,
     'mediation': simulations.mediation,
     'expression': simulations.expression,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from .checks import Collector, Context, met
 from .made import GOLDEN, STUDIES, source_of, stamp
+from .studies import arms_error as arms_study
 from .studies import coverage as coverage_study
 from .studies import expression as expression_study
 from .studies import mediation as mediation_study
@@ -25,6 +26,11 @@ Share = Callable[[Collector, pd.DataFrame], None]
 def coverage(context: Context) -> Collector:
     """Intervals of the outcome models and of BDNF cover the truth: 2,000 trials."""
     return _made_or_shared(context, 'coverage', coverage_study, share_of_coverage)
+
+
+def arms_error(context: Context) -> Collector:
+    """Arms of unequal size, spread and drop-out are compared without false findings: 2,000 trials of each kind."""
+    return _made_or_shared(context, 'arms_error', arms_study, share_of_arms_error)
 
 
 def mediation(context: Context) -> Collector:
@@ -89,6 +95,19 @@ def share_of_coverage(checks: Collector, recorded: pd.DataFrame, n: int = 200) -
     table = recorded.set_index('quantity').loc[repeated['quantity']].reset_index()
     for column in ('coverage', 'type_I'):
         _compare_shares(checks, column, repeated[column], table[column], n, study.N_TRIALS)
+    _compare_bias(checks, repeated, table)
+
+
+def share_of_arms_error(checks: Collector, recorded: pd.DataFrame, n: int = 40) -> None:
+    """Rejections, coverage and bias of new trials are those of the table: of one setting in nine, and all unlike."""
+    study, keys = arms_study, [*arms_study.Setting._fields, 'estimator']
+    first = study.N_TRIALS
+    chosen = [one for one in study.settings()[::9] if one.visits == 2]
+    repeated = study.summarise(study.simulate(range(first, first + n), chosen)).set_index(keys)
+    table = recorded.set_index(keys).loc[repeated.index]
+    for column in ('rejected', 'coverage'):
+        # and one trial, for shares near 0 and 1
+        _compare_shares(checks, column, repeated[column], table[column], n, first, 1 / n)
     _compare_bias(checks, repeated, table)
 
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.stats.describe import describe, describe_arms, hedges, holm, responders
+from pipelines.stats.describe import describe, describe_arms, fixed_sequence, hedges, holm, responders
 from pipelines.stats.estimate import t_estimate
 
 
@@ -146,3 +146,18 @@ def test_holm_counts_only_tests_that_were_made():
     # R: p.adjust(c(0.01, 0.02, NA, 0.03, 0.04), "holm")
     np.testing.assert_allclose(holm([0.01, 0.02, np.nan, 0.03, 0.04]), [0.04, 0.06, np.nan, 0.06, 0.06])
     assert np.isnan(holm([np.nan, np.nan])).all()
+
+
+def test_a_fixed_sequence_keeps_the_level(rng):
+    """Without any effect the first p value alone decides; adjusted p values never fall."""
+    raw = rng.random((4000, 3))
+    adjusted = np.array([fixed_sequence(row) for row in raw])
+    np.testing.assert_array_equal((adjusted < 0.05).any(axis=1), raw[:, 0] < 0.05)
+    assert (np.diff(adjusted, axis=1) >= 0).all()
+    assert (adjusted >= raw).all()
+
+
+def test_behind_what_was_not_tested_nothing_is():
+    assert np.isnan(fixed_sequence([np.nan, 0.01])).all()
+    np.testing.assert_array_equal(fixed_sequence([0.03, np.nan, 0.01]), [0.03, np.nan, np.nan])
+    assert fixed_sequence([]).size == 0
