@@ -143,4 +143,8 @@ def _target(outcome: TableOutcome) -> str:
 
 def _unique(cells: Sequence[Cell]) -> list[Cell]:
     """Return the first cell of each text that is there."""
-    return list({cell.text: cell for cell in reversed(cells) if not cell.is_missing}.values())
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        if not cell.is_missing:
+            found.setdefault(cell.text, cell)
+    return list(found.values())

@@ -20,6 +20,9 @@ from tests.app.phenotype.test_phenotype import (
     tsv,
     wide,
 )
+from tests.app.phenotype.test_trial_shapes import WHOLE as SHAPES
+from tests.app.phenotype.test_values_of_shapes import wide as four_visits
+from tests.app.phenotype.test_values_of_shapes import write_people
 
 MARKS = [
     b'\t', b'\n', b'\r', b'"', b'""', b',', b'.', b'-', b'n/a', b'\xe9', b'\x00', b'9', b' ', b'\xff\xfe', b'\xef\xbb\xbf',
@@ -168,6 +171,29 @@ def test_odd_trial_files(tmp_path, rng):
     for _ in range(500):
         path.write_text(replaced(CONTENT, rng))
         found.append(outcome_of(lambda: read_tables(root, read_trial(path))))
+    assert {'read', 'refused'} == set(found)
+
+
+def test_odd_trial_files_of_other_shapes(tmp_path, rng):
+    """Several arms, visits of any name, words, counts, and what no data can tell."""
+    root, path = tmp_path / 'bids', tmp_path / 'trial.json'
+    write_people(
+        root, head=('sex', 'clinic', 'age'), columns=(['F', 'M', 'F'] * 3, [1, 2, 2] * 3, range(30, 39))
+    )
+    four_visits(root)
+    for name, row in {'pgic_03': ['better'], 'came_02\tcame_03': [3, 9], 'falls_04\tdays': [1, 360]}.items():
+        rows = [(f'sub-{n:02d}', *row) for n in range(1, 10)]
+        tsv(root / 'phenotype' / f'{name.split("_")[0]}.tsv', [('participant_id', name), *rows])
+    words = [(f'sub-{n:02d}', *['yes', 'no'] * 2) for n in range(1, 10)]
+    tsv(
+        root / 'phenotype' / 'work.tsv',
+        [('participant_id', 'work_01', 'work_02', 'work_03', 'work_04'), *words],
+    )
+    found = [outcome_of(lambda: read_tables(root, trial_of(tmp_path, SHAPES)))]
+    for _ in range(300):
+        path.write_text(replaced(SHAPES, rng))
+        found.append(outcome_of(lambda: read_tables(root, read_trial(path))))
+    assert found[0] == 'read'
     assert {'read', 'refused'} == set(found)
 
 

@@ -28,10 +28,11 @@ def write(tmp_path, content):
 def changed(base, path, value):
     """Return a copy with the value at a dotted path replaced, or removed for ``...``."""
     content = copy.deepcopy(base)
-    *parents, last = (int(part) if part.isdigit() else part for part in path.split('.'))
+    *parents, last = path.split('.')
     inner = content
     for part in parents:
-        inner = inner[part]
+        inner = inner[int(part)] if isinstance(inner, list) else inner[part]
+    last = int(last) if isinstance(inner, list) else last
     if value is ...:
         del inner[last]
     else:
