@@ -13,6 +13,7 @@ from .effects import (
     MAIN,
     MISSING_ASSUMPTIONS,
     SENSITIVITY,
+    SHIFTED_ARMS,
     TIPPING_ENDS,
 )
 from .flags import (
@@ -97,6 +98,7 @@ __all__ = [
     'REPORTED',
     'SENSITIVITY',
     'SET_METHODS',
+    'SHIFTED_ARMS',
     'SIDES',
     'SIDES_OF',
     'SIGMA_CHOICES',

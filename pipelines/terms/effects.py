@@ -127,3 +127,11 @@ TIPPING_ENDS = Words(
         Described(name='nothing_missing', title='None', about='nobody has a value to shift'),
     ],
 )  # fmt: skip
+
+SHIFTED_ARMS = Words(
+    'arms whose missing values are shifted',
+    [
+        Described(name='treated', title='All arms but control', about='values of all arms but control'),
+        Described(name='both', title='All arms', about='values of every arm'),
+    ],
+)  # fmt: skip

@@ -171,7 +171,7 @@ def fit_firth(data: Events, held: tuple[int, float] | None = None) -> LogisticFi
         leverage = data.weights(coefficients) * np.sum((data.design @ inverse) * data.design, axis=1)
         score = data.design.T @ (data.events - data.trials * risk + leverage * (0.5 - risk))
         step = np.zeros(p)
-        # the penalty adds h to the trials of each person; without it a person alone swings to and fro
+        # the penalty adds h to the trials of each person; without it a person alone swings back and forth
         weights = (data.trials + leverage) * risk * (1 - risk)
         curvature = data.design.T @ (data.design * weights[:, None])
         step[free] = _solve(curvature[np.ix_(free, free)], score[free])

@@ -1,0 +1,145 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.errors import DataError
+from pipelines.stats.change import ancova, constrained_lda
+from pipelines.stats.imputation.sensitivity import ASSUMED_COLUMNS, TIPPING_COLUMNS, Worse, vary_missing
+from pipelines.stats.imputation.visits import Visits
+from pipelines.terms import MISSING_ASSUMPTIONS, SHIFTED_ARMS, TIPPING_ENDS
+from tests.stats.imputation.made_up import trial
+
+PAIN = Worse(lower_is_better=True, width=10.0)
+
+
+def effect_of(found, assumption, arm=1):
+    return found.effects.set_index(['assumption', 'arm']).loc[(assumption, arm)]
+
+
+@pytest.mark.parametrize('skip', [0.0, 0.15])
+def test_at_random_is_the_primary_analysis(rng, skip):
+    """Two visits, and people with either one: constrained longitudinal analysis is another way to the same."""
+    visits = trial(rng, n=400, n_visits=2, leave=0.3, skip=skip)
+    found = effect_of(vary_missing(visits, PAIN, rng, 400), 'at_random')
+    wanted = constrained_lda(visits.outcome[:, 0], visits.outcome[:, 1], visits.arm).effect
+    # Monte Carlo error of 400 tables; baselines free or equal, slopes per arm or common differ by less than that
+    noise = found.se * np.sqrt(found.missing_information / 400)
+    assert abs(found.estimate - wanted.estimate) < 3 * noise + 0.15 * wanted.se
+    assert found.se == pytest.approx(wanted.se, rel=0.1)
+
+
+def test_drop_out_that_earlier_visits_explain_does_not_bias(rng):
+    """Those who are not better half-way leave, of the treated only; those left look better than they are."""
+    visits = trial(rng, n=3000, leave=0.0)
+    values = np.array(visits.outcome)
+    values[(visits.arm == 1) & (values[:, 1] > 6), 2] = np.nan
+    left = Visits(outcome=values, arm=visits.arm, primary=2)
+    found = effect_of(vary_missing(left, PAIN, rng, 50), 'at_random')
+    assert abs(found.estimate + 1) < 3.5 * found.se < 0.25
+    naive = ancova(values[:, 0], values[:, 2], visits.arm).effect
+    assert naive.estimate < -1.2
+
+
+def test_assumptions_are_ordered_as_they_should_be(rng):
+    found = vary_missing(trial(rng, n=300, leave=0.4), PAIN, rng, 100)
+    sizes = [-effect_of(found, word).estimate for word in MISSING_ASSUMPTIONS]
+    assert sizes[0] > max(sizes[1:]) > min(sizes[1:]) > 0
+    assert found.effects.columns.tolist() == list(ASSUMED_COLUMNS)
+    assert found.effects.assumption.tolist() == list(MISSING_ASSUMPTIONS)
+
+
+def test_no_shift_is_at_random(rng):
+    found = vary_missing(trial(rng, n=150, effects=(-1, 0.3)), PAIN, rng, 60)
+    start = found.curves[found.curves.delta == 0]
+    for row in start.itertuples():
+        wanted = effect_of(found, 'at_random', row.arm)
+        # one fit and another of the same tables
+        assert (row.estimate, row.se, row.p) == pytest.approx(
+            (wanted.estimate, wanted.se, wanted.p), rel=1e-9
+        )
+    assert len(start) == 4
+
+
+def test_shifting_both_arms_moves_the_effect_less(rng):
+    found = vary_missing(trial(rng, n=200, leave=0.3), PAIN, rng, 40)
+    last = found.curves.groupby('shifted').estimate.last()
+    first = found.curves.groupby('shifted').estimate.first()
+    moved = last - first
+    # a tenth of the range for each tenth of the treated who left, about 3
+    assert 2 < moved['treated'] < 4.5
+    assert abs(moved['both']) < 1.5
+    assert found.tipping.columns.tolist() == list(TIPPING_COLUMNS)
+    assert set(found.tipping.shifted) == set(SHIFTED_ARMS)
+    assert set(found.tipping.end) <= set(TIPPING_ENDS)
+
+
+def test_higher_that_is_better_is_shifted_down(rng):
+    visits = trial(rng, n=150)
+    turned = Visits(outcome=-np.asarray(visits.outcome), arm=visits.arm, primary=2)
+    one = vary_missing(visits, PAIN, np.random.default_rng(1), 30)
+    two = vary_missing(turned, Worse(lower_is_better=False, width=10.0), np.random.default_rng(2), 30)
+    # other draws of the same posterior: 30 tables
+    pd.testing.assert_series_equal(one.curves.estimate, -two.curves.estimate, atol=0.15)
+    assert one.tipping.end.tolist() == two.tipping.end.tolist()
+
+
+def test_people_with_the_baseline_alone_count(rng):
+    visits = trial(rng, n=100, n_visits=2, leave=0.3)
+    found = vary_missing(visits, PAIN, rng, 20)
+    assert found.n.sum() == 100
+    assert found.n_left.sum() == np.isnan(visits.outcome[:, 1]).sum()
+    assert found.n_between.tolist() == [0, 0]
+
+
+def test_gaps_at_the_primary_visit_are_not_shifted(rng):
+    visits = trial(rng, n=200, n_visits=3, leave=0.0)
+    values = np.array(visits.outcome)
+    values[:30, 1] = np.nan
+    between = Visits(outcome=values, arm=visits.arm, primary=1)
+    found = vary_missing(between, PAIN, rng, 20)
+    assert (found.n_left.sum(), found.n_between.sum()) == (0, 30)
+    assert set(found.tipping.end) == {'nothing_missing'}
+    assert found.effects.missing_information.gt(0).all()
+    # nobody jumps
+    assert found.effects.estimate.nunique() == 1
+
+
+def test_nobody_missing_is_told(rng):
+    visits = trial(rng, n=60, leave=0.0, k=1)
+    found = vary_missing(visits, PAIN, rng)
+    assert 'nothing to impute' in found.notes[0]
+    wanted = ancova(visits.outcome[:, 0], visits.outcome[:, 2], visits.arm, visits.covariates).effect
+    # the same algebra by another factorisation
+    np.testing.assert_allclose(
+        effect_of(found, 'at_random')[list(wanted._fields)].astype(float), wanted, rtol=1e-9
+    )
+    assert len(found.effects) == 1
+    assert set(found.tipping.end) == {'nothing_missing'}
+    assert len(found.curves) == 0
+
+
+def test_small_arms_are_told(rng):
+    found = vary_missing(trial(rng, n=24, leave=0.2), PAIN, rng, 50)
+    assert found.is_pooled
+    assert 'pooled' in found.notes[0]
+    assert np.isfinite(found.effects.estimate).all()
+
+
+def test_arms_keep_their_codes(rng):
+    visits = trial(rng, n=90)
+    found = vary_missing(Visits(outcome=visits.outcome, arm=visits.arm * 3, primary=2), PAIN, rng, 20)
+    assert set(found.effects.arm) == set(found.tipping.arm) == {3}
+    assert found.n.tolist() == [45, 0, 0, 45]
+
+
+@pytest.mark.parametrize(
+    ('worse', 'n', 'message'),
+    [
+        (Worse(lower_is_better=True, width=0.0), 10, 'width 0'),
+        (Worse(lower_is_better=True, width=np.nan), 10, 'width nan'),
+        (PAIN, 1, '1 imputations'),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(rng, worse, n, message):
+    with pytest.raises(DataError, match=message):
+        vary_missing(trial(rng), worse, rng, n)
