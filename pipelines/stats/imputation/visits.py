@@ -95,7 +95,7 @@ def arrange_visits(visits: Visits) -> Panel:
     --------
     >>> pain = [[7, 6, 5], [6, np.nan, 4], [7, 3, np.nan], [8, np.nan, np.nan], [6, 5, 2]]
     >>> found = arrange_visits(Visits(outcome=pain, arm=[0, 0, 1, 1, 1], primary=2))
-    >>> found.last.tolist(), found.has_left.tolist(), found.gaps.sum()
+    >>> found.last.tolist(), found.has_left.tolist(), found.gaps.sum().item()
     ([2, 2, 1, 0, 2], [False, False, True, True, False], 1)
 
     """

@@ -93,7 +93,7 @@ def test_those_who_left_jump_to_the_mean_of_control(rng):
 
 
 def test_small_arms_share_a_covariance(rng):
-    panel = arrange_visits(trial(rng, n=24, leave=0.1))
+    panel = arrange_visits(trial(rng, n=14, leave=0.1))
     drawn = draw_groups(panel, 5, rng)
     assert drawn.is_pooled
     (group,) = drawn.groups

@@ -70,7 +70,7 @@ def test_tables_that_agree_have_the_error_of_one():
 
 
 def test_one_person_alone_is_refused(rng):
-    baseline, primary, arm, covariates, shifted = tables(rng)
+    baseline, primary, arm, _, shifted = tables(rng)
     alone = np.where(np.arange(50) == 4, 1.0, 0)[:, None]
     with pytest.raises(DataError, match='one person alone'):
         analyse_tables(baseline, primary, arm, alone, shifted)

@@ -96,7 +96,7 @@ def test_means_and_covariance_follow_visit_by_visit(rng):
 
 def naive(rng, values, n_draws, sweeps):
     """Data augmentation from the textbook: everything missing is filled, covariance by the inverse Wishart."""
-    n, j = values.shape
+    n = len(values)
     missing, found = np.isnan(values), []
     now = np.where(missing, np.nanmean(values, axis=0), values)
     for number in range(n_draws * sweeps):

@@ -37,7 +37,7 @@ def test_drop_out_that_earlier_visits_explain_does_not_bias(rng):
     found = effect_of(vary_missing(left, PAIN, rng, 50), 'at_random')
     assert abs(found.estimate + 1) < 3.5 * found.se < 0.25
     naive = ancova(values[:, 0], values[:, 2], visits.arm).effect
-    assert naive.estimate < -1.2
+    assert naive.estimate + 1 < -2.5 * naive.se
 
 
 def test_assumptions_are_ordered_as_they_should_be(rng):
@@ -119,7 +119,7 @@ def test_nobody_missing_is_told(rng):
 
 
 def test_small_arms_are_told(rng):
-    found = vary_missing(trial(rng, n=24, leave=0.2), PAIN, rng, 50)
+    found = vary_missing(trial(rng, n=16, leave=0.2), PAIN, rng, 50)
     assert found.is_pooled
     assert 'pooled' in found.notes[0]
     assert np.isfinite(found.effects.estimate).all()
