@@ -68,7 +68,7 @@ class People(NamedTuple):
     arm
         (n,) place in ``arms``.
     arms
-        (n_arms,) codes of the arms that have people; the first is control.
+        (n_arms,) codes of the arms that have 2 people or more; the first is control.
     adjusters
         (n, k) baseline and covariates, each with mean 0 and standard deviation 1.
     tally
@@ -144,7 +144,7 @@ def arrange(groups: Groups, exposure: ArrayLike | None = None) -> People:
     Raises
     ------
     DataError
-        Lengths or codes do not fit, a value is infinite, the control arm or all others have nobody, there
+        Lengths or codes do not fit, a value is infinite, the control arm or all others have less than 2 people, there
         are no more people than coefficients, or columns say the same.
 
     Examples
@@ -165,16 +165,21 @@ def arrange(groups: Groups, exposure: ArrayLike | None = None) -> People:
     seen = ~np.isnan(outcome)
     keep = seen & ~np.isnan(table).any(axis=1) & ~np.isnan(time)
     counts = [np.bincount(arm[which], minlength=arm.max() + 1) for which in (keep, ~seen, seen & ~keep)]
-    arms = np.flatnonzero(counts[0])
+    arms = np.flatnonzero(counts[0] > 1)
     if 0 not in arms or len(arms) < 2:
         raise DataError(
             f'people with everything known, by arm from control on: {counts[0].tolist()}; '
-            'control and one other arm need some'
+            'control and one other arm need 2 or more'
         )
+    keep &= np.isin(arm, arms)
     varies = np.ptp(table[keep], axis=0) > 0
     constant = [name for name, moves in zip(names, varies) if not moves]
     notes = [f'{name} is the same for everyone and left out' for name in constant]
-    notes += [f'nobody in arm {code} has the outcome' for code in range(arm.max() + 1) if code not in arms]
+    notes += [
+        f'arm {code} has {number} with everything known and is not compared'
+        for code, number in enumerate(counts[0].tolist())
+        if code not in arms
+    ]
     adjusters = table[keep][:, varies]
     adjusters = (adjusters - adjusters.mean(axis=0)) / adjusters.std(axis=0)
     people = People(

@@ -5,6 +5,8 @@ from typing import Any, Literal, NamedTuple, assert_never, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.errors import DataError
+
 from .gaps import draw_posterior
 from .regressions import Regressions
 from .visits import Panel
@@ -44,7 +46,7 @@ class Group(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Posterior draws; ``is_pooled``: one covariance for all arms, for some are too small."""
+    """Posterior draws; ``is_pooled``: one covariance for all arms, for one is too small or too alike for its own."""
 
     groups: list[Group]
     is_pooled: bool
@@ -71,7 +73,7 @@ def draw_groups(panel: Panel, n_draws: int, rng: np.random.Generator) -> Drawn:
     -----
     Means, slopes of covariates and covariance are each arm's own where at least f + 2 J people of every arm came
     to each of J visits or later, f = 1 + covariates.  Otherwise means are each arm's own, slopes and covariance
-    common.
+    common; so too where a covariate or a visit does not vary within an arm.
 
     """
     n, n_visits = panel.values.shape
@@ -80,22 +82,31 @@ def draw_groups(panel: Panel, n_draws: int, rng: np.random.Generator) -> Drawn:
     smallest = min(int((panel.last[panel.arm == code] == n_visits - 1).sum()) for code in codes)
     noise = rng.standard_normal((n_draws, n, n_visits))
     columns = np.column_stack([np.ones(n), panel.covariates])
-    if smallest < least:
-        dummies = (panel.arm[:, None] == np.arange(1, len(panel.arms))).astype(float)
-        full = np.hstack([columns, dummies])
-        bare = np.hstack([columns, 0 * dummies])
-        drawn, filled = draw_posterior(full, panel.values, panel.last, n_draws, rng)
-        return Drawn([Group(np.arange(n), drawn, drawn, full, bare, filled, noise)], True)
+    if smallest >= least:
+        try:
+            return Drawn(_draw_each(panel, columns, noise, rng), False)
+        except DataError:
+            # one arm alone says too little, which all together may say
+            pass
+    return Drawn([_draw_together(panel, columns, noise, rng)], True)
+
+
+def _draw_each(panel: Panel, columns: Array, noise: Array, rng: np.random.Generator) -> list[Group]:
     groups: list[Group] = []
-    for code in codes:
+    for code in range(len(panel.arms)):
         people = np.flatnonzero(panel.arm == code)
-        drawn, filled = draw_posterior(
-            columns[people], panel.values[people], panel.last[people], n_draws, rng
-        )
+        given, last = columns[people], panel.last[people]
+        drawn, filled = draw_posterior(given, panel.values[people], last, len(noise), rng)
         reference = groups[0].own if groups else drawn
-        given = columns[people]
         groups.append(Group(people, drawn, reference, given, given, filled, noise[:, people]))
-    return Drawn(groups, False)
+    return groups
+
+
+def _draw_together(panel: Panel, columns: Array, noise: Array, rng: np.random.Generator) -> Group:
+    dummies = (panel.arm[:, None] == np.arange(1, len(panel.arms))).astype(float)
+    full, bare = np.hstack([columns, dummies]), np.hstack([columns, 0 * dummies])
+    drawn, filled = draw_posterior(full, panel.values, panel.last, len(noise), rng)
+    return Group(np.arange(len(columns)), drawn, drawn, full, bare, filled, noise)
 
 
 def complete(panel: Panel, drawn: Drawn, assumption: Assumption) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 from pipelines.terms import MISSING_ASSUMPTIONS, SHIFTED_ARMS
 
 from ..estimate import Estimate, t_estimate
-from .dropout import ASSUMPTIONS, complete, draw_groups
+from .dropout import ASSUMPTIONS, Assumption, complete, draw_groups
 from .pooling import Pooled, analyse_tables, pool
 from .tipping import CURVE_COLUMNS, find_tipping_point
 from .visits import Panel, Visits, arrange_visits
@@ -123,18 +123,14 @@ def vary_missing(
     if not missing.any():
         return _nothing_missing(panel, counts)
     drawn = draw_groups(panel, n_imputations, rng)
-    effects, tables = [], []
-    for assumption in ASSUMPTIONS:
-        baseline, primary = complete(panel, drawn, assumption)
-        effects += _rows(MISSING_ASSUMPTIONS[assumption].name, panel, baseline, primary)
-        tables.append((baseline, primary))
+    tables = [complete(panel, drawn, assumption) for assumption in ASSUMPTIONS]
+    effects = [row for word, table in zip(ASSUMPTIONS, tables) for row in _rows(word, panel, *table)]
     tipping, curves = _tip(panel, *tables[0], worse)
-    notes = [
-        'covariances of the arms are pooled: at least one arm is too small for its own'
-    ] * drawn.is_pooled
+    pooled = 'covariances of the arms are pooled: an arm is too small, or its people too alike, for its own'
+    notes = (*panel.notes, *[pooled] * drawn.is_pooled)
     return Sensitivity(
         pd.DataFrame(effects, columns=list(ASSUMED_COLUMNS)), tipping, curves, *counts,
-        panel.n_without_covariates, drawn.is_pooled, tuple(notes),
+        panel.n_without_covariates, drawn.is_pooled, notes,
     )  # fmt: skip
 
 
@@ -148,11 +144,11 @@ def _count(panel: Panel) -> tuple[Array, Array, Array]:
     return everyone, left, between
 
 
-def _rows(assumption: str, panel: Panel, baseline: Array, primary: Array) -> list[dict[str, object]]:
+def _rows(assumption: Assumption, panel: Panel, baseline: Array, primary: Array) -> list[dict[str, object]]:
     tables = analyse_tables(baseline, primary, panel.arm, panel.covariates, panel.has_left)
     pooled = pool(tables.effect, tables.constant, tables.df)
     return [
-        {'assumption': assumption, 'arm': int(code), **_taken(pooled, place)}
+        {'assumption': MISSING_ASSUMPTIONS[assumption].name, 'arm': int(code), **_taken(pooled, place)}
         for place, code in enumerate(panel.arms[1:])
     ]
 
@@ -192,5 +188,5 @@ def _nothing_missing(panel: Panel, counts: tuple[Array, Array, Array]) -> Sensit
         pd.DataFrame(ends, columns=list(TIPPING_COLUMNS)),
         pd.DataFrame(columns=['shifted', 'arm', *CURVE_COLUMNS]), *counts,
         panel.n_without_covariates, False,
-        ('nobody lacks the baseline or the primary visit: there is nothing to impute',),
+        (*panel.notes, 'nobody lacks the baseline or the primary visit: there is nothing to impute',),
     )  # fmt: skip

@@ -42,7 +42,15 @@ def test_an_arm_without_people_is_told():
     found = arrange(groups(arm=np.array([0, 0, 0, 3, 3, 3, 3, 0]), baseline=None))
     assert found.arms.tolist() == [0, 3]
     assert found.tally.n.tolist() == [4, 0, 0, 3]
-    assert [note.split()[3] for note in found.notes] == ['1', '2']
+    assert [note.split()[1] for note in found.notes] == ['1', '2']
+
+
+def test_an_arm_of_one_person_is_told_and_leaves_the_others_alone():
+    arm, outcome = np.array([0, 0, 0, 1, 1, 1, 2]), np.array([3.0, 4, 6, 2, 3, 1, 9])
+    found = arrange(Groups(outcome=outcome, arm=arm))
+    assert (found.tally.n.tolist(), found.arms.tolist()) == ([3, 3, 1], [0, 1])
+    assert found.outcome.max() == 6
+    assert found.notes == ('arm 2 has 1 with everything known and is not compared',)
 
 
 def test_some_arms_alone_keep_their_codes():

@@ -3,7 +3,7 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.stats.imputation.dropout import complete, continue_visits, draw_groups
-from pipelines.stats.imputation.visits import arrange_visits
+from pipelines.stats.imputation.visits import Visits, arrange_visits
 from tests.stats.imputation.made_up import trial
 
 
@@ -118,3 +118,24 @@ def test_the_same_seed_gives_the_same_draws(rng):
     ]
     assert (tables[0] == tables[1]).all()
     assert (tables[0] != tables[2]).any()
+
+
+def test_a_covariate_that_one_arm_does_not_vary_in_pools_the_arms(rng):
+    visits = trial(rng, n=120, leave=0.2)
+    site = ((np.arange(120) % 3 == 0) & (visits.arm == 1)).astype(float)
+    panel = arrange_visits(Visits(outcome=visits.outcome, arm=visits.arm, primary=2, covariates=site))
+    drawn = draw_groups(panel, 5, rng)
+    assert drawn.is_pooled
+    assert np.isfinite(complete(panel, drawn, 'jump_to_reference')[1]).all()
+
+
+def test_an_arm_at_the_floor_pools_the_arms(rng):
+    visits = trial(rng, n=120, leave=0.2)
+    values = np.array(visits.outcome)
+    values[:, 2] = np.where((visits.arm == 1) & ~np.isnan(values[:, 2]), 0.0, values[:, 2])
+    panel = arrange_visits(Visits(outcome=values, arm=visits.arm, primary=2))
+    drawn = draw_groups(panel, 40, rng)
+    gone = panel.has_left & (panel.arm == 1)
+    assert drawn.is_pooled
+    # about the mean of the arm, with the spread of all
+    assert abs(complete(panel, drawn, 'at_random')[1][:, gone].mean()) < 1

@@ -121,7 +121,7 @@ def test_nobody_missing_is_told(rng):
 def test_small_arms_are_told(rng):
     found = vary_missing(trial(rng, n=16, leave=0.2), PAIN, rng, 50)
     assert found.is_pooled
-    assert 'pooled' in found.notes[0]
+    assert 'pooled' in found.notes[-1]
     assert np.isfinite(found.effects.estimate).all()
 
 

@@ -7,28 +7,55 @@ from tests.stats.imputation.made_up import trial
 
 NAN = np.nan
 PAIN = np.array([[7.0, 6, 5], [6, NAN, 4], [7, 3, NAN], [8, NAN, NAN], [NAN, 5, 2], [NAN, NAN, NAN]])
+MORE = np.array([[5.0, 4, 3], [6, 5, 3], [8, 6, 6], [7, 7, 6], [5, 3, 3], [6, 6, 7]])
 
 
 def visits(**changes):
     return Visits(**{'outcome': PAIN, 'arm': [0, 0, 1, 1, 1, 1], 'primary': 2, **changes})
 
 
+def twelve(**changes):
+    """Return enough people for every visit to be used."""
+    arm = [0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1]
+    return Visits(**{'outcome': np.vstack([PAIN, MORE]), 'arm': arm, 'primary': 2, **changes})
+
+
 def test_last_visits_and_gaps_are_told_apart():
-    found = arrange_visits(visits())
-    assert found.last.tolist() == [2, 2, 1, 0, 2]
+    found = arrange_visits(twelve())
+    assert found.last.tolist()[:5] == [2, 2, 1, 0, 2]
     assert np.argwhere(found.gaps).tolist() == [[1, 1], [4, 0]]
-    assert found.has_left.tolist() == [False, False, True, True, False]
+    assert np.flatnonzero(found.has_left).tolist() == [2, 3]
+    assert found.notes == ()
 
 
 def test_a_visit_after_the_primary_one_keeps_a_person():
-    found = arrange_visits(visits(primary=1))
-    assert found.has_left.tolist() == [False, False, False, True, False]
+    found = arrange_visits(twelve(primary=1))
+    assert np.flatnonzero(found.has_left).tolist() == [3]
+
+
+def test_a_visit_that_hardly_anybody_made_is_left_out():
+    found = arrange_visits(visits())
+    assert found.notes == ('visit 1 is left out: hardly anybody of an arm made it',)
+    assert (found.values.shape[1], found.primary) == (2, 1)
+    # the third was last seen there, and counts by the baseline
+    assert found.last.tolist() == [1, 1, 0, 0, 1]
+
+
+@pytest.mark.parametrize('column', [np.full(12, NAN), np.full(12, 3.0)])
+def test_a_visit_that_tells_nothing_is_left_out(column):
+    outcome = np.column_stack([twelve().outcome, column])
+    found, wanted = arrange_visits(twelve(outcome=outcome)), arrange_visits(twelve())
+    assert 'visit 3' in found.notes[0]
+    # nothing else changes, and who was seen at that visit only is not there
+    np.testing.assert_allclose(found.values, wanted.values, rtol=1e-12)
+    assert len(found.values) == 11
 
 
 def test_units_are_kept():
-    found = arrange_visits(visits())
+    found = arrange_visits(twelve())
+    wanted = np.vstack([PAIN[:5], MORE])
     # rounding
-    np.testing.assert_allclose(found.values * found.scale + found.centre, PAIN[:5], atol=1e-12)
+    np.testing.assert_allclose(found.values * found.scale + found.centre, wanted, atol=1e-12)
     assert np.nanstd(found.values) == pytest.approx(1)
 
 
@@ -49,12 +76,16 @@ def test_people_without_covariates_are_counted():
         ({'arm': [0, 0, 1, 1, 1, -1]}, 'whole numbers'),
         ({'arm': [0] * 6}, r'arms with people: \[0\]'),
         ({'arm': [1, 1, 2, 2, 2, 2]}, r'arms with people: \[1, 2\]'),
-        ({'arm': [0, 0, 2, 2, 1, 1]}, 'nobody in arm 2 has the primary visit'),
+        ({'arm': [0, 0, 2, 2, 0, 1]}, 'nobody in arm 2 has the primary visit'),
         ({'covariates': np.ones((4, 1))}, '4 covariates'),
         ({'covariates': np.ones(6)}, 'one value for everyone'),
         ({'outcome': np.where(PAIN == 7, np.inf, PAIN)}, 'infinite'),
-        ({'outcome': PAIN * [1, 1, 0]}, 'nobody differs at visit 2'),
-        ({'outcome': PAIN + [0, NAN, 0]}, 'nobody differs at visit 1'),
+        ({'outcome': PAIN * [1, 1, 0]}, 'nobody differs at the primary visit'),
+        ({'outcome': PAIN * [0, 1, 1]}, 'nobody differs at the baseline'),
+        (
+            {'outcome': PAIN + [[0], [0], [NAN], [NAN], [0], [0]] * np.array([1, 0, 0])},
+            'nobody in arm 1 has the baseline',
+        ),
     ],
 )
 def test_what_cannot_be_arranged_is_refused(changes, message):
