@@ -1,5 +1,6 @@
 """The Boutiques descriptors: equal to the command line, valid, and they run a participant."""
 
+import argparse
 import importlib.machinery
 import importlib.util
 import json
@@ -53,9 +54,22 @@ def test_every_option_of_the_command_line_is_offered():
             assert action.dest in offered, action.dest
             if action.option_strings:
                 assert offered[action.dest]['command-line-flag'] in action.option_strings
-    assert (
-        len(offered) == len(cli.build_parser()._actions) - len(GENERATOR.LEFT_OUT) + 1
-    )  # two kinds of output
+    # two kinds of output, and words beside files
+    beside = 1 + len(GENERATOR.WORDS)
+    assert len(offered) == len(cli.build_parser()._actions) - len(GENERATOR.LEFT_OUT) + beside
+
+
+@pytest.mark.parametrize('path', EXAMPLES.values())
+def test_words_have_an_input_of_their_own_where_files_are_looked_for(path):
+    """Both come with one flag, which adds up what it is given; else the words of one would hide the files."""
+    offered = {entry['id']: entry for entry in read(path)['inputs']}
+    for option, (words, _) in GENERATOR.WORDS.items():
+        files = offered[option]
+        assert (files['type'], offered[words]['type']) == ('File', 'String')
+        assert files['command-line-flag'] == offered[words]['command-line-flag']
+        assert files['value-key'] != offered[words]['value-key']
+        (action,) = (action for action in cli.build_parser()._actions if action.dest == option)
+        assert isinstance(action, argparse._ExtendAction)
 
 
 def test_limits_are_those_of_the_parameters():
@@ -126,6 +140,21 @@ def test_examples_give_a_command_that_the_program_takes(bosh, example, tmp_path,
     assert settings.group.n_permutations == asked.get('n_permutations', 10_000)
     assert settings.work_dir.name == 'work'
     assert (settings.bids_dir, settings.output_dir) == (tmp_path / 'data', tmp_path / 'out'), line
+
+
+@pytest.mark.boutiques
+@pytest.mark.parametrize('path', EXAMPLES.values())
+def test_scans_are_left_out_by_files_and_by_words(bosh, path, tmp_path, monkeypatch):
+    (tmp_path / 'moved people.tsv').write_text('participant_id\nsub-03\n')
+    example = next(example for example, described in EXAMPLES.items() if described == path)
+    asked = {'exclude': ['moved people.tsv'], 'exclude_scans': ['scans:qc=fail', 'scans:my note=bad; sad']}
+    (tmp_path / 'asked.json').write_text(json.dumps({**read(example), **asked}))
+    done = bosh('exec', 'simulate', REPOSITORY / path, '-i', 'asked.json', folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith('mkdir -p '))
+    monkeypatch.chdir(tmp_path)
+    settings = cli.make_settings(shlex.split(line.split('; clbpe ')[1]))
+    assert settings.exclude == (str(tmp_path / 'moved people.tsv'), *asked['exclude_scans'])
 
 
 @pytest.mark.boutiques
