@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from pipelines.errors import DataError, MissingInputError, ParameterError
-from pipelines.interfaces.counts import read_counts
+from pipelines.interfaces.counts import read_counts, read_layout
 from pipelines.interfaces.expression import read_sets
 from pipelines.params import GroupParams
+from pipelines.stats.count_columns import is_annotation
 from pipelines.stats.counts import VISITS, check_counts, kept_genes, pair_samples
 from pipelines.stats.deseq import SizeFactorType, size_factor_type
 from pipelines.stats.design import GENE_SET
 from pipelines.stats.expression import MIN_PAIRS, arrange_pairs, contrasts_of
-from pipelines.stats.genesets import MAX_SIZE, MIN_SIZE, match_sets
+from pipelines.stats.genesets import MAX_SIZE, MIN_SIZE, GeneSets, identifier_kind, match_sets
 from pipelines.stats.remarks import Remark
 
 from ..tables.problems import Problems, Severity, nearest
@@ -175,7 +176,9 @@ def _sets(
     try:
         matched = match_sets(sets, genes)
     except DataError as error:
-        raise DataError(f'{", ".join(map(str, files))} (gene sets): {error}') from error
+        beside = _named_alike(root / wanted.counts, sets)
+        hint = f'; column {beside} of {wanted.counts} has such names: put it first' if beside else ''
+        raise DataError(f'{", ".join(map(str, files))} (gene sets): {error}{hint}') from error
     if not matched.sets:
         raise DataError(
             f'{", ".join(map(str, files))} (gene sets): none of {len(sets)} sets has {MIN_SIZE} to {MAX_SIZE} measured genes'
@@ -185,6 +188,17 @@ def _sets(
         for name in named_sets(trial):
             _check_set(name, matched.sets, sizes, sets)
     return files, tuple(matched.sets)
+
+
+def _named_alike(counts: Path, sets: GeneSets) -> str:
+    """Return the column of annotation that names genes as the sets do, empty if there is none."""
+    layout = read_layout(counts)
+    wanted = identifier_kind(gene for own in sets.values() for gene in own)
+    for name in layout.named:
+        place = layout.place(name)
+        if is_annotation(name) and identifier_kind(row[place] for row in layout.rows) == wanted:
+            return name
+    return ''
 
 
 def named_sets(trial: Trial) -> Iterator[str]:

@@ -24,6 +24,7 @@ _KINDS = (
     ('RefSeq ids', r'[NX][MR]_\d+(\.\d+)?'),
     ('gene symbols', r'[A-Za-z][A-Za-z0-9.@_-]{0,24}'),
 )
+_UNKNOWN = 'identifiers of no known kind'
 
 
 _WEIGHT = re.compile(r',\d+(\.\d+)?(?=\s*(\t|$))')
@@ -143,7 +144,14 @@ def identifier_kind(names: Iterable[str]) -> str:
     for kind, pattern in _KINDS:
         if 2 * sum(re.fullmatch(pattern, name) is not None for name in names) > len(names):
             return kind
-    return 'identifiers of no known kind'
+    return _UNKNOWN
+
+
+def _remedy(theirs: str, ours: str) -> str:
+    """Return what brings sets and counts together."""
+    if theirs == ours or _UNKNOWN in (theirs, ours):
+        return 'give sets of the same species with the identifiers of the counts'
+    return f'give sets with {ours}, or name the rows of the counts by {theirs}'
 
 
 def match_sets(sets: GeneSets, genes: Iterable[str]) -> MatchedSets:
@@ -168,7 +176,7 @@ def match_sets(sets: GeneSets, genes: Iterable[str]) -> MatchedSets:
     Traceback (most recent call last):
     ...
     pipelines.errors.DataError: 0 of 2 genes of the sets are among the 3 measured: the sets have Entrez ids \
-(3569), the counts gene symbols (IL6); give sets with the identifiers of the counts
+(3569), the counts gene symbols (IL6); give sets with gene symbols, or name the rows of the counts by Entrez ids
 
     """
     measured = dict.fromkeys(genes)
@@ -177,10 +185,10 @@ def match_sets(sets: GeneSets, genes: Iterable[str]) -> MatchedSets:
     share = shared / max(min(len(measured), len(united)), 1)
     if share < MIN_OVERLAP:
         theirs, ours = next(iter(united), 'none'), next(iter(measured), 'none')
+        kinds = identifier_kind(united), identifier_kind(measured)
         raise DataError(
             f'{shared} of {len(united)} genes of the sets are among the {len(measured)} measured: the sets have '
-            f'{identifier_kind(united)} ({theirs}), the counts {identifier_kind(measured)} ({ours}); '
-            'give sets with the identifiers of the counts'
+            f'{kinds[0]} ({theirs}), the counts {kinds[1]} ({ours}); {_remedy(*kinds)}'
         )
     reduced = {name: tuple(gene for gene in own if gene in measured) for name, own in sets.items()}
     kept = {name: own for name, own in reduced.items() if MIN_SIZE <= len(own) <= MAX_SIZE}

@@ -337,6 +337,68 @@ def test_identifiers_that_mean_the_same_are_matched_and_told(data, base, wanted,
     tell(caplog, ['genes of the sets differ from the counts', said, 'Matched without regard to it, such as '])
 
 
+def ensembl(*beside, sets=lambda gene: gene):
+    """Name genes of the counts as Ensembl does, with annotation beside, and those of the sets otherwise."""
+
+    def change(data):
+        table = data.counts()
+        symbols = table['gene']
+        ids = [f'ENSG{number:011d}.{number % 7}' for number in range(len(table))]
+        table = table.assign(gene=ids)
+        for place, (name, cell) in enumerate(beside, 1):
+            table.insert(place, name, [cell(symbol) for symbol in symbols])
+        data.put(table)
+        lines = [line.split('\t') for line in data.sets.read_text().splitlines()]
+        data.sets.write_text('\n'.join('\t'.join([*own[:2], *map(sets, own[2:])]) for own in lines) + '\n')
+
+    return change
+
+
+def biotype(symbol):
+    return 'protein_coding'
+
+
+def entrez(gene):
+    return str(1000 + int(gene.removeprefix('GENE')))
+
+
+@pytest.mark.parametrize(
+    ('change', 'said', 'unsaid'),
+    [
+        (ensembl(), ['sets have gene symbols (GENE', 'counts Ensembl gene ids (ENSG', 'give sets with Ensembl gene ids, or name '
+                     'the rows of the counts by gene symbols'], 'put it first'),
+        (ensembl(('gene_name', str)), [f'column gene_name of {COUNTS} has such names: put it first'], 'species'),
+        (ensembl(('gene_name', str), sets=entrez), ['the sets have Entrez ids (1', 'by Entrez ids'], 'put it first'),
+        (ensembl(('entrez_id', entrez), ('gene_biotype', biotype), sets=entrez), ['column entrez_id of '], 'gene_biotype'),
+        (lambda data: data.sets.write_text('a\tb\t' + '\t'.join(f'TP{n}' for n in range(30))),
+         ['the sets have gene symbols (TP0), the counts gene symbols (GENE', 'sets of the same species'], 'put it first'),
+    ],
+    ids=['ensembl', 'symbols_beside', 'symbols_beside_entrez', 'entrez_beside', 'other_symbols'],
+)  # fmt: skip
+def test_sets_with_other_identifiers_say_both_and_the_way_out(data, capsys, change, said, unsaid):
+    """Ensembl's identifiers of a pipeline and symbols of MSigDB; where the counts have symbols beside, which column."""
+    change(data)
+    assert run(data, '--dry-run') == 65
+    error = capsys.readouterr().err
+    for each in ['(gene sets): 0 of ', *said]:
+        assert each in error
+    assert unsaid not in error
+    assert 'Traceback' not in error
+
+
+def test_the_column_that_was_named_first_is_used(data, wanted):
+    """The way out that a message shows: symbols in front, Ensembl's identifiers behind as annotation."""
+    ensembl(('gene_name', str))(data)
+    table = data.counts()
+    symbols = table.pop('gene_name')
+    table = table.rename(columns={'gene': 'gene_id'})
+    table.insert(0, 'gene_name', symbols)
+    data.put(table)
+    assert run(data, '--dry-run') == 0
+    counts = planned(data)[0]
+    pd.testing.assert_frame_equal(counts, wanted[counts.columns], check_names=False)
+
+
 def test_samples_without_counts_cost_their_pairs(data, caplog):
     data.put(data.counts().drop(columns=['01_wk3', '02_wk14']))
     assert run(data, '--dry-run') == 0
