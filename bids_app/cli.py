@@ -178,12 +178,17 @@ def memory_gb(text: str) -> float:
 
 def labels(words: Sequence[str], prefix: str) -> tuple[str, ...]:
     """Return labels without their prefix; a word that is a text file is read, one label a line."""
-    expanded = [
-        line
-        for word in words
-        for line in (Path(word).read_text().split() if Path(word).is_file() else [word])
-    ]
+    expanded = [line for word in words for line in (_lines_of(word) if os.path.isfile(word) else [word])]
     return tuple(dict.fromkeys(word.removeprefix(prefix) for word in expanded))
+
+
+def _lines_of(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding='utf-8-sig').split()
+    except (OSError, ValueError) as error:
+        raise ParameterError(
+            f'{path} is no text file of labels ({error}). Write one label a line.'
+        ) from error
 
 
 def make_settings(argv: Sequence[str] | None = None) -> Settings:
@@ -254,7 +259,7 @@ def _read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
         return {}
     try:
         return dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ParameterError(
             f'--bids-filter-file {path}: {error}. Write an object of objects, as {{"bold": {{"acquisition": "mb4"}}}}.'
         ) from error
@@ -267,7 +272,7 @@ def _read_plugin(path: Path | None) -> dict[str, Any] | None:
 
     try:
         return dict(yaml.safe_load(path.read_text()))
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise ParameterError(f'--use-plugin {path}: {error}') from error
 
 

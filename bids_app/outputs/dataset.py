@@ -66,7 +66,7 @@ def _known(path: Path) -> dict[str, Any]:
     """Return what the description says now; nothing where it is absent or damaged."""
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -269,7 +269,7 @@ def _quality(qc: Path) -> tuple[float, list[str]]:
         if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
             raise TypeError(f'Flags are {flags!r}')
         return float(facts['DegreesOfFreedom']), flags
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DataError(
             f'{qc} is no quality file of a finished run ({error}). Process the participant again with --overwrite.'
         ) from error

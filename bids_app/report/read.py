@@ -181,7 +181,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding='utf-8'))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         LOGGER.warning('%s is left out of the report: %s', path, error)
         return {}
     return content if isinstance(content, dict) else {}

@@ -15,7 +15,8 @@ from pipelines.terms import PRESETS, STRUCTURES
 from ..settings import Settings
 from .absent import why_no_bold
 from .dataset import Absence, Dataset
-from .fieldmaps import EpiPair, direction_of, find_pair
+from .encoding import direction_of
+from .fieldmaps import EpiPair, find_pair
 from .fmriprep import (
     Preprocessed,
     ShownAnatomy,
@@ -27,7 +28,7 @@ from .fmriprep import (
     has_mask,
 )
 from .query import Images, entities_of, is_magnitude, sidecar
-from .timing import repetition_time_of, slice_times_of
+from .timing import repetition_time_of, slice_direction_of, slice_times_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ def collect_bold(
             add(partial(_raw_run, settings, bold, t1w), [bold])
     # a scan that was broken off beside a good one is no failure
     absent += [each._replace(exit_code=None) for each in single] if runs else single
+    seen += images.left_out(label, 'bold')  # there, and not used because somebody wished it
     return runs, absent + _tasks_not_seen(
         settings, label, {entities_of(path).get('task', '') for path in seen}
     )
@@ -196,6 +198,6 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
         bold, Dataset('raw', settings.bids_dir), t_r,
         settings.space.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
         slice_timing=slice_times_of(bold, metadata, t_r) if is_shifted else None,
-        slice_direction=metadata.get('SliceEncodingDirection', 'k'),
+        slice_direction=slice_direction_of(bold, metadata) if is_shifted else 'k',
         phase_encoding=direction_of(metadata), pair=find_pair(settings, bold, metadata),
     )  # fmt: skip

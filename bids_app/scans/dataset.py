@@ -1,7 +1,13 @@
 """A dataset that files come from, and what it lacks."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
+
+from pipelines.errors import DatasetError
+
+_OBJECTS = {'GeneratedBy': list, 'PipelineDescription': dict}
+"""What says who made a dataset: since BIDS 1.4 a list of objects, before that one object."""
 
 
 class Dataset(NamedTuple):
@@ -25,3 +31,30 @@ class Absence(NamedTuple):
     reason: str
     exit_code: int | None = None
     on_request: bool = False
+
+
+def check_description(path: Path) -> None:
+    """Refuse what describes a dataset, ``dataset_description.json``, if it cannot be read; an absent one is none.
+
+    Raises
+    ------
+    DatasetError
+        Damaged, or of another form than BIDS has.
+
+    """
+    if not path.is_file():
+        return
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f'{path} is no valid JSON ({error}). Mend the file or remove it.') from error
+    if not isinstance(content, dict):
+        raise DatasetError(
+            f'{path} holds no JSON object but {str(content)[:40]}. Mend the file or remove it.'
+        )
+    for name, kind in _OBJECTS.items():
+        value = content.get(name, kind())
+        parts = value if isinstance(value, list) else [value]
+        if not isinstance(value, kind) or not all(isinstance(part, dict) for part in parts):
+            wanted = 'a list of objects' if kind is list else 'an object'
+            raise DatasetError(f'{path}: {name} is {str(value)[:40]}, and {wanted} is needed. Mend the file.')

@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .fieldmaps import direction_of
-
 _AXES = ('i', 'j', 'k')
+_DIRECTIONS = ('i', 'i-', 'j', 'j-', 'k', 'k-')
 _LONGEST = 1.0  # s; a longer readout is written in another unit
 
 
@@ -20,6 +19,19 @@ class Encoding(NamedTuple):
     readout_time: float
     remarks: list[str]
     axis: str = ''
+
+
+def direction_of(metadata: Mapping[str, Any]) -> str:
+    """Return the ``PhaseEncodingDirection``, empty if it is absent or none of BIDS.
+
+    Examples
+    --------
+    >>> direction_of({'PhaseEncodingDirection': 'j-'}), direction_of({'PhaseEncodingDirection': 'AP'})
+    ('j-', '')
+
+    """
+    value = metadata.get('PhaseEncodingDirection')
+    return value if value in _DIRECTIONS else ''
 
 
 def encoding_of(metadata: Mapping[str, Any], fallback: float | None = None) -> Encoding:

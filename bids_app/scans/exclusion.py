@@ -196,6 +196,10 @@ class AdmittedImages(Images):
                 self._kept.add(place)
         return kept
 
+    def left_out(self, label: str, modality: str) -> list[Path]:
+        """Return the images of a kind that were found and are left out on request."""
+        return list(self._left_out.get((label, modality), ()))
+
     def _stands_in(self, root: Path, place: tuple[str, str]) -> Exclusion | None:
         """Return why a dataset does not stand in for another one, of which everything was left out."""
         first, why = self._first.get(place, (root, None))
@@ -210,7 +214,8 @@ class AdmittedImages(Images):
             for modality, left in own.items()
             for path, why in left.items()
         }
-        return [absence for absence in absences if absence.modality not in emptied] + list(reasons)
+        others = [each for each in absences if each.modality not in emptied or each.exit_code]
+        return [*others, *reasons]
 
 
 def _scan_of(path: Path) -> str:

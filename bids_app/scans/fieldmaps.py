@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from pipelines.errors import DataError, MissingInputError
 
 from ..settings import Settings
+from .encoding import encoding_of
 from .query import entities_of, is_magnitude, sidecar
 
 LOGGER = logging.getLogger(__name__)
 
-_DIRECTIONS = ('i', 'i-', 'j', 'j-', 'k', 'k-')
 _PHASE = ('phasediff', 'phase1', 'phase2', 'fieldmap')
 _SAME_READOUT = 0.01  # share by which two readout times may differ
 
@@ -39,19 +39,6 @@ class EpiPair(NamedTuple):
 def is_corrected(settings: Settings) -> bool:
     """Return whether distortion may be corrected: ``--ignore fieldmaps`` and ``--ignore sdc`` forbid it."""
     return not {'fieldmaps', 'sdc'} & set(settings.distortion.ignore)
-
-
-def direction_of(metadata: Mapping[str, Any]) -> str:
-    """Return the ``PhaseEncodingDirection``, empty if it is absent or none of BIDS.
-
-    Examples
-    --------
-    >>> direction_of({'PhaseEncodingDirection': 'j-'}), direction_of({'PhaseEncodingDirection': 'AP'})
-    ('j-', '')
-
-    """
-    value = metadata.get('PhaseEncodingDirection')
-    return value if value in _DIRECTIONS else ''
 
 
 def find_pair(settings: Settings, bold: Path, metadata: Mapping[str, Any]) -> EpiPair | None:
@@ -154,9 +141,10 @@ def _names(scans: Sequence[Epi]) -> str:
 
 
 def _describe(settings: Settings, path: Path, metadata: Mapping[str, Any]) -> Epi:
-    time = metadata.get('TotalReadoutTime') or settings.distortion.fallback_total_readout_time
-    is_number = isinstance(time, int | float) and time > 0
-    return Epi(path, direction_of(metadata), float(time) if is_number and time else 0.0)
+    found = encoding_of(metadata, settings.distortion.fallback_total_readout_time)
+    for remark in found.remarks if found.direction else ():  # without one the image is named as not used
+        LOGGER.warning('%s: %s', path.name, remark)
+    return Epi(path, found.direction, found.readout_time)
 
 
 def _belonging(

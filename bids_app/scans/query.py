@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import DataError, DatasetError, MissingInputError, ParameterError
+from pipelines.errors import DataError, MissingInputError, ParameterError
+
+from .dataset import check_description
 
 LOGGER = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class Images:
         Raises
         ------
         DatasetError
-            ``dataset_description.json`` cannot be read.
+            ``dataset_description.json`` cannot be read, see :func:`.dataset.check_description`.
         ParameterError
             A filter by an entity that PyBIDS does not know.
 
@@ -100,26 +102,26 @@ class Images:
             ) from error
         return sorted(Path(name) for name in found)
 
+    def left_out(self, label: str, modality: str) -> list[Path]:
+        """Return the images of a kind that were found and are left out on request: none."""
+        return []
+
     def _index(self, root: Path) -> Any:
         from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
+        check_description(root / 'dataset_description.json')
         chosen = '|'.join(map(re.escape, self._labels))
         others = re.compile(rf'^/(?:sub-(?!(?:{chosen})(?:/|$))|sourcedata|code|logs|derivatives)')
-        try:
-            return BIDSLayout(
-                root,
-                validate=False,
-                is_derivative=True,
-                indexer=BIDSLayoutIndexer(
-                    validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]
-                ),
-                config=['bids', 'derivatives'],
-                database_path=self._database_dir and self._database_dir / self._name(root),
-            )
-        except ValueError as error:
-            raise DatasetError(
-                f'{root / "dataset_description.json"} is no valid JSON ({error}). Mend the file or remove it.'
-            ) from error
+        return BIDSLayout(
+            root,
+            validate=False,
+            is_derivative=True,
+            indexer=BIDSLayoutIndexer(
+                validate=False, index_metadata=False, ignore=[others, re.compile(r'/\.')]
+            ),
+            config=['bids', 'derivatives'],
+            database_path=self._database_dir and self._database_dir / self._name(root),
+        )
 
     def _name(self, root: Path) -> str:
         """Return the folder of an index, which holds for these participants alone."""

@@ -14,6 +14,7 @@ _TOLERANCE = 1e-3  # s, as the BIDS validator
 _LONGEST = 60.0  # s; a header that says more is in ms
 _MS = 1000.0
 _AXES = {'i': 0, 'j': 1, 'k': 2}
+_DIRECTIONS = ('i', 'i-', 'j', 'j-', 'k', 'k-')
 
 
 def repetition_time_of(
@@ -86,16 +87,35 @@ def slice_times_of(bold: Path, metadata: Mapping[str, Any], t_r: float) -> list[
     times = metadata.get('SliceTiming')
     if times is None:
         return None
-    axis = _AXES.get(str(metadata.get('SliceEncodingDirection', 'k'))[:1], 2)
-    n_slices = open_series(bold).shape[axis]
+    n_slices = open_series(bold).shape[_AXES[slice_direction_of(bold, metadata)[0]]]
     problem = _problem(times, n_slices, t_r)
     if problem:
         raise DataError(f'{bold}: SliceTiming {problem}. Mend the sidecar, or use --ignore slicetiming.')
     return [float(time) for time in times]
 
 
+def slice_direction_of(bold: Path, metadata: Mapping[str, Any]) -> str:
+    """Return the axis that slices are counted along, backwards with ``-``; the third where the sidecar has no times.
+
+    Raises
+    ------
+    DataError
+        There are times, and their direction is none of BIDS.
+
+    """
+    direction = metadata.get('SliceEncodingDirection', 'k')
+    if direction in _DIRECTIONS:
+        return str(direction)
+    if metadata.get('SliceTiming') is None:
+        return 'k'
+    raise DataError(
+        f'{bold}: SliceEncodingDirection {direction!r} is none of {", ".join(_DIRECTIONS)}. Mend the sidecar, or use '
+        '--ignore slicetiming.'
+    )
+
+
 def _problem(times: Sequence[Any], n_slices: int, t_r: float) -> str:
-    if not isinstance(times, list) or not all(isinstance(time, int | float) for time in times):
+    if not isinstance(times, list) or not all(_is_time(time) for time in times):
         return f'holds {str(times)[:40]}, and a list of times in seconds is needed'
     if len(times) != n_slices:
         return f'has {len(times)} times for {n_slices} slices'
@@ -105,3 +125,8 @@ def _problem(times: Sequence[Any], n_slices: int, t_r: float) -> str:
         hint = '; it looks like ms' if 10 * t_r < max(times) <= _MS * t_r else ''
         return f'reaches {max(times):g} s, beyond the repetition time of {t_r:g} s{hint}'
     return ''
+
+
+def _is_time(value: Any) -> bool:
+    """Return whether a value is a number that may be a time in s or ms: not ``true``, NaN, or beyond all floats."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MS * _LONGEST

@@ -1,6 +1,5 @@
 """What the interfaces of the anatomy share: checked input, quality, priors."""
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from ..numerics.resample import apply_field, grid_points, sample
 from ._series import load_image
 from .atlas import to_source
 from .headers import open_image
+from .images import values_of
 from .templates import tissue_prior
 from .transforms import read_field
 
@@ -49,10 +49,7 @@ def load_t1w(path: Path) -> tuple[np.ndarray, np.ndarray]:
     image = open_image(path)
     if image.ndim < 3 or any(n != 1 for n in image.shape[3:]) or min(image.shape[:3]) < 8:
         raise DataError(f'{path} has shape {image.shape}; a T1w image has three dimensions. {_REMEDY}')
-    try:
-        volume = image.get_fdata(dtype=np.float32).reshape(image.shape[:3])
-    except (EOFError, OSError, ValueError, zlib.error) as error:
-        raise DataError(f'{path} is damaged ({error}). Copy or fetch the file again.') from error
+    volume = values_of(image).reshape(image.shape[:3])
     if not np.isfinite(volume).all():
         raise DataError(f'{path} holds NaN or infinite values. {_REMEDY}')
     if not np.ptp(volume):

@@ -15,7 +15,7 @@ from ..numerics.resample import apply_field, apply_linear, sample
 from . import templates
 from .choices import Segmentation, file_of
 from .headers import open_image
-from .images import iterate_stored
+from .images import iterate_stored, values_of
 from .transforms import no_reference, read_field, read_linear
 
 _MANIFEST = Path(__file__).parents[1] / 'data' / 'regions.json'
@@ -182,7 +182,7 @@ def _freesurfer_pair(name: str, positions: np.ndarray, found: Segmentation, spac
     image, points = open_image(source), positions.reshape(-1, 3)
     if found.anat2std_xfm:
         points = point_map(found.anat2std_xfm)(points)
-    labels = sample(np.asarray(image.dataobj, np.float32), image.affine, points, 0)
+    labels = sample(values_of(image), image.affine, points, 0)
     pair = np.stack([np.isin(labels, entry[side]).reshape(positions.shape[:3]) for side in 'LR'])
     affine = regions.grid_affine(positions)
     for side, inside in zip('LR', pair):
@@ -213,7 +213,7 @@ def freesurfer_labels(name: str, found: Segmentation, space: str) -> Path:
 
 def _file_pair(name: str, choice: str, positions: np.ndarray) -> Drawn:
     image, label = _region_file(name, choice)
-    values = sample(np.asarray(image.dataobj, np.float32), image.affine, positions.reshape(-1, 3), 0)
+    values = sample(values_of(image), image.affine, positions.reshape(-1, 3), 0)
     inside = values > 0 if label is None else values == label
     masks = regions.split_hemispheres(inside.reshape(positions.shape[:3]), positions)
     return Drawn(masks, 'none: taken to be in this space')

@@ -1,6 +1,8 @@
 """A confounds table of fMRIPrep: what it says of movement, whom it leaves out, what a preset takes from it."""
 
+import io
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
@@ -25,11 +27,15 @@ def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Naming both numbers.
+        Naming both numbers, or the row that has not a cell for each column.
 
     """
     try:
-        text = pd.read_csv(path, sep='\t', dtype=str, keep_default_na=False, encoding='utf-8-sig')
+        content = path.read_text(encoding='utf-8-sig')
+        _check_cells(path, content)
+        text = pd.read_csv(io.StringIO(content), sep='\t', dtype=str, keep_default_na=False, index_col=False)
+    except DataError:
+        raise
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataError(f'{path} is no table of tab-separated values ({error}). Replace it.') from error
     table = text.apply(pd.to_numeric, errors='coerce').replace([np.inf, -np.inf], np.nan)
@@ -39,6 +45,20 @@ def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
             'Use the confounds that belong to this run.'
         )
     return with_displacement(table)
+
+
+def _check_cells(path: Path, content: str) -> None:
+    """Refuse a table with a row that is shorter or longer than its header: its values would be of other columns."""
+    rows = [line.split('\t') for line in content.split('\n') if line.strip()]
+    header = rows.pop(0) if rows else []
+    twice = [name for name, count in Counter(header).items() if count > 1 and name]
+    if twice:
+        raise DataError(f'{path} has two columns {twice[0]}. Replace it.')
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            raise DataError(
+                f'{path} has {len(row)} cells in row {number} and {len(header)} in its header. Replace it.'
+            )
 
 
 def with_displacement(table: pd.DataFrame) -> pd.DataFrame:

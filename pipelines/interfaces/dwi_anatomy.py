@@ -17,6 +17,7 @@ from ._series import write_volume
 from .atlas import point_map
 from .dwi_space import box_around
 from .headers import open_image
+from .images import values_of
 from .transforms import write_field, write_linear
 
 _FIELD_MM = 2.0  # transforms to a template are smoother than this
@@ -70,7 +71,7 @@ def split_tissues(
 
     """
     image = open_image(t1w_dseg)
-    dseg, affine = np.rint(image.get_fdata(dtype=np.float32)).astype(int), np.asarray(image.affine, float)
+    dseg, affine = np.rint(values_of(image)).astype(int), np.asarray(image.affine, float)
     named = labels or _by_brightness(t1w_dseg, dseg, affine, t1w_preproc)
     parts = split_labels(dseg, tuple(tuple(named[name]) for name in TISSUES))
     written = {

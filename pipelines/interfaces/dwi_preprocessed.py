@@ -14,6 +14,7 @@ from ._series import load_image, write_series, write_volume
 from .dwi import describe_table
 from .dwi_space import box_around
 from .headers import open_image
+from .images import values_of
 from .transforms import read_linear
 
 
@@ -40,7 +41,8 @@ def adopt_grid(dwi_mask: Path, *, out_dir: Path) -> Path:
     Axes are flipped and swapped, which interpolates nothing; an oblique grid is laid anew.
 
     """
-    image = nb.as_closest_canonical(open_image(dwi_mask))
+    given = open_image(dwi_mask)
+    image = nb.as_closest_canonical(nb.Nifti1Image(values_of(given), given.affine))
     mask, affine = np.asarray(image.dataobj, np.float32), np.asarray(image.affine, float)
     if not np.allclose(affine[:3, :3], np.diag(voxel_sizes(affine)), atol=1e-4):
         shape, grid = box_around(
@@ -96,7 +98,7 @@ def read_preprocessed(
             return volume
         return np.clip(resample(volume, flipped.affine, shape, grid, linear=linear, order=3), 0, None)
 
-    mask = resample(np.asarray(brain.dataobj, np.float32), brain.affine, shape, grid, linear=linear) > 0.5
+    mask = resample(values_of(brain), brain.affine, shape, grid, linear=linear) > 0.5
     if not mask.any():
         raise DataError(f'{dwi_mask} is empty on the grid of the person. Run QSIPrep again.')
     chosen = np.flatnonzero(table.is_b0) if table.is_b0.any() else np.arange(data.shape[3])

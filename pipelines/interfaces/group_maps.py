@@ -15,7 +15,7 @@ from ..numerics.resample import sample
 from ..terms import raised
 from ._interface import interface
 from .headers import open_image
-from .images import save_map
+from .images import save_map, values_of
 from .regions import template_volumes
 
 _AT_ONCE = 32  # people whose maps are in memory together
@@ -125,7 +125,7 @@ def _read(person: dict[str, Any], visit: str, like: nb.Nifti1Image) -> np.ndarra
     total, weights = np.zeros(like.shape, np.float64), 0.0
     for path, dof in zip(person[visit], person[f'{visit}_dof']):
         image = open_image(Path(path))
-        values = np.asarray(image.dataobj, np.float32)
+        values = values_of(image)
         values = np.where((values == 0) | ~np.isfinite(values), np.nan, values)
         if image.shape != like.shape or not np.allclose(image.affine, like.affine, atol=1e-3):
             points = voxel_centres(like.shape, np.asarray(like.affine, float)).reshape(-1, 3)

@@ -90,11 +90,31 @@ def iterate_stored(path: Path) -> Iterator[np.ndarray]:
     stored: Any = image.dataobj
     with ExitStack() as stack:
         stream = _open_stream(path, stack)
-        _read(stream, int(stored.offset), path, 0, shape[3])
+        _read(stream, int(stored.offset), path, f' at volume 0 of {shape[3]}')
         for number in range(shape[3]):
-            data = _read(stream, size, path, number, shape[3])
+            data = _read(stream, size, path, f' at volume {number} of {shape[3]}')
             yield np.frombuffer(data, dtype).reshape(shape[:3], order='F')
-        _read(stream, 0, path, shape[3], shape[3])  # the checksum stands behind the last volume
+        # the checksum stands behind the last volume
+        _read(stream, 0, path, f' at volume {shape[3]} of {shape[3]}')
+
+
+def values_of(image: nb.Nifti1Image) -> np.ndarray:
+    """Return the scaled float32 values of an image of few volumes that was opened; its checksum is verified.
+
+    Raises
+    ------
+    DataError
+        The file ends early or is corrupt.
+
+    """
+    path, dtype, stored = Path(image.get_filename()), image.get_data_dtype(), image.dataobj
+    with ExitStack() as stack:
+        stream = _open_stream(path, stack)
+        _read(stream, int(stored.offset), path)
+        data = _read(stream, int(np.prod(image.shape)) * dtype.itemsize, path)
+        _read(stream, 0, path)
+    values = np.frombuffer(data, dtype).reshape(image.shape, order='F').astype(np.float32)
+    return values * np.float32(stored.slope) + np.float32(stored.inter)
 
 
 def read_masked(path: Path, mask: np.ndarray, keep: np.ndarray) -> MaskedSeries:
@@ -157,7 +177,7 @@ def load_mask(path: Path, like: nb.Nifti1Image) -> np.ndarray:
             f'{path} (shape {image.shape}) is not on the grid of {like.get_filename()} '
             f'(shape {like.shape[:3]}). Give a mask of the same space and resolution.'
         )
-    mask = np.asarray(image.dataobj).reshape(image.shape[:3]) > 0.5
+    mask = values_of(image).reshape(image.shape[:3]) > 0.5
     if not mask.any():
         raise DataError(f'{path} is empty: no voxel is above 0. Give another mask, or run fMRIPrep again.')
     return mask
@@ -260,13 +280,11 @@ class _Unzipped:
                 raise EOFError('the compressed data end early')
 
 
-def _read(stream: IO[bytes], size: int, path: Path, number: int, total: int) -> bytes:
+def _read(stream: IO[bytes], size: int, path: Path, where: str = '') -> bytes:
     try:
         data = stream.read(size)
     except (EOFError, OSError, zlib.error, inflate.error) as error:  # type: ignore[misc]
-        raise DataError(
-            f'{path} is damaged at volume {number} of {total} ({error}). Copy or fetch the file again.'
-        ) from error
+        raise DataError(f'{path} is damaged{where} ({error}). Copy or fetch the file again.') from error
     if len(data) < size:
-        raise DataError(f'{path} ends at volume {number} of {total}. Copy or fetch the file again.')
+        raise DataError(f'{path} ends{where or " early"}. Copy or fetch the file again.')
     return data

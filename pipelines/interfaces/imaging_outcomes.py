@@ -13,6 +13,7 @@ from ..stats.design import DerivativeOutcome
 from ..terms import MEASURES, Measure, dseg_labels, join_flags, split_flags
 from ._interface import interface
 from .headers import open_image
+from .images import values_of
 
 IMAGING_COLUMNS = (
     'participant_id',
@@ -156,12 +157,12 @@ def region_mean(image: Path, regions_dseg: Path, regions: Sequence[str]) -> floa
 
     """
     wanted = [label for name in regions for label in dseg_labels(name)]
-    values = np.asarray(open_image(image).dataobj, float)
-    labels = np.asarray(open_image(regions_dseg).dataobj)
+    values = values_of(open_image(image))
+    labels = values_of(open_image(regions_dseg))
     if labels.shape != values.shape:
         raise DataError(f'{image} {values.shape} and {regions_dseg} {labels.shape} are on different grids.')
     inside = np.isin(labels, wanted) & (values != 0)
-    return float(values[inside].mean()) if inside.any() else float('nan')
+    return float(values[inside].mean(dtype=np.float64)) if inside.any() else float('nan')
 
 
 def _tract_value(outcome: DerivativeOutcome, source: Mapping[str, Any]) -> _Value:

@@ -17,7 +17,7 @@ from .atlas import Drawn, atlas_labels, manifest, region_pair, sample_object, to
 from .choices import Segmentation
 from .design import save_table
 from .headers import open_image
-from .images import save_volume
+from .images import save_volume, values_of
 
 TISSUE_LABELS = {1: 'grey matter', 2: 'deep grey matter', 3: 'CSF', 0: 'other'}
 """Labels of the tissue image, in the order of the carpet: cortex, nuclei, ventricles, the rest."""
@@ -128,7 +128,7 @@ def from_template(path: Path, source: str, target: str, positions: np.ndarray) -
     """Sample a 3D template image of ``source`` at positions of ``target``; also say by which transform."""
     image = open_image(path)
     points, provenance = to_source(source, target, positions)
-    values = sample_object(np.asarray(image.dataobj, np.float32), image.affine, points, 1)
+    values = sample_object(values_of(image), image.affine, points, 1)
     return values.reshape(positions.shape[:3]), provenance
 
 

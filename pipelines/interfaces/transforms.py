@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .headers import open_image
+from .images import values_of
 
 Array = NDArray[np.floating]
 
@@ -71,4 +72,4 @@ def read_field(path: Path) -> tuple[Array, Array]:
     image = open_image(path)
     if image.ndim != 5 or image.shape[3:] != (1, 3):
         raise DataError(f'{path} has the shape {image.shape}; a displacement field has (i, j, k, 1, 3)')
-    return np.asarray(image.dataobj, dtype=np.float32)[:, :, :, 0] * _LPS, image.affine
+    return values_of(image)[:, :, :, 0] * _LPS, image.affine

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.errors import ClbpeError, DataError
+from pipelines.errors import DataError
 from pipelines.interfaces import _text
 from pipelines.interfaces.counts import read_counts, read_layout
 from pipelines.interfaces.expression import read_sets
 from pipelines.stats.deseq import fit_counts
 from pipelines.stats.genesets import read_gmt
+from tests import damage
 
 COUNTS = pd.DataFrame(
     {'s1': [5, 0, 812], 's-2': [7, 31, 0], '3': [1, 2, 3]},
@@ -263,86 +264,35 @@ def test_published_sets_are_read_as_they_are(test_data):
 # --- damaged files ------------------------------------------------------------------------------------
 
 
-def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """Return a file with a few random faults: bytes, cuts, copies, separators, huge cells, zero bytes."""
-    found = bytearray(content)
-    for _ in range(rng.integers(1, 4)):
-        at = int(rng.integers(0, len(found) + 1))
-        end = at + int(rng.integers(0, 40))
-        match rng.integers(0, 9):
-            case 0:
-                del found[at:]
-            case 1:
-                del found[at:end]
-            case 2:
-                found[at:at] = rng.bytes(int(rng.integers(1, 6)))
-            case 3:
-                found[at:end] = bytes(reversed(found[at:end]))
-            case 4:
-                found[at:at] = rng.choice(np.frombuffer(b'\t,; "\n\r\0#\'', 'u1'), 3).tobytes()
-            case 5:
-                found[at:at] = found[at:end] * int(rng.integers(1, 9))
-            case 6:
-                found[at:at] = bytes([int(rng.choice(list(b'9x"')))]) * 150_000
-            case 7:
-                words = [
-                    b'nan',
-                    b'inf',
-                    b'-1',
-                    b'1e999',
-                    b'1_0',
-                    b'0x1',
-                    b'True',
-                    '½'.encode(),
-                    b'9' * 30,
-                    b'1-Mar',
-                    b'',
-                    b'\xff\xfe',
-                ]
-                found[at:at] = words[int(rng.integers(len(words)))]
-            case _:
-                if at < len(found):
-                    found[at] ^= 1 << int(rng.integers(8))
-    return bytes(found)
-
-
-@pytest.mark.parametrize('seed', range(6))
-def test_damaged_counts_are_read_or_refused(tmp_path, seed):
+@pytest.mark.fuzz
+def test_damaged_counts_are_read_or_refused(tmp_path):
     """No error but ours; what is read is whole, not negative, and of genes each there once."""
-    rng, path = np.random.default_rng(seed), tmp_path / 'counts.tsv'
+    path = tmp_path / 'counts.tsv'
     valid = [text.encode() for text in WRITTEN.values()]
-    valid += [gzip.compress(text, mtime=0) for text in valid]
-    n_read = 0
-    for _ in range(150):
-        path.write_bytes(mutated(valid[int(rng.integers(len(valid)))], rng))
-        try:
-            layout = read_layout(path)
-            counts = read_counts(
-                path, {name: name for name in layout.named if not layout.holds_words(name)}
-            ).counts
-        except ClbpeError:
-            continue
-        n_read += 1
+
+    def read(content):
+        damage.write(path, content)
+        layout = read_layout(path)
+        columns = {name: name for name in layout.named if not layout.holds_words(name)}
+        counts = read_counts(path, columns).counts
         assert counts.index.is_unique
         assert (counts.dtypes == np.int64).all()
         assert (counts >= 0).all(axis=None)
-    assert n_read > 5  # mild faults are survived
+
+    drawn = damage.damaged(*valid, *(gzip.compress(text, mtime=0) for text in valid))
+    assert damage.outcomes_of(drawn, read, 4) == {damage.READ, damage.REFUSED}
 
 
-@pytest.mark.parametrize('seed', range(3))
-def test_damaged_sets_are_read_or_refused(tmp_path, seed):
-    rng, path = np.random.default_rng(seed), tmp_path / 'sets.gmt'
-    valid = [
-        GMT.encode(),
-        gzip.compress(GMT.encode(), mtime=0),
-        GMT.encode('utf-16'),
-        GMT.replace('6', '6,1.0').encode(),
-    ]
-    for _ in range(200):
-        path.write_bytes(mutated(valid[int(rng.integers(len(valid)))], rng))
-        try:
-            sets = read_sets([path], ['TP53', 'IL6', 'TNF']).sets
-        except ClbpeError:
-            continue
+@pytest.mark.fuzz
+def test_damaged_sets_are_read_or_refused(tmp_path):
+    path = tmp_path / 'sets.gmt'
+    weighted = GMT.replace('6', '6,1.0').encode()
+
+    def read(content):
+        damage.write(path, content)
+        sets = read_sets([path], ['TP53', 'IL6', 'TNF']).sets
         assert sets
         assert all(name and '' not in genes for name, genes in sets.items())
+
+    drawn = damage.damaged(GMT.encode(), gzip.compress(GMT.encode(), mtime=0), GMT.encode('utf-16'), weighted)
+    assert damage.outcomes_of(drawn, read, 4) == {damage.READ, damage.REFUSED}

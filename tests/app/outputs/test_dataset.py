@@ -3,7 +3,10 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from bids_app.outputs.dataset import DESCRIPTION, write_dataset_files
+from tests import damage
 
 
 def described(out):
@@ -46,6 +49,23 @@ def test_a_damaged_description_is_made_again(tmp_path):
     (tmp_path / 'out' / DESCRIPTION).write_text('{"Name": ')
     write_dataset_files(tmp_path / 'out', tmp_path / 'bids', {})
     assert described(tmp_path / 'out') == before
+
+
+@pytest.mark.fuzz
+def test_whatever_stood_there_the_description_is_one(tmp_path):
+    """What can be kept of earlier runs is kept; programs and sources are lists of what they were."""
+    out = tmp_path / 'out'
+    write_dataset_files(out, tmp_path / 'raw', {})
+    sound = described(out)
+
+    def read(content):
+        damage.write(out / DESCRIPTION, content)
+        write_dataset_files(out, tmp_path / 'raw', {})
+        found = described(out)
+        assert sound['GeneratedBy'][0] in found['GeneratedBy']
+        assert found['DatasetLinks']['raw'] == sound['DatasetLinks']['raw']
+
+    assert damage.outcomes_of(damage.json_files(sound), read, 0.5) == {damage.READ}
 
 
 def test_jobs_side_by_side_lose_nothing(tmp_path):

@@ -3,14 +3,15 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from bids_app.cli import make_settings
 from bids_app.outputs.found import collect_results
 from bids_app.phenotype.trial import read_trial
-from bids_app.running.manifest import read_receipt, receipts_folder
-from pipelines.errors import ClbpeError, DataError
+from bids_app.running.manifest import Receipt, digest_of, read_receipt, receipts_folder
+from pipelines.errors import DataError
+from tests import damage
 from tests.app.trial_data import sign, write_trial
 
 
@@ -78,29 +79,55 @@ def test_a_receipt_of_another_shape_is_none(tmp_path, state):
     assert read_receipt(path) == content
 
 
-@pytest.mark.parametrize('seed', range(4))
-def test_mutations_of_our_own_files_raise_nothing_but_our_own_errors(folders, seed):
-    """Bytes changed, cut out or doubled in receipts and quality files: 40 of each."""
-    rng = np.random.default_rng(seed)
-    out = folders[1]
+@pytest.mark.fuzz
+def test_damaged_receipts_are_none(tmp_path):
+    """What is read has the four parts of a receipt, and a state for each file."""
+    path = tmp_path / 'a.json'
+    sound = {
+        'version': '1',
+        'parameters': {'fwhm': 6},
+        'inputs': {'a': [1, 2]},
+        'outputs': {'sub-01/a.tsv': [1, 2, 'ab']},
+    }
+    read_back = []
+
+    def read(content):
+        damage.write(path, content)
+        receipt = read_receipt(path)
+        read_back.append(receipt is None)
+        digest_of(tmp_path)
+        asked = Receipt(path, tmp_path, sound['parameters'], sound['inputs'])
+        assert not asked.is_current([tmp_path / 'sub-01/a.tsv'], overwrite=True)
+        if receipt is not None:
+            assert [type(receipt[key]) for key in sound] == [type(part) for part in sound.values()]
+
+    assert damage.outcomes_of(damage.json_files(sound), read, 3) == {damage.READ}
+    assert set(read_back) == {True, False}
+
+
+@pytest.mark.fuzz
+def test_damaged_files_of_our_own_are_refused_or_found(folders):
+    """Quality files and receipts: a change that leaves their content as it was is none."""
+    bids, out = folders
     paths = [quality_of(out), *receipts_folder(out / 'sub-01').glob('*.json')]
-    n_refused = 0
-    for number in range(40):
-        path = paths[number % len(paths)]
-        content = path.read_bytes()
-        first, last = sorted(rng.integers(0, len(content), 2))
-        kind = number // len(paths) % 3
-        middle = (bytes(rng.integers(0, 256, last - first, dtype=np.uint8)), b'', content[first:last] * 2)[
-            kind
-        ]
-        path.write_bytes(content[:first] + middle + content[last:])
+    sound = {path: path.read_bytes() for path in paths}
+    drawn = st.sampled_from(paths).flatmap(
+        lambda path: st.tuples(
+            st.just(path), damage.json_files(json.loads(sound[path])) | damage.damaged(sound[path])
+        )
+    )
+
+    def read(changed):
+        path, content = changed
+        damage.write(path, content)
         try:
-            found(*folders)
-        except ClbpeError:
-            n_refused += 1
-        path.write_bytes(content)
-    assert n_refused > 5
-    assert len(found(*folders).scans) == 4
+            found(bids, out)
+        finally:
+            damage.write(path, sound[path])
+
+    # without its receipt a run is no result: nothing is refused, it is not there
+    assert damage.REFUSED in damage.outcomes_of(drawn, read)
+    assert len(found(bids, out).scans) == 4
 
 
 def test_runs_of_another_task_are_not_selected(folders):

@@ -9,7 +9,7 @@ import pytest
 from bids_app.cli import main
 from bids_app.scans.exclusion_list import read_list
 from bids_app.scans.people import collect, collect_all
-from pipelines.errors import MissingInputError, ParameterError, SelectionError
+from pipelines.errors import MissingInputError, SelectionError
 from tests.app.scans.test_diffusion_inputs import anatomy, dwi, series
 from tests.app.scans.test_diffusion_inputs import build as build_dwi
 from tests.app.scans.test_inputs import T1W, bold, names, preprocessed, settings_of
@@ -190,6 +190,43 @@ def test_everything_of_one_person_is_no_failure(raw, tmp_path):
     assert names(everybody[1])
 
 
+@pytest.fixture
+def tasks(tmp_path):
+    """Return a dataset of one participant with a run at rest and one of a task."""
+    func = [bold(), bold('nback')]
+    return build(tmp_path / 'raw', {'01': [{'session': 'pre', 'anat': [T1W], 'func': func}]})
+
+
+def exclude_task(root, *tasks):
+    rows = ''.join(f'func/sub-01_ses-pre_task-{task}_bold.nii.gz\tfail\n' for task in tasks)
+    (root / 'sub-01' / 'ses-pre' / 'sub-01_ses-pre_scans.tsv').write_text(f'filename\tqc\n{rows}')
+    return '--exclude', 'scans:qc=fail'
+
+
+@pytest.mark.parametrize(
+    ('asked', 'excluded', 'status', 'used', 'says'),
+    [
+        (['rest', 'nback'], ['nback'], 0, ['rest'], 'sub-01_ses-pre_task-nback: left out on request'),
+        (['rest', 'nback'], ['rest'], 0, ['nback'], 'sub-01_ses-pre_task-rest: left out on request'),
+        (['nback'], ['nback'], 18, [], 'leaves nothing of anybody'),
+        (['rest', 'nback'], ['rest', 'nback'], 18, [], 'leaves nothing of anybody'),
+        (['rest', 'movie'], ['rest'], 66, [], 'no BOLD of task movie'),
+        (['rest', 'movie'], ['nback'], 66, ['rest'], 'no BOLD of task movie'),
+    ],
+)
+def test_a_task_that_was_named_and_left_out_is_not_missing(
+    tasks, capsys, caplog, asked, excluded, status, used, says
+):
+    """What was left out by name is no failure; a task that is not there still is, whatever else was left out."""
+    words = exclude_task(tasks, *excluded)
+    found, files, said = plan(tasks, capsys, caplog, '--task-id', *asked, *words)
+    assert found == status, said
+    assert [name for name in files if name.endswith('bold')] == [
+        f'sub-01_ses-pre_task-{task}_bold' for task in used
+    ]
+    assert says in said
+
+
 def test_everything_of_everybody_selects_nothing(raw, tmp_path, capsys, caplog):
     status, _, said = plan(
         raw, capsys, caplog, '--participant-label', '01', '--exclude', write(tmp_path, '01\n')
@@ -320,39 +357,6 @@ def test_nothing_of_others_depends_on_it(raw, tmp_path):
             assert (receipts[0] == receipts[1]) == (person.label == '02')
         names_of = [set(stage.receipt.inputs) for stage in chain_of_anatomy(settings, person).stages.values()]
         assert all(len(own) == (1 if person.label == '01' else 2) for own in names_of)
-
-
-def test_a_damaged_list_is_refused_or_read(tmp_path, rng):
-    """Nothing but our own errors, whatever a few bytes have become."""
-    marks = [
-        b'\t',
-        b'\n',
-        b'\r',
-        b'"',
-        b'[',
-        b'{',
-        b'\x00',
-        b'\xe9',
-        b'\xff\xfe',
-        b'sub-',
-        b'n/a',
-        b'9' * 5000,
-        b'[' * 3000,
-    ]
-    refused = 0
-    for number in range(300):
-        sound = [text.encode() for _, text in FORMS.values()][number % len(FORMS)]
-        content = bytearray(sound)
-        for _ in range(rng.integers(1, 4)):
-            place = int(rng.integers(len(content)))
-            content[place : place + int(rng.integers(3))] = marks[int(rng.integers(len(marks)))]
-        path = tmp_path / 'list'
-        path.write_bytes(bytes(content))
-        try:
-            read_list(path)
-        except ParameterError:
-            refused += 1
-    assert 100 < refused < 300
 
 
 # --- diffusion ---

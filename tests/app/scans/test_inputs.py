@@ -366,9 +366,17 @@ def test_a_missing_description_is_a_warning(fmriprep, caplog):
     assert len(collect(settings, '01').runs) == 2
 
 
-def test_a_damaged_description_is_named(fmriprep):
-    (fmriprep / 'dataset_description.json').write_text('no json')
-    with pytest.raises(DatasetError, match=r'dataset_description\.json is no valid JSON'):
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        ('no json', ' is no valid JSON'), ('[' * 100_000, ' is no valid JSON'), ('null', ' holds no JSON object but None'),
+        ('{"GeneratedBy": "fMRIPrep"}', ': GeneratedBy is fMRIPrep, and a list of objects is needed'),
+        ('{"GeneratedBy": ["fMRIPrep"]}', ': GeneratedBy is '), ('{"PipelineDescription": []}', ': PipelineDescription is '),
+    ],
+)  # fmt: skip
+def test_a_damaged_description_is_named(fmriprep, content, said):
+    (fmriprep / 'dataset_description.json').write_text(content)
+    with pytest.raises(DatasetError, match=rf'dataset_description\.json{said}'):
         collect(settings_of(fmriprep, derivatives=fmriprep), '01')
 
 
