@@ -200,6 +200,7 @@ class GroupParams(Parameters):
     )
     n_permutations: int = option(10_000, 'permutations of every voxel-wise test', low=100)
     n_bootstraps: int = option(10_000, 'resamples of every mediation analysis', low=99)
+    n_imputations: int = option(1000, 'imputations of the primary outcome, beside its analysis', low=20)
     gene_counts: str | None = option(
         None, "reads of genes x samples, in place of the trial file's Counts", metavar='TSV'
     )

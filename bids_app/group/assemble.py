@@ -30,7 +30,7 @@ from ..running.manifest import Receipt, receipts_folder
 from ..settings import Settings
 from .plan import GroupPlan
 
-_SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999}
+_SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999, 'n_imputations': 100}
 _READ = {'qc': 'qc', 'relmat': 'relmat', 'regions': 'regions_dseg'}
 """Files of a run by the names that the step of imaging outcomes gives them."""
 
@@ -39,7 +39,7 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     """Return every file of the group level."""
     out = settings.output_dir
     planned = [of_table(out, 'outcomes', row) for row in OUTCOMES]
-    planned += of_figures(out, [outcome.name for outcome in plan.outcomes])
+    planned += of_figures(out, plan.design)
     if 'bdnf' in plan.tables:
         planned += [of_table(out, 'bdnf', row) for row in BDNF]
     for number, kind in enumerate(plan.people):
@@ -77,7 +77,7 @@ def build_group_workflow(
     root = LiterateWorkflow(name='clbpe_wf', base_dir=str(settings.work_dir))
     workflow = LiterateWorkflow(name='group_wf')
     root.add_nodes([workflow])
-    stages: dict[str, Any] = {'outcomes': _outcomes(plan)}
+    stages: dict[str, Any] = {'outcomes': _outcomes(settings, plan)}
     workflow.add_nodes([stages['outcomes']])
     if 'bdnf' in plan.tables:
         stages['bdnf'] = _bdnf(plan)
@@ -98,7 +98,7 @@ def build_group_workflow(
     return root
 
 
-def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
+def _outcomes(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     visits = {visit.session_id: visit.name for visit in plan.trial.visits}
     design = plan.design
     used = {MEASURES[outcome.derivative].map for outcome in design.imaging}
@@ -119,7 +119,10 @@ def _outcomes(plan: GroupPlan) -> LiterateWorkflow:
         }
         for tract in plan.results.tracts
     ]  # fmt: skip
-    workflow = init_outcomes_wf(scans=scans, tracts=tracts, design=design)
+    workflow = init_outcomes_wf(
+        scans=scans, tracts=tracts, design=design, params=_params(settings),
+        random_seed=settings.seed_of('missing'),
+    )  # fmt: skip
     workflow.inputs.inputnode.tables = str(plan.tables['outcomes'])
     workflow.inputs.inputnode.participants = str(plan.tables['people'])
     return workflow

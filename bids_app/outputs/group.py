@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.stats.design import OutcomesDesign
 from pipelines.terms import (
     ADJUSTMENTS,
     ANALYSES,
@@ -12,7 +13,10 @@ from pipelines.terms import (
     DISCRETE_MODELS,
     EFFECT_SCALES,
     MAPS,
+    MISSING_ASSUMPTIONS,
     MODELS,
+    SHIFTED_ARMS,
+    TIPPING_ENDS,
     Described,
 )
 
@@ -86,6 +90,21 @@ _LEVELS = {
     'n': {'Description': 'people at the level'},
     'n_known': {'Description': 'people of the arm with the outcome at the visit'},
 }
+_MISSING = {
+    **_NUMBERS,
+    'assumption': {'Description': 'about values that are missing', 'Levels': levels(MISSING_ASSUMPTIONS)},
+    'arm': {'Description': 'that is compared with control'},
+    'missing_information': {'Description': 'share of the information that is lost with missing values'},
+    'note': {'Description': 'what was done, or why there is no result'},
+}
+_TIPPING = {
+    'shifted': {'Description': 'whose missing values are shifted', 'Levels': levels(SHIFTED_ARMS)},
+    'arm': {'Description': 'that is compared with control'},
+    'end': {'Description': 'how the search ended', 'Levels': levels(TIPPING_ENDS)},
+    'delta': {
+        'Description': 'smallest shift towards worse at which p is 0.05 or more, in units of the outcome'
+    },
+}
 _BDNF = {
     **_NUMBERS,
     'model': {
@@ -130,6 +149,8 @@ OUTCOMES = (
         'responders', 'People who improved by the minimal important change, per visit and arm', _RESPONDERS
     ),
     table_row('levels', 'People at each level of the outcomes that have levels, per visit and arm', _LEVELS),
+    table_row('missing', 'Effects on the primary outcome by assumptions about missing values', _MISSING),
+    table_row('tipping', 'Shift of missing values at which an effect is no longer told from none', _TIPPING),
     table_row('values', 'Values of all outcomes, one row per participant and visit', {}),
 )
 FOREST = figure_row('forest', 'forest')
@@ -182,10 +203,14 @@ def of_maps(
             yield Planned('voxelwise', row, output_dir / map_name(space, kind, end_of_test(contrast, output)))
 
 
-def of_figures(output_dir: Path, outcomes: Iterable[str]) -> Iterator[Planned]:
+def of_figures(output_dir: Path, design: OutcomesDesign) -> Iterator[Planned]:
     """Yield the figures of the outcomes."""
-    for number, name in enumerate(outcomes):
-        yield of_table(output_dir, 'outcomes', figure_row(f'trajectories[{number}]', f'{name}_trajectories'))
+    for number, outcome in enumerate(design.outcomes):
+        row = figure_row(f'trajectories[{number}]', f'{outcome.name}_trajectories')
+        yield of_table(output_dir, 'outcomes', row)
+    for number, outcome in enumerate(design.imputed):
+        row = figure_row(f'tipping_figure[{number}]', f'{outcome.name}_tipping')
+        yield of_table(output_dir, 'outcomes', row)
     yield of_table(output_dir, 'outcomes', FOREST)
 
 

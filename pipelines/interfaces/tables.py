@@ -12,16 +12,17 @@ from ..errors import DataError
 TEXT = frozenset({
     'participant_id', 'arm', 'visit', 'outcome', 'model', 'units', 'flags', 'note', 'sample', 'sample_id', 'censored',
     'counts_column', 'gene_id', 'contrast', 'method', 'set', 'leading_edge', 'status', 'reason', 'analysis', 'label', 'structure',
-    'mediators', 'mediator', 'path', 'baselines', 'covariates', 'map', 'peak_region', 'regions',
+    'mediators', 'mediator', 'path', 'baselines', 'covariates', 'map', 'peak_region', 'regions', 'scale', 'adjustment',
+    'level', 'threshold', 'assumption', 'shifted', 'end',
 })  # fmt: skip
 """Columns of our tables that hold words, also where all of them look like numbers; all others hold numbers."""
 
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a table for readers and later steps, with ``n/a`` for what is missing or empty."""
-    table.replace('', np.nan).infer_objects(copy=False).to_csv(
-        path, sep='\t', index=False, na_rep='n/a', float_format='%.10g'
-    )
+    with pd.option_context('future.no_silent_downcasting', True):
+        known = table.replace('', np.nan).infer_objects(copy=False)
+    known.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.10g')
     return path
 
 

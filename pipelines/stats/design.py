@@ -236,6 +236,16 @@ class OutcomesDesign:
         return tuple(dict.fromkeys((*self.covariates, *self.strata, *site)))
 
     @property
+    def imputed(self) -> tuple[Outcome, ...]:
+        """Return the primary outcomes of which it is known what worse means, and how far it goes."""
+        return tuple(
+            outcome
+            for outcome in self.outcomes
+            if outcome.role == 'primary' and outcome.kind == 'continuous' and outcome.has_baseline
+            and None not in (outcome.low, outcome.high, outcome.lower_is_better)
+        )  # fmt: skip
+
+    @property
     def imaging(self) -> list[DerivativeOutcome]:
         """Return the outcomes that are read from derivatives."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, DerivativeOutcome)]

@@ -10,6 +10,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from ..interfaces.clusters import ListClusters
 from ..interfaces.group_maps import StackMaps
 from ..interfaces.imaging_outcomes import MeasureImaging
+from ..interfaces.missing import ImputeOutcomes
 from ..interfaces.trial import FitOutcomes, FitSamples
 from ..interfaces.trial_figures import DrawOutcomes, DrawSamples, DrawTests
 from ..interfaces.voxelwise import InferMaps
@@ -47,6 +48,8 @@ def init_outcomes_wf(
     scans: list[dict[str, Any]],
     tracts: list[dict[str, str]],
     design: OutcomesDesign,
+    params: GroupParams,
+    random_seed: int,
     name: str = 'outcomes_wf',
 ) -> LiterateWorkflow:
     """Collect imaging outcomes and fit every outcome of the trial.
@@ -57,6 +60,10 @@ def init_outcomes_wf(
         Files of the participant level, see :func:`~pipelines.interfaces.imaging_outcomes.measure_imaging`.
     design
         Arms, outcomes and visits.
+    params
+        How often missing values are imputed.
+    random_seed
+        Of imputations.
     name
         Name of the workflow.
 
@@ -67,10 +74,10 @@ def init_outcomes_wf(
 
     Outputs
     -------
-    outcomes, descriptives, responders, levels, values, before_after
+    outcomes, descriptives, responders, levels, missing, tipping, values, before_after
         Tables; values of everybody at all visits, and of two arms before and after.
-    trajectories, forest
-        Figures; of trajectories one per outcome.
+    trajectories, tipping_figure, forest
+        Figures; of trajectories one per outcome, of tipping points one per primary outcome that is imputed.
 
     """
     workflow = LiterateWorkflow(name=name)
@@ -83,17 +90,24 @@ def init_outcomes_wf(
     )
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
     fields = ['outcomes', 'descriptives', 'responders', 'levels', 'values', 'before_after']
-    drawn = ['trajectories', 'forest']
-    outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn]), name='outputnode')
+    drawn, imputed = ['trajectories', 'forest'], ['missing', 'tipping', 'tipping_figure']
+    outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn, *imputed]), name='outputnode')
     measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design.imaging), name='measure')
     fit = pe.Node(FitOutcomes(design=design), name='fit')
     draw = pe.Node(DrawOutcomes(design=design), name='draw')
+    impute = pe.Node(
+        ImputeOutcomes(design=design, n_imputations=params.n_imputations, random_seed=random_seed),
+        name='impute',
+    )
     workflow.connect([
         (inputnode, fit, [('tables', 'tables'), ('participants', 'participants')]),
         (measure, fit, [('imaging', 'imaging')]),
         (fit, outputnode, [(field, field) for field in fields]),
         (fit, draw, [('values', 'values'), ('outcomes', 'outcomes')]),
         (draw, outputnode, [(field, field) for field in drawn]),
+        (inputnode, impute, [('participants', 'participants')]),
+        (fit, impute, [('values', 'values')]),
+        (impute, outputnode, [(field, field) for field in imputed]),
     ])  # fmt: skip
     return workflow
 
