@@ -1,19 +1,15 @@
-"""Effect of treatment on an outcome measured before and after, in two arms."""
+"""Analysis of covariance: an outcome measured before and after, in two arms."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
 from pipelines.errors import DataError
 
 from .estimate import Estimate, t_estimate
-from .restricted import Restricted, root_of, start_from
 
 Array = NDArray[Any]
-
-_LARGEST_GRADIENT = 1e-3  # of a log-likelihood at its maximum
 
 
 class ChangeFit(NamedTuple):
@@ -36,28 +32,6 @@ class ChangeFit(NamedTuple):
     n: int
     n_pairs: int
     n_without_covariates: int
-
-
-class LongitudinalFit(NamedTuple):
-    """A :class:`ChangeFit` with the parts of constrained longitudinal analysis.
-
-    Attributes
-    ----------
-    effect, n, n_pairs, n_without_covariates
-        As in :class:`ChangeFit`.
-    covariance
-        (2, 2) of baseline and follow-up within a person.
-    log_likelihood
-        Restricted log-likelihood.
-
-    """
-
-    effect: Estimate
-    n: int
-    n_pairs: int
-    n_without_covariates: int
-    covariance: Array
-    log_likelihood: float
 
 
 class _People(NamedTuple):
@@ -193,98 +167,3 @@ def ancova(
     se = np.linalg.norm(hat[1] * residual / (1 - leverage))
     effect = t_estimate(float(hat[1] @ after), float(se), len(arm) - design.shape[1])
     return ChangeFit(effect, len(arm), len(arm), people.n_dropped)
-
-
-def _longitudinal_design(arm: Array, table: Array) -> Array:
-    """Return (n, 2, 3 + 2 k): effect at follow-up, the two means, slopes of covariates at each visit."""
-    k = table.shape[1]
-    design = np.zeros((len(arm), 2, 3 + 2 * k))
-    design[:, 1, 0] = arm
-    for visit in (0, 1):
-        design[:, visit, 1 + visit] = 1
-        design[:, visit, 3 + visit * k : 3 + (visit + 1) * k] = table
-    return design
-
-
-def constrained_lda(
-    baseline: ArrayLike, followup: ArrayLike, treatment: ArrayLike, covariates: ArrayLike | None = None
-) -> LongitudinalFit:
-    r"""Compare two arms at follow-up with everyone who has at least one visit (constrained LDA).
-
-    Parameters
-    ----------
-    baseline, followup
-        (n,) outcome at the two visits; NaN = missing.  People without both are left out.
-    treatment
-        (n,) 0 = control, 1 = treated.
-    covariates
-        (n,) or (n, k) numbers; categories as 0/1 columns without the reference.  People with one
-        missing are left out and counted.
-
-    Returns
-    -------
-    LongitudinalFit
-        Effect at follow-up, covariance within a person and restricted log-likelihood.
-
-    Raises
-    ------
-    DataError
-        An arm has nobody with both visits, there are too few of them, the outcome is constant,
-        one visit tells the other exactly, a covariate repeats what others say, or the likelihood has
-        no maximum.
-
-    Notes
-    -----
-    :math:`E Y_{0i} = \mu_0 + c_0' (x_i - \bar x)`, :math:`E Y_{1i} = \mu_1 + \tau a_i + c_1' (x_i - \bar x)`:
-    arms share the mean at baseline, as randomisation makes it, and covariates have a slope of their own
-    at each visit [1]_.  The covariance is free, estimated by REML; on complete data the effect is that
-    of :func:`ancova` [2]_.
-
-    The standard error is that of generalised least squares; t distribution with n - 3 - k degrees of
-    freedom, n people with a follow-up and k covariates: those of ANCOVA, which the model becomes on
-    complete data.  Unlike Kenward-Roger this ignores what estimating the covariance adds to the
-    standard error; ``tests/golden/coverage.tsv`` records how often the interval covers all the same.
-
-    References
-    ----------
-    .. [1] Liang KY, Zeger SL. Longitudinal data analysis of continuous and discrete responses for
-       pre-post designs. Sankhya B 2000;62:134-148.
-    .. [2] Lu K. On efficiency of constrained longitudinal data analysis versus longitudinal analysis of
-       covariance. Biometrics 2010;66:891-896.
-
-    Examples
-    --------
-    >>> before, arm = np.array([4.0, 6, 5, 7, 5, 8]), np.array([0, 0, 0, 1, 1, 1])
-    >>> after = np.array([4.0, 5, 5, 4, 3, 6])
-    >>> pair = [fit(before, after, arm).effect.estimate for fit in (constrained_lda, ancova)]
-    >>> round(pair[0] - pair[1], 6) + 0.0
-    0.0
-
-    """
-    people = _people(baseline, followup, treatment, covariates)
-    pairs = np.isnan(people.outcome).sum(axis=1) == 0
-    k = people.covariates.shape[1]
-    _check(people, pairs, 3 + k)
-    centre, scale = float(np.nanmean(people.outcome)), float(np.nanstd(people.outcome))
-    outcome, arm = (people.outcome - centre) / scale, people.treatment
-    spread = np.ptp(people.covariates, axis=0)
-    table = (people.covariates - people.covariates.mean(axis=0)) / spread
-    _refuse_collinear(np.column_stack([np.ones(pairs.sum()), arm[pairs], table[pairs]]))
-    model = Restricted(outcome, _longitudinal_design(arm, table))
-    start = start_from(outcome[pairs], arm[pairs], table[pairs])
-    best = optimize.minimize(model.cost, start, method='BFGS', jac='3-point', options={'gtol': 1e-5})
-    if not np.isfinite(best.fun) or np.abs(best.jac).max() > _LARGEST_GRADIENT:
-        raise DataError(
-            f'the restricted likelihood of {len(arm)} people ({pairs.sum()} with both visits) has no maximum; '
-            'too few have both visits, or one visit tells the other'
-        )
-    root = root_of(best.x)
-    _, coefficients, variance = model.solve(root @ root.T)
-    df = int((~np.isnan(outcome[:, 1])).sum()) - 3 - k
-    effect = t_estimate(coefficients[0] * scale, float(np.sqrt(variance[0, 0])) * scale, df)
-    # the density is per unit of the outcome, and covariates count in their own units
-    jacobian = (model.n_values - 3 - 2 * k) * np.log(scale) + 2 * np.log(spread).sum()
-    loglik = float(-best.fun - jacobian)
-    return LongitudinalFit(
-        effect, len(arm), int(pairs.sum()), people.n_dropped, root @ root.T * scale**2, loglik
-    )

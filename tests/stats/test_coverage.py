@@ -23,7 +23,7 @@ def test_recorded_intervals_cover_the_truth(recorded):
     assert recorded.columns.tolist() == COLUMNS
     arms = ('control', 'treated', 'difference')
     bdnf = {f'bdnf_{contrast}_{arm}' for contrast in study.CONTRASTS for arm in arms}
-    assert set(recorded.quantity) == {'ancova', 'constrained_lda'} | bdnf
+    assert set(recorded.quantity) == {'ancova', 'longitudinal'} | bdnf
     assert (recorded.n_trials == study.N_TRIALS).all()
     # three Monte Carlo standard errors of 2,000 trials about 95 % and 5 %
     assert recorded.coverage.between(0.935, 0.965).all()

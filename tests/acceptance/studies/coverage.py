@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from pipelines.stats.bdnf import BdnfFit, fit_bdnf
-from pipelines.stats.change import ancova, constrained_lda
+from pipelines.stats.change import ancova
+from pipelines.stats.longitudinal.trial import fit_trial
 from tests.acceptance.studies import spread
 
 SEED = 20260101
@@ -54,8 +55,11 @@ def pain_trial(rng: np.random.Generator, scenario: str) -> list[Outcome]:
     visits[:, 1] += truth * treatment()
     visits[rng.random(visits.shape) < MISSING] = np.nan
     found = []
-    for name, model in (('ancova', ancova), ('constrained_lda', constrained_lda)):
-        effect = model(visits[:, 0], visits[:, 1], treatment()).effect
+    effects = {
+        'ancova': ancova(visits[:, 0], visits[:, 1], treatment()).effect,
+        'longitudinal': fit_trial(visits, treatment().astype(int)).effects[0].effect,
+    }
+    for name, effect in effects.items():
         covered = effect.ci_low <= truth <= effect.ci_high
         found.append(Outcome(name, scenario, effect.estimate - truth, covered))
     return found

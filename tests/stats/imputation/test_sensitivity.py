@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.stats.change import ancova, constrained_lda
+from pipelines.stats.change import ancova
 from pipelines.stats.imputation.sensitivity import ASSUMED_COLUMNS, TIPPING_COLUMNS, Worse, vary_missing
 from pipelines.stats.imputation.visits import Visits
+from pipelines.stats.longitudinal.trial import fit_trial
 from pipelines.terms import MISSING_ASSUMPTIONS, SHIFTED_ARMS, TIPPING_ENDS
 from tests.stats.imputation.made_up import trial
 
@@ -21,7 +22,7 @@ def test_at_random_is_the_primary_analysis(rng, skip):
     """Two visits, and people with either one: constrained longitudinal analysis is another way to the same."""
     visits = trial(rng, n=400, n_visits=2, leave=0.3, skip=skip)
     found = effect_of(vary_missing(visits, PAIN, rng, 400), 'at_random')
-    wanted = constrained_lda(visits.outcome[:, 0], visits.outcome[:, 1], visits.arm).effect
+    wanted = fit_trial(visits.outcome, visits.arm).effects[0].effect
     # Monte Carlo error of 400 tables; baselines free or equal, slopes per arm or common differ by less than that
     noise = found.se * np.sqrt(found.missing_information / 400)
     assert abs(found.estimate - wanted.estimate) < 3 * noise + 0.15 * wanted.se

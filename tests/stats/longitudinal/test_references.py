@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.stats.change import ancova, constrained_lda
+from pipelines.stats.change import ancova
 from pipelines.stats.longitudinal.contrasts import estimate_contrasts
 from pipelines.stats.longitudinal.fit import fit_reml
 from pipelines.stats.longitudinal.likelihood import expected_information
@@ -102,15 +102,3 @@ def test_two_complete_visits_with_one_covariance_are_ancova(rng, k):
         wanted = ancova(*y.T, arm, table[:, :k]).effect
         # the same least squares by two ways
         assert effect.estimate == pytest.approx(wanted.estimate, abs=1e-8)
-
-
-@pytest.mark.parametrize('missing', [0, 0.2])
-def test_pairs_with_one_covariance_are_constrained_analysis_of_two_visits(rng, missing):
-    y, arm, table = visits(rng, n=50, n_visits=2, missing=missing)
-    old = constrained_lda(*y.T, arm, table)
-    found = fit_trial(y, arm, table, TrialModel(sigma='common'))
-    # the other optimiser stops within 1e-6
-    assert found.effects[0].effect.estimate == pytest.approx(old.effect.estimate, abs=1e-5)
-    assert found.minus_two_loglik == pytest.approx(-2 * old.log_likelihood, abs=1e-6)
-    np.testing.assert_allclose(found.sigmas[0], old.covariance, rtol=1e-4)
-    assert found.n_people == old.n
