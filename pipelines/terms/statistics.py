@@ -78,8 +78,8 @@ SigmaChoice = Literal['per_arm', 'common']
 SIGMA_CHOICES = Words(
     'covariance of arms',
     [
-        Described(name='per_arm', title='A covariance per arm', about='each arm has a covariance of its own'),
-        Described(name='common', title='One covariance', about='one for all arms'),
+        Described(name='per_arm', title='A covariance per arm', about='a covariance per arm'),
+        Described(name='common', title='One covariance', about='one covariance for all arms'),
     ],
 )
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, UnknownWordError
 from pipelines.stats.longitudinal.fallback import fit_in_order, structures_for
 from pipelines.stats.longitudinal.trial import fit_trial, people_needed
 from pipelines.stats.longitudinal.trial_design import TrialModel, contrast_rows, design_means, gather
@@ -28,7 +28,7 @@ def test_every_arm_is_compared_at_every_visit_after_baseline(rng):
     assert found.n.tolist() == counts
     assert (found.n_people, found.n_without_covariates, found.dropped) == (90, 0, ())
     assert (found.sigma, found.structure, found.inference) == ('per_arm', 'unstructured', 'kenward_roger')
-    assert found.note == 'a covariance per arm: at least 16 people of each have visit 4'
+    assert found.note == 'a covariance per arm: at least 8 people of each have visit 4'
 
 
 def test_an_effect_that_is_added_is_found(rng):
@@ -43,7 +43,7 @@ def test_an_effect_that_is_added_is_found(rng):
 @pytest.mark.parametrize('n_visits', [1, 2, 4])
 def test_the_rule_counts_people_at_the_primary_visit_and_looks_at_nothing_else(rng, n_visits):
     needed = people_needed(n_visits)
-    y, arm, _ = visits(rng, n=6 * needed, n_visits=n_visits, missing=0)
+    y, arm, _ = visits(rng, n=8 * needed, n_visits=n_visits, missing=0)
     model = TrialModel(has_baseline=n_visits > 1)
     for left in (needed, needed - 1):
         gone = y.copy()
@@ -62,7 +62,7 @@ def test_the_rule_counts_people_at_the_primary_visit_and_looks_at_nothing_else(r
 def test_another_visit_may_be_primary(rng):
     y, arm, _ = planted(rng, n=40)
     gone = y.copy()
-    gone[np.flatnonzero(arm == 1)[5:], 2] = np.nan
+    gone[np.flatnonzero(arm == 1)[4:], 2] = np.nan
     assert fit_trial(gone, arm).sigma == 'common'
     assert fit_trial(gone, arm, model=TrialModel(primary=1)).sigma == 'per_arm'
 
@@ -269,6 +269,12 @@ def test_a_model_that_does_not_fit_the_outcome_is_refused(rng, model, message):
     y, arm, _ = planted(rng)
     with pytest.raises(DataError, match=message):
         fit_trial(y, arm, model=model)
+
+
+def test_an_unknown_choice_is_refused(rng):
+    y, arm, _ = planted(rng)
+    with pytest.raises(UnknownWordError, match='offered: per_arm, common'):
+        fit_trial(y, arm, model=TrialModel(sigma='own'))
 
 
 def test_a_contrast_without_a_mean_is_none(rng):
