@@ -14,7 +14,16 @@ from .contrasts import estimate_contrasts, joint_test
 from .fallback import Attempt, fit_in_order
 from .fit import RemlFit
 from .kenward_roger import JointTest
-from .trial_design import Means, People, TrialModel, contrast_rows, design_means, few_words, gather
+from .trial_design import (
+    Means,
+    People,
+    TrialModel,
+    compared_means,
+    contrast_rows,
+    design_means,
+    few_words,
+    gather,
+)
 
 Array = NDArray[Any]
 
@@ -171,8 +180,9 @@ def fit_trial(
     used = found.attempts[-1]
     inference: Inference = 'kenward_roger' if used.sigma == 'per_arm' else 'cluster_robust'
     effects, joint, missing = _compare(found.fit, means, people, model, inference)
-    if not any(effect.visit == _primary(people, model) for effect in effects):
-        raise DataError(missing[-1].reason)
+    primary = _primary(people, model)
+    if not any(effect.visit == primary for effect in effects):
+        raise DataError(next(one.reason for one in missing if one.visit == primary))
     return TrialFit(
         effects=effects, joint=joint, not_estimated=missing, sigmas=_spread_out(found.fit.sigmas, people),
         minus_two_loglik=found.fit.minus_two_loglik, n=people.counts, n_people=len(people.arm),
@@ -222,8 +232,8 @@ def _compare(
         rows = {arm: contrast_rows(means, model, arm, visit) for arm in range(1, n_arms)}
         for arm, row in rows.items():
             if row is None:
-                who = 0 if means.columns[0, visit] < 0 else arm
-                missing.append(NotEstimated(arm, visit, few_words(people.counts, model, who, visit)))
+                lacking = [(a, j) for a, j, _ in compared_means(model, arm, visit) if means.columns[a, j] < 0]
+                missing.append(NotEstimated(arm, visit, few_words(people.counts, model, *lacking[-1])))
                 continue
             try:
                 effects.append(ArmEffect(arm, visit, estimate_contrasts(fit, row, inference)[0]))

@@ -212,16 +212,27 @@ def design_means(people: People, model: TrialModel) -> Means:
     return Means(design, columns)
 
 
-def contrast_rows(means: Means, model: TrialModel, arm: int, visit: int) -> Array | None:
-    """Return the (p,) contrast of an arm with control at a visit; None where one of the means is missing.
+def compared_means(model: TrialModel, arm: int, visit: int) -> list[tuple[int, int, float]]:
+    """Return arm, visit and weight of each mean in the contrast of an arm with control at a visit.
 
     Where arms were not drawn by lot it is the difference of the changes since baseline.
+
+    Examples
+    --------
+    >>> compared_means(TrialModel(), 1, 2)
+    [(1, 2, 1.0), (0, 2, -1.0)]
+
     """
     wanted = [(arm, visit, 1.0), (0, visit, -1.0)]
     if model.has_baseline and not model.is_randomised:
         wanted += [(arm, 0, -1.0), (0, 0, 1.0)]
+    return wanted
+
+
+def contrast_rows(means: Means, model: TrialModel, arm: int, visit: int) -> Array | None:
+    """Return the (p,) contrast of an arm with control at a visit; None where one of the means is missing."""
     row = np.zeros(means.design.shape[2])
-    for a, j, weight in wanted:
+    for a, j, weight in compared_means(model, arm, visit):
         if means.columns[a, j] < 0:
             return None
         row[means.columns[a, j]] += weight

@@ -271,6 +271,15 @@ def test_a_model_that_does_not_fit_the_outcome_is_refused(rng, model, message):
         fit_trial(y, arm, model=model)
 
 
+def test_a_change_needs_a_baseline_of_each_arm(rng):
+    y, arm, _ = planted(rng, missing=0)
+    gone = np.where((arm == 1)[:, None] & (np.arange(3) == 0), np.nan, y)
+    with pytest.raises(DataError, match='nobody in arm 1 has visit 1'):
+        fit_trial(gone, arm, model=TrialModel(is_randomised=False))
+    # by lot the baseline of one arm is that of the other
+    assert len(fit_trial(gone, arm).effects) == 2
+
+
 def test_an_unknown_choice_is_refused(rng):
     y, arm, _ = planted(rng)
     with pytest.raises(UnknownWordError, match='offered: per_arm, common'):
