@@ -8,6 +8,7 @@ people of equal baseline have equal follow-up whatever their group.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Literal, NamedTuple, assert_never
 
 import numpy as np
@@ -121,6 +122,7 @@ def settings() -> list[Setting]:
     ]
 
 
+@cache
 def intercept(dropout: float, log_odds: float, visits: int) -> float:
     """Return the log odds of leaving at each visit with which ``dropout`` are gone in the end, at a value of 0.
 
