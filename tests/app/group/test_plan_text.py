@@ -1,0 +1,277 @@
+"""The plan of a trial in sentences: what a trialist reads before anything is computed."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from bids_app.cli import make_settings
+from bids_app.group.maps import maps_of, possible_tests
+from bids_app.group.people import select_people
+from bids_app.group.plan import design_of, make_plan
+from bids_app.group.plan_text import (
+    adjustment_sentence,
+    arms_sentence,
+    contrasts_sentence,
+    model_sentences,
+    not_yet,
+    outcome_sentence,
+    plan_sentences,
+    visits_sentence,
+)
+from bids_app.outputs.found import Results, ScanResult
+from bids_app.phenotype.tables import read_tables
+from bids_app.phenotype.trial import read_trial
+from pipelines.interfaces.tables import read_columns
+from pipelines.stats.design import Sites
+from pipelines.terms import MAPS
+from tests.app.group.shapes import GROUPS, PEOPLE, write_file, write_groups, write_whole
+from tests.app.phenotype.test_trial import changed
+from tests.app.phenotype.test_trial_shapes import WHOLE
+
+
+def planned(root, bids, path, results=None):
+    """Return the plan of a trial, and who is in it."""
+    words = [str(bids), str(root / 'out'), 'group', '-w', str(root / 'work'), '--trial', str(path)]
+    settings, trial = make_settings(words), read_trial(path)
+    included = select_people(settings, trial, read_tables(bids, trial))
+    plan = make_plan(settings, trial, included.tables, results or Results([], []), root / 'tables')
+    return plan, included
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    root = tmp_path_factory.mktemp('whole')
+    return planned(root, *write_whole(root))
+
+
+@pytest.fixture(scope='module')
+def groups(tmp_path_factory):
+    root = tmp_path_factory.mktemp('groups')
+    return planned(root, *write_groups(root))
+
+
+def lines(found):
+    """Return the sentences by what stands before their colon."""
+    said = list(plan_sentences(*found))
+    return {key: [line.partition(': ')[2] for line in said if line.startswith(f'{key}:')] for key in
+            dict.fromkeys(line.partition(':')[0] for line in said)}  # fmt: skip
+
+
+def test_people_arms_and_visits(whole):
+    said = lines(whole)
+    assert said['trial trial'] == ['10 yoga, 10 walking, 10 usual care']
+    assert said['arms'] == [
+        'yoga and walking, each against usual care; allocated at random; healthy left out on purpose'
+    ]
+    assert said['visits'] == [
+        'T0 (ses-01, week 0, baseline), six weeks (ses-02, week 6), 12 (ses-03, week 12, primary), '
+        'a year (ses-04, week 52)'
+    ]
+
+
+def test_every_outcome_says_type_visits_and_numbers(whole):
+    said = lines(whole)
+    assert said['outcome nrs (primary)'] == [
+        'continuous, in points; at T0, six weeks, 12 and a year; values at 12: 10 yoga, 10 walking, 10 usual care'
+    ]
+    assert said['outcome pgic (secondary)'] == [
+        'ordinal, 4 levels from worse to much better, responders reach "better" or better, higher is better; at 12, '
+        'no baseline; values at 12: 10 yoga, 10 walking, 10 usual care'
+    ]
+    assert said['outcome work (secondary)'][0].startswith(
+        'binary, "yes" counts; at T0, six weeks, 12 and a year'
+    )
+    assert said['outcome came (secondary)'][0].startswith(
+        'count, of at most 12; at six weeks and 12, no baseline'
+    )
+    assert said['outcome falls (secondary)'][0].startswith(
+        'count, over the time in days; at a year, no baseline; compared at a year, its last, for it is not measured '
+        'at the primary visit'
+    )
+
+
+def test_models_contrasts_and_factors(whole):
+    said = lines(whole)
+    assert said['model of nrs'][0].endswith('by REML; difference in means')
+    assert said['model of pgic'][0].startswith('proportional odds; odds ratio')
+    assert said['model of work'][0].startswith('logistic regression, adjusted for baseline; odds ratio')
+    assert said['model of came, falls'][0].startswith('quasi-binomial of the maximum, or negative binomial; ')
+    assert said['primary contrasts'] == [
+        'nrs, walking against usual care at 12; then nrs, yoga against usual care at 12; tested in this order, each if '
+        'all before it are significant'
+    ]
+    assert said['adjusted for'] == [
+        'age; stratum sex (15 F, 15 M); sites clinic (12 a, 12 b, 6 c) as a random effect'
+    ]
+
+
+def test_the_estimand_and_what_is_not_supplied(whole):
+    said = lines(whole)
+    assert said['estimand, population'] == ['everybody randomised']
+    assert said['estimand, variable'] == ['nrs at 12']
+    assert said['estimand, intercurrent events'][0].startswith('treatment policy')
+    (given,), (lacking,) = said['supplied'], said['not supplied']
+    assert 'Registration' in given
+    assert 'Allocation' in given
+    assert 'Funding' in lacking
+    assert 'Attendance, Adverse events' in lacking
+    assert not set(given.split(', ')) & set(lacking.split(', '))
+
+
+def test_what_is_read_and_not_compared_yet_is_said(whole):
+    said = lines(whole)
+    assert [text.partition(';')[0] for text in said['not compared yet']] == [
+        'walking',
+        'pgic, for it is ordinal',
+        'work, for it is binary',
+        'came, for it is count',
+        'falls, for it is count',
+    ]
+    assert [text.partition(',')[0] for text in said['not analysed yet']] == ['six weeks', 'a year']
+
+
+def test_groups_as_they_are(groups):
+    said = lines(groups)
+    assert said['trial trial'] == ['15 patient, 15 healthy']
+    assert said['arms'] == ['patient against healthy; groups as they are, not randomised']
+    assert said['visits'] == ['scan (ses-01, primary)']
+    assert said['outcome nrs (primary)'][0].startswith(
+        'continuous, in points; at scan, no baseline; values at scan'
+    )
+    assert said['primary contrasts'] == ['nrs, patient against healthy at scan; the only one, not adjusted']
+    assert said['adjusted for'] == ['nothing but the baseline']
+    assert said['estimand, treatment'] == ['being in patient against healthy']
+    assert 'Allocation' not in said['not supplied'][0].split(', ')
+    assert 'not compared yet' not in said
+
+
+def test_the_default_trial_has_nothing_left_to_compare():
+    trial = read_trial()
+    outcomes = list(trial.outcomes.values())
+    assert list(not_yet(trial, outcomes)) == []
+    assert arms_sentence(trial) == 'exercise against waitlist; allocated at random'
+    assert visits_sentence(trial.visits) == 'baseline (ses-pre, baseline), followup (ses-post, primary)'
+    assert contrasts_sentence(trial, outcomes) == (
+        'nrs, exercise against waitlist at followup; the only one, not adjusted'
+    )
+    assert len(list(model_sentences(trial, outcomes))) == 1
+    assert outcome_sentence(trial.outcomes['odi'], trial.visits) == (
+        'continuous, in points, lower is better; at baseline and followup'
+    )
+
+
+def test_several_contrasts_are_adjusted_by_holm(tmp_path):
+    trial = read_trial(write_file(tmp_path, changed(WHOLE, 'Sequence', ...)))
+    said = contrasts_sentence(trial, list(trial.outcomes.values()))
+    assert (
+        said == 'nrs, yoga against usual care at 12; nrs, walking against usual care at 12; adjusted by Holm'
+    )
+
+
+def test_a_primary_outcome_without_data_gives_way(tmp_path):
+    """The first outcome that has data stands in, and that is read in the plan."""
+    trial = read_trial(write_file(tmp_path, changed(WHOLE, 'Sequence', ...)))
+    said = contrasts_sentence(trial, [trial.outcomes['work']])
+    assert said.startswith('work, yoga against usual care at 12; work, walking')
+
+
+def test_change_of_groups_is_compared_with_free_baselines(tmp_path):
+    content = changed(WHOLE, 'Arms.Randomised', False)
+    for key in ('Strata', 'Reporting'):
+        content = changed(content, key, ...)
+    trial = read_trial(write_file(tmp_path, content))
+    by_name = dict(line.split(': ', 1) for line in model_sentences(trial, trial.outcomes.values()))
+    assert by_name['model of nrs'].endswith('the difference in change, baselines being free')
+    assert 'free' not in by_name['model of pgic']
+
+
+@pytest.mark.parametrize('use', ['fixed', 'random', 'blocks'])
+def test_sites_in_words(tmp_path, use):
+    trial = read_trial(write_file(tmp_path, changed(WHOLE, 'Sites.As', use)))
+    people = pd.DataFrame({'age': [30.0, None], 'sex': ['F', None], 'clinic': ['a', 'b']})
+    said = adjustment_sentence(trial, people)
+    assert said.startswith('age (1 missing); stratum sex (1 F, 1 missing); sites clinic (1 a, 1 b) as ')
+    assert said.endswith({'fixed': 'covariates', 'random': 'random effect', 'blocks': 'permutations'}[use])
+
+
+def test_tables_of_the_plan_hold_all_arms_and_what_compares_two_holds_two(whole):
+    plan, _ = whole
+    people, two = read_columns(plan.tables['people']), read_columns(plan.tables['participants'])
+    assert people['arm'].tolist() == GROUPS
+    assert list(people) == ['participant_id', 'arm', 'age', 'sex', 'clinic']
+    assert set(two['arm']) == {'yoga', 'usual care'}
+    assert list(two) == ['participant_id', 'arm', 'age', 'sex']
+    outcomes = read_columns(plan.tables['outcomes'])
+    assert set(outcomes['participant_id']) == set(PEOPLE)
+    assert list(outcomes) == ['participant_id', 'visit', 'outcome', 'value', 'flags', 'exposure']
+    assert outcomes['exposure'].notna().sum() == len(PEOPLE)
+
+
+@pytest.mark.parametrize(
+    ('use', 'columns'), [('fixed', ('age', 'sex', 'clinic')), ('blocks', ('age', 'sex'))]
+)
+def test_fixed_sites_enter_models(tmp_path, use, columns):
+    trial = read_trial(write_file(tmp_path, changed(WHOLE, 'Sites.As', use)))
+    design = design_of(trial, trial.outcomes.values())
+    assert design.adjusted == columns
+    assert design.sites == Sites(column='clinic', use=use)
+    assert (design.treatment, design.arms) == ('yoga', ('yoga', 'walking', 'usual care'))
+    assert design.baseline == trial.baseline
+    assert design.sequence == trial.sequence
+
+
+def test_mediation_of_what_is_not_continuous_is_left_out(tmp_path):
+    models = [
+        {'Name': 'work', 'Mediators': ['nrs'], 'Outcome': 'work'},
+        {'Name': 'sessions', 'Mediators': ['came'], 'Outcome': 'nrs'},
+    ]
+    plan, _ = planned(tmp_path, *write_whole(tmp_path, Mediation=models))
+    assert plan.analyses == []
+    assert plan.absent['mediation work'] == 'work is binary, where the model is of continuous outcomes'
+    assert plan.absent['mediation sessions'].startswith('came is count')
+
+
+def scan(tmp_path, label, session):
+    """Return a run with maps of every kind, which are empty files."""
+    path = tmp_path / f'{label}_{session}.nii.gz'
+    path.touch()
+    maps = dict.fromkeys(MAPS, path)
+    return ScanResult(label, f'ses-{session}', path.name, {}, maps, 'S', 50.0, [], {})
+
+
+FC = {'Derivative': 'roi_connectivity', 'Regions': ['NAc', 'mPFC']}
+
+
+@pytest.mark.parametrize(
+    ('visits', 'followup'), [(None, '03'), (['T0', 'six weeks'], '02'), (['T0', '12', 'a year'], '03')]
+)
+def test_maps_of_the_baseline_and_of_the_primary_visit_of_images(tmp_path, visits, followup):
+    bids, path = write_whole(tmp_path)
+    outcome = FC if visits is None else {**FC, 'Visits': visits}
+    path = write_file(tmp_path, changed(json.loads(path.read_text()), 'Outcomes.fc', outcome))
+    scans = [scan(tmp_path, p, s) for p in PEOPLE for s in ('01', '02', '03', '04')]
+    plan, _ = planned(tmp_path, bids, path, Results(scans, []))
+    assert set(plan.people) == set(MAPS)
+    people = plan.people['icc']
+    assert [person['participant_id'] for person in people] == [
+        p for p, g in zip(PEOPLE, GROUPS) if g != 'walking'
+    ]
+    for person in people:
+        label = person['participant_id']
+        assert person['baseline'] == [str(tmp_path / f'{label}_01.nii.gz')]
+        assert person['followup'] == [str(tmp_path / f'{label}_{followup}.nii.gz')]
+        assert (person['baseline_dof'], person['followup_dof']) == ([50], [50])
+    # symptoms of another visit than that of the maps are not compared with them
+    assert ('changeWithSymptoms' in plan.contrasts['icc']) == (followup == '03')
+
+
+def test_maps_of_one_visit_are_averaged_alone(tmp_path):
+    bids, path = write_groups(tmp_path)
+    trial = read_trial(path)
+    tables = read_tables(bids, trial)
+    results = Results([scan(tmp_path, p, '01') for p in PEOPLE], [])
+    people = maps_of(trial, tables, results)
+    assert all(person['baseline'] == [] and len(person['followup']) == 1 for person in people['icc'])
+    tests = possible_tests(trial, tables, people, trial.outcomes['nrs'])
+    assert set(tests['icc']) == {'meanFollowup'}
