@@ -356,7 +356,7 @@ SHAPES = {
     'change of an ordinal': ('Outcomes.pgic.MinimalImportantChange', 1, ['MinimalImportantChange is of continuous outcomes']),
     'items of a binary': ('Outcomes.work.Items', ['a', 'b'], ['Outcomes.work.Items is of continuous and count outcomes']),
     'three levels of a binary': ('Outcomes.work.Levels', ['no', 'part', 'yes'], ['Outcomes.work.Levels: 3 where a binary outcome has 2']),
-    'responder is no level': ('Outcomes.pgic.Responder', 'beter', ['Responder: "beter" is none of the Levels', 'Did you mean better or much better?']),
+    'responder is no level': ('Outcomes.pgic.Responder', 'betr', ['Responder: "betr" is none of the Levels', 'Did you mean better or much better?']),
     'responder of another case': ('Outcomes.pgic.Responder', 'Better', ['"Better" is none of the Levels. Did you mean better?']),
     'responder is a number': ('Outcomes.pgic.Responder', 3, ['Outcomes.pgic.Responder: 3 is a number, and Levels are words']),
     'responder is true': ('Outcomes.pgic.Responder', True, ['Outcomes.pgic.Responder: True is not text in quotes or a number']),

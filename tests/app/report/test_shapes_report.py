@@ -1,0 +1,55 @@
+"""What the report says of arms, visits and groups that it does not compare."""
+
+import json
+
+import pytest
+
+from bids_app.group.record import record_trial
+from bids_app.phenotype.tables import read_tables
+from bids_app.phenotype.trial import read_trial
+from bids_app.report.trial.absent import absent_parts
+from bids_app.report.trial.flow import enrolled, stages
+from bids_app.report.trial.record import read_group_record, read_trial_record
+from bids_app.running.files import replace_json
+from tests.app.group.shapes import write_groups, write_whole
+
+
+def recorded(root, write):
+    """Return the record of a trial as the report reads it."""
+    bids, path = write(root)
+    trial, out = read_trial(path), root / 'out'
+    record = record_trial(trial, read_tables(bids, trial), output_dir=out, results_dir=out)
+    (out / 'group' / 'log').mkdir(parents=True)
+    replace_json(json.loads(json.dumps(record)), out / 'group' / 'log' / 'trial.json')
+    return read_trial_record(out), read_group_record(out)
+
+
+@pytest.fixture
+def whole(tmp_path):
+    return recorded(tmp_path, write_whole)
+
+
+def test_other_arms_and_visits_are_named_as_not_compared_yet(whole):
+    parts = {found.part: found.reason for found in absent_parts(*whole, {}, has_maps=False)}
+    assert parts['Arm walking'].startswith('not compared yet: analyses are of yoga and usual care')
+    assert parts['Visit six weeks'].startswith('not analysed yet')
+    assert 'Visit a year' in parts
+    assert not {'Arm yoga', 'Visit T0', 'Visit 12'} & set(parts)
+
+
+def test_what_is_told_of_the_conduct_is_in_the_record(whole, tmp_path):
+    told = json.loads((tmp_path / 'out' / 'group' / 'log' / 'trial.json').read_text())['trial']
+    assert told['reporting']['losses'] == {'yoga': {'moved away': 2}}
+    assert told['reporting']['allocation']['concealment'] == 'web service'
+    assert told['estimand']['population'] == 'everybody randomised'
+    assert [visit['week'] for visit in told['visits']] == [0, 6, 12, 52]
+
+
+def test_flow_names_every_visit_and_says_whether_chance_decided(whole, tmp_path):
+    trial, _ = whole
+    titles = [stage.name for stage in stages(trial, {})]
+    assert titles == ['Allocation', 'T0 (01)', 'six weeks (02)', '12 (03)', 'a year (04)', 'Analysis']
+    assert dict(enrolled(trial, {}))['Randomised'] == '30'
+    groups, _ = recorded(tmp_path / 'groups', write_groups)
+    assert dict(enrolled(groups, {}))['In a group'] == '30'
+    assert not groups.is_randomised
