@@ -81,13 +81,7 @@ def init_outcomes_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = (
-        'Outcomes were compared between arms at follow-up by constrained longitudinal analysis '
-        '[@lu2010] with an unstructured covariance by restricted maximum likelihood: arms share the mean '
-        'at baseline, and people with one visit count. ANCOVA with HC3 standard errors [@mackinnon1985], '
-        'with and without a slope per arm, stands beside it. Effects are given in baseline standard deviations '
-        'as well [@hedges1981]; p values of the imaging outcomes were adjusted by Holm [@aickin1996].\n\n'
-    )
+    workflow.__desc__ = _describe_outcomes(design, params)
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
     fields = ['outcomes', 'descriptives', 'responders', 'levels', 'values', 'before_after']
     drawn, imputed = ['trajectories', 'forest'], ['missing', 'tipping', 'tipping_figure']
@@ -110,6 +104,43 @@ def init_outcomes_wf(
         (impute, outputnode, [(field, field) for field in imputed]),
     ])  # fmt: skip
     return workflow
+
+
+def _describe_outcomes(design: OutcomesDesign, params: GroupParams) -> str:
+    kinds = {outcome.kind for outcome in design.outcomes}
+    baseline = (
+        'arms share the mean at baseline [@lu2010]' if design.is_randomised
+        else 'arms were not allocated at random and have means of their own at baseline, so that changes are compared'
+    )  # fmt: skip
+    words = []
+    if 'continuous' in kinds:
+        words += [
+            f'Continuous outcomes of all visits were fitted together by restricted maximum likelihood: {baseline}, '
+            'covariates have a slope at each visit, people with one visit count, and the covariance of visits is '
+            'unstructured, one for each arm where every arm has enough people with the primary visit. Inference is by '
+            'Kenward and Roger with the observed information [@kenward1997; @kenward1998]; where arms share one '
+            'covariance, by a cluster-robust standard error (CR2) with Satterthwaite degrees of freedom '
+            '[@pustejovsky2018]. ANCOVA with HC3 standard errors [@mackinnon1985], with and without a slope per arm, '
+            'stands beside it. Effects are given in standard deviations as well [@hedges1981].'
+        ]
+    if kinds - {'continuous'}:
+        words += [
+            'Binary outcomes were compared by logistic regression (with the penalty of Firth where a cell is empty '
+            '[@firth1993]), ordinal ones by proportional odds, counts by quasi-binomial or negative binomial regression, '
+            'as ratios and as standardised differences, whose standard errors include the sampling of covariates '
+            '[@ye2023].'
+        ]
+    if design.imputed:
+        words += [
+            f'Beside the primary analysis missing values were imputed {params.n_imputations:,} times: at random, by jump '
+            'to reference and by copied increments [@carpenter2013], and shifted until the effect was no longer told '
+            'from none (tipping point).'
+        ]
+    words += [
+        'Primary contrasts were tested in the order of the trial file.' if design.sequence
+        else 'p values of several primary contrasts, and of the imaging outcomes, were adjusted by Holm [@aickin1996].'
+    ]  # fmt: skip
+    return ' '.join(words) + '\n\n'
 
 
 def init_bdnf_wf(*, design: SamplesDesign, name: str = 'bdnf_wf') -> LiterateWorkflow:
