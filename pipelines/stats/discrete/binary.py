@@ -10,9 +10,9 @@ from pipelines.errors import DataError
 
 from ..estimate import Estimate, t_estimate
 from .logistic import Events, LogisticFit, fit_events, fit_firth
-from .people import Groups, People, arrange
+from .people import Compared, Groups, arrange_groups
 from .profile import profile_estimate
-from .results import DiscreteFit, Kind, count_levels, gather
+from .results import Comparison, DiscreteFit, collect_contrasts, count_levels
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -34,7 +34,7 @@ def compare_binary(groups: Groups) -> DiscreteFit:
     Raises
     ------
     DataError
-        Another value than 0 and 1, everyone has the same, or what :func:`~.people.arrange` refuses.
+        Another value than 0 and 1, everyone has the same, or what :func:`~.people.arrange_groups` refuses.
 
     Notes
     -----
@@ -50,7 +50,7 @@ def compare_binary(groups: Groups) -> DiscreteFit:
     (9, 0.5)
 
     """
-    people = arrange(groups)
+    people = arrange_groups(groups)
     wrong = people.outcome[~np.isin(people.outcome, (0, 1))]
     if len(wrong):
         raise DataError(f'a binary outcome is {wrong[0]:g}; allowed: 0 (no) and 1 (yes)')
@@ -67,8 +67,8 @@ def compare_binary(groups: Groups) -> DiscreteFit:
     else:
         ratios = [wald(fit, place) for place in places]
     marginal = standardise(people, expect_events(people, data, fit, is_shrunken=is_separated))
-    kind = Kind('logistic_firth' if is_separated else 'logistic', 'odds_ratio', 'risk_difference')
-    return gather(kind, people, ratios, marginal, described)
+    kind = Comparison('logistic_firth' if is_separated else 'logistic', 'odds_ratio', 'risk_difference')
+    return collect_contrasts(kind, people, ratios, marginal, described)
 
 
 def wald(fit: LogisticFit, place: int, spread: float = 1.0, df: float = np.inf) -> Estimate:
@@ -83,7 +83,7 @@ def profile_firth(data: Events, fit: LogisticFit, place: int) -> Estimate:
     return profile_estimate(estimate, se, lambda value: fit_firth(data, (place, value)).log_likelihood)
 
 
-def expect_events(people: People, data: Events, fit: LogisticFit, *, is_shrunken: bool) -> Expected:
+def expect_events(people: Compared, data: Events, fit: LogisticFit, *, is_shrunken: bool) -> Expected:
     """Return the risk of each person in each arm per trial."""
     designs = [people.design_in(place) for place in range(len(people.arms))]
     risks = np.column_stack([special.expit(design @ fit.coefficients) for design in designs])

@@ -13,8 +13,8 @@ from ..describe import describe
 from ..estimate import Estimate
 from .binary import expect_events, wald
 from .logistic import Events, LogisticFit, fit_events
-from .people import Groups, People, arrange
-from .results import DiscreteFit, Kind, gather
+from .people import Compared, Groups, arrange_groups
+from .results import Comparison, DiscreteFit, collect_contrasts
 from .standardise import Marginal, standardise
 
 Array = NDArray[Any]
@@ -40,7 +40,7 @@ def compare_bounded(groups: Groups, *, maximum: float, not_offered: Collection[i
     Raises
     ------
     DataError
-        A count is not whole or beyond its limits, or what :func:`~.people.arrange` refuses.
+        A count is not whole or beyond its limits, or what :func:`~.people.arrange_groups` refuses.
 
     Notes
     -----
@@ -57,7 +57,7 @@ def compare_bounded(groups: Groups, *, maximum: float, not_offered: Collection[i
     (4.0, 4)
 
     """
-    people = arrange(groups)
+    people = arrange_groups(groups)
     if not (maximum > 0 and maximum % 1 == 0):
         raise DataError(f'a count has the maximum {maximum:g}; it is to be a whole number above 0')
     wrong = people.outcome[(people.outcome < 0) | (people.outcome > maximum) | (people.outcome % 1 != 0)]
@@ -76,11 +76,11 @@ def compare_bounded(groups: Groups, *, maximum: float, not_offered: Collection[i
         return _described_only(people, means, described, notes)
     compared = people.only(can)
     ratios, marginal, reasons = _compared(compared, maximum)
-    kind = Kind('quasi_binomial', 'odds_ratio_each', 'difference_of_counts')
-    return gather(kind, compared, ratios, marginal, described, [*notes, *reasons])
+    kind = Comparison('quasi_binomial', 'odds_ratio_each', 'difference_of_counts')
+    return collect_contrasts(kind, compared, ratios, marginal, described, [*notes, *reasons])
 
 
-def _compared(people: People, maximum: float) -> tuple[Sequence[Estimate | None], Marginal, list[str]]:
+def _compared(people: Compared, maximum: float) -> tuple[Sequence[Estimate | None], Marginal, list[str]]:
     """Return log ratios, standardised counts, and why there is no ratio."""
     data = Events(people.design_in(), people.outcome, np.full(len(people.outcome), float(maximum)))
     n_others = len(people.arms) - 1
@@ -109,17 +109,17 @@ def _dispersion(data: Events, fit: LogisticFit, df: int) -> float:
     return float(squares.sum() / df) if squares.max() > 1e-12 else 0.0
 
 
-def _described_only(people: People, means: Array, described: pd.DataFrame, notes: list[str]) -> DiscreteFit:
+def _described_only(people: Compared, means: Array, described: pd.DataFrame, notes: list[str]) -> DiscreteFit:
     nobody = people.only(np.array([0]))
     marginal = Marginal(np.full(1, np.nan), np.full((1, 1), np.nan))
-    kind = Kind('described', 'odds_ratio_each', 'difference_of_counts')
-    found = gather(kind, nobody, [], marginal, described, [*notes, 'no two arms can be compared'])
+    kind = Comparison('described', 'odds_ratio_each', 'difference_of_counts')
+    found = collect_contrasts(kind, nobody, [], marginal, described, [*notes, 'no two arms can be compared'])
     observed = found.means.copy()
     observed[people.arms] = means
     return found._replace(means=observed)
 
 
-def describe_counts(people: People) -> pd.DataFrame:
+def describe_counts(people: Compared) -> pd.DataFrame:
     """Return ``arm``, ``total``, ``time`` at risk, and mean, spread and quartiles of each arm."""
     rows = []
     for place, code in enumerate(people.arms):

@@ -14,9 +14,9 @@ from ..estimate import Estimate, t_estimate
 from .binary import expect_events, profile_firth, wald
 from .cumulative import CumulativeFit, Levels, fit_levels, fit_penalised
 from .logistic import Events, fit_events
-from .people import Groups, People, arrange
+from .people import Compared, Groups, arrange_groups
 from .profile import profile_estimate
-from .results import DiscreteFit, Kind, count_levels, gather
+from .results import Comparison, DiscreteFit, collect_contrasts, count_levels
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -74,7 +74,7 @@ def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float]
     ------
     DataError
         An outcome is none of the levels, everyone has the same, the responder is none of the levels or the
-        lowest, or what :func:`~.people.arrange` refuses.
+        lowest, or what :func:`~.people.arrange_groups` refuses.
 
     Notes
     -----
@@ -93,7 +93,7 @@ def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float]
     [2, 1, 0.142857]
 
     """
-    people = arrange(groups)
+    people = arrange_groups(groups)
     seen = np.unique(people.outcome)
     offered = _offered(seen, levels)
     if responder not in offered[1:]:
@@ -116,8 +116,10 @@ def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float]
     else:
         expected = _expect(event, data, fit, cut)
     marginal = standardise(event, expected)
-    kind = Kind('proportional_odds' + '_penalised' * is_penalised, 'common_odds_ratio', 'risk_difference')
-    found = gather(kind, people, ratios, marginal, count_levels(people, offered), notes)
+    kind = Comparison(
+        'proportional_odds' + '_penalised' * is_penalised, 'common_odds_ratio', 'risk_difference'
+    )
+    found = collect_contrasts(kind, people, ratios, marginal, count_levels(people, offered), notes)
     parallel = None if is_penalised or len(seen) < 3 else check_parallel(people, data, fit)
     return OrdinalFit(found, responder, odds_at_cuts(people, seen), parallel)
 
@@ -133,7 +135,7 @@ def _offered(seen: Array, levels: Sequence[float] | None) -> Array:
     return offered
 
 
-def proportional_design(people: People, n_cuts: int, place: int | None = None) -> Array:
+def proportional_design(people: Compared, n_cuts: int, place: int | None = None) -> Array:
     """Return (n, n_cuts, n_cuts + columns): an intercept per cut, and arms and adjusters alike at every cut."""
     columns = people.design_in(place)[:, 1:]
     intercepts = np.broadcast_to(np.eye(n_cuts), (len(columns), n_cuts, n_cuts))
@@ -147,7 +149,7 @@ def _common_ratio(data: Levels, fit: CumulativeFit, place: int, *, is_penalised:
     return profile_estimate(estimate, se, lambda value: fit_penalised(data, (place, value)).log_likelihood)
 
 
-def _expect(people: People, data: Levels, fit: CumulativeFit, cut: int) -> Expected:
+def _expect(people: Compared, data: Levels, fit: CumulativeFit, cut: int) -> Expected:
     """Return the risk of each person in each arm to be above a cut, counted from 1."""
     n, n_cuts, p = data.design.shape
     arms = range(len(people.arms))
@@ -162,14 +164,14 @@ def _expect(people: People, data: Levels, fit: CumulativeFit, cut: int) -> Expec
     return Expected(risks, np.array(slopes), influence, leverages(people.design_in(), own * (1 - own)))
 
 
-def _expect_alone(event: People) -> Expected:
+def _expect_alone(event: Compared) -> Expected:
     """Return the risk by logistic regression of the event, which asks nothing of other levels."""
     data = Events(event.design_in(), event.outcome, event.exposure)
     fit, is_separated = fit_events(data)
     return expect_events(event, data, fit, is_shrunken=is_separated)
 
 
-def check_parallel(people: People, data: Levels, fit: CumulativeFit) -> Parallel:
+def check_parallel(people: Compared, data: Levels, fit: CumulativeFit) -> Parallel:
     r"""Test whether the odds ratios of the arms are the same at every cut.
 
     Parameters
@@ -200,7 +202,7 @@ def check_parallel(people: People, data: Levels, fit: CumulativeFit) -> Parallel
     return Parallel(statistic, df, float(stats.chi2.sf(statistic, df)))
 
 
-def odds_at_cuts(people: People, seen: Array) -> pd.DataFrame:
+def odds_at_cuts(people: Compared, seen: Array) -> pd.DataFrame:
     """Return the odds ratio of each arm at each cut, by logistic regression of its own."""
     rows = []
     for cut in seen[1:]:

@@ -107,7 +107,7 @@ def fit_at(data: Counted, alpha: float, start: Array | None = None) -> Array:
     raise DataError('the likelihood of the counts has no maximum; use fewer covariates')
 
 
-def fit_counts(data: Counted) -> CountFit:
+def fit_overdispersed(data: Counted) -> CountFit:
     r"""Fit counts by the negative binomial distribution, or by one of its limits.
 
     Parameters
@@ -131,9 +131,9 @@ def fit_counts(data: Counted) -> CountFit:
 
     Examples
     --------
-    >>> fit_counts(Counted(np.ones((4, 1)), np.array([2.0, 3, 2, 3]), np.ones(4))).model
+    >>> fit_overdispersed(Counted(np.ones((4, 1)), np.array([2.0, 3, 2, 3]), np.ones(4))).model
     'poisson'
-    >>> fit_counts(Counted(np.ones((4, 1)), np.array([0.0, 3, 0, 12]), np.ones(4))).model
+    >>> fit_overdispersed(Counted(np.ones((4, 1)), np.array([0.0, 3, 0, 12]), np.ones(4))).model
     'negative_binomial'
 
     """

@@ -58,7 +58,7 @@ class Tally(NamedTuple):
     n_incomplete: Array
 
 
-class People(NamedTuple):
+class Compared(NamedTuple):
     """Those of whom everything is known.
 
     Attributes
@@ -95,7 +95,7 @@ class People(NamedTuple):
         dummies = (arm[:, None] == np.arange(1, len(self.arms))).astype(float)
         return np.column_stack([np.ones(len(arm)), dummies, self.adjusters])
 
-    def only(self, keep: Array) -> 'People':
+    def only(self, keep: Array) -> 'Compared':
         """Return those of some arms, given by their places."""
         chosen = np.isin(self.arm, keep)
         return self._replace(
@@ -131,7 +131,14 @@ def _columns(groups: Groups, n: int) -> tuple[Array, list[str]]:
     return table, names
 
 
-def arrange(groups: Groups, exposure: ArrayLike | None = None) -> People:
+def _times(exposure: ArrayLike | None, n: int) -> Array:
+    time = np.ones(n) if exposure is None else np.asarray(exposure, float)
+    if time.shape != (n,):
+        raise DataError(f'{n} people have an outcome, {time.size} a time at risk')
+    return time
+
+
+def arrange_groups(groups: Groups, exposure: ArrayLike | None = None) -> Compared:
     """Return the people of whom everything is known, and count the others.
 
     Parameters
@@ -149,7 +156,7 @@ def arrange(groups: Groups, exposure: ArrayLike | None = None) -> People:
 
     Examples
     --------
-    >>> found = arrange(Groups(outcome=[1, 0, 1, np.nan, 0, 1], arm=[0, 0, 1, 1, 1, 0]))
+    >>> found = arrange_groups(Groups(outcome=[1, 0, 1, np.nan, 0, 1], arm=[0, 0, 1, 1, 1, 0]))
     >>> found.tally.n.tolist(), found.tally.n_missing.tolist()
     ([3, 2], [0, 1])
 
@@ -157,9 +164,7 @@ def arrange(groups: Groups, exposure: ArrayLike | None = None) -> People:
     outcome = np.asarray(groups.outcome, float)
     arm = _codes(groups.arm, len(outcome))
     table, names = _columns(groups, len(outcome))
-    time = np.ones(len(outcome)) if exposure is None else np.asarray(exposure, float)
-    if time.shape != outcome.shape:
-        raise DataError(f'{len(outcome)} people have an outcome, {time.size} a time at risk')
+    time = _times(exposure, len(outcome))
     if np.isinf(outcome).any() or np.isinf(table).any() or np.isinf(time).any():
         raise DataError('an outcome, covariate or time is infinite; mark missing values as n/a')
     seen = ~np.isnan(outcome)
@@ -182,7 +187,7 @@ def arrange(groups: Groups, exposure: ArrayLike | None = None) -> People:
     ]
     adjusters = table[keep][:, varies]
     adjusters = (adjusters - adjusters.mean(axis=0)) / adjusters.std(axis=0)
-    people = People(
+    people = Compared(
         outcome[keep],
         time[keep],
         np.searchsorted(arms, arm[keep]),

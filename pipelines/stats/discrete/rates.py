@@ -10,9 +10,9 @@ from pipelines.errors import DataError
 
 from ..estimate import Estimate, t_estimate
 from .bounded import describe_counts
-from .overdispersed import Counted, CountFit, fit_counts
-from .people import Groups, People, arrange
-from .results import DiscreteFit, Kind, gather
+from .overdispersed import Counted, CountFit, fit_overdispersed
+from .people import Compared, Groups, arrange_groups
+from .results import Comparison, DiscreteFit, collect_contrasts
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -37,11 +37,11 @@ def compare_rates(groups: Groups, time: ArrayLike | None = None) -> DiscreteFit:
     ------
     DataError
         A count is not whole or below 0, a time is not above 0, nobody has an event, or what
-        :func:`~.people.arrange` refuses.
+        :func:`~.people.arrange_groups` refuses.
 
     Notes
     -----
-    Model and covariance by :func:`~.overdispersed.fit_counts`; normal, but t with n - p degrees of freedom for
+    Model and covariance by :func:`~.overdispersed.fit_overdispersed`; normal, but t with n - p degrees of freedom for
     ``quasi_poisson``.  Differences by :func:`~.standardise.standardise`, in a randomised trial corrected for what
     the model gets wrong, normal.  An arm without a single event has the rate 0 and no ratio.
 
@@ -53,7 +53,7 @@ def compare_rates(groups: Groups, time: ArrayLike | None = None) -> DiscreteFit:
     (3.0, 2.0)
 
     """
-    people = arrange(groups, time)
+    people = arrange_groups(groups, time)
     wrong = people.outcome[(people.outcome < 0) | (people.outcome % 1 != 0)]
     if len(wrong):
         raise DataError(f'a count is {wrong[0]:g}; allowed: whole numbers from 0 on')
@@ -68,21 +68,23 @@ def compare_rates(groups: Groups, time: ArrayLike | None = None) -> DiscreteFit:
         for place in places
         if place not in has
     ]
-    fit = fit_counts(_counted(people.only(has)))
+    fit = fit_overdispersed(_counted(people.only(has)))
     if fit.model == 'poisson':
         notes.append('counts vary no more than by chance: the negative binomial is the Poisson distribution')
     if fit.model == 'quasi_poisson':
         notes.append('the negative binomial distribution has no maximum: quasi-Poisson')
-    kind = Kind(fit.model, 'rate_ratio', 'rate_difference')
+    kind = Comparison(fit.model, 'rate_ratio', 'rate_difference')
     marginal = standardise(people, _expect(people, has, fit))
-    return gather(kind, people, _ratios(people, has, fit), marginal, describe_counts(people), notes)
+    return collect_contrasts(
+        kind, people, _ratios(people, has, fit), marginal, describe_counts(people), notes
+    )
 
 
-def _counted(people: People) -> Counted:
+def _counted(people: Compared) -> Counted:
     return Counted(people.design_in(), people.outcome, people.exposure)
 
 
-def _ratios(people: People, has: Array, fit: CountFit) -> Sequence[Estimate | None]:
+def _ratios(people: Compared, has: Array, fit: CountFit) -> Sequence[Estimate | None]:
     """Return log ratios of the arms that have events, as has control."""
     df = len(people.outcome) - len(fit.coefficients) if fit.model == 'quasi_poisson' else np.inf
     found: list[Estimate | None] = []
@@ -96,7 +98,7 @@ def _ratios(people: People, has: Array, fit: CountFit) -> Sequence[Estimate | No
     return found
 
 
-def _expect(people: People, has: Array, fit: CountFit) -> Expected:
+def _expect(people: Compared, has: Array, fit: CountFit) -> Expected:
     """Return the rate of each person in each arm; 0 in those without events."""
     compared, n, p = people.only(has), len(people.outcome), len(fit.coefficients)
     means, slopes = np.zeros((n, len(people.arms))), np.zeros((len(people.arms), p))

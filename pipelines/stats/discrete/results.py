@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.terms import DISCRETE_MODELS, EFFECT_SCALES
 
 from ..estimate import Estimate
-from .people import People, Tally
+from .people import Compared, Tally
 from .standardise import Marginal, difference
 
 Array = NDArray[Any]
@@ -67,25 +67,25 @@ class DiscreteFit(NamedTuple):
     notes: tuple[str, ...]
 
 
-class Kind(NamedTuple):
+class Comparison(NamedTuple):
     """Words of a comparison; a word that is none of the terms is refused."""
 
     model: str
     ratio_scale: str
     difference_scale: str
 
-    def checked(self) -> 'Kind':
+    def checked(self) -> 'Comparison':
         """Return the words as the terms have them."""
-        return Kind(
+        return Comparison(
             DISCRETE_MODELS[self.model].name,
             EFFECT_SCALES[self.ratio_scale].name,
             EFFECT_SCALES[self.difference_scale].name,
         )
 
 
-def gather(
-    kind: Kind,
-    people: People,
+def collect_contrasts(
+    kind: Comparison,
+    people: Compared,
     log_ratios: Sequence[Estimate | None],
     marginal: Marginal,
     described: pd.DataFrame,
@@ -108,7 +108,7 @@ def gather(
     return DiscreteFit(*kind.checked(), tuple(contrasts), means, people.tally, described, tuple(notes))
 
 
-def count_levels(people: People, levels: Array) -> pd.DataFrame:
+def count_levels(people: Compared, levels: Array) -> pd.DataFrame:
     """Return ``arm level n``, how many people of each arm are at each level."""
     return pd.DataFrame(
         [

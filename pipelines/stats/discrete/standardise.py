@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipelines.errors import DataError
 
 from ..estimate import Estimate, t_estimate
-from .people import People
+from .people import Compared
 
 Array = NDArray[Any]
 
@@ -61,7 +61,7 @@ def leverages(design: Array, weights: Array) -> Array:
     return np.asarray(np.sum(q**2, axis=1))
 
 
-def standardise(people: People, expected: Expected) -> Marginal:
+def standardise(people: Compared, expected: Expected) -> Marginal:
     r"""Average over everyone what each would have in each arm.
 
     Parameters
@@ -103,7 +103,7 @@ def standardise(people: People, expected: Expected) -> Marginal:
     return _randomised(people, expected) if people.is_randomised else _modelled(expected)
 
 
-def _randomised(people: People, expected: Expected) -> Marginal:
+def _randomised(people: Compared, expected: Expected) -> Marginal:
     n, codes = len(people.outcome), range(len(people.arms))
     mu, members = expected.means, [people.arm == code for code in codes]
     pace = np.array([people.exposure[group].mean() for group in members])[people.arm]

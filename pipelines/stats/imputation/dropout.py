@@ -45,14 +45,14 @@ class Group(NamedTuple):
     noise: Array
 
 
-class Drawn(NamedTuple):
+class Posterior(NamedTuple):
     """Posterior draws; ``is_pooled``: one covariance for all arms, for one is too small or too alike for its own."""
 
     groups: list[Group]
     is_pooled: bool
 
 
-def draw_groups(panel: Panel, n_draws: int, rng: np.random.Generator) -> Drawn:
+def draw_groups(panel: Panel, n_draws: int, rng: np.random.Generator) -> Posterior:
     r"""Draw what each arm's visits follow.
 
     Parameters
@@ -84,11 +84,11 @@ def draw_groups(panel: Panel, n_draws: int, rng: np.random.Generator) -> Drawn:
     columns = np.column_stack([np.ones(n), panel.covariates])
     if smallest >= least:
         try:
-            return Drawn(_draw_each(panel, columns, noise, rng), False)
+            return Posterior(_draw_each(panel, columns, noise, rng), False)
         except DataError:
             # one arm alone says too little, which all together may say
             pass
-    return Drawn([_draw_together(panel, columns, noise, rng)], True)
+    return Posterior([_draw_together(panel, columns, noise, rng)], True)
 
 
 def _draw_each(panel: Panel, columns: Array, noise: Array, rng: np.random.Generator) -> list[Group]:
@@ -109,7 +109,7 @@ def _draw_together(panel: Panel, columns: Array, noise: Array, rng: np.random.Ge
     return Group(np.arange(len(columns)), drawn, drawn, full, bare, filled, noise)
 
 
-def complete(panel: Panel, drawn: Drawn, assumption: Assumption) -> tuple[Array, Array]:
+def complete(panel: Panel, drawn: Posterior, assumption: Assumption) -> tuple[Array, Array]:
     r"""Return everyone's baseline and primary visit, imputed where missing.
 
     Parameters

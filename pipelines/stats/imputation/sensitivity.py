@@ -35,7 +35,7 @@ class Worse:
     width: float
 
 
-class Sensitivity(NamedTuple):
+class MissingSensitivity(NamedTuple):
     """Effects of arms on the primary visit under several assumptions about what is missing.
 
     Attributes
@@ -71,7 +71,7 @@ class Sensitivity(NamedTuple):
 
 def vary_missing(
     visits: Visits, worse: Worse, rng: np.random.Generator, n_imputations: int = N_IMPUTATIONS
-) -> Sensitivity:
+) -> MissingSensitivity:
     r"""Compare arms under several assumptions about values that are missing.
 
     Parameters
@@ -87,7 +87,7 @@ def vary_missing(
 
     Returns
     -------
-    Sensitivity
+    MissingSensitivity
         To stand beside the primary result, of which ``at_random`` is another estimate.
 
     Raises
@@ -128,7 +128,7 @@ def vary_missing(
     tipping, curves = _tip(panel, *tables[0], worse)
     pooled = 'covariances of the arms are pooled: an arm is too small, or its people too alike, for its own'
     notes = (*panel.notes, *[pooled] * drawn.is_pooled)
-    return Sensitivity(
+    return MissingSensitivity(
         pd.DataFrame(effects, columns=list(ASSUMED_COLUMNS)), tipping, curves, *counts,
         panel.n_without_covariates, drawn.is_pooled, notes,
     )  # fmt: skip
@@ -170,7 +170,7 @@ def _tip(panel: Panel, baseline: Array, primary: Array, worse: Worse) -> tuple[p
     return table, pd.concat(curves, ignore_index=True)[['shifted', 'arm', *CURVE_COLUMNS]]
 
 
-def _nothing_missing(panel: Panel, counts: tuple[Array, Array, Array]) -> Sensitivity:
+def _nothing_missing(panel: Panel, counts: tuple[Array, Array, Array]) -> MissingSensitivity:
     """Return the analysis of the table as it is."""
     values = panel.values * panel.scale + panel.centre
     ends = [
@@ -183,7 +183,7 @@ def _nothing_missing(panel: Panel, counts: tuple[Array, Array, Array]) -> Sensit
          'missing_information': 0.0}
         for code, effect, variance in zip(panel.arms[1:], tables.effect[0], tables.constant[0])
     ]  # fmt: skip
-    return Sensitivity(
+    return MissingSensitivity(
         pd.DataFrame(effects, columns=list(ASSUMED_COLUMNS)),
         pd.DataFrame(ends, columns=list(TIPPING_COLUMNS)),
         pd.DataFrame(columns=['shifted', 'arm', *CURVE_COLUMNS]), *counts,

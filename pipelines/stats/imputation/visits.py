@@ -110,21 +110,7 @@ def arrange_visits(visits: Visits) -> Panel:
     ('visit 2 is left out: hardly anybody of an arm made it',)
 
     """
-    outcome, arm = np.asarray(visits.outcome, float), np.asarray(visits.arm, float)
-    if outcome.ndim != 2 or not 1 <= visits.primary < outcome.shape[1]:
-        raise DataError(
-            f'visits: values of shape {outcome.shape} and primary visit {visits.primary}; '
-            'the baseline is 0, the primary visit one of those after it'
-        )
-    n = len(outcome)
-    table = np.empty((n, 0)) if visits.covariates is None else np.asarray(visits.covariates, float)
-    table = table[:, None] if table.ndim == 1 else table
-    if arm.shape != (n,) or len(table) != n:
-        raise DataError(f'{n} people have an outcome, {arm.size} an arm, {len(table)} covariates')
-    if np.isnan(arm).any() or (arm < 0).any() or (arm % 1).any():
-        raise DataError('arms are coded by whole numbers from 0 (control)')
-    if np.isinf(outcome).any() or np.isinf(table).any():
-        raise DataError('an outcome or covariate is infinite; mark missing values as n/a')
+    outcome, arm, table = _checked(visits)
     seen, known = ~np.isnan(outcome), ~np.isnan(table).any(axis=1)
     keep = seen.any(axis=1) & known
     values, code, table = outcome[keep], arm[keep].astype(int), table[keep]
@@ -151,6 +137,26 @@ def arrange_visits(visits: Visits) -> Panel:
         int((seen.any(axis=1) & ~known).sum()),
         tuple(notes),
     )
+
+
+def _checked(visits: Visits) -> tuple[Array, Array, Array]:
+    """Return outcome, arm and covariates of the same people."""
+    outcome, arm = np.asarray(visits.outcome, float), np.asarray(visits.arm, float)
+    if outcome.ndim != 2 or not 1 <= visits.primary < outcome.shape[1]:
+        raise DataError(
+            f'visits: values of shape {outcome.shape} and primary visit {visits.primary}; '
+            'the baseline is 0, the primary visit one of those after it'
+        )
+    n = len(outcome)
+    table = np.empty((n, 0)) if visits.covariates is None else np.asarray(visits.covariates, float)
+    table = table[:, None] if table.ndim == 1 else table
+    if arm.shape != (n,) or len(table) != n:
+        raise DataError(f'{n} people have an outcome, {arm.size} an arm, {len(table)} covariates')
+    if np.isnan(arm).any() or (arm < 0).any() or (arm % 1).any():
+        raise DataError('arms are coded by whole numbers from 0 (control)')
+    if np.isinf(outcome).any() or np.isinf(table).any():
+        raise DataError('an outcome or covariate is infinite; mark missing values as n/a')
+    return outcome, arm, table
 
 
 def _last(values: Array) -> Array:

@@ -11,14 +11,14 @@ from pipelines.stats.discrete.binary import compare_binary
 from pipelines.stats.discrete.cumulative import Levels, fit_cumulative, fit_levels, fit_penalised
 from pipelines.stats.discrete.logistic import Events, fit_firth, fit_logistic
 from pipelines.stats.discrete.ordinal import check_parallel, compare_ordinal, proportional_design
-from pipelines.stats.discrete.people import Groups, arrange
+from pipelines.stats.discrete.people import Groups, arrange_groups
 from tests.stats.discrete.made_up import level_trial, table_of
 
 GOLDEN = Path(__file__).resolve().parents[2] / 'golden'
 
 
 def levels_of(groups):
-    people = arrange(groups)
+    people = arrange_groups(groups)
     seen = np.unique(people.outcome)
     places = np.searchsorted(seen, people.outcome)
     return people, Levels(places, proportional_design(people, len(seen) - 1))
@@ -234,3 +234,44 @@ def test_the_difference_holds_where_odds_are_not_proportional(rng):
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(100)
     # three Monte Carlo standard errors of 100 trials
     assert abs(np.mean(hits) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 100)
+
+
+def test_turning_levels_round_turns_the_ratio(rng):
+    """A law of the logistic link: the odds of being lower are those of being higher, upside down."""
+    groups = level_trial(rng, effects=(0.7, -0.2))
+    turned = Groups(outcome=3 - groups.outcome, arm=groups.arm, covariates=groups.covariates)
+    one, two = compare_ordinal(groups, responder=2), compare_ordinal(turned, responder=2)
+    for up, down in zip(one.fit.contrasts, two.fit.contrasts):
+        # the searches end at 1e-9 of a coefficient
+        assert up.log_ratio.estimate == pytest.approx(-down.log_ratio.estimate, abs=1e-7)
+        assert up.log_ratio.se == pytest.approx(down.log_ratio.se, rel=1e-6)
+        assert up.log_ratio.ci_low == pytest.approx(-down.log_ratio.ci_high, abs=1e-6)
+        # turned, 2 or above is what 1 or below was: the same cut
+        assert up.difference.estimate == pytest.approx(-down.difference.estimate, abs=1e-8)
+        assert up.difference.p == pytest.approx(down.difference.p, rel=1e-6)
+    assert one.parallel.statistic == pytest.approx(two.parallel.statistic, rel=1e-5)
+
+
+def test_joining_levels_keeps_the_ratio_of_proportional_odds(rng):
+    """The common ratio does not depend on how finely levels are cut, but for chance."""
+    groups = level_trial(rng, n=5000)
+    fine = compare_ordinal(groups, responder=2).fit.contrasts[0].log_ratio
+    joined = Groups(outcome=np.minimum(groups.outcome, 2), arm=groups.arm, covariates=groups.covariates)
+    coarse = compare_ordinal(joined, responder=2).fit.contrasts[0].log_ratio
+    assert abs(fine.estimate - 0.7) < 3.5 * fine.se
+    assert abs(coarse.estimate - fine.estimate) < fine.se
+    assert coarse.se > fine.se
+
+
+@pytest.mark.parametrize('codes', [[1, 2, 3, 4], [-2, 0, 5, 7], [0.5, 1, 1.5, 2]])
+def test_levels_are_told_by_order_alone(rng, codes):
+    groups = level_trial(rng, n=120)
+    other = Groups(
+        outcome=np.array(codes)[groups.outcome.astype(int)], arm=groups.arm, covariates=groups.covariates
+    )
+    found = compare_ordinal(other, responder=codes[2], levels=codes)
+    wanted = compare_ordinal(groups, responder=2)
+    assert found.fit.contrasts == wanted.fit.contrasts
+    assert found.parallel == wanted.parallel
+    assert found.cuts.cut.tolist() == codes[1:]
+    assert found.fit.described.level.tolist() == codes * 2

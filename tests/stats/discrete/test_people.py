@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.stats.discrete.people import Groups, arrange
+from pipelines.stats.discrete.people import Groups, arrange_groups
 
 
 def groups(**changes):
@@ -16,7 +16,7 @@ def groups(**changes):
 
 
 def test_those_left_out_are_counted_by_arm():
-    found = arrange(groups())
+    found = arrange_groups(groups())
     assert found.tally.n.tolist() == [4, 2]
     assert found.tally.n_missing.tolist() == [0, 1]
     assert found.tally.n_incomplete.tolist() == [0, 1]
@@ -24,7 +24,7 @@ def test_those_left_out_are_counted_by_arm():
 
 
 def test_adjusters_have_mean_zero_and_unit_spread():
-    found = arrange(groups())
+    found = arrange_groups(groups())
     # rounding
     np.testing.assert_allclose(found.adjusters.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(found.adjusters.std(axis=0), 1, rtol=1e-12)
@@ -33,13 +33,13 @@ def test_adjusters_have_mean_zero_and_unit_spread():
 
 
 def test_a_baseline_that_is_the_same_for_everyone_is_left_out_and_told():
-    found = arrange(groups(baseline=np.zeros(8)))
+    found = arrange_groups(groups(baseline=np.zeros(8)))
     assert found.adjusters.shape == (7, 1)
     assert found.notes == ('the baseline is the same for everyone and left out',)
 
 
 def test_an_arm_without_people_is_told():
-    found = arrange(groups(arm=np.array([0, 0, 0, 3, 3, 3, 3, 0]), baseline=None))
+    found = arrange_groups(groups(arm=np.array([0, 0, 0, 3, 3, 3, 3, 0]), baseline=None))
     assert found.arms.tolist() == [0, 3]
     assert found.tally.n.tolist() == [4, 0, 0, 3]
     assert [note.split()[1] for note in found.notes] == ['1', '2']
@@ -47,7 +47,7 @@ def test_an_arm_without_people_is_told():
 
 def test_an_arm_of_one_person_is_told_and_leaves_the_others_alone():
     arm, outcome = np.array([0, 0, 0, 1, 1, 1, 2]), np.array([3.0, 4, 6, 2, 3, 1, 9])
-    found = arrange(Groups(outcome=outcome, arm=arm))
+    found = arrange_groups(Groups(outcome=outcome, arm=arm))
     assert (found.tally.n.tolist(), found.arms.tolist()) == ([3, 3, 1], [0, 1])
     assert found.outcome.max() == 6
     assert found.notes == ('arm 2 has 1 with everything known and is not compared',)
@@ -55,7 +55,7 @@ def test_an_arm_of_one_person_is_told_and_leaves_the_others_alone():
 
 def test_some_arms_alone_keep_their_codes():
     arm = np.array([0, 1, 2, 0, 1, 2, 0, 2])
-    found = arrange(groups(arm=arm, outcome=np.arange(8.0), baseline=None)).only(np.array([0, 2]))
+    found = arrange_groups(groups(arm=arm, outcome=np.arange(8.0), baseline=None)).only(np.array([0, 2]))
     assert found.arms.tolist() == [0, 2]
     assert found.outcome.tolist() == [0, 2, 3, 5, 6, 7]
     assert found.arm.tolist() == [0, 1, 0, 1, 0, 1]
@@ -80,16 +80,16 @@ def test_some_arms_alone_keep_their_codes():
 )
 def test_what_cannot_be_arranged_is_refused(changes, message):
     with pytest.raises(DataError, match=message):
-        arrange(groups(**changes))
+        arrange_groups(groups(**changes))
 
 
 def test_times_must_fit():
     with pytest.raises(DataError, match='3 a time at risk'):
-        arrange(groups(), [1.0, 2, 3])
-    found = arrange(groups(), [1.0, 2, np.nan, 1, 1, 1, 1, 1])
+        arrange_groups(groups(), [1.0, 2, 3])
+    found = arrange_groups(groups(), [1.0, 2, np.nan, 1, 1, 1, 1, 1])
     assert found.tally.n_incomplete.tolist() == [1, 1]
 
 
 def test_nobody_is_refused():
     with pytest.raises(DataError, match='at least one person'):
-        arrange(Groups(outcome=[], arm=[]))
+        arrange_groups(Groups(outcome=[], arm=[]))

@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from pipelines.errors import DataError
-from pipelines.stats.discrete.overdispersed import Counted, fit_at, fit_counts
+from pipelines.stats.discrete.overdispersed import Counted, fit_at, fit_overdispersed
 from pipelines.stats.discrete.people import Groups
 from pipelines.stats.discrete.rates import compare_rates
 
@@ -43,7 +43,7 @@ def test_negative_binomial_gives_the_numbers_of_r(quine):
     )
     assert ratios[1].p == pytest.approx(0.4385354837, abs=1e-4)
     design = np.column_stack([np.ones(146), *(quine.arm == code for code in (1, 2, 3)), quine.covariates])
-    fit = fit_counts(Counted(design.astype(float), np.asarray(quine.outcome, float), np.ones(146)))
+    fit = fit_overdispersed(Counted(design.astype(float), np.asarray(quine.outcome, float), np.ones(146)))
     assert 1 / fit.alpha == pytest.approx(1.25070356792, rel=1e-5)
     assert fit.log_likelihood == pytest.approx(-547.826348624, abs=1e-6)
     assert found.model == 'negative_binomial'
@@ -52,7 +52,7 @@ def test_negative_binomial_gives_the_numbers_of_r(quine):
 def test_negative_binomial_is_at_the_maximum_of_statsmodels(rng):
     groups, time = falls(rng)
     design = np.column_stack([np.ones(200), groups.arm, groups.covariates])
-    found = fit_counts(Counted(design, groups.outcome, time))
+    found = fit_overdispersed(Counted(design, groups.outcome, time))
     model = sm.NegativeBinomial(groups.outcome, design, exposure=time)
     wanted = model.fit(disp=0, method='bfgs', gtol=1e-8)
     # either search ends within 1e-6
@@ -64,7 +64,7 @@ def test_negative_binomial_is_at_the_maximum_of_statsmodels(rng):
 def test_covariance_at_a_known_alpha_is_that_of_a_generalised_linear_model(rng):
     groups, time = falls(rng)
     design = np.column_stack([np.ones(200), groups.arm, groups.covariates])
-    found = fit_counts(Counted(design, groups.outcome, time))
+    found = fit_overdispersed(Counted(design, groups.outcome, time))
     family = sm.families.NegativeBinomial(alpha=found.alpha)
     wanted = sm.GLM(groups.outcome, design, family=family, exposure=time).fit(tol=1e-12)
     np.testing.assert_allclose(found.coefficients, wanted.params, atol=1e-7)
@@ -104,7 +104,7 @@ def test_a_distribution_without_end_is_quasi_poisson():
     counts = np.zeros(60)
     counts[[3, 40]] = 5000, 20_000
     data = Counted(np.column_stack([np.ones(60), np.arange(60) >= 30]), counts, np.ones(60))
-    found = fit_counts(data)
+    found = fit_overdispersed(data)
     if found.model == 'negative_binomial':
         assert found.alpha > 50
     wanted = sm.GLM(counts, data.design, family=sm.families.Poisson()).fit(scale='X2')
@@ -182,3 +182,41 @@ def test_intervals_cover_the_ratio_and_the_difference(rng, is_randomised):
     # three Monte Carlo standard errors of 80 trials
     low, high = stats.binom.ppf([0.0013, 0.9987], 80, 0.95) / 80
     assert all(low <= share <= high for share in np.mean(hits, axis=0))
+
+
+def test_the_unit_of_time_does_not_matter_to_the_ratio(rng):
+    groups, time = falls(rng)
+    years, months = compare_rates(groups, time), compare_rates(groups, 12 * time)
+    # the search ends at 1e-10 of a coefficient
+    np.testing.assert_allclose(months.contrasts[0].log_ratio, years.contrasts[0].log_ratio, rtol=1e-6)
+    one, two = years.contrasts[0].difference, months.contrasts[0].difference
+    assert (two.estimate * 12, two.se * 12) == pytest.approx((one.estimate, one.se), rel=1e-6)
+    assert two.p == pytest.approx(one.p, rel=1e-5)
+    np.testing.assert_allclose(months.means * 12, years.means, rtol=1e-6)
+
+
+def test_arms_but_control_do_not_move_each_other_without_covariates(rng):
+    """Of the quasi-likelihood the others share the spread only; rates are each arm's own."""
+    groups, time = falls(rng, n=300)
+    arm = np.where(np.arange(300) % 3 == 2, 2, groups.arm)
+    three = compare_rates(Groups(outcome=groups.outcome, arm=arm), time)
+    two = arm < 2
+    alone = compare_rates(Groups(outcome=groups.outcome[two], arm=arm[two]), time[two])
+    assert three.contrasts[0].difference.estimate == pytest.approx(
+        alone.contrasts[0].difference.estimate, abs=1e-9
+    )
+    # leverages depend on the dispersion, which is shared
+    assert three.contrasts[0].difference.se == pytest.approx(alone.contrasts[0].difference.se, rel=1e-4)
+    assert three.tally.n.sum() == 300
+
+
+def test_missing_times_are_counted(rng):
+    groups, time = falls(rng)
+    holes = np.where(np.arange(200) < 7, np.nan, time)
+    found = compare_rates(groups, holes)
+    assert found.tally.n_incomplete.sum() == 7
+    rest = Groups(outcome=groups.outcome[7:], arm=groups.arm[7:], covariates=groups.covariates[7:])
+    # the same people
+    np.testing.assert_allclose(
+        found.contrasts[0].log_ratio, compare_rates(rest, time[7:]).contrasts[0].log_ratio
+    )

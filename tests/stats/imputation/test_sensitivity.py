@@ -144,3 +144,50 @@ def test_arms_keep_their_codes(rng):
 def test_what_cannot_be_searched_is_refused(rng, worse, n, message):
     with pytest.raises(DataError, match=message):
         vary_missing(trial(rng), worse, rng, n)
+
+
+def test_units_do_not_matter(rng):
+    visits = trial(rng, n=100, skip=0.1)
+    feet = Visits(outcome=3.28 * np.asarray(visits.outcome) + 100, arm=visits.arm, primary=2)
+    one = vary_missing(visits, PAIN, np.random.default_rng(5), 20)
+    two = vary_missing(feet, Worse(lower_is_better=True, width=32.8), np.random.default_rng(5), 20)
+    # the same draws in other units; sums of squares round differently
+    np.testing.assert_allclose(two.effects.estimate, 3.28 * one.effects.estimate, rtol=1e-6)
+    np.testing.assert_allclose(two.effects.p, one.effects.p, rtol=1e-5)
+    np.testing.assert_allclose(two.tipping.delta, 3.28 * one.tipping.delta, rtol=1e-4)
+
+
+def test_order_of_people_matters_by_chance_alone(rng):
+    visits = trial(rng, n=300)
+    order = rng.permutation(300)
+    mixed = Visits(outcome=visits.outcome[order], arm=visits.arm[order], primary=2)
+    one, two = (effect_of(vary_missing(each, PAIN, rng, 200), 'at_random') for each in (visits, mixed))
+    noise = one.se * np.sqrt(2 * one.missing_information / 200)
+    assert abs(one.estimate - two.estimate) < 4 * noise
+
+
+def test_more_missing_is_more_uncertain(rng):
+    shares = []
+    for leave in (0.1, 0.3, 0.6):
+        found = vary_missing(trial(rng, n=400, leave=leave), PAIN, rng, 100)
+        shares.append(effect_of(found, 'at_random').missing_information)
+    assert 0 < shares[0] < shares[1] < shares[2] < 0.8
+
+
+def test_three_arms_have_contrasts_of_their_own(rng):
+    visits = trial(rng, n=900, effects=(-2.0, 0.0), leave=0.2)
+    found = vary_missing(visits, PAIN, rng, 30)
+    first, second = (effect_of(found, 'at_random', arm) for arm in (1, 2))
+    assert abs(first.estimate + 2) < 3.5 * first.se
+    assert abs(second.estimate) < 3.5 * second.se
+    ends = found.tipping.set_index(['shifted', 'arm']).end
+    assert ends[('treated', 1)] == 'reached'
+    assert len(found.curves) == 4 * 201
+
+
+def test_what_is_given_is_not_changed(rng):
+    visits = trial(rng, n=60, skip=0.1, k=1)
+    before = np.array(visits.outcome)
+    found = vary_missing(visits, PAIN, rng, 10)
+    np.testing.assert_array_equal(visits.outcome, before)
+    assert len(found.effects) == 3
