@@ -1,6 +1,6 @@
 """Visits missing between visits that were made: drawn at random, again and again, until they forget the start."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,28 +74,44 @@ def draw_posterior(
     start = np.where(gaps, np.nanmean(values, axis=0), values)[broken]
     moving = np.broadcast_to(start, (n_draws, *start.shape)).copy()
     columns = np.broadcast_to(fixed_columns[broken], (n_draws, broken.sum(), n_fixed))
+    patterns = _patterns(gaps[broken], last[broken])
     for _ in range(N_SWEEPS):
         own = cross_products_of(np.concatenate([columns, moving], axis=2), last[broken], n_fixed)
         products = [one + other for one, other in zip(steady, own)]
         drawn = draw_regressions(products, counts, n_fixed, n_draws, rng)
-        _draw_gaps(moving, gaps[broken], last[broken], drawn, drawn.means(fixed_columns[broken]), rng)
+        _draw_gaps(moving, patterns, drawn, drawn.means(fixed_columns[broken]), rng)
     filled = np.broadcast_to(values, (n_draws, *values.shape)).copy()
     filled[:, broken] = moving
     return drawn, filled
 
 
+class _Pattern(NamedTuple):
+    """People who missed the same visits: their rows, and places of visits up to the last, made or not."""
+
+    rows: Array
+    present: Array
+    absent: Array
+
+
+def _patterns(gaps: Array, last: Array) -> list[_Pattern]:
+    kinds, which = np.unique(np.column_stack([last, gaps]), axis=0, return_inverse=True)
+    found = []
+    for number, kind in enumerate(kinds):
+        absent = np.flatnonzero(kind[1:])
+        present = np.setdiff1d(np.arange(kind[0] + 1), absent)
+        found.append(_Pattern(np.flatnonzero(which.ravel() == number), present, absent))
+    return found
+
+
 def _draw_gaps(
-    moving: Array, gaps: Array, last: Array, drawn: Regressions, means: Array, rng: np.random.Generator
+    moving: Array, patterns: list[_Pattern], drawn: Regressions, means: Array, rng: np.random.Generator
 ) -> None:
     """Replace gaps by draws given the other visits up to the last; people with the same pattern at once."""
-    roots = (np.eye(gaps.shape[1]) - drawn.slopes) / drawn.spreads[..., None]
-    patterns, which = np.unique(np.column_stack([last, gaps]), axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        rows = np.flatnonzero(which.ravel() == number)
-        made, absent = np.arange(pattern[0] + 1), np.flatnonzero(pattern[1:])
-        present = np.setdiff1d(made, absent)
+    roots = (np.eye(moving.shape[2]) - drawn.slopes) / drawn.spreads[..., None]
+    for rows, present, absent in patterns:
         # precision of the visits made so far: later ones say nothing
-        root = roots[:, made][:, :, made]
+        until = max(present.max(), absent.max()) + 1
+        root = roots[:, :until, :until]
         precision = root.transpose(0, 2, 1) @ root
         inner, across = precision[:, absent][:, :, absent], precision[:, absent][:, :, present]
         away = (moving - means)[:, rows][:, :, present]
