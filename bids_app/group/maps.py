@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from pipelines.stats.before_after import BASELINE, FOLLOWUP
-from pipelines.stats.design import Outcome, Visit, primary_visit
+from pipelines.stats.design import Outcome, primary_visit
+from pipelines.stats.visit import Visit
 from pipelines.terms import MAPS, MEASURES
 
 from ..outputs.found import Results, ScanResult, stamp_of

@@ -5,7 +5,8 @@ from dataclasses import fields
 
 import pandas as pd
 
-from pipelines.stats.design import Contrast, DerivativeOutcome, Outcome, Visit, primary_visit, visits_of
+from pipelines.stats.design import ArmContrast, DerivativeOutcome, Outcome, primary_visit, visits_of
+from pipelines.stats.visit import Visit
 from pipelines.terms import KINDS, REPORTED, SITE_USES
 
 from ..phenotype.estimand import against, estimand_of
@@ -149,7 +150,7 @@ def contrasts_sentence(trial: Trial, outcomes: Sequence[Outcome]) -> str:
     named = [_contrast(c, trial, known[c.outcome]) for c in found if c.outcome in known]
     if not named:
         first = primary_of(list(outcomes))
-        named = [_contrast(Contrast(outcome=first.name, arm=arm), trial, first) for arm in trial.treated]
+        named = [_contrast(ArmContrast(outcome=first.name, arm=arm), trial, first) for arm in trial.treated]
     if len(named) == 1:
         return f'{named[0]}; the only one, not adjusted'
     if trial.sequence:
@@ -157,7 +158,7 @@ def contrasts_sentence(trial: Trial, outcomes: Sequence[Outcome]) -> str:
     return f'{"; ".join(named)}; adjusted by Holm'
 
 
-def _contrast(contrast: Contrast, trial: Trial, outcome: Outcome) -> str:
+def _contrast(contrast: ArmContrast, trial: Trial, outcome: Outcome) -> str:
     visit = primary_visit(outcome, trial.visits).name
     return f'{contrast.outcome}, {contrast.arm} against {trial.arms.control} at {visit}'
 

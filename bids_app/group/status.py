@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pipelines.stats.design import Visit, visits_of
+from pipelines.stats.design import visits_of
+from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES, join_flags, split_flags, unusable_flags
 
 from ..outputs.found import Results, TractResult

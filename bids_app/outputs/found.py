@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, assert_never
 
 from pipelines.errors import DataError
-from pipelines.stats.design import Visit
+from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES
 
 from ..phenotype.parts import Trial

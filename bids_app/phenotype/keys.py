@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pipelines.stats.design import Visit
+from pipelines.stats.visit import Visit
 
 
 class Key(NamedTuple):

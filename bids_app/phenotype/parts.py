@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.stats.design import Analysis, Contrast, DerivativeOutcome, Outcome, Sites, Visit
+from pipelines.stats.design import Analysis, ArmContrast, DerivativeOutcome, Outcome, Sites
+from pipelines.stats.visit import Visit
 
 from .reporting import Estimand, Reporting
 
@@ -121,7 +122,7 @@ class Trial:
     categories: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     sites: Sites | None = None
-    sequence: tuple[Contrast, ...] = ()
+    sequence: tuple[ArmContrast, ...] = ()
     estimand: Estimand = Estimand()
     reporting: Reporting = Reporting()
     bdnf: Bdnf | None = None
@@ -153,10 +154,10 @@ class Trial:
         return next(visit for visit in self.visits if visit.is_primary)
 
     @property
-    def primary_contrasts(self) -> tuple[Contrast, ...]:
+    def primary_contrasts(self) -> tuple[ArmContrast, ...]:
         """Return every primary outcome, the first outcome where none is called so, for every treated arm."""
         names = [o.name for o in self.outcomes.values() if o.role == 'primary'] or list(self.outcomes)[:1]
-        return tuple(Contrast(outcome=name, arm=arm) for name in names for arm in self.treated)
+        return tuple(ArmContrast(outcome=name, arm=arm) for name in names for arm in self.treated)
 
     @property
     def factors(self) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DataError
-from pipelines.stats.design import Analysis, Contrast, DerivativeOutcome, Outcome, Sites, Visit
+from pipelines.stats.design import Analysis, ArmContrast, DerivativeOutcome, Outcome, Sites
+from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES
 
 from .check_shape import in_order
@@ -117,11 +118,11 @@ def _sites(content: Mapping[str, Any]) -> Sites | None:
     return Sites(column=given['Column'], use=given['As']) if given else None
 
 
-def _contrast(given: str | Mapping[str, str], arms: Arms) -> Contrast:
+def _contrast(given: str | Mapping[str, str], arms: Arms) -> ArmContrast:
     if isinstance(given, str):
-        return Contrast(outcome=given, arm=arms.treatment)
+        return ArmContrast(outcome=given, arm=arms.treatment)
     names = {name.casefold(): name for name in arms.treated}
-    return Contrast(outcome=given['Outcome'], arm=names[given['Arm'].casefold()])
+    return ArmContrast(outcome=given['Outcome'], arm=names[given['Arm'].casefold()])
 
 
 def _visits(given: Mapping[str, Mapping[str, Any]]) -> tuple[Visit, ...]:

@@ -24,7 +24,8 @@ def before_after(values: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from .design import Outcome, Visit
+    >>> from .design import Outcome
+    >>> from .visit import Visit
     >>> week0 = Visit(name='week0', session_id='ses-a', is_baseline=True)
     >>> week6, week12 = Visit(name='week6', session_id='ses-b', is_primary=True), Visit(name='week12', session_id='ses-c')
     >>> design = OutcomesDesign(treated=('yoga',), control='wait', outcomes=(Outcome(name='nrs'),), visits=(week0, week6, week12))

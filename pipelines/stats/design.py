@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .visit import Visit
+
 Role = Literal['primary', 'secondary', 'other']
 OutcomeKind = Literal['continuous', 'binary', 'ordinal', 'count']
 """Names of :data:`~pipelines.terms.KINDS`."""
@@ -15,42 +17,7 @@ GENE_SET = 'expression:'
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
-    """A visit and its session, ``ses-`` included.
-
-    Attributes
-    ----------
-    name, session_id
-        In the trial, and in the dataset.
-    week, month
-        When it is due, where the trial file says so; never both.
-    is_baseline
-        What change is counted from; no visit is where the trial has one visit only.
-    is_primary
-        The visit of the primary contrasts.
-
-    """
-
-    name: str
-    session_id: str
-    week: float | None = None
-    month: float | None = None
-    is_baseline: bool = False
-    is_primary: bool = False
-
-    @property
-    def session(self) -> str:
-        """Return the label of the session, without ``ses-``."""
-        return self.session_id.removeprefix('ses-')
-
-    @property
-    def time(self) -> float | None:
-        """Return when it is due, in the unit that the trial uses."""
-        return self.month if self.week is None else self.week
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contrast:
+class ArmContrast:
     """A treated arm against the control at the primary visit of an outcome."""
 
     outcome: str
@@ -212,7 +179,7 @@ class OutcomesDesign:
     covariates: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     sites: Sites | None = None
-    sequence: tuple[Contrast, ...] = ()
+    sequence: tuple[ArmContrast, ...] = ()
 
     @property
     def treatment(self) -> str:

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from pipelines.stats.before_after import before_after, compared, session_labels
-from pipelines.stats.design import Outcome, OutcomesDesign, Sites, Visit, primary_visit, visits_of
+from pipelines.stats.design import Outcome, OutcomesDesign, Sites, primary_visit, visits_of
 from pipelines.stats.outcomes import describe_outcomes, model_outcomes
+from pipelines.stats.visit import Visit
 
 VISITS = (
     Visit(name='start', session_id='ses-a', is_baseline=True),

@@ -8,7 +8,7 @@ import pytest
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from pipelines.errors import DataError
-from pipelines.stats.design import Contrast
+from pipelines.stats.design import ArmContrast
 from tests.app.phenotype.test_phenotype import rows_of, tsv
 
 PEOPLE = [f'sub-{n:03d}' for n in range(1, 13)]
@@ -108,7 +108,10 @@ def test_two_sites_of_digits_in_a_pragmatic_trial(tmp_path):
     assert tables.participants['age'].tolist() == [float(n) for n in range(30, 42)]
     assert tables.participants['arm'].tolist() == ['1', '2', '3'] * 4
     assert not tables.messages
-    assert trial.primary_contrasts == (Contrast(outcome='pain', arm='1'), Contrast(outcome='pain', arm='2'))
+    assert trial.primary_contrasts == (
+        ArmContrast(outcome='pain', arm='1'),
+        ArmContrast(outcome='pain', arm='2'),
+    )
 
 
 def test_sessions_attended_are_an_outcome_of_those_who_could(tmp_path):

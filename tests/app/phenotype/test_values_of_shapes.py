@@ -8,7 +8,7 @@ import pytest
 from bids_app.phenotype.keys import Key, by_label, spellings, visit_keys
 from bids_app.phenotype.tables import read_tables
 from pipelines.errors import DataError, MissingInputError
-from pipelines.stats.design import Visit
+from pipelines.stats.visit import Visit
 from tests.app.phenotype.test_phenotype import rows_of, trial_of, tsv
 from tests.app.phenotype.test_trial import changed
 from tests.app.phenotype.test_trial_shapes import CAME, FALLS, ONE_VISIT, PAIN, PGIC, VISITS, WHOLE, WORK
