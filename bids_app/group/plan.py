@@ -59,16 +59,18 @@ def primary_of(outcomes: list[Outcome]) -> Outcome:
 
 def design_of(trial: Trial, outcomes: Iterable[Outcome]) -> OutcomesDesign:
     """Return a trial as models of some of its outcomes know it."""
+    outcomes = tuple(outcomes)
+    known = {outcome.name for outcome in outcomes}
     return OutcomesDesign(
         treated=trial.treated,
         control=trial.arms.control,
-        outcomes=tuple(outcomes),
+        outcomes=outcomes,
         visits=trial.visits,
         is_randomised=trial.is_randomised,
         covariates=trial.covariates,
         strata=trial.strata,
         sites=trial.sites,
-        sequence=trial.sequence,
+        sequence=tuple(contrast for contrast in trial.sequence if contrast.outcome in known),
     )
 
 

@@ -36,7 +36,7 @@ def plan_sentences(plan: GroupPlan, included: Included) -> Iterator[str]:
     yield f'adjusted for: {adjustment_sentence(trial, tables.participants)}'
     yield from estimand_sentences(trial, primary_of(plan.outcomes))
     yield from _other_analyses(plan, tables)
-    yield from not_yet(trial, plan.outcomes)
+    yield from two_arm_sentences(trial, _two_arm_parts(plan))
     yield from supplied_sentences(trial, tables)
 
 
@@ -146,11 +146,10 @@ def model_sentences(trial: Trial, outcomes: Iterable[Outcome]) -> Iterator[str]:
 def contrasts_sentence(trial: Trial, outcomes: Sequence[Outcome]) -> str:
     """Name the primary contrasts, and say how their number is allowed for."""
     known = {outcome.name: outcome for outcome in outcomes}
-    found = trial.sequence or trial.primary_contrasts
-    named = [_contrast(c, trial, known[c.outcome]) for c in found if c.outcome in known]
+    found = [c for c in trial.sequence or trial.primary_contrasts if c.outcome in known]
+    named = [_contrast(contrast, trial, known[contrast.outcome]) for contrast in found]
     if not named:
-        first = primary_of(list(outcomes))
-        named = [_contrast(ArmContrast(outcome=first.name, arm=arm), trial, first) for arm in trial.treated]
+        return 'none, for no outcome with data is primary'
     if len(named) == 1:
         return f'{named[0]}; the only one, not adjusted'
     if trial.sequence:
@@ -210,16 +209,25 @@ def _other_analyses(plan: GroupPlan, tables: Tables) -> Iterator[str]:
         yield f'voxel-wise {kind}: {", ".join(plan.contrasts[kind])}'
 
 
-def not_yet(trial: Trial, outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Name what is read and not compared yet."""
-    for arm in trial.treated[1:]:
-        yield f'not compared yet: {arm}; its values are in values.tsv'
-    for visit in trial.visits:
-        if not visit.is_baseline and not visit.is_primary:
-            yield f'not analysed yet: {visit.name}, where it is not the last of an outcome; its values are in values.tsv'
-    for outcome in outcomes:
-        if outcome.kind != 'continuous':
-            yield f'not compared yet: {outcome.name}, for it is {outcome.kind}; it is described'
+def two_arm_sentences(trial: Trial, parts: Sequence[str]) -> Iterator[str]:
+    """Say of analyses that compare two arms before and after which arms and visits they leave out."""
+    if parts and len(trial.treated) > 1:
+        left = listed(trial.treated[1:])
+        yield f'{listed(parts)}: {trial.arms.treatment} against {trial.arms.control}, without {left}'
+    own = [part for part in parts if part in ('mediation', 'voxel-wise')]
+    between = [visit.name for visit in trial.visits if not visit.is_baseline and not visit.is_primary]
+    if own and between:
+        yield f'{listed(own)}: of the baseline and the primary visit, without {listed(between)}'
+
+
+def _two_arm_parts(plan: GroupPlan) -> list[str]:
+    found = {
+        'bdnf': 'bdnf' in plan.tables,
+        'expression': plan.expression is not None,
+        'mediation': bool(plan.analyses),
+        'voxel-wise': bool(plan.people),
+    }
+    return [part for part, is_there in found.items() if is_there]
 
 
 def supplied_sentences(trial: Trial, tables: Tables) -> Iterator[str]:

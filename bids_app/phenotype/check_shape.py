@@ -131,7 +131,10 @@ def sequence_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
         return
     treated = {name.casefold(): name for name in treated_arms(content)}
     primary = [name for name, outcome in content['Outcomes'].items() if outcome.get('Role') == 'primary']
-    wanted = [(name, arm) for name in primary or list(content['Outcomes'])[:1] for arm in treated.values()]
+    if not primary:
+        yield 'Sequence: no outcome has "Role": "primary". Give it to those whose contrasts are tested in order.'
+        return
+    wanted = [(name, arm) for name in primary for arm in treated.values()]
     given = []
     for number, item in enumerate(content['Sequence']):
         path = f'Sequence.{number}'
@@ -141,8 +144,8 @@ def sequence_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
         outcome, arm = (
             (item, next(iter(treated))) if isinstance(item, str) else (item['Outcome'], item['Arm'])
         )
-        if outcome not in {name for name, _ in wanted}:
-            yield f'{path}: "{outcome}" is no primary outcome. {nearest(outcome, list(dict.fromkeys(n for n, _ in wanted)))}'
+        if outcome not in primary:
+            yield f'{path}: "{outcome}" is no primary outcome. {nearest(outcome, primary)}'
         elif arm.casefold() not in treated:
             yield f'{path}.Arm: "{arm}" is no treated arm. {nearest(arm, list(treated.values()))}'
         elif (outcome, treated[arm.casefold()]) in given:

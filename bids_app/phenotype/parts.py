@@ -155,8 +155,8 @@ class Trial:
 
     @property
     def primary_contrasts(self) -> tuple[ArmContrast, ...]:
-        """Return every primary outcome, the first outcome where none is called so, for every treated arm."""
-        names = [o.name for o in self.outcomes.values() if o.role == 'primary'] or list(self.outcomes)[:1]
+        """Return every primary outcome for every treated arm."""
+        names = [outcome.name for outcome in self.outcomes.values() if outcome.role == 'primary']
         return tuple(ArmContrast(outcome=name, arm=arm) for name in names for arm in self.treated)
 
     @property

@@ -5,7 +5,6 @@ import pytest
 
 from pipelines.stats.before_after import before_after, compared, session_labels
 from pipelines.stats.design import Outcome, OutcomesDesign, Sites, primary_visit, visits_of
-from pipelines.stats.outcomes import describe_outcomes, model_outcomes
 from pipelines.stats.visit import Visit
 
 VISITS = (
@@ -106,20 +105,6 @@ def test_people_of_two_arms_with_what_is_adjusted_for(given, columns):
     found = compared(PEOPLE, design(**given))
     assert found['participant_id'].tolist() == ['1', '3', '4', '5', '6']
     assert list(found) == ['participant_id', 'arm', *columns]
-
-
-def test_what_is_not_continuous_is_described_and_not_modelled():
-    own = design()
-    people = compared(PEOPLE, own)
-    pairs = before_after(values(), own)
-    pairs = pairs[pairs['participant_id'].isin(people['participant_id'])]
-    models = model_outcomes(pairs, people, own.outcomes, treatment=own.treatment).set_index('outcome')
-    assert models.loc['falls', 'note'] == 'count outcomes are described only'
-    assert models.loc['pgic', 'note'] == 'ordinal outcomes are described only'
-    assert models.loc[['falls', 'pgic'], 'estimate'].isna().all()
-    described = describe_outcomes(pairs, people, own.outcomes).set_index(['outcome', 'arm', 'visit'])
-    assert described.loc[('falls', 'wait', 'followup'), 'mean'] == pytest.approx((23 + 43 + 53) / 3)
-    assert described.loc[('falls', 'wait', 'baseline'), 'n'] == 0
 
 
 def test_visits_of_an_outcome():

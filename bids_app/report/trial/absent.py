@@ -65,7 +65,9 @@ def _arms(trial: TrialRecord) -> Iterator[AbsentPart]:
             )
             yield AbsentPart('outcomes', f'Arm {arm}', reason)
     for arm in trial.others:
-        reason = f'not compared yet: analyses are of {trial.treatment} and {trial.control}; its values are in values.tsv'
+        reason = (
+            f'its effects stand in outcomes.tsv; this page compares {trial.treatment} with {trial.control}'
+        )
         yield AbsentPart('outcomes', f'Arm {arm}', reason)
 
 
@@ -80,7 +82,7 @@ def _visits(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
 
 def _between(trial: TrialRecord) -> Iterator[AbsentPart]:
     for visit in trial.between:
-        reason = 'not analysed yet: analyses are of the baseline and the primary visit; its values are in values.tsv'
+        reason = 'its effects stand in outcomes.tsv; this page shows the baseline and the primary visit'
         yield AbsentPart('outcomes', f'Visit {visit}', reason)
 
 

@@ -14,9 +14,9 @@ from bids_app.group.plan_text import (
     arms_sentence,
     contrasts_sentence,
     model_sentences,
-    not_yet,
     outcome_sentence,
     plan_sentences,
+    two_arm_sentences,
     visits_sentence,
 )
 from bids_app.outputs.found import Results, ScanResult
@@ -119,16 +119,17 @@ def test_the_estimand_and_what_is_not_supplied(whole):
     assert not set(given.split(', ')) & set(lacking.split(', '))
 
 
-def test_what_is_read_and_not_compared_yet_is_said(whole):
-    said = lines(whole)
-    assert [text.partition(';')[0] for text in said['not compared yet']] == [
-        'walking',
-        'pgic, for it is ordinal',
-        'work, for it is binary',
-        'came, for it is count',
-        'falls, for it is count',
+def test_what_compares_two_arms_before_and_after_says_so(whole):
+    trial = whole[0].trial
+    assert not [line for line in plan_sentences(*whole) if 'without' in line]
+    assert list(two_arm_sentences(trial, ['mediation'])) == [
+        'mediation: yoga against usual care, without walking',
+        'mediation: of the baseline and the primary visit, without six weeks and a year',
     ]
-    assert [text.partition(',')[0] for text in said['not analysed yet']] == ['six weeks', 'a year']
+    assert list(two_arm_sentences(trial, ['bdnf', 'expression'])) == [
+        'bdnf and expression: yoga against usual care, without walking'
+    ]
+    assert list(two_arm_sentences(read_trial(), ['mediation', 'voxel-wise'])) == []
 
 
 def test_groups_as_they_are(groups):
@@ -143,13 +144,11 @@ def test_groups_as_they_are(groups):
     assert said['adjusted for'] == ['nothing but the baseline']
     assert said['estimand, treatment'] == ['being in patient against healthy']
     assert 'Allocation' not in said['not supplied'][0].split(', ')
-    assert 'not compared yet' not in said
 
 
 def test_the_default_trial_has_nothing_left_to_compare():
     trial = read_trial()
     outcomes = list(trial.outcomes.values())
-    assert list(not_yet(trial, outcomes)) == []
     assert arms_sentence(trial) == 'exercise against waitlist; allocated at random'
     assert visits_sentence(trial.visits) == 'baseline (ses-pre, baseline), followup (ses-post, primary)'
     assert contrasts_sentence(trial, outcomes) == (
@@ -169,11 +168,12 @@ def test_several_contrasts_are_adjusted_by_holm(tmp_path):
     )
 
 
-def test_a_primary_outcome_without_data_gives_way(tmp_path):
-    """The first outcome that has data stands in, and that is read in the plan."""
-    trial = read_trial(write_file(tmp_path, changed(WHOLE, 'Sequence', ...)))
+def test_a_primary_outcome_without_data_is_not_replaced(tmp_path):
+    trial = read_trial(write_file(tmp_path, WHOLE))
     said = contrasts_sentence(trial, [trial.outcomes['work']])
-    assert said.startswith('work, yoga against usual care at 12; work, walking')
+    assert said == 'none, for no outcome with data is primary'
+    assert design_of(trial, [trial.outcomes['work']]).sequence == ()
+    assert design_of(trial, trial.outcomes.values()).sequence == trial.sequence
 
 
 def test_change_of_groups_is_compared_with_free_baselines(tmp_path):

@@ -1,4 +1,4 @@
-"""What the report says of arms, visits and groups that it does not compare."""
+"""What the report says of arms, visits and groups that it does not show."""
 
 import json
 
@@ -29,10 +29,10 @@ def whole(tmp_path):
     return recorded(tmp_path, write_whole)
 
 
-def test_other_arms_and_visits_are_named_as_not_compared_yet(whole):
+def test_other_arms_and_visits_are_named_where_the_page_has_no_room(whole):
     parts = {found.part: found.reason for found in absent_parts(*whole, {}, has_maps=False)}
-    assert parts['Arm walking'].startswith('not compared yet: analyses are of yoga and usual care')
-    assert parts['Visit six weeks'].startswith('not analysed yet')
+    assert parts['Arm walking'].endswith('this page compares yoga with usual care')
+    assert parts['Visit six weeks'].startswith('its effects stand in outcomes.tsv')
     assert 'Visit a year' in parts
     assert not {'Arm yoga', 'Visit T0', 'Visit 12'} & set(parts)
 
