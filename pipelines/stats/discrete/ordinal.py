@@ -95,14 +95,14 @@ def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float]
     """
     people = arrange_groups(groups)
     seen = np.unique(people.outcome)
+    if len(seen) < 2:
+        raise DataError(
+            f'the outcome is {seen[0]:g} for all {len(people.outcome)}: there is nothing to compare'
+        )
     offered = _offered(seen, levels)
     if responder not in offered[1:]:
         raise DataError(
             f'responder {responder:g} is no level above the lowest; levels: {", ".join(f"{x:g}" for x in offered)}'
-        )
-    if len(seen) < 2:
-        raise DataError(
-            f'the outcome is {seen[0]:g} for all {len(people.outcome)}: there is nothing to compare'
         )
     notes = [f'nobody is at level {level:g}' for level in offered if level not in seen]
     data = Levels(np.searchsorted(seen, people.outcome), proportional_design(people, len(seen) - 1))

@@ -113,8 +113,10 @@ def vary_missing(
     (['at_random', 'jump_to_reference', 'copy_increments'], [5, 4])
 
     """
-    if not worse.width > 0:
-        raise DataError(f'the range of the outcome has the width {worse.width:g}; it is to be above 0')
+    if not 0 < worse.width < np.inf:
+        raise DataError(
+            f'the range of the outcome has the width {worse.width:g}; it is to be above 0 and finite'
+        )
     if n_imputations < 2:
         raise DataError(f'{n_imputations} imputations; at least 2 tell how much they differ')
     panel = arrange_visits(visits)

@@ -138,6 +138,7 @@ def test_arms_keep_their_codes(rng):
     [
         (Worse(lower_is_better=True, width=0.0), 10, 'width 0'),
         (Worse(lower_is_better=True, width=np.nan), 10, 'width nan'),
+        (Worse(lower_is_better=True, width=np.inf), 10, 'width inf'),
         (PAIN, 1, '1 imputations'),
     ],
 )
