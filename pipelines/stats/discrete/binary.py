@@ -12,7 +12,7 @@ from ..estimate import Estimate, t_estimate
 from .logistic import Events, LogisticFit, fit_events, fit_firth
 from .people import Compared, Groups, arrange_groups
 from .profile import profile_estimate
-from .results import Comparison, DiscreteFit, collect_contrasts, count_levels
+from .results import Comparison, DiscreteFit, collect_contrasts, tally_levels
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -59,7 +59,7 @@ def compare_binary(groups: Groups) -> DiscreteFit:
             f'the outcome is {people.outcome[0]:g} for all {len(people.outcome)}: there is nothing to compare'
         )
     data = Events(people.design_in(), people.outcome, people.exposure)
-    described = count_levels(people, np.array([0, 1]))
+    described = tally_levels(people, np.array([0, 1]))
     fit, is_separated = fit_events(data)
     places = range(1, len(people.arms))
     if is_separated:

@@ -16,7 +16,7 @@ from .cumulative import CumulativeFit, Levels, fit_levels, fit_penalised
 from .logistic import Events, fit_events
 from .people import Compared, Groups, arrange_groups
 from .profile import profile_estimate
-from .results import Comparison, DiscreteFit, collect_contrasts, count_levels
+from .results import Comparison, DiscreteFit, collect_contrasts, tally_levels
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -119,7 +119,7 @@ def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float]
     kind = Comparison(
         'proportional_odds' + '_penalised' * is_penalised, 'common_odds_ratio', 'risk_difference'
     )
-    found = collect_contrasts(kind, people, ratios, marginal, count_levels(people, offered), notes)
+    found = collect_contrasts(kind, people, ratios, marginal, tally_levels(people, offered), notes)
     parallel = None if is_penalised or len(seen) < 3 else check_parallel(people, data, fit)
     return OrdinalFit(found, responder, odds_at_cuts(people, seen), parallel)
 

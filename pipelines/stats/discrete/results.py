@@ -108,7 +108,7 @@ def collect_contrasts(
     return DiscreteFit(*kind.checked(), tuple(contrasts), means, people.tally, described, tuple(notes))
 
 
-def count_levels(people: Compared, levels: Array) -> pd.DataFrame:
+def tally_levels(people: Compared, levels: Array) -> pd.DataFrame:
     """Return ``arm level n``, how many people of each arm are at each level."""
     return pd.DataFrame(
         [

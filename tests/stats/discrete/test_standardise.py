@@ -6,7 +6,7 @@ from pipelines.errors import DataError, UnknownWordError
 from pipelines.stats.discrete.binary import compare_binary, expect_events
 from pipelines.stats.discrete.logistic import Events, fit_logistic
 from pipelines.stats.discrete.people import Groups, arrange_groups
-from pipelines.stats.discrete.results import Comparison, collect_contrasts, count_levels
+from pipelines.stats.discrete.results import Comparison, collect_contrasts, tally_levels
 from pipelines.stats.discrete.standardise import Expected, Marginal, difference, leverages, standardise
 from tests.stats.discrete.made_up import binary_trial
 
@@ -133,7 +133,7 @@ def test_a_difference_needs_something_that_varies():
 
 def test_words_of_a_comparison_are_those_of_the_terms(three_arms):
     people, expected = three_arms
-    marginal, described = standardise(people, expected), count_levels(people, np.array([0, 1]))
+    marginal, described = standardise(people, expected), tally_levels(people, np.array([0, 1]))
     with pytest.raises(UnknownWordError, match='probit'):
         collect_contrasts(
             Comparison('probit', 'odds_ratio', 'risk_difference'), people, [None, None], marginal, described
