@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..phenotype.estimand import estimand_of
 from ..phenotype.parts import Trial
 from ..phenotype.tables import Tables
 
@@ -40,6 +41,7 @@ def record_trial(
     return {
         'trial': asdict(trial),
         'participants': _records(tables.participants),
+        'estimands': {name: asdict(estimand_of(trial, outcome)) for name, outcome in trial.outcomes.items()},
         'left_out': [
             {'participant_id': label, 'arm': arm, 'reason': reason}
             for label, (arm, reason) in left_out.items()

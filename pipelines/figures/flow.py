@@ -14,11 +14,12 @@ from .trial import PAPER
 Item = tuple[str, str]
 """What is counted, and its number in words; an empty number makes a line of text."""
 
-_WIDTH = 300.0  # points: on a telephone of 390 pixels 9 points are 11 pixels
+_NARROW = 300.0  # points: on a telephone of 390 pixels 9 points are 11 pixels
 _SIZE, _LINE, _PAD = 9.0, 12.0, 6.0
 _GAP, _MARGIN = 34.0, 6.0  # between stages; around
-_COLUMN = (_WIDTH - 3 * _MARGIN) / 2
-_CENTRES = (_MARGIN + _COLUMN / 2, _WIDTH - _MARGIN - _COLUMN / 2)
+_BAND = 18.0  # height of the name of a stage
+_COLUMNS = {2: 141.0, 3: 132.0, 4: 124.0}
+_SMALLEST = 116.0  # of a column, where there are more
 _LETTER = 5.0  # mean width of a letter in points, of which the longest lines are made
 _INDENT = 6.0  # of what a line continues
 _GREY = '#e6ebef'
@@ -28,7 +29,15 @@ class FlowStage(NamedTuple):
     """A stage of the trial: its name and, for each arm, what was counted there."""
 
     name: str
-    arms: tuple[Sequence[Item], Sequence[Item]]
+    arms: Sequence[Sequence[Item]]
+
+
+class _Layout(NamedTuple):
+    """Width of the figure and of a column, and the middle of each column, in points."""
+
+    width: float
+    column: float
+    centres: list[float]
 
 
 class _Line(NamedTuple):
@@ -38,26 +47,27 @@ class _Line(NamedTuple):
     indent: float
 
 
-def plot_flow(enrolled: Sequence[Item], arms: tuple[str, str], stages: Sequence[FlowStage]) -> Figure:
-    """Draw enrolment, then the stages of both arms side by side, as CONSORT does.
+def plot_flow(enrolled: Sequence[Item], arms: Sequence[str], stages: Sequence[FlowStage]) -> Figure:
+    """Draw enrolment, then the stages of all arms side by side, as CONSORT does.
 
     Parameters
     ----------
     enrolled
         What was counted before people were assigned to an arm.
     arms
-        Names of treatment and control.
+        Names of the arms, a column for each.
     stages
         In the order of time, the first of them the allocation.
 
     Raises
     ------
     DataError
-        There is no stage.
+        There is no stage or no arm, or a stage has not one box per arm.
 
     Notes
     -----
-    The figure is as wide as a telephone's screen: letters of 9 points are then 11 pixels high.
+    With two arms the figure is as wide as a telephone's screen: letters of 9 points are then 11 pixels high.  More
+    arms make it wider, and their columns a little narrower.
 
     Examples
     --------
@@ -66,24 +76,36 @@ def plot_flow(enrolled: Sequence[Item], arms: tuple[str, str], stages: Sequence[
     ['Enrolment', 'Randomised', '4']
 
     """
-    if not stages:
-        raise DataError('no stage of the trial to draw. Leave this figure out.')
-    top = _lines('Enrolment', enrolled, _WIDTH - 2 * _MARGIN)
-    boxes = [tuple(_lines(arm, items, _COLUMN) for arm, items in zip(arms, stage.arms)) for stage in stages]
-    heights = [_height(max(pair, key=len)) for pair in boxes]
-    total = 2 * _MARGIN + _height(top) + sum(heights) + _GAP * len(stages)
-    figure = Figure(figsize=(_WIDTH / 72, total / 72), **PAPER)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(total, 0))
+    if not stages or not arms:
+        raise DataError('no stage of the trial to draw, or no arm. Leave this figure out.')
+    wrong = next((stage for stage in stages if len(stage.arms) != len(arms)), None)
+    if wrong is not None:
+        raise DataError(f'stage {wrong.name} has {len(wrong.arms)} boxes for {len(arms)} arms')
+    layout = _layout(len(arms))
+    inner = layout.width - 2 * _MARGIN
+    top = _lines('Enrolment', enrolled, inner)
+    boxes = [[_lines(arm, items, layout.column) for arm, items in zip(arms, stage.arms)] for stage in stages]
+    heights = [_height(max(row, key=len)) for row in boxes]
+    gap = _GAP if len(arms) == 2 else _GAP + _BAND / 2
+    total = 2 * _MARGIN + _height(top) + sum(heights) + gap * len(stages)
+    figure = Figure(figsize=(layout.width / 72, total / 72), **PAPER)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, layout.width), ylim=(total, 0))
     axes.set_axis_off()
-    _draw_box(axes, top, _MARGIN, _MARGIN, _WIDTH - 2 * _MARGIN, _height(top))
+    _draw_box(axes, top, _Place(_MARGIN, _MARGIN, inner, _height(top)))
     y = _MARGIN + _height(top)
-    for stage, pair, height in zip(stages, boxes, heights):
-        for centre, lines in zip(_CENTRES, pair):
-            axes.add_patch(_arrow((centre, y), (centre, y + _GAP)))
-            _draw_box(axes, lines, centre - _COLUMN / 2, y + _GAP, _COLUMN, height)
-        _draw_name(axes, stage.name, y + _GAP / 2)
-        y += _GAP + height
+    for stage, row, height in zip(stages, boxes, heights):
+        for centre, lines in zip(layout.centres, row):
+            axes.add_patch(_arrow((centre, y), (centre, y + gap)))
+            _draw_box(axes, lines, _Place(centre - layout.column / 2, y + gap, layout.column, height))
+        _draw_name(axes, stage.name, layout, y + gap / 2)
+        y += gap + height
     return figure
+
+
+def _layout(n: int) -> _Layout:
+    column = _COLUMNS.get(n, _SMALLEST if n > 1 else _NARROW - 2 * _MARGIN)
+    width = max(_NARROW, n * column + (n + 1) * _MARGIN)
+    return _Layout(width, column, [_MARGIN + column / 2 + number * (column + _MARGIN) for number in range(n)])
 
 
 def _lines(head: str, items: Sequence[Item], width: float) -> list[_Line]:
@@ -108,25 +130,37 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> FancyArrowPa
     return FancyArrowPatch(start, end, color='black', linewidth=1.1, **look)
 
 
-def _draw_box(
-    axes: Axes, lines: Sequence[_Line], left: float, top: float, width: float, height: float
-) -> None:
+class _Place(NamedTuple):
+    """Left, top, width and height of a box, in points."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def _draw_box(axes: Axes, lines: Sequence[_Line], place: _Place) -> None:
+    left, top, width, height = place
     axes.add_patch(Rectangle((left, top), width, height, facecolor='white', edgecolor='black', linewidth=1.1))
-    for place, line in enumerate(lines):
-        y = top + _PAD + _LINE * (place + 0.5)
+    for number, line in enumerate(lines):
+        y = top + _PAD + _LINE * (number + 0.5)
         look: dict[str, Any] = {'fontsize': _SIZE, 'va': 'center', 'weight': ('normal', 'bold')[line.is_bold]}
         axes.text(left + _PAD + line.indent, y, line.text, **look)
         if line.number:
             axes.text(left + width - _PAD, y, line.number, ha='right', **look)
 
 
-def _draw_name(axes: Axes, name: str, y: float) -> None:
-    """Write the name of a stage between the arrows of the two arms."""
-    (text,) = wrap(name, 24)[:1] or ['']
-    half = (_CENTRES[1] - _CENTRES[0]) / 2 - 8
+def _draw_name(axes: Axes, name: str, layout: _Layout, y: float) -> None:
+    """Write the name of a stage between the arrows of two arms, over those of more or of one."""
+    first, last = layout.centres[0], layout.centres[-1]
+    is_between = len(layout.centres) == 2
+    half = (last - first) / 2 - 8 if is_between else (layout.width - 2 * _MARGIN) / 2
+    (text,) = wrap(name, int(2 * half / _LETTER))[:1] or ['']
+    middle = layout.width / 2
     axes.add_patch(
         Rectangle(
-            (_WIDTH / 2 - half, y - 9), 2 * half, 18, facecolor=_GREY, edgecolor='#7a8894', linewidth=0.8
+            (middle - half, y - _BAND / 2), 2 * half, _BAND, facecolor=_GREY, edgecolor='#7a8894', linewidth=0.8,
+            zorder=2,
         )
-    )
-    axes.text(_WIDTH / 2, y, text, ha='center', va='center', fontsize=_SIZE, weight='bold')
+    )  # fmt: skip
+    axes.text(middle, y, text, ha='center', va='center', fontsize=_SIZE, weight='bold')

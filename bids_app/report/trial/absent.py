@@ -9,6 +9,7 @@ from pipelines.params import GroupParams, option_name
 from pipelines.terms import MEASURES
 
 from ...outputs.group import LEAST_PEOPLE
+from ...tables.problems import listed
 from ..read import RunRecord, TableRow, read_record
 from .record import OutcomeRecord, TrialRecord
 from .tables import GroupTables, rows_where
@@ -27,7 +28,7 @@ def absent_parts(
 ) -> list[AbsentPart]:
     """Return every part of the trial that has no results, with the reason as far as it is known."""
     skipped = set(_listed(record, 'skip'))
-    found = [*_arms(trial), *_visits(trial, tables), *_between(trial)]
+    found = [*_arms(trial), *_visits(trial, tables), *_uncompared(trial, tables, has_maps=has_maps)]
     found += [*_derivatives(trial, tables), *_measured(trial, tables)]
     if not has_maps and any(MEASURES[outcome.derivative].modality == 'bold' for outcome in _imaging(trial)):
         found.append(AbsentPart('imaging', 'Maps', _why_no_maps(trial, tables, skipped)))
@@ -59,31 +60,42 @@ def _imaging(trial: TrialRecord) -> list[OutcomeRecord]:
 
 def _arms(trial: TrialRecord) -> Iterator[AbsentPart]:
     for arm in trial.arms:
-        if not any(person['arm'] == arm for person in trial.people):
-            reason = (
-                'nobody is in it: arms cannot be compared, and what is shown is not a randomised comparison'
-            )
-            yield AbsentPart('outcomes', f'Arm {arm}', reason)
-    for arm in trial.others:
-        reason = (
-            f'its effects stand in outcomes.tsv; this page compares {trial.treatment} with {trial.control}'
-        )
+        if trial.people_of(arm):
+            continue
+        if len(trial.arms) == 2 or arm == trial.control:
+            compared = ', and what is shown is not a randomised comparison' if trial.is_randomised else ''
+            reason = f'nobody is in it: arms cannot be compared{compared}'
+        else:
+            reason = 'nobody is in it: it is not compared'
         yield AbsentPart('outcomes', f'Arm {arm}', reason)
 
 
 def _visits(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
-    for visit, session in trial.visits.items():
-        rows = rows_where(tables.get('participants', ()), visit=visit)
+    for visit in trial.visits:
+        rows = rows_where(tables.get('participants', ()), visit=visit.name)
         if rows and all(row['status'] == 'missing' for row in rows):
+            compared = '' if visit in trial.between else ': there is no change to compare'
+            yield AbsentPart('outcomes', f'Visit {visit.session}', f'nobody has data of it{compared}')
+
+
+def _uncompared(trial: TrialRecord, tables: GroupTables, *, has_maps: bool) -> Iterator[AbsentPart]:
+    """Yield the arms and visits that analyses of two arms, or of two visits, leave out."""
+    done = {
+        'imaging': ('Maps', has_maps),
+        'bdnf': ('BDNF', bool(tables.get('bdnf'))),
+        'expression': ('Gene expression', bool(tables.get('expression_deseq2'))),
+        'mediation': ('Mediation', bool(tables.get('mediation_models'))),
+    }
+    of_visits = ('imaging', 'mediation')
+    for key, (part, is_there) in done.items():
+        if is_there and trial.others:
+            reason = f'not compared yet: {trial.treatment} and {trial.control} are'
+            yield AbsentPart(key, f'{part} of {listed(trial.others)}', reason)
+        if is_there and trial.between and key in of_visits:
+            visits = listed([visit.name for visit in trial.between])
             yield AbsentPart(
-                'outcomes', f'Visit {session}', 'nobody has data of it: there is no change to compare'
+                key, f'{part} of {visits}', 'not analysed yet: the baseline and the primary visit are'
             )
-
-
-def _between(trial: TrialRecord) -> Iterator[AbsentPart]:
-    for visit in trial.between:
-        reason = 'its effects stand in outcomes.tsv; this page shows the baseline and the primary visit'
-        yield AbsentPart('outcomes', f'Visit {visit}', reason)
 
 
 def _derivatives(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:

@@ -65,6 +65,8 @@ class Drawings:
     def _words(self, name: str) -> FigureWords:
         if name.endswith('_trajectories'):
             return self._of_outcome(name.removesuffix('_trajectories'))
+        if name.endswith('_tipping'):
+            return self._of_tipping(name.removesuffix('_tipping'))
         if name in _FIXED:
             return _FIXED[name]
         kind, _, what = name.partition('_')
@@ -77,8 +79,13 @@ class Drawings:
 
     def _of_outcome(self, outcome: str) -> FigureWords:
         title = self._trial.titles().get(outcome, outcome)
-        alt = f'{title}: lines from baseline to follow-up for every person in each arm, and the means.'
+        alt = f'{title}: a line through the visits for every person in each arm, and the means.'
         return title, '', alt
+
+    def _of_tipping(self, outcome: str) -> FigureWords:
+        title = self._trial.titles().get(outcome, outcome)
+        alt = f'{title}: the difference between arms and its p against the shift of values that are missing.'
+        return f'{title}: tipping point', 'Missing values shifted towards worse, step by step.', alt
 
     def _of_genes(self, kind: str, what: str) -> FigureWords:
         titles = contrast_titles(self._trial)

@@ -1,11 +1,10 @@
 """How many people stood where in a trial, by arm and by kind of data."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipelines.figures.flow import FlowStage, Item
-from pipelines.terms import PRIMARY_MODEL
+from pipelines.terms import BDNF_MODELS, MAIN, REPORTED
 
 from ..read import TableRow
 from .mediation import first_of_each
@@ -14,8 +13,8 @@ from .tables import GroupTables, rows_where
 from .words import DATA_TITLES
 
 _UNKNOWN = 'not supplied'
+_ELSEWHERE = 'not compared'  # what compares the first treated arm and the control only
 _FEW = 3  # analyses that a box of the flow has room for
-_VISITS = {'baseline': 'Baseline', 'followup': 'Follow-up'}
 
 
 def enrolled(trial: TrialRecord, tables: GroupTables) -> list[Item]:
@@ -24,42 +23,76 @@ def enrolled(trial: TrialRecord, tables: GroupTables) -> list[Item]:
     others = [
         row for row in tables.get('phenotype_report', ()) if row['problem'].startswith('of an arm left out')
     ]
-    items = [
-        ('Assessed for eligibility', _UNKNOWN),
-        ('Randomised' if trial.is_randomised else 'In a group', str(len([*trial.people, *trial.left_out]))),
+    screened = trial.reported.get('Screened')
+    items = [(REPORTED['Screened'].title, _UNKNOWN if screened is None else str(screened))]
+    items += _by_reason('Excluded', trial.reported.get('Excluded'))
+    items += [
+        ('Randomised' if trial.is_randomised else 'Enrolled', str(len([*trial.people, *trial.left_out])))
     ]
     items += [('Not analysed, no arm recorded', str(len(without)))] if without else []
     return items + ([('Not analysed, of another arm', str(len(others)))] if others else [])
 
 
+def _by_reason(title: str, counts: Mapping[str, int] | None) -> list[Item]:
+    """Return the sum of what is counted by reason, then each reason."""
+    if counts is None:
+        return [(title, _UNKNOWN)]
+    reasons = [(f'{title}: {reason}', str(n)) for reason, n in counts.items()]
+    return [(title, str(sum(counts.values()))), *reasons]
+
+
+def side_by_side(arms: Sequence[Sequence[Item]]) -> list[tuple[str, list[str]]]:
+    """Return what was counted in any arm with the numbers of all.
+
+    An arm without it has 0, but of what is counted by reason where the sum is not known.
+
+    Examples
+    --------
+    >>> side_by_side([[('Lost', '3'), ('Lost: moved', '3')], [('Lost', 'not supplied')], [('Lost', '0')]])
+    [('Lost', ['3', 'not supplied', '0']), ('Lost: moved', ['3', 'not supplied', '0'])]
+
+    """
+    counted = [dict(own) for own in arms]
+    return [
+        (what, [own.get(what) or _without(own, what) for own in counted])
+        for what in dict.fromkeys(key for own in counted for key in own)
+    ]
+
+
+def _without(own: Mapping[str, str], what: str) -> str:
+    known = own.get(what.partition(': ')[0], '0')
+    return _UNKNOWN if known == _UNKNOWN else '0'
+
+
 def stages(trial: TrialRecord, tables: GroupTables) -> list[FlowStage]:
     """Return the stages of the trial with what was counted in each arm."""
-    allocation = _both(trial, lambda arm: list(_allocated(trial, arm)))
-    found = [FlowStage('Allocation', allocation)]
+    found = [FlowStage('Allocation' if trial.is_randomised else 'Groups', _each(trial, _allocated))]
     status = tables.get('participants', ())
-    for visit, session in trial.visits.items():
-        seen = _both(
-            trial, lambda arm, visit=visit: list(_seen(trial, rows_where(status, arm=arm, visit=visit)))
-        )
-        found.append(FlowStage(f'{_VISITS.get(visit, visit)} ({session})', seen))
-    blood = _both(trial, lambda arm: list(_blood(trial, tables, arm)))
+    for visit in trial.visits:
+        own = rows_where(status, visit=visit.name)
+        seen = [list(_seen(trial, rows_where(own, arm=arm))) for arm in trial.arms]
+        found.append(FlowStage(visit.label, seen))
+    blood = [list(_blood(tables, arm)) for arm in trial.arms]
     if any(blood):
         found.append(FlowStage('Blood samples', blood))
-    found.append(FlowStage('Analysis', _both(trial, lambda arm: list(_analysed(trial, tables, arm)))))
-    return found
+    analysed = [list(_analysed(trial, tables, arm)) for arm in trial.arms]
+    return [*found, FlowStage('Analysis', analysed)]
 
 
-def _both(trial: TrialRecord, count: Any) -> tuple[list[Item], list[Item]]:
-    return count(trial.treatment), count(trial.control)
+def _each(trial: TrialRecord, count: Callable[[TrialRecord, str], Iterator[Item]]) -> list[list[Item]]:
+    return [list(count(trial, arm)) for arm in trial.arms]
 
 
 def _allocated(trial: TrialRecord, arm: str) -> Iterator[Item]:
-    yield 'Allocated', str(sum(person['arm'] == arm for person in [*trial.people, *trial.left_out]))
+    said = 'Allocated' if trial.is_randomised else 'In the group'
+    yield said, str(sum(person['arm'] == arm for person in [*trial.people, *trial.left_out]))
     if trial.left_out:
         yield 'Left out on request', str(sum(person['arm'] == arm for person in trial.left_out))
     if trial.attended is not None:
         own = [row['attended'] for row in trial.attended if row['arm'] == arm]
         yield 'Attendance recorded', str(sum(value is not None for value in own))
+    losses = trial.reported.get('Losses') or {}
+    yield from _by_reason('Lost', losses.get(arm))
 
 
 def _seen(trial: TrialRecord, rows: Sequence[TableRow]) -> Iterator[Item]:
@@ -79,7 +112,7 @@ def data_title(trial: TrialRecord, data: str) -> str:
     return DATA_TITLES.get(data) or trial.titles().get(data, data)
 
 
-def _blood(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
+def _blood(tables: GroupTables, arm: str) -> Iterator[Item]:
     rows = rows_where(tables.get('participants', ()), arm=arm, data='bdnf')
     if rows:
         taken = Counter(row['participant_id'] for row in rows if row['status'] != 'missing')
@@ -99,24 +132,38 @@ def is_used(row: TableRow) -> bool:
 
 
 def _analysed(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
-    column = 'n_treatment' if arm == trial.treatment else 'n_control'
     for outcome in trial.outcomes:
-        rows = rows_where(tables.get('outcomes', ()), outcome=outcome.name, model=PRIMARY_MODEL)
+        rows = rows_where(tables.get('outcomes', ()), outcome=outcome.name, analysis=MAIN, is_primary='True')
         if rows and outcome.role != 'other':
-            yield outcome.title, _number(rows[0][column])
-    for row in rows_where(tables.get('bdnf', ()), model='censored', arm=arm)[:1]:
+            yield outcome.title, _in_model(trial, rows, arm)
+    for row in rows_where(tables.get('bdnf', ()), model=BDNF_MODELS['censored'].name, arm=arm)[:1]:
         yield 'BDNF', _number(row['n'])
-    samples = [row for row in rows_where(tables.get('expression_samples', ()), arm=arm) if is_used(row)]
     if tables.get('expression_samples'):
-        yield 'Gene expression', str(len({row['participant_id'] for row in samples}))
+        samples = [row for row in rows_where(tables['expression_samples'], arm=arm) if is_used(row)]
+        n = str(len({row['participant_id'] for row in samples}))
+        yield 'Gene expression', _ELSEWHERE if arm in trial.others else n
+    yield from _mediated(trial, tables, arm)
+
+
+def _in_model(trial: TrialRecord, rows: Sequence[TableRow], arm: str) -> str:
+    """Return how many people of an arm are in the main model of an outcome."""
+    if arm == trial.control:
+        return str(max(int(_number(row['n_control'])) for row in rows))
+    own = rows_where(rows, arm=arm)
+    return _number(own[0]['n_treatment']) if own else '0'
+
+
+def _mediated(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
+    column = 'n_control' if arm == trial.control else 'n_treatment'
     models = first_of_each(tables.get('mediation_models', ()))
     if len(models) > _FEW:
         counts = sorted({int(_number(row[column])) for row in models})
         n = str(counts[0]) if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'
-        yield f'Mediation, {len(models)} analyses', n
+        yield f'Mediation, {len(models)} analyses', _ELSEWHERE if arm in trial.others else n
         return
     for row in models:
-        yield f'Mediation, {row["analysis"]}', _number(row[column])
+        n = _ELSEWHERE if arm in trial.others else _number(row[column])
+        yield f'Mediation, {row["analysis"]}', n
 
 
 def _number(cell: str) -> str:

@@ -94,7 +94,7 @@ def fields(trial: TrialRecord, row: TableRow, paths: list[TableRow]) -> list[tup
     """Return what AGReMA asks for, in words."""
     mediators = [f'“{variable_title(trial, name)}”' for name in _names(row['mediators'])]
     outcome = f'“{variable_title(trial, row["outcome"])}”'
-    last = list(trial.visits.values())[-1]
+    last = trial.primary.session
     through = ' and '.join(mediators)
     found = [
         (
@@ -104,7 +104,7 @@ def fields(trial: TrialRecord, row: TableRow, paths: list[TableRow]) -> list[tup
         ),
         ('Model', f'{STRUCTURES_OF_MEDIATORS[row["structure"]].title}; {_adjusted(trial, row)}'),
         ('Timing', _timing(row, last)),
-        ('Assumptions', _assumptions(row)),
+        ('Assumptions', _assumptions(trial, row)),
     ]
     if paths:
         found += [
@@ -117,12 +117,17 @@ def fields(trial: TrialRecord, row: TableRow, paths: list[TableRow]) -> list[tup
     return [*found, ('Limits', flags)] if flags else found
 
 
-def _assumptions(row: TableRow) -> str:
+def _assumptions(trial: TrialRecord, row: TableRow) -> str:
     crossed = ', but for the slope of the mediator per arm' if 'interaction' in row['analysis'] else ''
+    linear = f'effects are linear and do not interact{crossed}'
+    if not trial.is_randomised:
+        return (
+            'chance did not decide who is in which group: that no unmeasured variable moves two of group, mediator and '
+            f'outcome is assumed; {linear}'
+        )
     return (
         'assignment is random, so that the path from treatment to mediator is causal; that no unmeasured '
-        'variable moves both mediator and outcome is assumed, randomisation does not give it; effects '
-        f'are linear and do not interact{crossed}'
+        f'variable moves both mediator and outcome is assumed, randomisation does not give it; {linear}'
     )
 
 

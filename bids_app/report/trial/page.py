@@ -7,13 +7,16 @@ from pipelines.figures.flow import plot_flow
 
 from ...running.files import replace_text
 from ..page import render_page
+from ..paths import shown_record
 from ..person import results
 from ..read import RunRecord
-from . import absent, flow, quality
+from . import absent, contrasts, flow, quality, reporting
 from . import results as trial_results
 from . import words as trial_words
+from .baseline import about_differences, baseline_rows, share_of
 from .figures import Drawings, draw_flow
 from .mediation import mediation_analyses
+from .missing import missing_values
 from .record import TrialRecord, read_group_record, read_trial_record
 from .tables import GroupTables, read_group_tables, write_results
 from .viewer import make_viewer
@@ -45,7 +48,9 @@ def write_trial_report(output_dir: Path) -> Path:
     trial, record = read_trial_record(output_dir), read_group_record(output_dir)
     tables = read_group_tables(output_dir)
     write_results(output_dir, trial, record, tables)
-    folder, context = output_dir / 'group', _context(output_dir, trial, record, tables)
+    folder = output_dir / 'group'
+    record = shown_record(record)
+    context = _context(output_dir, trial, record, tables)
     html = render_page('trial.html', output_dir, record, [folder], context, filters=trial_words.TRIAL_FILTERS)
     return replace_text(html, folder / PAGE)
 
@@ -63,6 +68,8 @@ def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
         'words': trial_words,
         'results': results,
         'find': trial_results,
+        'compare': contrasts,
+        'share_of': share_of,
         **_numbers(output_dir, trial, record, tables),
         **_maps(tests, output_dir),
         **_flow(folder, trial, tables),
@@ -76,9 +83,17 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
     scans = quality.scan_quality(trial, tables, quality.pages_of(trial, folder))
     flags = [flag for scan in scans for flag in scan.flags]
     genes = trial_results.genes(trial, tables)
+    effects = contrasts.effects(trial, tables)
     return {
-        'effects': trial_results.effects(trial, tables),
-        'baseline': trial_results.baseline_rows(trial, tables),
+        'effects': effects,
+        'adjustments': contrasts.adjustments(effects),
+        'unseen': missing_values(effects, tables),
+        'baseline': baseline_rows(trial, tables),
+        'about_baseline': about_differences(trial),
+        'courses': trial_results.imaging_courses(trial, tables),
+        'estimands': reporting.estimands(trial),
+        'supplied': reporting.supplied(trial),
+        'lacking': reporting.lacking(trial),
         'bdnf': trial_results.bdnf(trial, tables),
         'genes': genes,
         'gene_flags': trial_results.gene_flags(output_dir, genes),
@@ -117,4 +132,5 @@ def _flow(folder: Path, trial: TrialRecord, tables: GroupTables) -> dict[str, An
     enrolled, stages = flow.enrolled(trial, tables), flow.stages(trial, tables)
     figure = plot_flow(enrolled, trial.arms, stages)
     alt = 'Flow of participants; its numbers stand in the table below.'
-    return {'enrolled': enrolled, 'stages': stages, 'flow': draw_flow(figure, folder / 'figures', alt)}
+    drawn = draw_flow(figure, folder / 'figures', alt)
+    return {'enrolled': enrolled, 'stages': stages, 'flow': drawn, 'side_by_side': flow.side_by_side}

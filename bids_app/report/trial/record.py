@@ -5,14 +5,60 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pipelines.errors import MissingInputError
+from pipelines.errors import DataError, MissingInputError
+from pipelines.terms import KINDS, REPORTED
 
 from ...outputs.group import TRIAL_RECORD
 from ..read import RunRecord, read_json, record_of
 
 
+class VisitRecord(NamedTuple):
+    """A visit; ``session`` is the label of its session, ``time`` when it is due, in words, empty where not said."""
+
+    name: str
+    session: str
+    time: str
+    is_baseline: bool
+    is_primary: bool
+
+    @property
+    def title(self) -> str:
+        """Return the name as a heading."""
+        return _VISIT_TITLES.get(self.name, self.name)
+
+    @property
+    def words(self) -> str:
+        """Return the name within a sentence.
+
+        Examples
+        --------
+        >>> [VisitRecord(name, 'x', '', False, True).words for name in ('followup', 'T2')]
+        ['follow-up', 'T2']
+
+        """
+        return _VISIT_TITLES[self.name].lower() if self.name in _VISIT_TITLES else self.name
+
+    @property
+    def label(self) -> str:
+        """Return the name with session and time.
+
+        Examples
+        --------
+        >>> VisitRecord('baseline', 'pre', '', True, False).label, VisitRecord('T2', 'w12', 'week 12', False, True).label
+        ('Baseline (pre)', 'T2 (w12, week 12)')
+
+        """
+        return f'{self.title} ({", ".join(filter(None, (self.session, self.time)))})'
+
+
+_VISIT_TITLES = {'baseline': 'Baseline', 'followup': 'Follow-up'}
+
+
 class OutcomeRecord(NamedTuple):
-    """An outcome in words; ``derivative`` is empty for one that stands in ``table``."""
+    """An outcome in words; ``derivative`` is empty for one that stands in ``table``.
+
+    ``event`` is the word that counts of a binary outcome, and of an ordinal one the level that responders reach.
+    """
 
     name: str
     title: str
@@ -21,6 +67,9 @@ class OutcomeRecord(NamedTuple):
     lower_is_better: bool | None
     derivative: str
     table: str
+    kind: str = 'continuous'
+    event: str = ''
+    has_baseline: bool = True
 
 
 class TrialRecord(NamedTuple):
@@ -29,15 +78,17 @@ class TrialRecord(NamedTuple):
     ``part`` holds ``bdnf``, ``expression``, ``attendance`` and ``adverse_events`` as in the trial file;
     ``people``, ``attended`` and ``events`` are rows of tables, the last two None where not supplied;
     ``results`` is the folder of the participants' results, ``left_out`` whom a request leaves out of ``people``.
-    ``others`` are the treated arms but the first, ``between`` the visits that are neither baseline nor primary.
+    ``factors`` are strata and the column of sites; ``estimands`` the attributes of the estimand of each outcome;
+    ``reported`` what the trial file tells beside the data, by the names of :data:`~pipelines.terms.REPORTED`.
     """
 
     name: str
     remarks: list[str]
-    treatment: str
+    treated: list[str]
     control: str
-    visits: dict[str, str]
+    visits: list[VisitRecord]
     covariates: list[str]
+    factors: list[str]
     outcomes: list[OutcomeRecord]
     part: Mapping[str, Any]
     mediation: list[dict[str, Any]]
@@ -47,13 +98,59 @@ class TrialRecord(NamedTuple):
     results: Path
     left_out: list[dict[str, Any]]
     is_randomised: bool
-    others: list[str]
-    between: list[str]
+    estimands: Mapping[str, Mapping[str, str]]
+    reported: Mapping[str, Any]
 
     @property
-    def arms(self) -> tuple[str, str]:
-        """Return treatment and control."""
-        return self.treatment, self.control
+    def arms(self) -> tuple[str, ...]:
+        """Return all arms, the control last."""
+        return (*self.treated, self.control)
+
+    @property
+    def treatment(self) -> str:
+        """Return the first treated arm, for what compares one arm with the control."""
+        return self.treated[0]
+
+    @property
+    def others(self) -> list[str]:
+        """Return the treated arms but the first."""
+        return self.treated[1:]
+
+    @property
+    def between(self) -> list[VisitRecord]:
+        """Return the visits that are neither baseline nor primary."""
+        return [visit for visit in self.visits if not (visit.is_baseline or visit.is_primary)]
+
+    @property
+    def baseline(self) -> VisitRecord | None:
+        """Return the visit that change is counted from; None where there is one visit only."""
+        return next((visit for visit in self.visits if visit.is_baseline), None)
+
+    @property
+    def primary(self) -> VisitRecord:
+        """Return the visit of the primary contrasts."""
+        return next(visit for visit in self.visits if visit.is_primary)
+
+    def visit(self, name: str) -> VisitRecord:
+        """Return a visit by its name.
+
+        Raises
+        ------
+        DataError
+            The trial has no such visit.
+
+        """
+        found = next((visit for visit in self.visits if visit.name == name), None)
+        if found is None:
+            known = ', '.join(visit.name for visit in self.visits)
+            raise DataError(
+                f'a table of the group names the visit {name}, the trial has {known}. Run the group level again'
+            )
+        return found
+
+    def people_of(self, arm: str) -> list[dict[str, Any]]:
+        """Return the people of an arm."""
+        return [person for person in self.people if person['arm'] == arm]
 
     def titles(self) -> Mapping[str, str]:
         """Return the title of each outcome."""
@@ -77,13 +174,15 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
             'without --reports-only'
         )
     trial = content['trial']
+    arms, sites = trial['arms'], trial['sites']
     return TrialRecord(
         name=str(trial['name']),
         remarks=list(trial['remarks']),
-        treatment=trial['arms']['treated'][0],
-        control=trial['arms']['control'],
-        visits={visit['name']: visit['session_id'].removeprefix('ses-') for visit in trial['visits']},
+        treated=list(arms['treated']),
+        control=arms['control'],
+        visits=[_visit(given) for given in trial['visits']],
         covariates=list(trial['covariates']),
+        factors=list(dict.fromkeys([*trial['strata'], *([sites['column']] if sites else [])])),
         outcomes=[_outcome(given) for given in trial['outcomes'].values()],
         part={key: trial.get(key) for key in ('bdnf', 'expression', 'attendance', 'adverse_events')},
         mediation=list(trial['mediation']),
@@ -92,21 +191,33 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
         events=content['events'],
         results=(output_dir / content['results']).resolve(),
         left_out=content.get('left_out', []),
-        is_randomised=trial['arms']['is_randomised'],
-        others=list(trial['arms']['treated'][1:]),
-        between=[v['name'] for v in trial['visits'] if not (v['is_baseline'] or v['is_primary'])],
+        is_randomised=arms['is_randomised'],
+        estimands=content.get('estimands', {}),
+        reported=dict(zip(REPORTED, trial['reporting'].values(), strict=True)),
+    )
+
+
+def _visit(given: Mapping[str, Any]) -> VisitRecord:
+    times = [f'{unit} {given[unit]:g}' for unit in ('week', 'month') if given[unit] is not None]
+    session = given['session_id'].removeprefix('ses-')
+    return VisitRecord(
+        given['name'], session, ''.join(times), bool(given['is_baseline']), bool(given['is_primary'])
     )
 
 
 def _outcome(given: Mapping[str, Any]) -> OutcomeRecord:
+    event = 1 if given['responder'] is None and given['kind'] == 'binary' else given['responder']
     return OutcomeRecord(
         name=given['name'],
         title=given['description'] or given['name'],
-        units='' if given['units'] == '1' else given['units'],
+        units='' if given['units'] in ('1', 'count') else given['units'],
         role=given['role'],
         lower_is_better=given['lower_is_better'],
         derivative=given.get('derivative', ''),
         table=given.get('table', ''),
+        kind=KINDS[given['kind']].name,
+        event='' if event is None else f'{event:g}' if isinstance(event, float) else str(event),
+        has_baseline=given['has_baseline'],
     )
 
 

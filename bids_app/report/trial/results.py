@@ -1,15 +1,15 @@
-"""The numbers of a trial, arranged for its report: baseline, effects, maps, genes, mediation."""
+"""The numbers of a trial, arranged for its report: imaging, maps, genes, mediation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.stats.describe import describe
+from pipelines.stats.outcomes import CHANGE
 from pipelines.terms import (
     BDNF_CONTRASTS,
     EXPRESSION_CONTRASTS,
     FALSE_DISCOVERY_RATE,
-    PRIMARY_MODEL,
     split_flags,
 )
 
@@ -18,27 +18,10 @@ from ..read import TableRow, read_json
 from ..words import number
 from .record import OutcomeRecord, TrialRecord
 from .tables import GroupTables, rows_where
-from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES, significant
+from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES, count, significant
 
 _SHOWN = 25
 """Genes and sets of a contrast that the page lists; all are in the tables."""
-
-
-class Effect(NamedTuple):
-    """The effect on one outcome: of the primary model in ``main``, of the others in ``others``."""
-
-    outcome: OutcomeRecord
-    main: TableRow
-    others: list[TableRow]
-    responders: TableRow | None
-
-
-class BaselineRow(NamedTuple):
-    """A line of the baseline table: what, and its text in each arm; ``is_level``: of the line above."""
-
-    what: str
-    cells: list[str]
-    is_level: bool = False
 
 
 class Test(NamedTuple):
@@ -73,77 +56,6 @@ class Sets(NamedTuple):
     n_sets: int
     n_called: int
     top: list[TableRow]
-
-
-def effects(trial: TrialRecord, tables: GroupTables) -> list[Effect]:
-    """Return the effects of all outcomes that were analysed, the primary ones first."""
-    order = {role: place for place, role in enumerate(('primary', 'secondary', 'other'))}
-    found = []
-    for outcome in sorted(trial.outcomes, key=lambda o: order[o.role]):
-        own = rows_where(tables.get('outcomes', ()), outcome=outcome.name)
-        main = [row for row in own if row['model'] == PRIMARY_MODEL]
-        if main:
-            others = [row for row in own if row['model'] != PRIMARY_MODEL]
-            responders = rows_where(tables.get('responders', ()), outcome=outcome.name)
-            found.append(Effect(outcome, main[0], others, responders[0] if responders else None))
-    return found
-
-
-def say(effect: Effect, trial: TrialRecord) -> str:
-    """Say what an effect means, as far as its interval allows."""
-    low, high = number(effect.main.get('ci_low')), number(effect.main.get('ci_high'))
-    if low is None or high is None:
-        return f'There is no estimate: {effect.main.get("note", "no reason was recorded")}.'
-    if low <= 0 <= high:
-        return 'No difference in either direction is shown: the interval includes zero.'
-    word = 'Lower' if high < 0 else 'Higher'
-    better = effect.outcome.lower_is_better
-    judged = '' if better is None else f', which is {"better" if better == (high < 0) else "worse"}'
-    return f'{word} at follow-up with {trial.treatment} than with {trial.control}{judged}.'
-
-
-def baseline_rows(trial: TrialRecord, tables: GroupTables) -> list[BaselineRow]:
-    """Return the baseline table: covariates, then every outcome; without a test, as CONSORT asks."""
-    lines = [line for name in trial.covariates for line in _covariate(trial, name)]
-    for outcome in trial.outcomes:
-        own = rows_where(tables.get('descriptives', ()), outcome=outcome.name, visit='baseline')
-        by_arm = {row['arm']: row for row in own}
-        if own:
-            units = f', {outcome.units}' if outcome.units else ''
-            cells = [_described(by_arm.get(arm, {})) for arm in trial.arms]
-            lines.append(BaselineRow(f'{outcome.title}{units}, mean (SD)', cells))
-    return lines
-
-
-def _covariate(trial: TrialRecord, name: str) -> list[BaselineRow]:
-    values = {arm: [p.get(name) for p in trial.people if p['arm'] == arm] for arm in trial.arms}
-    known = [value for own in values.values() for value in own if value is not None]
-    if not known:
-        return []
-    if all(isinstance(value, int | float) for value in known):
-        numbers = [[float('nan') if v is None else float(v) for v in own] for own in values.values()]
-        return [BaselineRow(f'{name}, mean (SD)', [_described(describe(own)) for own in numbers])]
-    levels = sorted({str(value) for value in known})
-    head = BaselineRow(f'{name}, n (%)', [_missing(sum(v is None for v in own)) for own in values.values()])
-    rows = [BaselineRow(level, [_share(own, level) for own in values.values()], True) for level in levels]
-    return [head, *rows]
-
-
-def _described(found: Mapping[str, Any]) -> str:
-    if number(found.get('mean')) is None:
-        return 'n/a'
-    text = f'{significant(found["mean"])} ({significant(found["sd"])})'
-    return f'{text} {_missing(int(number(found["n_missing"]) or 0))}'.strip()
-
-
-def _missing(n: int) -> str:
-    return f'[{n} missing]' if n else ''
-
-
-def _share(values: Sequence[Any], level: str) -> str:
-    known = [value for value in values if value is not None]
-    n = sum(str(value) == level for value in known)
-    return f'{n} ({n / len(known):.0%})'.replace('%', ' %') if known else 'n/a'
 
 
 def tests(output_dir: Path, tables: GroupTables) -> dict[str, list[Test]]:
@@ -279,16 +191,32 @@ def bdnf_title(contrast: str) -> str:
     return BDNF_CONTRASTS.titles().get(contrast, contrast)
 
 
-def side_by_side(
-    arms: tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]],
-) -> list[tuple[str, str, str]]:
-    """Return what was counted in either arm with both numbers; an arm without it has 0.
+class Course(NamedTuple):
+    """An imaging outcome by arm: for each, the text of every visit and of the change."""
 
-    Examples
-    --------
-    >>> side_by_side(([('Pain', '3'), ('FA', '2')], [('Pain', '4')]))
-    [('Pain', '3', '4'), ('FA', '2', '0')]
+    outcome: OutcomeRecord
+    arms: list[tuple[str, list[str]]]
 
-    """
-    first, second = dict(arms[0]), dict(arms[1])
-    return [(what, first.get(what, '0'), second.get(what, '0')) for what in {**first, **second}]
+
+def imaging_courses(trial: TrialRecord, tables: GroupTables) -> tuple[list[str], list[Course]]:
+    """Return the headings of the visits of imaging, and the imaging outcomes as they were described."""
+    rows = tables.get('descriptives', ())
+    own = [
+        (outcome, rows_where(rows, outcome=outcome.name)) for outcome in trial.outcomes if outcome.derivative
+    ]
+    seen = {row['visit'] for _, of_outcome in own for row in of_outcome}
+    titles = {visit.name: visit.title for visit in trial.visits} | {CHANGE: 'Change'}
+    shown = [name for name in titles if name in seen]
+    found = []
+    for outcome, of_outcome in own:
+        cells = {(row['arm'], row['visit']): _mean(row) for row in of_outcome}
+        arms = [(arm, [cells.get((arm, name), '') for name in shown]) for arm in trial.arms]
+        if of_outcome:
+            found.append(Course(outcome, arms))
+    return [titles[name] for name in shown], found
+
+
+def _mean(row: TableRow) -> str:
+    if number(row['mean']) is None:
+        return 'n/a'
+    return f'{significant(row["mean"])} ({significant(row["sd"])}), n = {count(row["n"])}'

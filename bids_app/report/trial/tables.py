@@ -14,7 +14,10 @@ from .record import TrialRecord
 GroupTables = Mapping[str, Sequence[TableRow]]
 """Rows of each table by its name without ``.tsv``."""
 
-_TEXT = ('participant_id', 'session_id', 'sample', 'sample_id', 'gene_id', 'set', 'value_text')
+_TEXT = (
+    'participant_id', 'session_id', 'sample', 'sample_id', 'gene_id', 'set', 'value_text', 'arm', 'visit', 'level',
+    'outcome', 'threshold',
+)  # fmt: skip
 _ALL_TEXT = ('phenotype_report',)
 _WORDS = {'True': True, 'False': False}
 
@@ -52,8 +55,9 @@ def write_results(output_dir: Path, trial: TrialRecord, record: RunRecord, table
     """
     content = {
         'trial': trial.name,
-        'arms': {'treatment': trial.treatment, 'control': trial.control},
-        'visits': trial.visits,
+        'arms': {'treated': trial.treated, 'control': trial.control},
+        'is_randomised': trial.is_randomised,
+        'visits': [visit._asdict() for visit in trial.visits],
         'command': record.command,
         'started': record.started,
         'random_seed': record.parameters.get('random_seed'),

@@ -9,7 +9,7 @@ from pipelines.terms import flag_words, is_flag, split_flags
 
 from ..words import number
 
-MODEL_TITLES = terms.MODELS.titles() | terms.BDNF_MODELS.titles()
+BDNF_TITLES = terms.BDNF_MODELS.titles()
 MAP_TITLES = {
     kind.name: kind.title for kind in sorted(terms.MAPS.values(), key=lambda kind: not kind.is_main)
 }
