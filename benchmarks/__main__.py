@@ -2,12 +2,15 @@
 
 import argparse
 import os
+import platform
 import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from threadpoolctl import threadpool_info
 
 from . import app
 from .data import write_run
@@ -215,10 +218,19 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
 }
 
 
+def _processor() -> str:
+    """Return what the processor calls itself, and the kernels that NumPy's linear algebra chose for it."""
+    names = re.findall(r'^model name\s*: (.*)$', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+    kernels = {pool['architecture'] for pool in threadpool_info() if pool.get('internal_api') == 'openblas'}
+    return ', '.join(
+        [names[0] if names else platform.machine(), *sorted(f'OpenBLAS {name}' for name in kernels)]
+    )
+
+
 def write_table(part: str, rows: list[Row]) -> None:
     """Put the table of a part between its markers in README.md, with cores and memory of the machine."""
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9
-    machine = f'{os.cpu_count()} cores, {memory:.0f} GB of memory; load average {os.getloadavg()[2]:.1f}.'
+    machine = f'{os.cpu_count()} cores ({_processor()}), {memory:.0f} GB of memory; load average {os.getloadavg()[2]:.1f}.'
     table = '\n'.join(
         [f'<!-- {part} -->', machine, '', _HEADER, *(row.line() for row in rows), '<!-- end -->']
     )

@@ -23,6 +23,7 @@ TISSUE_LABELS = {1: 'grey matter', 2: 'deep grey matter', 3: 'CSF', 0: 'other'}
 """Labels of the tissue image, in the order of the carpet: cortex, nuclei, ventricles, the rest."""
 
 _GREY_MATTER = 0.5
+_BEYOND = 20.0  # mm
 
 
 class Regions(NamedTuple):
@@ -110,18 +111,29 @@ def template_volumes(space: str, positions: np.ndarray) -> tuple[dict[str, np.nd
         :data:`TISSUE_LABELS`) and ``brain``; and by which transform the grey matter came here.
 
     """
-    prior, prior_space = templates.tissue_prior('gm')
-    grey, transform = from_template(prior, prior_space, space, positions)
     brain, _ = from_template(templates.target_brain(space), space, space, positions)
+    near = _around(brain > 0, positions)
+    prior, prior_space = templates.tissue_prior('gm')
+    grey, atlas = np.zeros(brain.shape, np.float32), np.full(brain.shape, -1.0, np.float32)
+    grey[near], transform = from_template(prior, prior_space, space, positions[near])
     about = manifest()['harvard-oxford']
     labels, affine = atlas_labels()
-    points, _ = to_source(about['Space'], space, positions)
+    points, _ = to_source(about['Space'], space, positions[near])
     # 0 is outside the atlas, so labels are sampled one up
-    atlas = sample((labels + 1).astype(np.float32), affine, points, 0).reshape(grey.shape) - 1
+    atlas[near] = sample((labels + 1).astype(np.float32), affine, points, 0).reshape(grey[near].shape) - 1
     deep, fluid = np.isin(atlas, about['DeepGrey']), np.isin(atlas, about['Ventricles'])
     cortex = (grey > _GREY_MATTER * (255.0 if grey.max() > 1 else 1.0)) & ~fluid
     tissue = np.select([deep, fluid, cortex], [2, 3, 1], 0)
     return {'grey_matter': cortex | deep, 'tissue': tissue, 'brain': brain > 0}, transform
+
+
+def _around(mask: np.ndarray, positions: np.ndarray) -> tuple[slice, ...]:
+    """Return the box of a brain and what the templates of others reach beyond it; all where there is no brain."""
+    if not mask.any():
+        return (slice(None),) * 3
+    beyond = np.ceil(_BEYOND / np.linalg.norm(regions.grid_affine(positions)[:3, :3], axis=0)).astype(int)
+    ends = [np.flatnonzero(mask.any(axis=axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
+    return tuple(slice(max(0, low - more), high + more + 1) for (low, high), more in zip(ends, beyond))
 
 
 def from_template(path: Path, source: str, target: str, positions: np.ndarray) -> tuple[np.ndarray, str]:
