@@ -91,7 +91,7 @@ _LEVELS = {
     'n_known': {'Description': 'people of the arm with the outcome at the visit'},
 }
 _MISSING = {
-    **_NUMBERS,
+    **{name: words for name, words in _NUMBERS.items() if name != 'flags'},
     'assumption': {'Description': 'about values that are missing', 'Levels': levels(MISSING_ASSUMPTIONS)},
     'arm': {'Description': 'that is compared with control'},
     'missing_information': {'Description': 'share of the information that is lost with missing values'},

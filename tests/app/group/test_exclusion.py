@@ -183,13 +183,12 @@ def test_a_whole_group_without_them(trial, tmp_path, capsys):
     }
     with (out / 'group' / 'outcomes.tsv').open(newline='') as file:
         used = {
-            r['outcome']: (r['n_treatment'], r['n_control'], r['n_pairs'])
+            r['outcome']: (r['n_treatment'], r['n_control'], r['n_treatment_seen'], r['n_control_seen'])
             for r in csv.DictReader(file, delimiter='\t')
             if r['model'] == 'clda'
         }
-    assert used['nrs'] == ('7', '8', '15')
-    assert used['fc_nac_mpfc'] == ('7', '8', '14')
-    assert used['fa_nac_mpfc'] == ('6', '8', '14')
+    assert used['nrs'] == used['fc_nac_mpfc'] == ('7', '8', '7', '8')
+    assert used['fa_nac_mpfc'] == ('6', '8', '6', '8')
     page = (out / 'group' / 'report.html').read_text()
     assert 'left out on request (exclude.tsv): withdrew consent' in page
     known = read_trial_record(out)

@@ -37,6 +37,11 @@ def trial(tmp_path_factory):
     return bids, out, root / 'work'
 
 
+def seen(row):
+    """Return how many people of both arms have the outcome at the visit."""
+    return row.n_treatment_seen + row.n_control_seen
+
+
 @pytest.fixture(scope='module')
 def outcomes(trial):
     return table(trial[1], 'outcomes').set_index(['outcome', 'model'])
@@ -47,28 +52,30 @@ def test_planted_effects_lie_in_their_intervals(outcomes, name):
     row = outcomes.loc[(name, 'clda')]
     assert row.ci_low < EFFECTS[name] < row.ci_high
     assert row.p < 0.01  # all are planted at several standard errors
-    assert (row.n_treatment, row.n_control, row.n_pairs) == (8, 8, 16)
+    assert (row.n_treatment, row.n_control, seen(row)) == (8, 8, 16)
 
 
 def test_holm_adjusts_the_imaging_family_only(outcomes):
     main_rows = outcomes.xs('clda', level='model')
     family = ['fc_nac_mpfc', 'icc_nac', 'icc_mpfc', 'fa_nac_mpfc']
-    assert main_rows['p_holm'].notna().groupby(level=0).all().sum() == len(family)
+    assert main_rows['p_adjusted'].notna().groupby(level=0).all().sum() == len(family)
     raw = main_rows.loc[family, 'p'].sort_values()
-    assert main_rows.loc[raw.index[0], 'p_holm'] == pytest.approx(min(1, 4 * raw.iloc[0]))
+    assert main_rows.loc[raw.index[0], 'p_adjusted'] == pytest.approx(min(1, 4 * raw.iloc[0]))
 
 
 def test_motion_is_a_covariate_where_it_is_known(outcomes):
     models = {model for outcome, model in outcomes.index if outcome == 'fc_nac_mpfc'}
-    assert models == {'clda', 'ancova', 'ancova_interaction', 'clda_unadjusted', 'clda_mean_fd'}
+    two = models & {'clda_common', 'clda_per_arm'}
+    assert len(two) == 1
+    assert models - two == {'clda', 'ancova', 'ancova_interaction', 'clda_unadjusted', 'clda_mean_fd'}
     assert ('nrs', 'clda_mean_fd') not in outcomes.index
 
 
 def test_responders_are_counted_with_their_threshold(trial):
-    row = table(trial[1], 'responders').set_index('outcome').loc['nrs']
-    assert row.threshold == '2 points or 30 %'
-    assert row.n_treatment + row.n_control == 16
-    assert row.responders_treatment > row.responders_control
+    rows = table(trial[1], 'responders').query("outcome == 'nrs'").set_index('arm')
+    assert set(rows['threshold']) == {'2 points or 30 %'}
+    assert rows['n'].sum() == 16
+    assert rows.loc['exercise', 'responders'] > rows.loc['waitlist', 'responders']
 
 
 def test_acute_response_of_bdnf_is_found(trial):
@@ -106,7 +113,7 @@ def test_maps_say_how_they_were_made(trial):
 
 def test_methods_are_cited(trial):
     text = (trial[1] / 'group' / 'CITATION.md').read_text()
-    assert 'constrained longitudinal analysis' in text
+    assert 'arms share the mean at baseline [@lu2010]' in text
     assert text.count('[@smith2009]') == 1  # said once for all maps
 
 
@@ -176,9 +183,10 @@ def test_missing_visits_and_scans_are_listed_and_used(small):
     ]
     assert rows.loc[('sub-05', 'ses-pre', 'tract'), 'status'] == 'analysed'
     models = table(out, 'outcomes').set_index(['outcome', 'model'])
-    assert models.loc[('nrs', 'clda'), ['n_treatment', 'n_control', 'n_pairs']].tolist() == [4, 4, 7]
+    assert models.loc[('nrs', 'clda'), ['n_treatment', 'n_control']].tolist() == [4, 4]
+    assert seen(models.loc[('nrs', 'clda')]) == 7
     assert models.loc[('nrs', 'ancova'), ['n_treatment', 'n_control']].tolist() == [4, 3]
-    assert models.loc[('fc_nac_mpfc', 'clda_unadjusted'), 'n_pairs'] == 6
+    assert seen(models.loc[('fc_nac_mpfc', 'ancova')]) == 6  # of both visits
 
 
 def test_flagged_scans_are_left_out_in_one_model(small):
@@ -187,8 +195,8 @@ def test_flagged_scans_are_left_out_in_one_model(small):
         path.write_text(json.dumps({**json.loads(path.read_text()), 'Flags': ['high_motion']}))
     assert run(bids, out, work, '--skip', 'voxelwise') == 0
     models = table(out, 'outcomes').set_index(['outcome', 'model'])
-    assert models.loc[('fc_nac_mpfc', 'clda_unflagged'), 'n_pairs'] == 6
-    assert models.loc[('fc_nac_mpfc', 'clda'), 'n_pairs'] == 8
+    assert seen(models.loc[('fc_nac_mpfc', 'clda_unflagged')]) == 6
+    assert seen(models.loc[('fc_nac_mpfc', 'clda')]) == 8
     rows = statuses(out)
     assert rows.loc[('sub-01', 'ses-post', 'connectivity'), 'status'] == 'flagged'
 
@@ -201,8 +209,8 @@ def test_flipped_directions_are_left_out_where_flags_are(small):
         save(tract.assign(flags='no_sdc flipped_bvecs'), path)
     assert run(bids, out, work, '--skip', 'voxelwise') == 0
     models = table(out, 'outcomes').set_index(['outcome', 'model'])
-    assert models.loc[('fa_nac_mpfc', 'clda_unflagged'), 'n_pairs'] == 6
-    assert models.loc[('fa_nac_mpfc', 'clda'), 'n_pairs'] == 8
+    assert seen(models.loc[('fa_nac_mpfc', 'clda_unflagged')]) == 6
+    assert seen(models.loc[('fa_nac_mpfc', 'clda')]) == 8
     rows = statuses(out)
     assert rows.loc[('sub-01', 'ses-post', 'tract'), ['status', 'reason']].tolist() == [
         'flagged',
@@ -217,7 +225,7 @@ def test_scans_without_maps_keep_what_their_tables_give(small):
         path.unlink()
     assert run(bids, out, work) == 0
     models = table(out, 'outcomes').set_index(['outcome', 'model'])
-    assert models.loc[('fc_nac_mpfc', 'clda'), 'n_pairs'] == 8
+    assert seen(models.loc[('fc_nac_mpfc', 'clda')]) == 8
     assert 'icc_nac' not in models.index.get_level_values('outcome')
     rows = table(out, 'participants')
     assert (rows.query("data == 'connectivity'")['status'] == 'analysed').all()
@@ -235,8 +243,8 @@ def test_one_missing_map_costs_what_needs_it_and_is_told(tmp_path, caplog):
         path.unlink()
     assert run(bids, out, work, '--n-permutations', '100') == 0
     models = table(out, 'outcomes').set_index(['outcome', 'model'])
-    assert models.loc[('fc_nac_mpfc', 'clda'), 'n_pairs'] == 8
-    assert models.loc[('icc_nac', 'clda'), 'n_pairs'] == 7
+    assert seen(models.loc[('fc_nac_mpfc', 'clda')]) == 8
+    assert seen(models.loc[('icc_nac', 'clda')]) == 7
     rows = statuses(out)
     assert rows.loc[('sub-01', 'ses-post', 'connectivity'), 'status'] == 'analysed'
     assert rows.loc[('sub-01', 'ses-post', 'maps'), 'status'] == 'missing'
