@@ -16,7 +16,7 @@ from . import templates
 from .choices import Segmentation, file_of
 from .headers import open_image
 from .images import iterate_stored, values_of
-from .transforms import no_reference, read_field, read_linear
+from .transforms import read_composite, read_field, read_linear
 
 _MANIFEST = Path(__file__).parents[1] / 'data' / 'regions.json'
 
@@ -121,13 +121,14 @@ def point_map(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     path
         ITK's ``.h5`` composite or ``.txt``, or a displacement field ``.nii(.gz)``.
 
+    Raises
+    ------
+    DataError
+        It cannot be read.
+
     """
     if path.suffix == '.h5':
-        from nitransforms.manip import load
-
-        with no_reference():
-            composite = load(path, fmt='itk')
-        return no_reference()(composite.map)
+        return read_composite(path)
     if path.suffix == '.txt':
         matrix = read_linear(path)
         return lambda points: apply_linear(matrix, points)

@@ -1,12 +1,13 @@
 """Read and write transforms on disk: ITK text for linear ones, a displacement field otherwise."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nb
 import numpy as np
+from nitransforms.io.base import TransformFileError, TransformIOError
 from nitransforms.linear import Affine
 from numpy.typing import NDArray
 
@@ -18,6 +19,10 @@ Array = NDArray[np.floating]
 
 _LPS = np.array([-1, -1, 1], dtype=np.float32)
 _DISPLACEMENT = 'vector'  # NIfTI intent 1007
+_UNREADABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, TransformFileError, TransformIOError,
+)  # fmt: skip
+"""What nitransforms and HDF5 raise for files that are damaged or hold something else."""
 
 
 @contextmanager
@@ -45,10 +50,31 @@ def read_linear(path: Path) -> Array:
 
     """
     try:
-        matrix = Affine.from_filename(path, fmt='itk').matrix
-    except (OSError, ValueError, IndexError, TypeError) as error:
+        matrix = np.asarray(Affine.from_filename(path, fmt='itk').matrix, dtype=float).reshape(4, 4)
+    except _UNREADABLE as error:
         raise DataError(f'{path} is not a linear ITK transform: {error}') from error
-    return np.asarray(matrix, dtype=float).reshape(4, 4)
+    if not np.isfinite(matrix).all() or not np.linalg.det(matrix):
+        raise DataError(f'{path} is a transform that maps no points: {matrix.tolist()}. Fetch it again.')
+    return matrix
+
+
+def read_composite(path: Path) -> Callable[[Array], Array]:
+    """Return the map of points (N, 3) in RAS mm that a composite ITK transform in HDF5 holds.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+
+    """
+    from nitransforms.manip import load
+
+    try:
+        with no_reference():
+            composite = load(path, fmt='itk')
+    except _UNREADABLE as error:
+        raise DataError(f'{path} is no composite ITK transform ({error}). Copy or fetch it again.') from error
+    return no_reference()(composite.map)
 
 
 def write_field(path: Path, field: Array, affine: Array) -> Path:

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from bids_app.simulated.files import write_itk_affine
 from pipelines.errors import DataError, MissingInputError, ParameterError
 from pipelines.interfaces import atlas, templates
 from pipelines.interfaces.transforms import write_field, write_linear
 from pipelines.numerics.regions import centroid, voxel_centres
 from pipelines.numerics.resample import apply_linear, sample
+from tests import damage
 
 from .conftest import MNI_AFFINE as AFFINE
 from .conftest import MNI_REGIONS, SPACE
@@ -179,6 +181,40 @@ def test_composite_of_ants_maps_points_as_ants_does(tmp_path, rng):
         found = atlas.point_map(tmp_path / 'r_Composite.h5')(points.to_numpy() * flip) * flip
     assert np.abs(expected - points.to_numpy()).max() > 2
     np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    'damage_of',
+    [
+        lambda sound: b'',
+        lambda sound: sound[: len(sound) // 2],
+        lambda sound: b'annex object',
+        lambda sound: bytes(len(sound)),
+    ],
+)
+def test_a_damaged_composite_is_named(tmp_path, damage_of):
+    """Cut by a copy that broke off, a link's text, zeros of a full disk."""
+    path = tmp_path / 'from-T1w_to-MNI_mode-image_xfm.h5'
+    write_itk_affine(path, ANAT2STD)
+    sound = path.read_bytes()
+    points = np.array([[1.0, 2, 3], [-4, 5, 6]])
+    np.testing.assert_allclose(atlas.point_map(path)(points), apply_linear(ANAT2STD, points), atol=1e-6)
+    path.write_bytes(damage_of(sound))
+    with pytest.raises(DataError, match=r'mode-image_xfm\.h5 is no composite ITK transform .* again'):
+        atlas.point_map(path)
+
+
+@pytest.mark.fuzz
+def test_damaged_linear_transforms_are_read_or_refused(tmp_path):
+    """What is read maps points to points."""
+    path = write_linear(tmp_path / 'x.txt', ANAT2STD)
+    sound = path.read_bytes()
+
+    def read(content):
+        damage.write(path, content)
+        assert np.isfinite(atlas.point_map(path)(np.ones((2, 3)))).all()
+
+    assert damage.outcomes_of(damage.damaged(sound), read, 2, [str(path)]) == {damage.READ, damage.REFUSED}
 
 
 @pytest.mark.parametrize('order', [0, 1])
