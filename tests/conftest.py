@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # the same damage in every run, or (``--hypothesis-profile long``) much more of it and new each time; a slow machine is no fault
 _COMMON = settings(deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
 settings.register_profile('quick', _COMMON, derandomize=True, max_examples=120)
-settings.register_profile('long', _COMMON, max_examples=4000)
+settings.register_profile('long', _COMMON, max_examples=2000)
 settings.load_profile('quick')
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import diffusion, functional, interrupted, simulations
+from . import diffusion, functional, fuzz, interrupted, simulations, storages
 from .checks import Check, Collector, Context, data_folder, show
 
 Run = Callable[[Context], Collector]
@@ -19,8 +19,12 @@ SCANS: dict[str, Run] = {
     'simulated_qsiprep': diffusion.simulated_qsiprep,
     'simulated_dwi': diffusion.simulated_dwi,
     'interrupted': interrupted.interrupted,
+    'storages': storages.storages,
 }
 """Whole chains."""
+
+READERS: dict[str, Run] = {'fuzz': fuzz.fuzz}
+"""What reads files, without chains."""
 
 TABLES: dict[str, Run] = {
     'arms_error': simulations.arms_error,
@@ -34,7 +38,9 @@ TABLES: dict[str, Run] = {
 }
 """Long simulations: each makes a table of tests/golden anew; a quick run holds a small share against it."""
 
-RUNS = SCANS | TABLES
+RUNS = SCANS | READERS | TABLES
+SIMULATED = {'simulated_raw', 'simulated_qsiprep', 'simulated_dwi', 'storages', *READERS, *TABLES}
+"""Runs that need no real scans."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -64,7 +70,7 @@ def main(words: list[str] | None = None) -> int:
         print_names()
         return 0
     data = data_folder()
-    if not data.is_dir() and not TABLES.keys() >= set(options.only):
+    if not data.is_dir() and not set(options.only) <= SIMULATED:
         print(f'real scans not found in {data}; set CLBPE_TEST_DATA', file=sys.stderr)
         return 66
     out = (options.out or Path(tempfile.mkdtemp(prefix='clbpe-accept-'))).absolute()

@@ -1,15 +1,20 @@
 """The functional chain on real scans: a usable run, and one that is too short."""
 
 import json
+from pathlib import Path
 
+import nibabel as nb
 import numpy as np
 
 from bids_app.simulated.cli import main as simulate
+from pipelines.interfaces.quality import Scan
+from pipelines.interfaces.template_fit import fit_templates
 from pipelines.numerics.seed import fisher_z_se
+from pipelines.params import SPACES
 
 from .checks import Collector, Context, met, read_json, read_one, run_clbpe, validator_errors
 
-SPACE = 'MNI152NLin6Asym'
+SPACE, OTHER_SPACE = 'MNI152NLin6Asym', 'MNI152NLin2009cAsym'
 
 
 def studyforrest(context: Context) -> Collector:
@@ -40,6 +45,7 @@ def studyforrest(context: Context) -> Collector:
     checks.note(
         'T1w fits better than after its affine', f'r {before:.2f}, then {fit:.2f}', fit > before + 0.05
     )
+    note_template(checks, out, SPACE)
     checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
     page = (out / 'sub-02.html').read_text()
     checks.note('report has all pictures', page.count('<figure'), page.count('<figure') == 8)
@@ -56,9 +62,9 @@ def studyforrest(context: Context) -> Collector:
 def xa30_lowres(context: Context) -> Collector:
     """sub-05: 20 volumes, too few for any connectivity."""
     checks, out = met('xa30_lowres'), context.out / 'xa30_lowres'
-    done = run_clbpe(
-        context, context.data / 'bids' / 'xa30_lowres', out, '--task-id', 'fa', '--skip', 'diffusion'
-    )
+    data, work = context.data / 'bids' / 'xa30_lowres', context.out / 'xa30_lowres_work'
+    words = ('--task-id', 'fa', '--skip', 'diffusion')
+    done = run_clbpe(context, data, out, *words, work=work)
     checks.note('exit status 65', done.status, done.status == 65)
     said = next((line for line in done.text.splitlines() if 'degrees of freedom' in line), 'nothing')
     checks.note(
@@ -75,7 +81,29 @@ def xa30_lowres(context: Context) -> Collector:
         'the report tells it', 'sub-05.html', 'degrees of freedom' in (out / 'sub-05.html').read_text()
     )
     checks.note('validator finds 0 errors', validator_errors(out) or 0, not validator_errors(out))
+    note_template(checks, out, SPACE)
+    other = context.out / 'xa30_lowres_2009c'
+    run_clbpe(context, data, other, *words, '--output-space', OTHER_SPACE, work=work)
+    note_template(checks, other, OTHER_SPACE)
     return checks
+
+
+def note_template(checks: Collector, out: Path, space: str) -> None:
+    """A run that we brought to a template is told from one that lies on the other, whatever it is named after."""
+    (other,) = set(SPACES) - {space}
+    paths = [
+        next(out.rglob(f'*_space-{space}_*{kind}.nii.gz')) for kind in ('boldref', 'task-*desc-brain_mask')
+    ]
+    image, mask = (nb.load(path) for path in paths)
+    mean, inside = np.asarray(image.dataobj, np.float32), np.asarray(mask.dataobj) > 0
+    scan = Scan(image, inside, np.empty((1, 0)), mean, np.ones(1), np.ones(1, bool))
+    right, wrong = fit_templates(scan, space), fit_templates(scan, other)
+    fits = right.fits[space], right.fits[other]
+    checks.note(
+        f'on {space}: no flag by that name, template_mismatch by the other',
+        f'fits {fits[0]:.3f} and {fits[1]:.3f}, log ratio {np.log(fits[0] / fits[1]):+.3f} (limit 0.05)',
+        not right.flags() and wrong.flags() == [f'template_mismatch:{space}'],
+    )
 
 
 def note_anatomy(checks: Collector, facts: dict) -> None:

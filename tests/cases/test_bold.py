@@ -8,11 +8,11 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import ndimage
 
 from pipelines.interfaces.quality import Scan, save_coverage
 from tests.cases import preprocessed as made
 from tests.cases.preprocessed import STEM, T_R, T
+from tests.storage import along, on_turned_grid, write_image
 
 pytestmark = pytest.mark.slow
 
@@ -49,39 +49,30 @@ def edit_header(path, position, content):
     made.write(path, gzip.compress(bytes(data), 1))
 
 
-def stored(files, dtype, slope=None, inter=0.0, endian='<', cls=nb.Nifti1Header):
+def stored(files, dtype, slope=1.0, **more):
     """Store the series in another type, with what scales it back."""
-    data, affine = made.load(files.bold)
-    header = cls(endianness=endian)
-    header.set_data_dtype(np.dtype(dtype).newbyteorder(endian))
-    header.set_data_shape(data.shape)
-    header.set_sform(affine, 4)
-    header.set_zooms((made.VOXEL,) * 3 + (T_R,))
-    header.set_xyzt_units('mm', 'sec')
-    header['vox_offset'] = 352 if cls is nb.Nifti1Header else 544
-    header['scl_slope'], header['scl_inter'] = slope or 1, inter
-    values = np.rint((data - inter) / slope) if slope else data
-    values = values.astype(np.dtype(dtype).newbyteorder(endian))
-    made.write(files.bold, gzip.compress(header.binaryblock + bytes(4) + values.tobytes(order='F'), 1))
+    write_image(files.bold, *made.load(files.bold), dtype=dtype, slope=slope, t_r=T_R, **more)
 
 
-def flipped(path, axes):
-    data, affine = made.load(path)
-    for axis in axes:
-        turn = np.eye(4)
-        turn[axis, axis], turn[axis, 3] = -1, data.shape[axis] - 1
-        data, affine = np.flip(data, axis), affine @ turn
-    made.save(np.ascontiguousarray(data), affine, path)
+def with_axes(path, axes):
+    data, affine = along(*made.load(path), axes)
+    made.save(data, affine, path)
 
 
-def las(files):
-    flipped(files.bold, [0])
-    flipped(files.mask, [0])
+def ras(files):
+    """The templates of FSL, on whose grid the sound run lies, are LAS."""
+    with_axes(files.bold, 'RAS')
+    with_axes(files.mask, 'RAS')
+
+
+def psr(files):
+    with_axes(files.bold, 'PSR')
+    with_axes(files.mask, 'PSR')
 
 
 def lps(files):
-    flipped(files.bold, [0, 1])
-    flipped(files.mask, [0, 1])
+    with_axes(files.bold, 'LPS')
+    with_axes(files.mask, 'LPS')
 
 
 def sform_only_in_qform(files):
@@ -304,7 +295,7 @@ def linked_dataset(files):
 
 
 SAME = [
-    las, lps, sform_only_in_qform, mirrored_qform, header_extension, several_members, mask_with_trailing_axis, soft_mask,
+    ras, lps, psr, sform_only_in_qform, mirrored_qform, header_extension, several_members, mask_with_trailing_axis, soft_mask,
     nan_outside_the_mask, rounded_mask_affine, mask_without_scaling, names_of_21, dropped_components,
     bom_and_windows_line_ends, without_cosines, two_resolutions, other_entities, links_into_a_store, without_session,
     constant_voxels, nii_without_gz, mask_of_255, zeros_behind_the_stream, time_unit_missing, time_in_ms,
@@ -345,22 +336,9 @@ def test_coarse_storage_is_near(files, right):
 
 def test_an_oblique_grid_is_near(files, right):
     """The same series on a grid turned by 15 degrees: interpolation mixes voxels of 6 mm."""
-    turn = np.eye(4)
-    angle = np.radians(15)
-    turn[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     for path, order in ((files.bold, 1), (files.mask, 0)):
         data, affine = made.load(path)
-        centre = affine @ np.append((np.array(data.shape[:3]) - 1) / 2, 1)
-        there, back = np.eye(4), np.eye(4)
-        there[:3, 3], back[:3, 3] = centre[:3], -centre[:3]
-        oblique = there @ turn @ back @ affine
-        matrix = np.linalg.inv(affine) @ oblique
-        volumes = np.moveaxis(np.atleast_3d(data), -1, 0) if data.ndim == 4 else [data]
-        moved = [
-            ndimage.affine_transform(volume.astype(np.float32), matrix[:3, :3], matrix[:3, 3], order=order)
-            for volume in volumes
-        ]
-        made.save(np.stack(moved, -1) if data.ndim == 4 else moved[0].astype(np.uint8), oblique, path)
+        made.save(*on_turned_grid(data, affine, 15.0, order), path)
     assert made.outcome(files)[0] == pytest.approx(right[0], abs=0.1)
 
 
@@ -433,7 +411,7 @@ def mask_without_orientation(files):
 
 
 def other_grid(files):
-    flipped(files.bold, [0])
+    with_axes(files.bold, 'RAS')
 
 
 def mask_in_4d(files):
