@@ -41,7 +41,7 @@ from pipelines.simulated.trial import (
 )
 from pipelines.stats.bdnf import fit_bdnf
 from pipelines.stats.change import ancova
-from pipelines.stats.design import Outcome
+from pipelines.stats.design import Outcome, OutcomesDesign, Visit
 from pipelines.stats.expression import differential_expression
 from pipelines.stats.mediate import mediate
 from pipelines.stats.mediation_model import PathModel
@@ -57,6 +57,10 @@ N_TRIALS, N_OTHERS = 20, 10
 TABLE = 'recovery.tsv'
 TRACTS = Path(__file__).resolve().parents[2] / 'golden' / 'tract_fa.tsv'
 SPACE = 'MNI152NLin6Asym'
+VISITS = (
+    Visit(name='baseline', session_id='ses-pre', is_baseline=True),
+    Visit(name='followup', session_id='ses-post', is_primary=True),
+)
 FC, FA, SCORE, NRS = 'fc_nac_mpfc', 'fa_nac_mpfc', 'expression:INFLAMMATION', 'nrs'
 OUTCOMES = (NRS, 'odi', 'submap85', 'sixmwd', FC, FA)
 LATENT = {
@@ -208,8 +212,11 @@ def analyze(trial: Trial, seed: int) -> pd.DataFrame:
         for name, values in trial.measured.items()
         for k, visit in enumerate(('baseline', 'followup'))
     )
-    outcomes = [Outcome(name=name) for name in OUTCOMES]
-    found = model_outcomes(values, people, outcomes, treatment='exercise')
+    design = OutcomesDesign(
+        treated=('exercise',), control='waitlist', outcomes=tuple(Outcome(name=name) for name in OUTCOMES),
+        visits=VISITS,
+    )  # fmt: skip
+    found = model_outcomes(values, people, design)
     rows = found[found['model'] == 'clda'].rename(columns={'outcome': 'quantity'})
     parts = [rows, *mediations(trial, seed, N_BOOTSTRAPS), bdnf_contrasts(trial)]
     return pd.concat(parts, ignore_index=True)[['quantity', 'estimate', 'ci_low', 'ci_high']]

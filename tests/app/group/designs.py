@@ -13,8 +13,8 @@ from scipy import special
 from tests.app.trial_data import save
 
 PAGE = (Path(__file__).resolve().parents[3] / 'docs' / 'trial.md').read_text(encoding='utf-8')
-_BLOCK = r"((?:(?!```).)*)```"
-_EXAMPLE = re.compile(rf"^`([^`\n]+)`:\n\n```json\n{_BLOCK}\n\n```text\n{_BLOCK}", re.DOTALL | re.MULTILINE)
+_BLOCK = r'((?:(?!```).)*)```'
+_EXAMPLE = re.compile(rf'^`([^`\n]+)`:\n\n```json\n{_BLOCK}\n\n```text\n{_BLOCK}', re.DOTALL | re.MULTILINE)
 
 Effects = Mapping[str, Sequence[float]]
 """By treated arm one number per visit after the baseline, control having none."""
@@ -27,7 +27,9 @@ class Example(NamedTuple):
     plan: tuple[str, ...]
 
 
-EXAMPLES = {name: Example(content, tuple(plan.splitlines())) for name, content, plan in _EXAMPLE.findall(PAGE)}
+EXAMPLES = {
+    name: Example(content, tuple(plan.splitlines())) for name, content, plan in _EXAMPLE.findall(PAGE)
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,11 @@ class Design:
 
 
 def planted(effects: Effects, visits: Sequence[str]) -> dict[tuple[str, str], float]:
-    return {(arm, visit): number for arm, own in effects.items() for visit, number in zip(visits, own, strict=True)}
+    return {
+        (arm, visit): number
+        for arm, own in effects.items()
+        for visit, number in zip(visits, own, strict=True)
+    }
 
 
 def draw_people(rng: np.random.Generator, arms: Mapping[str, int], column: str) -> pd.DataFrame:
@@ -102,7 +108,9 @@ def wide(path: Path, people: pd.DataFrame, columns: Mapping[str, np.ndarray]) ->
 def long(path: Path, people: pd.DataFrame, column: str, by_session: Mapping[str, np.ndarray]) -> None:
     """Write a row per person and session."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [people[['participant_id']].assign(session_id=f'ses-{s}', **{column: v}) for s, v in by_session.items()]
+    rows = [
+        people[['participant_id']].assign(session_id=f'ses-{s}', **{column: v}) for s, v in by_session.items()
+    ]
     save(pd.concat(rows), path)
 
 

@@ -369,7 +369,7 @@ class TestContent:
         record = json.loads(next(out.glob('group/log/*/run.json')).read_text())
         assert record['command'] in section(html, 'run')
         assert record['versions']['numpy'] in section(html, 'run')
-        assert 'constrained longitudinal analysis [ 4 ]' in section(html, 'methods')
+        assert 'arms share the mean at baseline [ 4 ]' in section(html, 'methods')
         assert 'Lu K' in section(html, 'methods')
 
     def test_every_element_is_closed_and_no_name_stands_twice(self, html: str) -> None:
