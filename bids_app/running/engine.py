@@ -114,7 +114,7 @@ def configure(settings: Settings, run_id: str) -> None:
         os.environ['LOGNAME'] = f'uid{os.getuid()}'
     config.update_config({
         'execution': {
-            'poll_sleep_duration': '2' if is_batch else '0.05',
+            'poll_sleep_duration': '0.5' if is_batch else '0.05',
             'job_finished_timeout': '10',
             'crashdump_dir': str(crash_folder(settings, run_id)),
             'crashfile_format': 'txt',

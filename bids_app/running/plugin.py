@@ -29,7 +29,7 @@ from .jobs import SUBMITTED
 _KILLED = 'a worker process was killed; most often memory ran out. Give more with --mem, or use --low-mem'
 _PROGRAM_GB = 0.6
 """What a job needs before its step begins: the interpreter and the libraries it imports."""
-_AGAIN = 5.0  # s, between two questions to the batch system
+_SOONEST, _LATEST = 1.0, 15.0  # s, between two questions to the batch system
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2), Linux
 _TRANSIENT = ('timed out', 'not available at the moment', 'Unable to contact')
 
@@ -144,7 +144,7 @@ class SizedSLURM(_Watching, SLURMPlugin):
         super().__init__(plugin_args=plugin_args)
         self._n_threads = int(plugin_args.get('n_threads', 1))
         self._listed: set[int] | None = None
-        self._asked = 0.0
+        self._asked = self._moved = 0.0
 
     def _submit_batchtask(self, scriptfile: str, node: Any) -> int:
         own = node.plugin_args.get('sbatch_args', '')
@@ -153,11 +153,14 @@ class SizedSLURM(_Watching, SLURMPlugin):
         job = int(super()._submit_batchtask(scriptfile, node))
         SUBMITTED.add(job)
         self._listed = None  # the last answer does not know this job
+        self._moved = time.monotonic()
         return job
 
     def _is_pending(self, taskid: int) -> bool:
-        if self._listed is None or time.monotonic() - self._asked > _AGAIN:
-            self._listed, self._asked = waiting_jobs(self._listed), time.monotonic()
+        now = time.monotonic()
+        if self._listed is None or now - self._asked > pause(now - self._moved):
+            before, self._listed, self._asked = self._listed, waiting_jobs(self._listed), now
+            self._moved = self._moved if self._listed == before else now
         return self._listed is None or taskid in self._listed
 
     def _get_result(self, taskid: int) -> Any:
@@ -170,6 +173,20 @@ class SizedSLURM(_Watching, SLURMPlugin):
     def _clear_task(self, taskid: int) -> None:
         SUBMITTED.discard(taskid)
         super()._clear_task(taskid)
+
+
+def pause(still: float) -> float:
+    """Return s between two questions to Slurm where no job began or ended for ``still`` s.
+
+    Short steps are not kept waiting, and a controller that serves many is not asked without need.
+
+    Examples
+    --------
+    >>> pause(0.5), pause(40), pause(3600)
+    (1.0, 4.0, 15.0)
+
+    """
+    return min(_LATEST, max(_SOONEST, still / 10))
 
 
 def request(arguments: str, mem_gb: float, n_procs: int) -> str:
