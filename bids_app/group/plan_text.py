@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pandas as pd
 
-from pipelines.stats.design import ArmContrast, DerivativeOutcome, Outcome, primary_visit, visits_of
+from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, primary_visit, visits_of
 from pipelines.stats.visit import Visit
 from pipelines.terms import KINDS, REPORTED, SITE_USES
 
@@ -157,7 +157,7 @@ def contrasts_sentence(trial: Trial, outcomes: Sequence[Outcome]) -> str:
     return f'{"; ".join(named)}; adjusted by Holm'
 
 
-def _contrast(contrast: ArmContrast, trial: Trial, outcome: Outcome) -> str:
+def _contrast(contrast: PrimaryContrast, trial: Trial, outcome: Outcome) -> str:
     visit = primary_visit(outcome, trial.visits).name
     return f'{contrast.outcome}, {contrast.arm} against {trial.arms.control} at {visit}'
 

@@ -16,9 +16,9 @@ OUTCOME_COLUMNS = (
     'participant_id', 'session_id', 'visit', 'outcome', 'value', 'exposure', 'flags', 'table', 'row', 'column',
 )  # fmt: skip
 
-Place = tuple[str, str]
+_Place = tuple[str, str]
 """Participant and name of a visit."""
-Measured = tuple[Value, Cell]
+_Measured = tuple[Value, Cell]
 
 _WHY = {
     'items_missing': 'no total: too many items missing',
@@ -66,7 +66,7 @@ def read_outcome(
 
 def _exposures(
     reader: Reader, outcome: TableOutcome, sources: Sequence[Any], keys: Sequence[Key]
-) -> dict[Place, float]:
+) -> dict[_Place, float]:
     """Return the times at risk, one column for all visits where the table has no other."""
     if outcome.exposure is None:
         return {}
@@ -82,7 +82,7 @@ def _exposures(
 
 
 def _at_risk(
-    outcome: TableOutcome, found: Mapping[Place, Measured], times: Mapping[Place, float], place: Place
+    outcome: TableOutcome, found: Mapping[_Place, _Measured], times: Mapping[_Place, float], place: _Place
 ) -> tuple[Value, Cell, float] | None:
     """Return a value with its time at risk; a count of no time is missing."""
     if place not in found:
@@ -130,7 +130,9 @@ def _items(
     return []
 
 
-def _totals(reader: Reader, outcome: TableOutcome, items: Sequence[Sequence[Cell]]) -> dict[Place, Measured]:
+def _totals(
+    reader: Reader, outcome: TableOutcome, items: Sequence[Sequence[Cell]]
+) -> dict[_Place, _Measured]:
     """Return the sums of items, each with the cell of its first item.
 
     Notes

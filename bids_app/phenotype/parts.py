@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.stats.design import Analysis, ArmContrast, DerivativeOutcome, Outcome, Sites
+from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome, PrimaryContrast, Sites
 from pipelines.stats.visit import Visit
 
 from .reporting import Estimand, Reporting
@@ -122,7 +122,7 @@ class Trial:
     categories: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     sites: Sites | None = None
-    sequence: tuple[ArmContrast, ...] = ()
+    sequence: tuple[PrimaryContrast, ...] = ()
     estimand: Estimand = Estimand()
     reporting: Reporting = Reporting()
     bdnf: Bdnf | None = None
@@ -154,10 +154,10 @@ class Trial:
         return next(visit for visit in self.visits if visit.is_primary)
 
     @property
-    def primary_contrasts(self) -> tuple[ArmContrast, ...]:
+    def primary_contrasts(self) -> tuple[PrimaryContrast, ...]:
         """Return every primary outcome for every treated arm."""
         names = [outcome.name for outcome in self.outcomes.values() if outcome.role == 'primary']
-        return tuple(ArmContrast(outcome=name, arm=arm) for name in names for arm in self.treated)
+        return tuple(PrimaryContrast(outcome=name, arm=arm) for name in names for arm in self.treated)
 
     @property
     def factors(self) -> tuple[str, ...]:

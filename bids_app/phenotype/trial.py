@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DataError
-from pipelines.stats.design import Analysis, ArmContrast, DerivativeOutcome, Outcome, Sites
+from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome, PrimaryContrast, Sites
 from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES
 
@@ -118,11 +118,11 @@ def _sites(content: Mapping[str, Any]) -> Sites | None:
     return Sites(column=given['Column'], use=given['As']) if given else None
 
 
-def _contrast(given: str | Mapping[str, str], arms: Arms) -> ArmContrast:
+def _contrast(given: str | Mapping[str, str], arms: Arms) -> PrimaryContrast:
     if isinstance(given, str):
-        return ArmContrast(outcome=given, arm=arms.treatment)
+        return PrimaryContrast(outcome=given, arm=arms.treatment)
     names = {name.casefold(): name for name in arms.treated}
-    return ArmContrast(outcome=given['Outcome'], arm=names[given['Arm'].casefold()])
+    return PrimaryContrast(outcome=given['Outcome'], arm=names[given['Arm'].casefold()])
 
 
 def _visits(given: Mapping[str, Mapping[str, Any]]) -> tuple[Visit, ...]:

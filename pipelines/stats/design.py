@@ -17,7 +17,7 @@ GENE_SET = 'expression:'
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmContrast:
+class PrimaryContrast:
     """A treated arm against the control at the primary visit of an outcome."""
 
     outcome: str
@@ -179,7 +179,7 @@ class OutcomesDesign:
     covariates: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     sites: Sites | None = None
-    sequence: tuple[ArmContrast, ...] = ()
+    sequence: tuple[PrimaryContrast, ...] = ()
 
     @property
     def treatment(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 from pipelines.errors import DataError
 from pipelines.stats.change import ancova
 from pipelines.stats.describe import fixed_sequence, hedges, holm
-from pipelines.stats.design import ArmContrast, DerivativeOutcome, Outcome, OutcomesDesign, Visit
+from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Visit
 from pipelines.stats.discrete.binary import compare_binary
 from pipelines.stats.discrete.people import Groups
 from pipelines.stats.longitudinal.trial import fit_trial
@@ -157,7 +157,7 @@ def test_several_primary_outcomes_are_adjusted_together_or_in_order(people, visi
     values = several(people, visits, rng, [o.name for o in outcomes])
     own = rows_of(model_outcomes(values, people, design_of(*outcomes)).assign(outcome='pain')).loc['clda']
     np.testing.assert_allclose(own['p_adjusted'], holm(own['p'].astype(float)))
-    order = tuple(ArmContrast(outcome=o.name, arm='a') for o in outcomes[::-1])
+    order = tuple(PrimaryContrast(outcome=o.name, arm='a') for o in outcomes[::-1])
     own = model_outcomes(values, people, design_of(*outcomes, sequence=order))
     own = own[own['model'] == 'clda'].set_index('outcome')
     p = own['p'].astype(float)

@@ -12,7 +12,7 @@ from bids_app.phenotype.reporting import Allocation, Dates, Harms, Reporting, no
 from bids_app.phenotype.trial import DATA_DIR, read_trial
 from pipelines.errors import DataError
 from pipelines.stats import design
-from pipelines.stats.design import ArmContrast, Sites, primary_visit, visits_of
+from pipelines.stats.design import PrimaryContrast, Sites, primary_visit, visits_of
 from pipelines.stats.visit import Visit
 from pipelines.terms import KINDS, REPORTED, SITE_USES
 from tests.app.phenotype.test_trial import SMALL, changed, write
@@ -161,8 +161,8 @@ def test_factors_and_the_order_of_testing(whole):
     assert (whole.strata, whole.sites) == (('sex',), Sites(column='clinic', use='random'))
     assert whole.factors == ('sex', 'clinic')
     assert whole.sequence == (
-        ArmContrast(outcome='nrs', arm='walking'),
-        ArmContrast(outcome='nrs', arm='yoga'),
+        PrimaryContrast(outcome='nrs', arm='walking'),
+        PrimaryContrast(outcome='nrs', arm='yoga'),
     )
     assert set(whole.sequence) == set(whole.primary_contrasts)
 
@@ -221,7 +221,7 @@ def test_patients_against_controls_have_no_baseline(one_visit):
     assert one_visit.baseline is None
     assert one_visit.primary == Visit(name='scan', session_id='ses-01', is_primary=True)
     assert not any(outcome.has_baseline for outcome in one_visit.outcomes.values())
-    assert one_visit.primary_contrasts == (ArmContrast(outcome='nrs', arm='patient'),)
+    assert one_visit.primary_contrasts == (PrimaryContrast(outcome='nrs', arm='patient'),)
 
 
 def test_a_visit_called_baseline_is_none_when_it_is_alone(tmp_path):
@@ -281,7 +281,10 @@ def test_one_treated_arm_may_be_a_list_and_a_sequence_of_names(tmp_path):
     content['Sequence'] = ['odi', 'nrs']
     trial = read_trial(write(tmp_path, content))
     assert trial.treated == ('a',)
-    assert trial.sequence == (ArmContrast(outcome='odi', arm='a'), ArmContrast(outcome='nrs', arm='a'))
+    assert trial.sequence == (
+        PrimaryContrast(outcome='odi', arm='a'),
+        PrimaryContrast(outcome='nrs', arm='a'),
+    )
 
 
 def test_session_labels_with_and_without_ses(tmp_path):

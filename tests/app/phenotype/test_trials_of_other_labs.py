@@ -8,7 +8,7 @@ import pytest
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from pipelines.errors import DataError
-from pipelines.stats.design import ArmContrast
+from pipelines.stats.design import PrimaryContrast
 from tests.app.phenotype.test_phenotype import rows_of, tsv
 
 PEOPLE = [f'sub-{n:03d}' for n in range(1, 13)]
@@ -109,8 +109,8 @@ def test_two_sites_of_digits_in_a_pragmatic_trial(tmp_path):
     assert tables.participants['arm'].tolist() == ['1', '2', '3'] * 4
     assert not tables.messages
     assert trial.primary_contrasts == (
-        ArmContrast(outcome='pain', arm='1'),
-        ArmContrast(outcome='pain', arm='2'),
+        PrimaryContrast(outcome='pain', arm='1'),
+        PrimaryContrast(outcome='pain', arm='2'),
     )
 
 
