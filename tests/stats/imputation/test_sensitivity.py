@@ -192,3 +192,16 @@ def test_what_is_given_is_not_changed(rng):
     found = vary_missing(visits, PAIN, rng, 10)
     np.testing.assert_array_equal(visits.outcome, before)
     assert len(found.effects) == 3
+
+
+def test_no_effect_is_seldom_found(rng):
+    """Forty trials without an effect that people leave at random; by reference tests are careful, as is known."""
+    found = pd.concat(
+        vary_missing(trial(rng, n=57, n_visits=2, effects=(0.0,)), PAIN, rng, 30).effects for _ in range(40)
+    )
+    positive = found.assign(positive=found.p < 0.05).groupby('assumption').positive.sum()
+    # 6 or fewer of 40 at 5 %: all but 1 in 300; 6.5 % is 2.6 of 40
+    assert positive['at_random'] <= 6
+    assert positive[['jump_to_reference', 'copy_increments']].max() <= 2
+    ratio = found.groupby('assumption').se.mean() / found.groupby('assumption').estimate.std()
+    assert ratio.loc[['jump_to_reference', 'copy_increments']].min() > ratio['at_random']
