@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import os
 import shlex
 import sys
@@ -15,6 +14,7 @@ from pipelines.errors import ClbpeError, LevelError, ParameterError
 from pipelines.params import Parameters, option_name
 
 from . import __version__
+from .option_files import labels, read_filters, read_plugin
 from .running.resources import available_cores, available_memory_gb
 from .settings import Settings, check_folders
 
@@ -176,21 +176,6 @@ def memory_gb(text: str) -> float:
     return value
 
 
-def labels(words: Sequence[str], prefix: str) -> tuple[str, ...]:
-    """Return labels without their prefix; a word that is a text file is read, one label a line."""
-    expanded = [line for word in words for line in (_lines_of(word) if os.path.isfile(word) else [word])]
-    return tuple(dict.fromkeys(word.removeprefix(prefix) for word in expanded))
-
-
-def _lines_of(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding='utf-8-sig').split()
-    except (OSError, ValueError) as error:
-        raise ParameterError(
-            f'{path} is no text file of labels ({error}). Write one label a line.'
-        ) from error
-
-
 def make_settings(argv: Sequence[str] | None = None) -> Settings:
     """Parse the command line.
 
@@ -227,10 +212,10 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         'run': labels(options.run, 'run-'),
         'exclude': tuple(w if w.startswith('scans:') else str(_full(Path(w))) for w in options.exclude),
         'derivatives': tuple(_named_path(word) for word in options.derivatives),
-        'bids_filters': _read_filters(options.bids_filter_file),
+        'bids_filters': read_filters(options.bids_filter_file),
         'nprocs': 1 if options.low_mem else options.nprocs or available_cores(),
         'memory_gb': options.mem or available_memory_gb(),
-        'plugin': _read_plugin(options.use_plugin),
+        'plugin': read_plugin(options.use_plugin),
         'skip': tuple(options.skip),
         'verbosity': options.verbose,
         'command': shlex.join(str(word) for word in command),
@@ -252,28 +237,6 @@ def _named_path(word: str) -> tuple[str, Path]:
     name, equals, path = word.partition('=')
     folder = _full(Path(path if equals else word))
     return (name if equals else folder.name), folder
-
-
-def _read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
-    if path is None:
-        return {}
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ParameterError(
-            f'--bids-filter-file {path}: {error}. Write an object of objects, as {{"bold": {{"acquisition": "mb4"}}}}.'
-        ) from error
-
-
-def _read_plugin(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    import yaml
-
-    try:
-        return dict(yaml.safe_load(path.read_text()))
-    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
-        raise ParameterError(f'--use-plugin {path}: {error}') from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

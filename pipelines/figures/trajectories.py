@@ -41,7 +41,7 @@ _UPRIGHT = 0.65  # inches: labels of visits that have less stand upright
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class TrajectoryWords:
     """What a figure says of an outcome.
 
     Attributes
@@ -66,7 +66,7 @@ class Course:
 
 
 def plot_trajectories(
-    table: pd.DataFrame, course: Course, effects: pd.DataFrame | None = None, words: str = ''
+    table: pd.DataFrame, course: TrajectoryWords, effects: pd.DataFrame | None = None, words: str = ''
 ) -> Figure:
     """Draw every person over all visits, the means of each arm and the adjusted differences.
 
@@ -150,7 +150,7 @@ def _room(n_arms: int, effects: pd.DataFrame | None) -> float:
     return (WIDTH - 1.0) * share
 
 
-def _note(course: Course, effects: pd.DataFrame | None) -> str:
+def _note(course: TrajectoryWords, effects: pd.DataFrame | None) -> str:
     note = 'Thin lines: people. Hollow: seen at one visit only. Thick: mean with 95 % CI.'
     if effects is None:
         return note
@@ -188,7 +188,7 @@ def _name_visits(axes: Axes, labels: list[str], counts: Array, room: float) -> N
     axes.set_xlim(-0.35, len(labels) - 0.65)
 
 
-def _draw_differences(axes: Axes, effects: pd.DataFrame, course: Course, words: str) -> None:
+def _draw_differences(axes: Axes, effects: pd.DataFrame, course: TrajectoryWords, words: str) -> None:
     """Draw the difference of every treated arm at every visit beside the panels of the arms."""
     columns = ['estimate', 'ci_low', 'ci_high']
     if effects[columns].notna().any(axis=None):
@@ -215,7 +215,9 @@ def _draw_differences(axes: Axes, effects: pd.DataFrame, course: Course, words: 
     axes.spines['left'].set_visible(False)
 
 
-def _name_differences(axes: Axes, visits: list[str], n_effects: int, course: Course, words: str) -> None:
+def _name_differences(
+    axes: Axes, visits: list[str], n_effects: int, course: TrajectoryWords, words: str
+) -> None:
     if n_effects < 2:
         lines = [fill(part, 16) for part in words.replace(' (', '\n(').splitlines()]
         axes.set_xticks(range(len(visits)), ['\n'.join(lines)] * len(visits), fontsize=10)

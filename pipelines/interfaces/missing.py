@@ -11,7 +11,7 @@ from ..figures.tipping import plot_remark, plot_tipping
 from ..stats.design import Outcome, OutcomesDesign
 from ..stats.imputation.sensitivity import ASSUMED_COLUMNS, TIPPING_COLUMNS, Worse, vary_missing
 from ..stats.imputation.visits import Visits
-from ..stats.outcome_data import arrange
+from ..stats.outcome_data import arrange_outcome
 from ..terms import SHIFTED_ARMS
 from ._interface import interface
 from .tables import read_columns, read_table, write_table
@@ -85,7 +85,7 @@ def _vary(
     assert outcome.high is not None
     worse = Worse(lower_is_better=bool(outcome.lower_is_better), width=outcome.high - outcome.low)
     try:
-        data = arrange(seen[seen['outcome'] == outcome.name], people, outcome, design)
+        data = arrange_outcome(seen[seen['outcome'] == outcome.name], people, outcome, design)
         visits = Visits(outcome=data.values, arm=data.arm, primary=data.primary, covariates=data.covariates)
         found = vary_missing(visits, worse, rng, n_imputations)
     except DataError as error:

@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..figures.forest import plot_forest
 from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
-from ..figures.trajectories import Course, plot_trajectories
+from ..figures.trajectories import TrajectoryWords, plot_trajectories
 from ..numerics.resample import apply_linear
 from ..stats.design import Outcome, OutcomesDesign, SamplesDesign, primary_visit, visits_of
 from ..terms import EFFECT_SCALES, MAIN, MAPS
@@ -65,7 +65,7 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
         units = '' if outcome.units == '1' else outcome.units
         own = seen[seen['outcome'] == outcome.name]
         visits = {visit.name: visit.session for visit in visits_of(outcome, design.visits)}
-        course = Course(
+        course = TrajectoryWords(
             title=outcome.title, units=units, visits=visits, arms={arm: arm for arm in design.arms},
             primary=primary_visit(outcome, design.visits).name, lower_is_better=outcome.lower_is_better,
         )  # fmt: skip

@@ -152,19 +152,8 @@ def run_registration(
         start = f'{prefix}start.mat'
         write_itk_linear(initial, Path(start))
     arguments = [
-        '-d',
-        '3',
-        '-r',
-        start,
-        '--random-seed',
-        str(rng_seed),
-        '--float',
-        '1',
-        '-z',
-        '1',
-        '-o',
-        str(prefix),
-    ]
+        *('-d', '3', '-r', start, '--random-seed', str(rng_seed)), *('--float', '1', '-z', '1', '-o', str(prefix)),
+    ]  # fmt: skip
     for stage in stages:
         arguments += [*_stage_arguments(stage, pair, fixed), '-x', f'[{mask_pair}]']
     if get_lib_fn('antsRegistration')(process_arguments(arguments)):

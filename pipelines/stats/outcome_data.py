@@ -34,7 +34,7 @@ def encode(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Arranged:
+class OutcomeData:
     """One outcome of n people.
 
     Attributes
@@ -80,18 +80,20 @@ class Arranged:
         """Return of whom every covariate is known."""
         return np.asarray(~np.isnan(self.covariates).any(axis=1))
 
-    def of_arms(self, *codes: int) -> 'Arranged':
+    def of_arms(self, *codes: int) -> 'OutcomeData':
         """Return the people of some arms, coded by their place among these."""
         chosen = np.isin(self.arm, codes)
         arm = np.searchsorted(codes, self.arm[chosen])
         exposure = None if self.exposure is None else self.exposure[chosen]
-        return Arranged(
+        return OutcomeData(
             values=self.values[chosen], arm=arm, covariates=self.covariates[chosen], visits=self.visits,
             baseline=self.baseline, primary=self.primary, dropped=self.dropped, exposure=exposure,
         )  # fmt: skip
 
 
-def arrange(own: pd.DataFrame, people: pd.DataFrame, outcome: Outcome, design: OutcomesDesign) -> Arranged:
+def arrange_outcome(
+    own: pd.DataFrame, people: pd.DataFrame, outcome: Outcome, design: OutcomesDesign
+) -> OutcomeData:
     """Return the values of an outcome in the order of people.
 
     Parameters
@@ -126,7 +128,7 @@ def arrange(own: pd.DataFrame, people: pd.DataFrame, outcome: Outcome, design: O
     if baseline is not None and baseline != primary:
         counting &= ~np.isnan(wide[:, baseline])
     constant = [name for name in table if table.loc[counting, name].nunique() < 2] if counting.any() else []
-    return Arranged(
+    return OutcomeData(
         values=wide, arm=people['arm'].map(codes).to_numpy(int), visits=visits, baseline=baseline, primary=primary,
         covariates=table.drop(columns=constant).to_numpy(float), dropped=tuple(constant),
         exposure=_wide(own, 'exposure', people, names) if outcome.exposure and 'exposure' in own else None,

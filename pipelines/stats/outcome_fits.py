@@ -1,29 +1,24 @@
 """One outcome through its models: rows of the table of effects."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipelines.errors import DataError
 from pipelines.terms import (
-    DIFFERENCE,
     DISCRETE_MODELS,
     EFFECT_SCALES,
     MAIN,
-    MODELS,
     PRIMARY_MODEL,
     SENSITIVITY,
     SigmaChoice,
-    join_flags,
-    raised,
     split_flags,
     unusable_flags,
 )
 
 from .change import ancova
-from .describe import hedges, in_spreads_of_control
 from .design import Outcome, OutcomesDesign
 from .discrete.binary import compare_binary
 from .discrete.bounded import compare_bounded
@@ -31,126 +26,36 @@ from .discrete.ordinal import compare_ordinal
 from .discrete.people import Groups
 from .discrete.rates import compare_rates
 from .discrete.results import DiscreteFit
-from .estimate import Estimate
 from .longitudinal.trial import TrialFit, fit_trial
 from .longitudinal.trial_design import TrialModel
-from .outcome_data import Arranged, arrange
-
-EFFECT_COLUMNS = (
-    'outcome', 'analysis', 'model', 'scale', 'arm', 'visit', 'is_primary', 'n_treatment', 'n_control',
-    'n_treatment_seen', 'n_control_seen', *Estimate._fields, 'p_adjusted', 'adjustment', 'ratio', 'ratio_ci_low',
-    'ratio_ci_high', 'effect_size', 'effect_ci_low', 'effect_ci_high', 'units', 'flags', 'note',
-)  # fmt: skip
+from .outcome_data import OutcomeData, arrange_outcome
+from .outcome_rows import Comparison, OutcomeRows, Row
 
 _LORD = (
     'arms were not allocated by chance: where they differ at baseline, regression to the mean gives a difference '
     'at follow-up between arms that are both stable'
 )
 
-Row = dict[str, Any]
-
-
-def model_name(model: str) -> str:
-    """Return the name of a model of outcomes; an unknown one is refused."""
-    return (DISCRETE_MODELS if model in DISCRETE_MODELS else MODELS)[model].name
-
-
-class Place(NamedTuple):
-    """Which comparison a row is of: an analysis and its model, a treated arm by its code, a visit by its column."""
-
-    analysis: str
-    model: str
-    arm: int
-    visit: int
-
-
-class Table:
-    """Rows of one outcome.
-
-    Parameters
-    ----------
-    outcome, design
-        What is compared.
-    data
-        Its values.
-
-    """
-
-    def __init__(self, outcome: Outcome, design: OutcomesDesign, data: Arranged) -> None:
-        self.outcome, self.design, self.data = outcome, design, data
-
-    def row(self, place: Place, effect: Estimate | None, note: str = '', **more: Any) -> Row:
-        """Return a row; without an effect it says why in ``note``."""
-        flags = [f'dropped:{name}' for name in self.data.dropped]
-        known, treated, control = self.data.is_complete, self.data.arm == place.arm, self.data.arm == 0
-        seen = ~np.isnan(self.data.values)
-        incomplete = seen.any(axis=1) & ~known & (treated | control)
-        flags += raised(not_estimated=effect is None, covariate_missing=bool(incomplete.any()))
-        used = known & seen.any(axis=1)
-        counts = {
-            'n_treatment': int((used & treated).sum()),
-            'n_control': int((used & control).sum()),
-            'n_treatment_seen': int((known & seen[:, place.visit] & treated).sum()),
-            'n_control_seen': int((known & seen[:, place.visit] & control).sum()),
-        }
-        return {
-            'outcome': self.outcome.name,
-            'analysis': place.analysis,
-            'model': place.model,
-            'scale': DIFFERENCE,
-            'arm': self.design.treated[place.arm - 1],
-            'visit': self.data.visits[place.visit].name,
-            'is_primary': place.visit == self.data.primary,
-            **counts,
-            **({} if effect is None else effect._asdict()),
-            'units': self.outcome.units,
-            'flags': join_flags(flags),
-            'note': note,
-            **more,
-        }
-
-    def size(self, effect: Estimate, visit: int) -> Row:
-        """Return an effect in standard deviations, nothing where there are none to divide by."""
-        try:
-            before = self.data.before
-            if before is None:
-                found = in_spreads_of_control(effect, self.data.values[self.data.arm == 0, visit])
-            else:
-                found = hedges(effect, before, self.data.arm)
-        except DataError:
-            return {}
-        return {'effect_size': found.g, 'effect_ci_low': found.ci_low, 'effect_ci_high': found.ci_high}
-
-    def places(self, analysis: str, model: str, visits: list[int] | None = None) -> Iterator[Place]:
-        """Yield a place for every treated arm at some visits, by default all that arms are compared at."""
-        for visit in self.data.followups if visits is None else visits:
-            for arm in range(1, len(self.design.treated) + 1):
-                yield Place(analysis, model_name(model), arm, visit)
-
-    def refused(self, analysis: str, model: str, reason: str) -> list[Row]:
-        """Return rows without numbers."""
-        return [self.row(place, None, reason) for place in self.places(analysis, model)]
-
 
 def model_outcome(
     own: pd.DataFrame, people: pd.DataFrame, outcome: Outcome, design: OutcomesDesign
 ) -> list[Row]:
     """Fit every model of an outcome; see :func:`~pipelines.stats.outcomes.model_outcomes`."""
-    data = arrange(own, people, outcome, design)
+    data = arrange_outcome(own, people, outcome, design)
     match outcome.kind:
         case 'continuous':
-            return [*_continuous(Table(outcome, design, data), own, people)]
+            return [*_continuous(OutcomeRows(outcome, design, data), own, people)]
         case 'binary' | 'ordinal' | 'count':
-            table = Table(outcome, design, data)
+            table = OutcomeRows(outcome, design, data)
             bare = _discrete(table, SENSITIVITY, _bare(data)) if data.covariates.size else ()
             return [*_discrete(table, MAIN, data), *bare]
 
 
-def _bare(data: Arranged) -> Arranged:
-    return Arranged(**{**vars(data), 'covariates': data.covariates[:, :0], 'dropped': ()})
+def _bare(data: OutcomeData) -> OutcomeData:
+    return OutcomeData(**{**vars(data), 'covariates': data.covariates[:, :0], 'dropped': ()})
 
 
-def _continuous(table: Table, own: pd.DataFrame, people: pd.DataFrame) -> Iterator[Row]:
+def _continuous(table: OutcomeRows, own: pd.DataFrame, people: pd.DataFrame) -> Iterator[Row]:
     outcome, design, data = table.outcome, table.design, table.data
     fit, rows = _longitudinal(table, MAIN, PRIMARY_MODEL)
     yield from rows
@@ -159,10 +64,10 @@ def _continuous(table: Table, own: pd.DataFrame, people: pd.DataFrame) -> Iterat
     if data.baseline is not None:
         yield from _ancovas(table, 'ancova', interaction=False)
         yield from _ancovas(table, 'ancova_interaction', interaction=True)
-    yield from _longitudinal(Table(outcome, design, _bare(data)), SENSITIVITY, 'clda_unadjusted')[1]
+    yield from _longitudinal(OutcomeRows(outcome, design, _bare(data)), SENSITIVITY, 'clda_unadjusted')[1]
     for model, values, known in _variants(own, people):
         yield from _longitudinal(
-            Table(outcome, design, arrange(values, known, outcome, design)), SENSITIVITY, model
+            OutcomeRows(outcome, design, arrange_outcome(values, known, outcome, design)), SENSITIVITY, model
         )[1]
 
 
@@ -177,7 +82,7 @@ def _variants(own: pd.DataFrame, people: pd.DataFrame) -> Iterator[tuple[str, pd
 
 
 def _longitudinal(
-    table: Table, analysis: str, model: str, sigma: SigmaChoice | None = None
+    table: OutcomeRows, analysis: str, model: str, sigma: SigmaChoice | None = None
 ) -> tuple[TrialFit | None, list[Row]]:
     """Return the fit of all visits together and its rows; arms that have nobody are said to have nobody."""
     data, design = table.data, table.design
@@ -206,19 +111,19 @@ def _longitudinal(
     return fit, rows
 
 
-def _is_even(data: Arranged) -> bool:
+def _is_even(data: OutcomeData) -> bool:
     """Return whether visits follow each other at equal distances, as far as the trial says when they are."""
     times = [visit.time for visit in data.visits]
     known = [time for time in times if time is not None]
     return len(known) == len(times) > 2 and bool(np.allclose(np.diff(known), np.diff(known)[0]))
 
 
-def _ancovas(table: Table, model: str, *, interaction: bool) -> Iterator[Row]:
+def _ancovas(table: OutcomeRows, model: str, *, interaction: bool) -> Iterator[Row]:
     """Yield each treated arm against control among people with the baseline and the primary visit."""
     data = table.data
     for place in table.places(SENSITIVITY, model, [data.primary]):
         two = data.of_arms(0, place.arm)
-        pairs = Table(table.outcome, table.design, _paired(data))
+        pairs = OutcomeRows(table.outcome, table.design, _paired(data))
         ends = two.values[:, 0], two.values[:, data.primary]
         try:
             found = ancova(*ends, two.arm, two.covariates, interaction=interaction)
@@ -229,13 +134,13 @@ def _ancovas(table: Table, model: str, *, interaction: bool) -> Iterator[Row]:
         yield pairs.row(place, found.effect, note, **table.size(found.effect, place.visit))
 
 
-def _paired(data: Arranged) -> Arranged:
+def _paired(data: OutcomeData) -> OutcomeData:
     """Return the values of people with baseline and primary visit, so that only they are counted."""
     lacks = np.isnan(data.values[:, 0] + data.values[:, data.primary])
-    return Arranged(**{**vars(data), 'values': np.where(lacks[:, None], np.nan, data.values)})
+    return OutcomeData(**{**vars(data), 'values': np.where(lacks[:, None], np.nan, data.values)})
 
 
-def _discrete(table: Table, analysis: str, data: Arranged) -> Iterator[Row]:
+def _discrete(table: OutcomeRows, analysis: str, data: OutcomeData) -> Iterator[Row]:
     """Yield ratio and difference of every arm at every visit on its own."""
     fits: dict[int, DiscreteFit | str] = {}
     compare = _comparison(table.outcome)
@@ -248,7 +153,7 @@ def _discrete(table: Table, analysis: str, data: Arranged) -> Iterator[Row]:
             fits[visit] = compare(groups, None if data.exposure is None else data.exposure[:, visit])
         except DataError as error:
             fits[visit] = str(error)
-    shown = Table(table.outcome, table.design, data)
+    shown = OutcomeRows(table.outcome, table.design, data)
     model = _usual_model(table.outcome) if analysis == MAIN else 'discrete_unadjusted'
     for place in shown.places(analysis, model):
         yield from _discrete_rows(shown, place, fits[place.visit])
@@ -292,7 +197,7 @@ def _responder(outcome: Outcome) -> float:
     return outcome.threshold
 
 
-def _discrete_rows(table: Table, place: Place, fit: DiscreteFit | str) -> Iterator[Row]:
+def _discrete_rows(table: OutcomeRows, place: Comparison, fit: DiscreteFit | str) -> Iterator[Row]:
     if isinstance(fit, str):
         yield table.row(place, None, fit)
         return

@@ -8,11 +8,13 @@ import pandas as pd
 from pipelines.errors import DataError
 from pipelines.terms import ADJUSTMENTS, EFFECT_SCALES, MAIN
 
-from .describe import describe, fixed_sequence, holm
+from .describe import describe
 from .design import Outcome, OutcomesDesign
 from .discrete.responder_table import Improvement, tabulate_responders
-from .outcome_data import Arranged, arrange, encode
-from .outcome_fits import EFFECT_COLUMNS, model_outcome
+from .multiplicity import fixed_sequence, holm
+from .outcome_data import OutcomeData, arrange_outcome, encode
+from .outcome_fits import model_outcome
+from .outcome_rows import EFFECT_COLUMNS
 
 __all__ = [
     'EFFECT_COLUMNS',
@@ -139,8 +141,8 @@ def describe_outcomes(values: pd.DataFrame, people: pd.DataFrame, design: Outcom
 
 def _arranged(
     values: pd.DataFrame, people: pd.DataFrame, outcome: Outcome, design: OutcomesDesign
-) -> Arranged:
-    return arrange(values[values['outcome'] == outcome.name], people, outcome, design)
+) -> OutcomeData:
+    return arrange_outcome(values[values['outcome'] == outcome.name], people, outcome, design)
 
 
 def _arms(design: OutcomesDesign) -> list[tuple[int, str]]:
@@ -148,7 +150,7 @@ def _arms(design: OutcomesDesign) -> list[tuple[int, str]]:
     return [*((code, arm) for code, arm in enumerate(design.treated, 1)), (0, design.control)]
 
 
-def _by_visit(data: Arranged) -> list[tuple[str, Any]]:
+def _by_visit(data: OutcomeData) -> list[tuple[str, Any]]:
     found = [(visit.name, column) for visit, column in zip(data.visits, data.values.T)]
     before = data.before
     return found if before is None else [*found, (CHANGE, data.values[:, data.primary] - before)]

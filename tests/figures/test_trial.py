@@ -18,7 +18,7 @@ from scipy import stats
 from pipelines.errors import DataError
 from pipelines.figures.forest import plot_forest
 from pipelines.figures.timecourse import geometric_mean_interval, plot_time_course
-from pipelines.figures.trajectories import Course, plot_trajectories
+from pipelines.figures.trajectories import TrajectoryWords, plot_trajectories
 from pipelines.figures.trial import looks_of, mean_interval
 
 ARMS = {'treatment': 'Exercise', 'control': 'Wait-list'}
@@ -102,7 +102,7 @@ def people(
 def trajectories(
     table: pd.DataFrame, effects: list[tuple] | None = None, words: str = '', **more: object
 ) -> Figure:
-    course = Course(**({'title': 'Pain', 'units': 'points', 'visits': VISITS, 'arms': ARMS} | more))
+    course = TrajectoryWords(**({'title': 'Pain', 'units': 'points', 'visits': VISITS, 'arms': ARMS} | more))
     columns = ['arm', 'visit', 'estimate', 'ci_low', 'ci_high']
     return plot_trajectories(table, course, effects and pd.DataFrame(effects, columns=columns), words)
 

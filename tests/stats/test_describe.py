@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.stats.describe import describe, describe_arms, fixed_sequence, hedges, holm, responders
+from pipelines.stats.describe import describe, responders
 from pipelines.stats.estimate import t_estimate
+from pipelines.stats.multiplicity import fixed_sequence, holm
+from pipelines.stats.standardised import hedges
 
 
 def test_description_is_that_of_pandas(rng):
@@ -21,17 +23,6 @@ def test_few_people_have_no_spread():
     nobody = describe([np.nan])
     assert nobody['n'] == 0
     assert all(np.isnan(nobody[key]) for key in ('mean', 'sd', 'median', 'q1', 'q3', 'min', 'max'))
-
-
-def test_change_is_described_where_both_visits_are():
-    before, after = np.array([1.0, 2, 3, np.nan]), np.array([2.0, np.nan, 5, 7])
-    for array in (before, after):
-        array.setflags(write=False)
-    table = describe_arms(before, after, ['b', 'a', 'b', 'b']).set_index(['arm', 'visit'])
-    assert table.loc[('b', 'change'), 'mean'] == 1.5
-    assert table.loc[('b', 'change'), ['n', 'n_missing']].tolist() == [2, 1]
-    assert table.loc[('a', 'change'), ['n', 'n_missing']].tolist() == [0, 1]
-    assert table.loc[('b', 'followup'), 'mean'] == pytest.approx(14 / 3)
 
 
 def test_hedges_g_is_unbiased(rng):

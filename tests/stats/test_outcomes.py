@@ -6,14 +6,14 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.stats.change import ancova
-from pipelines.stats.describe import fixed_sequence, hedges, holm
 from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Visit
 from pipelines.stats.discrete.binary import compare_binary
 from pipelines.stats.discrete.people import Groups
 from pipelines.stats.longitudinal.trial import fit_trial
 from pipelines.stats.longitudinal.trial_design import TrialModel
-from pipelines.stats.outcome_data import arrange
-from pipelines.stats.outcome_fits import Place, Table, model_name
+from pipelines.stats.multiplicity import fixed_sequence, holm
+from pipelines.stats.outcome_data import arrange_outcome
+from pipelines.stats.outcome_rows import Comparison, OutcomeRows, model_name
 from pipelines.stats.outcomes import (
     EFFECT_COLUMNS,
     RESPONDER_COLUMNS,
@@ -23,6 +23,7 @@ from pipelines.stats.outcomes import (
     encode,
     model_outcomes,
 )
+from pipelines.stats.standardised import hedges
 from pipelines.terms import MAIN
 
 N = 60
@@ -387,7 +388,10 @@ class TestOtherKinds:
 def test_unknown_words_are_refused(people, visits):
     with pytest.raises(LookupError):
         model_name('lda')
-    data = arrange(long('pain', people, **visits), people, PAIN, design_of(PAIN))
-    assert Table(PAIN, design_of(PAIN), data).row(Place(MAIN, 'clda', 1, 1), None)['flags'] == 'not_estimated'
+    data = arrange_outcome(long('pain', people, **visits), people, PAIN, design_of(PAIN))
+    assert (
+        OutcomeRows(PAIN, design_of(PAIN), data).row(Comparison(MAIN, 'clda', 1, 1), None)['flags']
+        == 'not_estimated'
+    )
     with pytest.raises(DataError, match='nobody is in one of the arms b, a'):
-        arrange(long('pain', people, **visits), people.assign(arm='c'), PAIN, design_of(PAIN))
+        arrange_outcome(long('pain', people, **visits), people.assign(arm='c'), PAIN, design_of(PAIN))

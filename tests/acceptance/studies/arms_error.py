@@ -17,10 +17,10 @@ from scipy import optimize, special
 
 from pipelines.errors import DataError
 from pipelines.stats.change import ancova
-from pipelines.stats.describe import holm
 from pipelines.stats.estimate import Estimate
 from pipelines.stats.longitudinal.trial import TrialFit, fit_trial
 from pipelines.stats.longitudinal.trial_design import TrialModel
+from pipelines.stats.multiplicity import holm
 from tests.acceptance.studies import spread
 
 SEED = 20260101
