@@ -89,7 +89,7 @@ def in_spreads_of_control(effect: Estimate, control: ArrayLike) -> Standardised:
     Examples
     --------
     >>> found = in_spreads_of_control(Estimate(2, 1, 8, 0, 4, 2, 0.1), np.arange(1000.0))
-    >>> round(found.g * np.arange(1000).std(ddof=1), 2)
+    >>> round(float(found.g * np.arange(1000).std(ddof=1)), 2)
     2.0
 
     """
