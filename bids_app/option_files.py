@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipelines.errors import ParameterError
 
@@ -22,7 +21,7 @@ def _lines_of(path: str) -> list[str]:
         raise ParameterError(f'{path} is no text file of labels ({error}).') from error
 
 
-def read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
+def read_filters(path: Path | None) -> dict[str, dict[str, object]]:
     """Return the filters of ``--bids-filter-file``; none without one."""
     if path is None:
         return {}
@@ -34,7 +33,7 @@ def read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
         ) from error
 
 
-def read_plugin(path: Path | None) -> dict[str, Any] | None:
+def read_plugin(path: Path | None) -> dict[str, object] | None:
     """Return what the file of ``--use-plugin`` says; None without one."""
     if path is None:
         return None

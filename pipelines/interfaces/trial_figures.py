@@ -62,17 +62,8 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
     effects = effects[effects['analysis'] == MAIN]
     paths = []
     for outcome in design.outcomes:
-        units = '' if outcome.units == '1' else outcome.units
-        own = seen[seen['outcome'] == outcome.name]
-        visits = {visit.name: visit.session for visit in visits_of(outcome, design.visits)}
-        course = TrajectoryWords(
-            title=outcome.title, units=units, visits=visits, arms={arm: arm for arm in design.arms},
-            primary=primary_visit(outcome, design.visits).name, lower_is_better=outcome.lower_is_better,
-        )  # fmt: skip
-        shown = _differences(effects[effects['outcome'] == outcome.name], outcome)
-        words = _in_words(shown.iloc[0], units) if shown is not None and len(shown) == 1 else ''
-        people = own.loc[own['visit'].isin(visits), ['participant_id', 'arm', 'visit', 'value']]
-        figure = plot_trajectories(people, course, shown, words)
+        people, found = (table[table['outcome'] == outcome.name] for table in (seen, effects))
+        figure = _course(people, found, outcome, design)
         paths.append(save_svg(figure, out_dir / f'{outcome.name}_trajectories.svg'))
     who = design.treatment if len(design.treated) == 1 else 'treatment'
     forest = plot_forest(
@@ -85,6 +76,20 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
 
 
 DrawOutcomes = interface(draw_outcomes, is_brief=True)
+
+
+def _course(seen: pd.DataFrame, effects: pd.DataFrame, outcome: Outcome, design: OutcomesDesign) -> Figure:
+    """Return the figure of the course of one outcome."""
+    units = '' if outcome.units == '1' else outcome.units
+    visits = {visit.name: visit.session for visit in visits_of(outcome, design.visits)}
+    words = TrajectoryWords(
+        title=outcome.title, units=units, visits=visits, arms={arm: arm for arm in design.arms},
+        primary=primary_visit(outcome, design.visits).name, lower_is_better=outcome.lower_is_better,
+    )  # fmt: skip
+    shown = _differences(effects, outcome)
+    said = _in_words(shown.iloc[0], units) if shown is not None and len(shown) == 1 else ''
+    people = seen.loc[seen['visit'].isin(visits), ['participant_id', 'arm', 'visit', 'value']]
+    return plot_trajectories(people, words, shown, said)
 
 
 def _differences(effects: pd.DataFrame, outcome: Outcome) -> pd.DataFrame | None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from bids_app.participant.run import is_page_current
+from bids_app.cli import make_settings
+from bids_app.outputs.chains import methods_of
+from bids_app.participant.run import _report, is_page_current
 from bids_app.running.manifest import Receipt, digest_of, receipts_folder
 
 
@@ -38,3 +40,36 @@ def test_a_page_made_of_other_content_is_not_current(person):
     assert digest_of(person) != before
     finish(person, 'ses-pre_connectivity', 'x')
     assert digest_of(person) == before, 'the same files made again are the same'
+
+
+@pytest.mark.parametrize('nprocs', ['1', '2'])
+def test_pages_of_several_people_are_all_written_and_told_in_their_order(tmp_path, nprocs, capfd):
+    out = tmp_path / 'out'
+    for label in ('01', '02', '03'):
+        folder = out / f'sub-{label}'
+        folder.mkdir(parents=True)
+        finish(folder, 'ses-pre_connectivity', label)
+    words = [str(tmp_path), str(out), 'participant', '-w', str(tmp_path / 'work'), '--nprocs', nprocs]
+    _report(make_settings(words), ['01', '02', '03'])
+    said = [line.split('sub-')[-1] for line in capfd.readouterr().out.splitlines()]
+    assert said == ['01.html', '02.html', '03.html']
+    assert all(is_page_current(out, label) for label in ('01', '02', '03'))
+
+
+def test_methods_of_a_person_are_those_of_all_receipts(tmp_path):
+    """Written by jobs for single sessions; a paragraph that two share stands once."""
+    out = tmp_path / 'out'
+    folder = out / 'sub-01'
+    folder.mkdir(parents=True)
+    for stage, texts in {
+        'ses-pre_dwi': ('A tensor was fitted.', 'Fibres were tracked.'),
+        'ses-pre_task-rest_connectivity': ('Noise was removed.',),
+        'ses-post_task-rest_connectivity': ('Noise was removed.',),
+    }.items():
+        receipt = Receipt(receipts_folder(folder) / f'{stage}.json', out, {}, {}, texts)
+        receipt.write([])
+    assert methods_of(folder) == ['Noise was removed.', 'A tensor was fitted.', 'Fibres were tracked.']
+    _report(make_settings([str(tmp_path), str(out), 'participant', '-w', str(tmp_path / 'w')]), ['01'])
+    told = (folder / 'log' / 'CITATION.md').read_text()
+    assert told.count('Noise was removed.') == 1
+    assert 'Fibres were tracked.' in (out / 'sub-01.html').read_text()

@@ -133,6 +133,36 @@ def test_a_job_is_waited_for_while_slurm_lists_it(programs):
 
 
 @pytest.mark.usefixtures('nothing_submitted')
+def test_slurm_is_asked_often_while_steps_are_short_and_seldom_later(programs, monkeypatch):
+    slurm, clock, asked = submit(programs, ''), [1000.0], []
+    monkeypatch.setattr(plugin.time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(plugin, 'waiting_jobs', lambda _: asked.append(clock[0]) or {17})
+    slurm._moved = slurm._asked = clock[0]
+    for _ in range(2 * 3600):
+        clock[0] += 0.5
+        assert slurm._is_pending(17)
+    first = [at for at in asked if at < 1010]
+    last = [at for at in asked if at > 1000 + 3600 - 60]
+    assert len(first) >= 6  # about once a second in the first ten
+    assert len(last) <= 4  # four times in the last minute of an hour
+
+
+@pytest.mark.usefixtures('nothing_submitted')
+def test_a_job_that_ends_makes_the_next_question_soon(programs, monkeypatch):
+    slurm, clock, jobs_there = submit(programs, ''), [1000.0], [{16, 17}]
+    monkeypatch.setattr(plugin.time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(plugin, 'waiting_jobs', lambda _: jobs_there[0])
+    slurm._moved, slurm._asked = 0.0, 0.0
+    assert slurm._is_pending(17)
+    jobs_there[0] = {17}
+    clock[0] += 16
+    assert slurm._is_pending(17)  # asked: 16 is gone
+    jobs_there[0] = set()
+    clock[0] += 1.5
+    assert not slurm._is_pending(17)
+
+
+@pytest.mark.usefixtures('nothing_submitted')
 def test_a_controller_that_is_away_for_a_moment_ends_nothing(programs):
     slurm = submit(programs, '')
     programs('squeue', 'echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1')

@@ -1,0 +1,71 @@
+"""What the workflows of the group say of themselves, and how their steps are joined."""
+
+import pytest
+
+from pipelines.params import GroupParams
+from pipelines.stats.design import Outcome, OutcomesDesign, PrimaryContrast, Visit
+from pipelines.workflows.group import init_outcomes_wf
+from tests.wiring import check_wiring
+
+VISITS = (
+    Visit(name='before', session_id='ses-1', is_baseline=True),
+    Visit(name='after', session_id='ses-2', is_primary=True),
+)
+PAIN = Outcome(name='pain', role='primary', low=0, high=10, lower_is_better=True)
+WORK = Outcome(name='work', kind='binary', levels=('no', 'yes'), responder='yes')
+
+
+def workflow(*outcomes, **more):
+    given = {'treated': ('yoga', 'gym'), 'control': 'wait', 'visits': VISITS} | more
+    design = OutcomesDesign(outcomes=outcomes, **given)
+    return init_outcomes_wf(
+        scans=[{'stamp': ''}],
+        tracts=[{'stamp': ''}],
+        design=design,
+        params=GroupParams(n_imputations=50),
+        random_seed=1,
+    )
+
+
+def test_every_output_comes_from_a_step():
+    made = workflow(PAIN, WORK)
+    check_wiring(made)
+    names = set(made.get_node('outputnode').outputs.copyable_trait_names())
+    assert {'outcomes', 'levels', 'missing', 'tipping', 'tipping_figure', 'before_after'} <= names
+    impute = made.get_node('impute')
+    assert (impute.inputs.n_imputations, impute.inputs.random_seed) == (50, 1)
+
+
+@pytest.mark.parametrize(
+    ('is_randomised', 'said', 'unsaid'),
+    [
+        (True, 'arms share the mean at baseline [@lu2010]', 'not allocated at random'),
+        (False, 'arms were not allocated at random and have means of their own', 'share the mean'),
+    ],
+)
+def test_the_model_is_told_as_the_design_has_it(is_randomised, said, unsaid):
+    text = workflow(PAIN, is_randomised=is_randomised).__desc__
+    assert said in text
+    assert unsaid not in text
+    assert text.endswith('.\n\n')
+
+
+def test_kinds_of_outcomes_are_told_where_there_are_any():
+    continuous, binary = (workflow(outcome).__desc__ for outcome in (PAIN, WORK))
+    assert 'restricted maximum likelihood' in continuous
+    assert 'logistic regression' not in continuous
+    assert 'logistic regression' in binary
+    assert 'restricted maximum likelihood' not in binary
+
+
+def test_imputations_are_told_where_they_are_made():
+    assert 'imputed 50 times' in workflow(PAIN).__desc__
+    without_range = Outcome(name='pain', role='primary', lower_is_better=True)
+    assert 'imputed' not in workflow(without_range).__desc__
+
+
+def test_the_order_of_testing_is_told():
+    assert 'adjusted by Holm' in workflow(PAIN).__desc__
+    ordered = workflow(PAIN, sequence=(PrimaryContrast(outcome='pain', arm='yoga'),)).__desc__
+    assert 'tested in the order of the trial file' in ordered
+    assert 'Holm' not in ordered
