@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.params import GroupParams
-from pipelines.stats.design import Outcome, OutcomesDesign, PrimaryContrast, Visit
+from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Visit
 from pipelines.workflows.group import init_outcomes_wf
 from tests.wiring import check_wiring
 
@@ -28,7 +28,7 @@ def workflow(*outcomes, **more):
 
 
 def test_every_output_comes_from_a_step():
-    made = workflow(PAIN, WORK)
+    made = workflow(PAIN, WORK, DerivativeOutcome(name='icc', derivative='alff', regions=('NAc',)))
     check_wiring(made)
     names = set(made.get_node('outputnode').outputs.copyable_trait_names())
     assert {'outcomes', 'levels', 'missing', 'tipping', 'tipping_figure', 'before_after'} <= names
