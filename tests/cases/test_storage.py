@@ -112,6 +112,18 @@ def test_a_head_has_the_same_values_at_points_of_the_world(tmp_path, place, stor
     np.testing.assert_allclose(found, 100 + points @ slopes, atol=1e-3 + rounding)
 
 
+@pytest.mark.parametrize('axes', ['LAS', 'LPS', 'PSR', 'IRP'])
+def test_a_head_is_the_same_array_whatever_its_axes(tmp_path, rng, axes):
+    """What registers it begins at the same voxel; an oblique grid stays one, with the axes nearest to those of the world."""
+    plain, head = affine_of(turn=10.0), 100 * rng.random(SHAPE)
+    path = tmp_path / 'sub-01_T1w.nii.gz'
+    write_image(path, *along(head, plain, axes))
+    assert nb.aff2axcodes(nb.load(path).affine) == tuple(axes)
+    found, affine = load_t1w(path)
+    np.testing.assert_array_equal(found, head.astype(np.float32))
+    np.testing.assert_allclose(affine, plain, atol=1e-5)
+
+
 # --- what stores them: laws of its own ---
 
 
