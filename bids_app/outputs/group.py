@@ -127,7 +127,7 @@ _CLUSTERS = {
     'volume': {'Description': 'size', 'Units': 'mm^3'},
     'peak_t': {'Description': 'largest t'},
     'peak_p_corrected': {'Description': 'two-sided p at the peak, corrected for all voxels by TFCE'},
-    'peak_region': {'Description': 'Harvard-Oxford region of the peak'},
+    'peak_region': {'Description': 'Harvard-Oxford region of the peak, or the nearest one and its distance'},
     'regions': {'Description': 'shares of the cluster in its largest regions'},
 }
 

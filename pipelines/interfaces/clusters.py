@@ -1,11 +1,13 @@
 """Name the clusters of a group map."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from ..numerics.resample import apply_linear, voxel_sizes
 from ._interface import interface
@@ -19,6 +21,7 @@ CLUSTER_COLUMNS = (
     'map', 'contrast', 'cluster', 'sign', 'volume', 'peak_x', 'peak_y', 'peak_z', 'peak_t', 'peak_p_corrected',
     'peak_region', 'regions',
 )  # fmt: skip
+_NONE = 'none'  # name of what is in no region
 _NAMED = 3  # regions that a cluster's row lists
 
 
@@ -52,7 +55,8 @@ def list_clusters(
     -------
     _Clusters
         A row per cluster: volume in mm^3, peak of t in mm, corrected p at the peak (two-sided, all voxels
-        of the map), Harvard-Oxford region of the peak, and the share of the cluster in its largest regions.
+        of the map), Harvard-Oxford region of the peak, the nearest one with its distance where the peak is in none,
+        and the share of the cluster in its largest regions.
         No row where nothing is significant.
 
     """
@@ -88,7 +92,7 @@ def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[
                 'volume': len(voxels) * float(np.prod(voxel_sizes(affine))),
                 'peak_x': x, 'peak_y': y, 'peak_z': z, 'peak_t': float(statistic[tuple(peak)]),
                 'peak_p_corrected': float(10 ** -log_p[tuple(peak)]),
-                'peak_region': names.iloc[int(np.argmax(np.abs(t)))],
+                'peak_region': name_peak(apply_linear(affine, peak[None].astype(float)), space),
                 'regions': '; '.join(f'{share:.0%} {region}' for region, share in shares.items()),
             })  # fmt: skip
     found.sort(key=lambda row: -row['volume'])
@@ -100,5 +104,30 @@ def name_points(points: np.ndarray, space: str) -> pd.Series:
     winner, affine = atlas_labels()
     at, _ = to_source(manifest()['harvard-oxford']['Space'], space, points)
     labels = sample_object(winner + 1, affine, at, 0).astype(int) - 1
-    names = ['none', *region_names()]
+    names = [_NONE, *region_names()]
     return pd.Series([names[label + 1] for label in labels])
+
+
+def name_peak(point: np.ndarray, space: str) -> str:
+    """Return the region of a point (1, 3) in mm of a template, or the nearest one and how far away it is.
+
+    Notes
+    -----
+    The distance is that to the middle of the nearest voxel of the atlas that has a label, in the atlas' space.
+
+    """
+    (name,) = name_points(point, space)
+    if name != _NONE:
+        return str(name)
+    tree, labels = _labelled()
+    at, _ = to_source(manifest()['harvard-oxford']['Space'], space, point)
+    distance, number = tree.query(at[0])
+    return f'{region_names()[labels[number]]}, {distance:.0f} mm away'
+
+
+@cache
+def _labelled() -> tuple[KDTree, np.ndarray]:
+    """Return the middles (mm) of the atlas' voxels that have a label, and their labels."""
+    winner, affine = atlas_labels()
+    inside = winner >= 0
+    return KDTree(apply_linear(affine, np.argwhere(inside).astype(float))), winner[inside]

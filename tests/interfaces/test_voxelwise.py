@@ -9,9 +9,11 @@ import pytest
 
 from pipelines.errors import DataError
 from pipelines.interfaces._interface import PROGRESS
-from pipelines.interfaces.clusters import list_clusters, name_points
+from pipelines.interfaces.atlas import atlas_labels
+from pipelines.interfaces.clusters import list_clusters, name_peak, name_points
 from pipelines.interfaces.group_maps import stack_maps
 from pipelines.interfaces.tables import columns_text, read_columns
+from pipelines.interfaces.templates import region_names
 from pipelines.interfaces.voxelwise import infer_maps
 from pipelines.numerics.regions import voxel_centres
 from pipelines.stats.permute import flip_signs, permute
@@ -186,3 +188,20 @@ def test_clusters_are_named_with_their_peak(tmp_path):
 def test_points_have_the_names_of_the_atlas():
     points = np.array([[-9.5, 11.6, -7.4], [9.2, 12.3, -6.8], [0, 0, 200]])
     assert name_points(points, SPACE).tolist() == ['Left Accumbens', 'Right Accumbens', 'none']
+
+
+def test_a_peak_outside_every_region_has_the_nearest_one_with_its_distance():
+    """Against a search through all voxels: above the top of the head, and in a region."""
+    winner, affine = atlas_labels()
+    voxels = np.argwhere(winner >= 0)
+    places = voxels @ affine[:3, :3].T + affine[:3, 3]
+    point = np.array([[10.0, -20, 110]])
+    distances = np.linalg.norm(places - point, axis=1)
+    least = distances.min()
+    assert name_points(point, SPACE).tolist() == ['none']
+    name, _, far = name_peak(point, SPACE).rpartition(', ')
+    nearest = {region_names()[winner[tuple(voxels[place])]] for place in np.flatnonzero(distances == least)}
+    assert name in nearest
+    assert far == f'{least:.0f} mm away'
+    assert least > 20
+    assert name_peak(np.array([[-9.5, 11.6, -7.4]]), SPACE) == 'Left Accumbens'

@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from pipelines import terms
-from pipelines.terms import MISSING_ASSUMPTIONS, TIPPING_ENDS, Words
+from pipelines.terms import MISSING_ASSUMPTIONS, SHIFTED_ARMS, TIPPING_ENDS
 
 from ..read import TableRow
 from ..words import number
@@ -23,12 +22,13 @@ class TippingPoint(NamedTuple):
 
 
 class MissingShown(NamedTuple):
-    """A primary outcome under each assumption, its tipping points, and why there are none if there are none."""
+    """A primary outcome under each assumption and its tipping points; ``reason``: why there are none, if there are none."""
 
     outcome: OutcomeRecord
     assumptions: list[tuple[str, TableRow]]
     tipping: list[TippingPoint]
     reason: str
+    notes: list[str]
 
 
 def missing_values(found: list[Effect], tables: GroupTables) -> list[MissingShown]:
@@ -38,12 +38,14 @@ def missing_values(found: list[Effect], tables: GroupTables) -> list[MissingShow
     for effect in effects:
         name = effect.outcome.name
         rows = rows_where(tables.get('missing', ()), outcome=name)
-        assumptions = [(MISSING_ASSUMPTIONS[row['assumption']].title, row) for row in rows]
+        made = [row for row in rows if row['assumption'] != 'n/a']
+        assumptions = [(MISSING_ASSUMPTIONS[row['assumption']].title, row) for row in made]
         tipping = [
             _tipping(row, effect.outcome) for row in rows_where(tables.get('tipping', ()), outcome=name)
         ]
-        reason = '' if rows or tipping else _reason(effect, tables)
-        shown.append(MissingShown(effect.outcome, assumptions, tipping, reason))
+        notes = dict.fromkeys(row['note'] for row in rows if row['note'] != 'n/a')
+        reason = '' if made or tipping else '; '.join(notes) or _reason(effect, tables)
+        shown.append(MissingShown(effect.outcome, assumptions, tipping, reason, list(notes) if made else []))
     return shown
 
 
@@ -51,13 +53,7 @@ def _tipping(row: TableRow, outcome: OutcomeRecord) -> TippingPoint:
     end = TIPPING_ENDS[row['end']]
     delta = number(row['delta'])
     value = end.title if delta is None else f'{significant(delta)} {outcome.units}'.strip()
-    return TippingPoint(_shifted(row['shifted']), row['arm'], value, end.about)
-
-
-def _shifted(name: str) -> str:
-    """Return whose values were shifted in words, where there are words for it."""
-    words: Words[terms.Term] | None = getattr(terms, 'SHIFTED_ARMS', None)
-    return name.replace('_', ' ') if words is None else words[name].title
+    return TippingPoint(SHIFTED_ARMS[row['shifted']].title, row['arm'], value, end.about)
 
 
 def _reason(effect: Effect, tables: GroupTables) -> str:
@@ -70,4 +66,8 @@ def _reason(effect: Effect, tables: GroupTables) -> str:
         return f'only continuous outcomes are imputed, and {outcome.title} is {outcome.kind}'
     if not outcome.has_baseline:
         return f'{outcome.title} has no baseline from which missing values could be imputed'
+    if outcome.role != 'primary':
+        return 'no outcome is called primary, and only primary outcomes are imputed'
+    if outcome.lower_is_better is None:
+        return f'the trial file does not say whether lower is better of {outcome.title}'
     return 'not computed in this run'

@@ -1,4 +1,4 @@
-"""What the report says of arms, visits and groups that it does not show."""
+"""What the report says of arms and visits, and of those that some analyses do not compare."""
 
 import json
 
@@ -29,12 +29,17 @@ def whole(tmp_path):
     return recorded(tmp_path, write_whole)
 
 
-def test_other_arms_and_visits_are_named_where_the_page_has_no_room(whole):
-    parts = {found.part: found.reason for found in absent_parts(*whole, {}, has_maps=False)}
-    assert parts['Arm walking'].endswith('this page compares yoga with usual care')
-    assert parts['Visit six weeks'].startswith('its effects stand in outcomes.tsv')
-    assert 'Visit a year' in parts
-    assert not {'Arm yoga', 'Visit T0', 'Visit 12'} & set(parts)
+def test_other_arms_and_visits_are_named_where_they_are_not_compared_yet(whole):
+    tables = {'mediation_models': [{'analysis': 'pain', 'note': 'n/a'}]}
+    parts = {found.part: found for found in absent_parts(*whole, tables, has_maps=True)}
+    for name, key in (('Maps', 'imaging'), ('Mediation', 'mediation')):
+        arm, visits = parts[f'{name} of walking'], parts[f'{name} of six weeks and a year']
+        assert arm.reason == 'not compared yet: only yoga and usual care are'
+        assert visits.reason.startswith('not analysed yet')
+        assert arm.key == visits.key == key
+    assert not {'Arm walking', 'Visit six weeks', 'Visit a year', 'Gene expression of walking'} & set(parts)
+    without = [found.part for found in absent_parts(*whole, {}, has_maps=False)]
+    assert not [part for part in without if ' of walking' in part]
 
 
 def test_what_is_told_of_the_conduct_is_in_the_record(whole, tmp_path):
@@ -48,8 +53,15 @@ def test_what_is_told_of_the_conduct_is_in_the_record(whole, tmp_path):
 def test_flow_names_every_visit_and_says_whether_chance_decided(whole, tmp_path):
     trial, _ = whole
     titles = [stage.name for stage in stages(trial, {})]
-    assert titles == ['Allocation', 'T0 (01)', 'six weeks (02)', '12 (03)', 'a year (04)', 'Analysis']
+    assert titles == [
+        'Allocation',
+        'T0 (01, week 0)',
+        'six weeks (02, week 6)',
+        '12 (03, week 12)',
+        'a year (04, week 52)',
+        'Analysis',
+    ]
     assert dict(enrolled(trial, {}))['Randomised'] == '30'
     groups, _ = recorded(tmp_path / 'groups', write_groups)
-    assert dict(enrolled(groups, {}))['In a group'] == '30'
+    assert dict(enrolled(groups, {}))['Enrolled'] == '30'
     assert not groups.is_randomised

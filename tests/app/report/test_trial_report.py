@@ -21,22 +21,22 @@ from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from bids_app.report import assemble_report, write_trial_report
 from bids_app.report.inline import inline_svg, lighter
+from bids_app.report.paths import without_folders
 from bids_app.report.trial import results as trial_results
 from bids_app.report.trial.mediation import mediation_analyses
 from bids_app.report.trial.record import read_trial_record
 from bids_app.report.trial.tables import read_group_tables, typed
 from bids_app.report.trial.words import estimate, interval
 from bids_app.running.files import replace_json
-from pipelines.errors import DataError, MissingInputError
-from pipelines.figures.flow import FlowStage, plot_flow
+from pipelines.errors import MissingInputError
 from pipelines.interfaces.trial_figures import save_svg
 from pipelines.terms import FLAGS
 from tests.app.report.test_report import Page
 from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, write_trial
 
 SECTIONS = (
-    'summary', 'flow', 'baseline', 'outcomes', 'imaging', 'bdnf', 'expression', 'mediation', 'safety', 'quality',
-    'limits', 'methods', 'run',
+    'summary', 'flow', 'baseline', 'estimand', 'outcomes', 'imaging', 'bdnf', 'expression', 'mediation', 'safety',
+    'quality', 'limits', 'reporting', 'methods', 'run',
 )  # fmt: skip
 CONTRAST = 'armOnChange'
 
@@ -227,7 +227,10 @@ class TestContent:
         assert 'primary outcome' in card
         assert f'{estimate(row)} points 95 % CI {interval(row)}' in card
         assert 'Lower at follow-up with exercise than with waitlist, which is better' in card
-        assert f'People: {row["n_treatment"]} exercise, {row["n_control"]} waitlist' in card
+        n = [int(row[f'n_{arm}_seen']) for arm in ('treatment', 'control')]
+        assert f'People with a value at follow-up: {n[0]} exercise, {n[1]} waitlist' in card
+        known = [r for r in rows_of(out, 'values') if (r['outcome'], r['visit']) == ('nrs', 'followup')]
+        assert sum(n) == sum(r['value'] != 'n/a' for r in known) < 16
 
     def test_every_effect_of_every_model_is_that_of_the_table(self, html: str, out: Path) -> None:
         said = section(html, 'outcomes')
@@ -367,10 +370,15 @@ class TestContent:
 
     def test_methods_are_cited_and_the_run_is_told(self, html: str, out: Path) -> None:
         record = json.loads(next(out.glob('group/log/*/run.json')).read_text())
-        assert record['command'] in section(html, 'run')
+        assert without_folders(record['command']) in section(html, 'run')
+        assert record['command'] == json.loads((out / 'group' / 'results.json').read_text())['command']
         assert record['versions']['numpy'] in section(html, 'run')
         assert 'arms share the mean at baseline [ 4 ]' in section(html, 'methods')
         assert 'Lu K' in section(html, 'methods')
+
+    def test_no_folder_of_this_machine_is_told(self, html: str, out: Path) -> None:
+        assert str(out.parent) not in html
+        assert 'clbpe bids out group -w work' in section(html, 'run')
 
     def test_every_element_is_closed_and_no_name_stands_twice(self, html: str) -> None:
         assert Page(html.replace('/>', '></x>').replace('></x>', '/>')).all('section')
@@ -387,12 +395,15 @@ class TestResults:
         found = json.loads((out / 'group' / 'results.json').read_text())
         assert set(found['tables']) == {path.stem for path in (out / 'group').glob('*.tsv')}
         for name, rows in found['tables'].items():
-            assert len(rows) == len(rows_of(out, name)) > 0
+            assert len(rows) == len(rows_of(out, name))
+            assert rows or name in ('levels', 'missing', 'tipping', 'phenotype_report')
             for row, cells in zip(rows, rows_of(out, name)):
                 assert list(row) == list(cells)
                 for value, cell in zip(row.values(), cells.values()):
                     assert (value is None) == (cell in ('n/a', '')), (name, cell)
-                    assert value is None or value == (cell if isinstance(value, str) else float(cell))
+                    is_text = value is None or isinstance(value, str | bool)
+                    assert is_text or value == float(cell)
+                    assert value is None or not is_text or str(value) == cell
         numbers = found['tables']['outcomes'][0]
         assert isinstance(numbers['estimate'], float)
         assert isinstance(numbers['n_treatment'], int)
@@ -400,7 +411,8 @@ class TestResults:
     def test_json_says_what_made_it(self, out: Path) -> None:
         found = json.loads((out / 'group' / 'results.json').read_text())
         assert found['trial'] == 'CLBPE'
-        assert found['arms'] == {'treatment': 'exercise', 'control': 'waitlist'}
+        assert found['arms'] == {'treated': ['exercise'], 'control': 'waitlist'}
+        assert [visit['name'] for visit in found['visits']] == ['baseline', 'followup']
         assert found['random_seed'] == 20260101
         assert found['versions']['clbpe']
 
@@ -536,42 +548,6 @@ class TestTryingOut:
         )
         said = section(write_trial_report(copy).read_text(encoding='utf-8'), 'summary')
         assert '1 step failed: results are incomplete fit : it broke' in said
-
-
-class TestFlow:
-    def test_boxes_of_both_arms_are_level_and_arrows_end_at_them(self) -> None:
-        stages = [
-            FlowStage('Allocation', ([('Allocated', '3')], [('Allocated', '2')])),
-            FlowStage('Analysis', ([], [('Pain', '2')])),
-        ]
-        axes = plot_flow([('Randomised', '5')], ('a', 'b'), stages).axes[0]
-        boxes = [
-            patch
-            for patch in axes.patches
-            if type(patch).__name__ == 'Rectangle' and patch.get_facecolor()[0] == 1
-        ]
-        assert len(boxes) == 5
-        assert [boxes[1].get_y(), boxes[3].get_y()] == [boxes[2].get_y(), boxes[4].get_y()]
-        assert boxes[3].get_height() == boxes[4].get_height()
-        arrows = [patch for patch in axes.patches if type(patch).__name__ == 'FancyArrowPatch']
-        ends = [arrow._posA_posB[1][1] for arrow in arrows]
-        assert ends == [box.get_y() for box in boxes[1:]]
-
-    def test_long_names_go_on_in_the_next_line(self) -> None:
-        name = 'Power at 85 % of the maximal aerobic power of a submaximal test'
-        figure = plot_flow([], ('a', 'b'), [FlowStage('Analysis', ([(name, '12')], []))])
-        figure.canvas.draw()
-        axes = figure.axes[0]
-        texts = {text.get_text(): text.get_window_extent() for text in axes.texts}
-        assert ' '.join(word for word in texts if len(word) > 1 and word in name) == name
-        limit = next(p for p in axes.patches[2:] if type(p).__name__ == 'Rectangle').get_window_extent()
-        lines = [box for word, box in texts.items() if len(word) > 1 and word in name]
-        assert all(box.x1 < texts['12'].x0 or box.y1 < texts['12'].y0 for box in lines)
-        assert all(box.x1 < limit.x1 for box in lines)
-
-    def test_without_a_stage_there_is_no_flow(self) -> None:
-        with pytest.raises(DataError, match='no stage'):
-            plot_flow([('Randomised', '5')], ('a', 'b'), [])
 
 
 @pytest.fixture(scope='module')
