@@ -33,7 +33,7 @@ def open_picture(path: Path) -> SpatialImage:
     return image
 
 
-def values_of(image: SpatialImage, volume: int | None = None) -> Array:
+def drawn_values(image: SpatialImage, volume: int | None = None) -> Array:
     """Return a volume as finite float32 (i, j, k)."""
     data = image.dataobj if volume is None or image.ndim < 4 else image.dataobj[..., volume]
     values = np.asarray(data, dtype=np.float32).reshape(image.shape[:3])
@@ -49,7 +49,7 @@ def on(
 ) -> Array:
     """Sample an image (or the inside of some of its labels) at the pixels of a montage."""
     image = open_picture(path)
-    values = values_of(image)
+    values = drawn_values(image)
     if labels is not None:
         values = np.logical_or.reduce([values == label for label in labels]).astype(np.float32)
     points = place.points.reshape(-1, 3)
@@ -67,7 +67,7 @@ def three_planes(mask: Path) -> figures.Montage:
 
     """
     image = open_picture(mask)
-    inside = values_of(image) > 0
+    inside = drawn_values(image) > 0
     if not inside.any():
         raise DataError(f'{mask}: no voxel is above 0, so that there is no brain to show')
     span = [np.flatnonzero(inside.any(axis=other))[[0, -1]] for other in ((1, 2), (0, 2), (0, 1))]
@@ -82,7 +82,7 @@ def three_planes(mask: Path) -> figures.Montage:
 
 def centre(image: SpatialImage, volume: int) -> Array | None:
     """Return the centroid in RAS mm of what is above 0, or None if nothing is."""
-    inside = np.argwhere(values_of(image, volume) > 0)
+    inside = np.argwhere(drawn_values(image, volume) > 0)
     return apply_linear(image.affine, inside.astype(float)).mean(axis=0) if len(inside) else None
 
 
@@ -107,7 +107,7 @@ def region_outline(
     place: figures.Montage, image: SpatialImage, volume: int, name: str, flags: str
 ) -> Outline:
     """Return the border of one region; dashed and called flagged if it has flags."""
-    inside = (values_of(image, volume) > 0).astype(np.float32)
+    inside = (drawn_values(image, volume) > 0).astype(np.float32)
     canvas = sample(inside, image.affine, place.points.reshape(-1, 3), 1)
     flagged = flags not in ('', 'n/a')
     return Outline(

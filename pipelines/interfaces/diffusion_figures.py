@@ -13,7 +13,7 @@ from .. import figures
 from ..figures import Curve, Outline
 from ..numerics.resample import apply_linear, sample
 from ..terms import LATERAL, SIDES_OF, STRUCTURES, dseg_labels
-from ._pictures import Figured, on, region_colour, rows_through, save, three_planes, values_of
+from ._pictures import Figured, drawn_values, on, region_colour, rows_through, save, three_planes
 from ._pictures import open_picture as load_image
 
 _CONTEXT = 26.0  # mm around the tract and its regions that a picture shows
@@ -34,7 +34,7 @@ def plot_color_fa(fa: Path, evec: Path, dwi_mask: Path, *, out_dir: Path) -> Fig
     """
     place, image = three_planes(dwi_mask), load_image(fa)
     vectors = np.asarray(load_image(evec).dataobj, np.float32).reshape(*image.shape[:3], 3)
-    colours = figures.colour_fa(values_of(image), vectors).astype(np.float32)
+    colours = figures.colour_fa(drawn_values(image), vectors).astype(np.float32)
     rgb = sample(colours, image.affine, place.points.reshape(-1, 3), 1).reshape(place.points.shape)
     figure = figures.draw_colour_fa(place, rgb, on(place, dwi_mask))
     return save(figure, out_dir / 'colorfa.png')
@@ -111,7 +111,7 @@ def tract_places(regions_dseg: Path, probsegs: list[Path]) -> figures.Montage:
     from one end of tract and regions to the other.
     """
     image = load_image(regions_dseg)
-    labels = values_of(image)
+    labels = drawn_values(image)
     shown = {
         name: np.argwhere(np.isin(labels, dseg_labels(name))) for pair in SIDES_OF.values() for name in pair
     }
@@ -120,7 +120,7 @@ def tract_places(regions_dseg: Path, probsegs: list[Path]) -> figures.Montage:
     }
     for side, path in zip(LATERAL, probsegs):
         visited = load_image(path)
-        found = np.argwhere(values_of(visited) > 0.1)  # what is outlined
+        found = np.argwhere(drawn_values(visited) > 0.1)  # what is outlined
         if len(found):
             points[f'tract{side}'] = apply_linear(visited.affine, found.astype(float))
     if not points:

@@ -29,7 +29,7 @@ from .discrete.results import DiscreteFit
 from .longitudinal.trial import TrialFit, fit_trial
 from .longitudinal.trial_design import TrialModel
 from .outcome_data import OutcomeData, arrange_outcome
-from .outcome_rows import Comparison, OutcomeRows, Row
+from .outcome_rows import EffectPlace, OutcomeRows, Row
 
 _LORD = (
     'arms were not allocated by chance: where they differ at baseline, regression to the mean gives a difference '
@@ -197,7 +197,7 @@ def _responder(outcome: Outcome) -> float:
     return outcome.threshold
 
 
-def _discrete_rows(table: OutcomeRows, place: Comparison, fit: DiscreteFit | str) -> Iterator[Row]:
+def _discrete_rows(table: OutcomeRows, place: EffectPlace, fit: DiscreteFit | str) -> Iterator[Row]:
     if isinstance(fit, str):
         yield table.row(place, None, fit)
         return

@@ -27,7 +27,7 @@ def model_name(model: str) -> str:
     return (DISCRETE_MODELS if model in DISCRETE_MODELS else MODELS)[model].name
 
 
-class Comparison(NamedTuple):
+class EffectPlace(NamedTuple):
     """Which comparison a row is of: an analysis and its model, a treated arm by its code, a visit by its column."""
 
     analysis: str
@@ -51,7 +51,7 @@ class OutcomeRows:
     def __init__(self, outcome: Outcome, design: OutcomesDesign, data: OutcomeData) -> None:
         self.outcome, self.design, self.data = outcome, design, data
 
-    def row(self, place: Comparison, effect: Estimate | None, note: str = '', **more: Any) -> Row:
+    def row(self, place: EffectPlace, effect: Estimate | None, note: str = '', **more: Any) -> Row:
         """Return a row; without an effect it says why in ``note``."""
         flags = [f'dropped:{name}' for name in self.data.dropped]
         known, treated, control = self.data.is_complete, self.data.arm == place.arm, self.data.arm == 0
@@ -93,11 +93,11 @@ class OutcomeRows:
             return {}
         return {'effect_size': found.g, 'effect_ci_low': found.ci_low, 'effect_ci_high': found.ci_high}
 
-    def places(self, analysis: str, model: str, visits: list[int] | None = None) -> Iterator[Comparison]:
+    def places(self, analysis: str, model: str, visits: list[int] | None = None) -> Iterator[EffectPlace]:
         """Yield a place for every treated arm at some visits, by default all that arms are compared at."""
         for visit in self.data.followups if visits is None else visits:
             for arm in range(1, len(self.design.treated) + 1):
-                yield Comparison(analysis, model_name(model), arm, visit)
+                yield EffectPlace(analysis, model_name(model), arm, visit)
 
     def refused(self, analysis: str, model: str, reason: str) -> list[Row]:
         """Return rows without numbers."""

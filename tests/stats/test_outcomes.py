@@ -13,7 +13,7 @@ from pipelines.stats.longitudinal.trial import fit_trial
 from pipelines.stats.longitudinal.trial_design import TrialModel
 from pipelines.stats.multiplicity import fixed_sequence, holm
 from pipelines.stats.outcome_data import arrange_outcome
-from pipelines.stats.outcome_rows import Comparison, OutcomeRows, model_name
+from pipelines.stats.outcome_rows import EffectPlace, OutcomeRows, model_name
 from pipelines.stats.outcomes import (
     EFFECT_COLUMNS,
     RESPONDER_COLUMNS,
@@ -390,7 +390,7 @@ def test_unknown_words_are_refused(people, visits):
         model_name('lda')
     data = arrange_outcome(long('pain', people, **visits), people, PAIN, design_of(PAIN))
     assert (
-        OutcomeRows(PAIN, design_of(PAIN), data).row(Comparison(MAIN, 'clda', 1, 1), None)['flags']
+        OutcomeRows(PAIN, design_of(PAIN), data).row(EffectPlace(MAIN, 'clda', 1, 1), None)['flags']
         == 'not_estimated'
     )
     with pytest.raises(DataError, match='nobody is in one of the arms b, a'):

@@ -80,7 +80,7 @@ class Cells(NamedTuple):
         return int(self.n @ self.seen.sum(axis=1))
 
 
-def arrange(outcome: ArrayLike, design: ArrayLike, group: ArrayLike) -> Cells:
+def arrange_cells(outcome: ArrayLike, design: ArrayLike, group: ArrayLike) -> Cells:
     """Sum people up by covariance and by which visits were seen.
 
     Parameters
@@ -103,7 +103,7 @@ def arrange(outcome: ArrayLike, design: ArrayLike, group: ArrayLike) -> Cells:
     Two people with both visits, one with the first:
 
     >>> y = [[1.0, 2.0], [3.0, 1.0], [5.0, np.nan]]
-    >>> cells = arrange(y, np.broadcast_to(np.eye(2), (3, 2, 2)), [0, 0, 0])
+    >>> cells = arrange_cells(y, np.broadcast_to(np.eye(2), (3, 2, 2)), [0, 0, 0])
     >>> cells.seen.tolist(), cells.n.tolist()
     ([[True, False], [True, True]], [1, 2])
 

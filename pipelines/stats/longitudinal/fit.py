@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from pipelines.errors import NoMaximumError
 from pipelines.terms import VisitStructure
 
-from .cells import Cells, arrange
-from .likelihood import Information, Point, evaluate, expected_information, information
-from .structures import Structure, structure_of
+from .cells import Cells, arrange_cells
+from .likelihood import Curvature, LikelihoodPoint, evaluate, expected_information, information
+from .structures import CovarianceModel, structure_of
 
 Array = NDArray[Any]
 
@@ -44,10 +44,10 @@ class RemlFit:
 
     cells: Cells
     structure: VisitStructure
-    model: Structure
+    model: CovarianceModel
     parameters: Array
-    point: Point
-    curvature: Information
+    point: LikelihoodPoint
+    curvature: Curvature
 
     @property
     def first(self) -> Array:
@@ -130,7 +130,7 @@ def fit_reml(
     ([3.0, 5.0], [4.0, 18.0])
 
     """
-    cells = arrange(outcome, design, group)
+    cells = arrange_cells(outcome, design, group)
     model = structure_of(structure, cells.seen.shape[1])
     parameters = model.start(_start(cells))
     try:
@@ -173,12 +173,14 @@ def _start(cells: Cells) -> Array:
     return np.stack(found)
 
 
-def slope_of(point: Point, first: Array) -> Array:
+def slope_of(point: LikelihoodPoint, first: Array) -> Array:
     """Return the derivatives of the cost by all parameters."""
     return np.asarray(np.einsum('gkab,gab->gk', first, point.slope).ravel())
 
 
-def _direction(cells: Cells, point: Point, first: Array, curvature: Information) -> tuple[Array, float]:
+def _direction(
+    cells: Cells, point: LikelihoodPoint, first: Array, curvature: Curvature
+) -> tuple[Array, float]:
     """Return a step and what it promises to gain."""
     slope = slope_of(point, first)
     step = _downhill(curvature.observed, slope)
@@ -201,8 +203,8 @@ def _downhill(square: Array, slope: Array) -> Array | None:
 
 
 def _step(
-    cells: Cells, model: Structure, parameters: Array, point: Point, step: Array
-) -> tuple[Array, Point]:
+    cells: Cells, model: CovarianceModel, parameters: Array, point: LikelihoodPoint, step: Array
+) -> tuple[Array, LikelihoodPoint]:
     """Return the first of ever smaller steps that is allowed and does not lower the likelihood."""
     for halving in range(_MOST_HALVINGS):
         ahead = parameters + step / 2**halving

@@ -10,7 +10,7 @@ from .cells import Cells
 Array = NDArray[Any]
 
 
-class Point(NamedTuple):
+class LikelihoodPoint(NamedTuple):
     """The restricted likelihood at given covariances, in the units of :class:`~.cells.Basis`.
 
     Attributes
@@ -42,7 +42,7 @@ class Point(NamedTuple):
         return self.root.T @ self.root
 
 
-class Information(NamedTuple):
+class Curvature(NamedTuple):
     """Second derivatives of the cost by all parameters, and what small-sample inference needs of them.
 
     Attributes
@@ -58,7 +58,7 @@ class Information(NamedTuple):
     turns: Array
 
 
-def evaluate(cells: Cells, sigma: Array) -> Point:
+def evaluate(cells: Cells, sigma: Array) -> LikelihoodPoint:
     r"""Return the restricted likelihood.
 
     Parameters
@@ -105,7 +105,7 @@ def evaluate(cells: Cells, sigma: Array) -> Point:
     squares, leverage = precision @ sums @ precision
     slopes = (cells.n[:, None, None] * precision - squares - leverage) / 2
     slope = np.stack([slopes[part].sum(axis=0) for part in cells.slices])
-    return Point(cost, coefficients, root, precision, squares, leverage, slope)
+    return LikelihoodPoint(cost, coefficients, root, precision, squares, leverage, slope)
 
 
 def trace_sums(cells: Cells, precision: Array, weight: Array, first: Array) -> Array:
@@ -137,7 +137,7 @@ def trace_sums(cells: Cells, precision: Array, weight: Array, first: Array) -> A
     return found
 
 
-def information(cells: Cells, point: Point, first: Array, second: Array | None) -> Information:
+def information(cells: Cells, point: LikelihoodPoint, first: Array, second: Array | None) -> Curvature:
     r"""Return the observed information of the parameters of the covariances.
 
     Parameters
@@ -165,10 +165,10 @@ def information(cells: Cells, point: Point, first: Array, second: Array | None) 
     moments = _moments(cells, point, first)
     turns = point.root @ moments[:, :p, :p] @ point.root.T
     scores = moments[:, :p] @ np.append(-point.coefficients, 1.0) @ point.root.T
-    return Information(observed - _traces(turns) - scores @ scores.T, -turns)
+    return Curvature(observed - _traces(turns) - scores @ scores.T, -turns)
 
 
-def expected_information(cells: Cells, point: Point, first: Array, turns: Array) -> Array:
+def expected_information(cells: Cells, point: LikelihoodPoint, first: Array, turns: Array) -> Array:
     r"""Return (k, k) the expected information, which is positive definite wherever there is any.
 
     Notes
@@ -185,7 +185,7 @@ def _traces(turns: Array) -> Array:
     return np.asarray(flat @ flat.T / 2)
 
 
-def _moments(cells: Cells, point: Point, first: Array) -> Array:
+def _moments(cells: Cells, point: LikelihoodPoint, first: Array) -> Array:
     """Return (G k, p + 1, p + 1) sums of [X y]' V^-1 V_k V^-1 [X y]."""
     width, found = cells.n_coefficients + 1, []
     for part, derivatives in zip(cells.slices, first):

@@ -13,7 +13,7 @@ Array = NDArray[Any]
 _WITHIN = 0.9  # of the largest correlation a start may have
 
 
-class Structure(Protocol):
+class CovarianceModel(Protocol):
     """A covariance of J visits; parameters are in the last axis, so that those of groups go together."""
 
     is_linear: bool
@@ -186,7 +186,7 @@ def powers_of_one(r: Array, n_visits: int) -> Correlations:
     return Correlations(r[0] ** distance, first[None], second[None, None])
 
 
-def structure_of(name: VisitStructure, n_visits: int) -> Structure:
+def structure_of(name: VisitStructure, n_visits: int) -> CovarianceModel:
     """Return a structure by its name.
 
     Raises

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError, NoMaximumError, UnknownWordError
-from pipelines.stats.longitudinal.cells import arrange
+from pipelines.stats.longitudinal.cells import arrange_cells
 from pipelines.stats.longitudinal.fit import fit_reml, slope_of
 from pipelines.stats.longitudinal.likelihood import evaluate, expected_information, information
 from pipelines.stats.longitudinal.structures import structure_of
@@ -56,7 +56,7 @@ def parameters_for(rng, name, n_visits, n_groups):
 @pytest.mark.parametrize('per_arm', [True, False])
 def test_derivatives_are_those_of_the_textbook_likelihood(rng, name, per_arm):
     y, design, group, long = model(rng, n=18, per_arm=per_arm)
-    cells = arrange(y, design, group)
+    cells = arrange_cells(y, design, group)
     structure, scale = structure_of(name, 3), cells.basis.scale
     n_variances = 6 if name == 'unstructured' else 3
     parameters = parameters_for(rng, name, 3, 1 + per_arm)
@@ -86,7 +86,7 @@ def test_expected_information_is_the_mean_of_the_observed(rng):
     roots, found = np.linalg.cholesky(sigma), []
     for _ in range(400):
         drawn = np.where(np.isnan(y), np.nan, (roots[group] @ rng.standard_normal((len(y), 3, 1)))[..., 0])
-        cells = arrange(drawn, design, group)
+        cells = arrange_cells(drawn, design, group)
         parameters = structure.start(sigma / cells.basis.scale**2)
         point = evaluate(cells, structure.sigma(parameters))
         first = structure.first(parameters)
