@@ -122,6 +122,7 @@ class SaveFigures(DrawFigures):
 
     """
 
+    is_brief = True
     _always_run = True
 
     def __init__(self, gallery: Gallery, files: Mapping[str, Path], receipt: Receipt, **inputs: Any) -> None:

@@ -24,7 +24,7 @@ def without_folders(text: str, root: str = '') -> str:
 
     Examples
     --------
-    >>> without_folders('clbpe /data/moves /scratch/out group --trial /data/moves/code/trial.json -d q=/home/me/qsiprep',
+    >>> without_folders('clbpe /data/moves /scratch/out group --trial /data/moves/code/trial.json -d q=/disk/qsiprep',
     ...                 '/data/moves')
     'clbpe moves out group --trial code/trial.json -d q=qsiprep'
     >>> without_folders("see '/my data/x.tsv', 3 mm/s, https://example.org/a and phenotype/nrs.tsv")

@@ -220,10 +220,14 @@ def _start(settings: Settings, workflow: Any, progress: Any) -> None:
 
 
 def keep_brief_steps(workflow: Any) -> None:
-    """Have the steps that take less time than the start of a job run in this process."""
+    """Have the steps that take less time than the start of a job run in this process, and those of some seconds in one."""
+    from nipype.pipeline.engine import MapNode
+
     for node in workflow._get_all_nodes():
         if getattr(node.interface, 'is_brief', False):
             node.run_without_submitting = True
+        elif isinstance(node, MapNode) and getattr(node.interface, 'is_short', False):
+            node._serial = True
 
 
 def read_crashes(crash_dir: Path) -> list[Failure]:

@@ -128,6 +128,10 @@ def repetition_time(path: Path) -> float:
     return step if np.isfinite(step) and step > 0 else 0.0
 
 
+SMALL_GB = 0.1
+"""A series that has less in memory is worked through sooner than a job of a batch system begins."""
+
+
 def series_gb(path: Path) -> float:
     """Return the size of a series as float32, in GB, from its header alone."""
     return float(np.prod(open_series(path).shape) * 4 / 1024**3)

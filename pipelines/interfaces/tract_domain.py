@@ -101,7 +101,7 @@ def map_domain(
     return _Mapped(out_dir / 'domain.npz', dseg, table, facts)
 
 
-MapDomain = interface(map_domain)
+MapDomain = interface(map_domain, is_brief=True)
 
 
 def _coverage(stack: np.ndarray, complete: np.ndarray, choices: dict[str, str]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from ..interfaces.choices import file_of
 from ..interfaces.denoise import WriteDenoised
 from ..interfaces.design import MakeDesign
+from ..interfaces.headers import SMALL_GB
 from ..interfaces.regions import MakeRegions
 from ..interfaces.stages import CleanRun, MapConnectivity
 from ..params import DenoiseParams, MapParams, RegionParams
@@ -94,6 +95,8 @@ def init_connectivity_wf(
         IdentityInterface(fields=[*outputs, 'denoised', 'denoised_smoothed']), name='outputnode'
     )
     nodes = _nodes(denoise, regions, maps, series)
+    for name in ('clean', 'connectivity'):
+        nodes[name].interface.is_brief = series.size_gb < SMALL_GB
     workflow.connect([
         (inputnode, nodes['design'], [(f, f) for f in ('bold', 'confounds', 'confounds_metadata')]),
         (inputnode, nodes['regions'], [('bold_mask', 'bold_mask')]),

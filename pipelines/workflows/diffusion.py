@@ -7,7 +7,7 @@ from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.dwi_distortion import CoregisterScans
-from ..interfaces.headers import series_gb
+from ..interfaces.headers import SMALL_GB, series_gb
 from ..interfaces.stages import MapPreprocessed, MapSession
 from .dwi_scans import SCANS, ScanFiles
 
@@ -75,6 +75,7 @@ def init_dwi_session_wf(
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     size = sum(series_gb(Path(scan.dwi)) for scan in scans)
     maps = pe.Node(MapSession(), name='maps', mem_gb=max(2.0, 0.5 + 4 * size))
+    maps.interface.is_brief = size < SMALL_GB
     direct = [f for f in SCANS if f not in ('displacements', 'correction')]
     workflow.connect([(inputnode, maps, [(f, f) for f in (*direct, 'person_mask')])])
     source = inputnode
@@ -134,7 +135,9 @@ def init_dwi_preprocessed_wf(
     outputs = ['person_mask', *SESSION_MAPS]
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     given = {'dwi': dwi, 'bval': bval, 'bvec': bvec, 'dwi_mask': dwi_mask}
-    maps = pe.Node(MapPreprocessed(**given), name='maps', mem_gb=max(2.0, 0.5 + 4 * series_gb(Path(dwi))))
+    size = series_gb(Path(dwi))
+    maps = pe.Node(MapPreprocessed(**given), name='maps', mem_gb=max(2.0, 0.5 + 4 * size))
+    maps.interface.is_brief = size < SMALL_GB
     if grid_mask:
         maps.inputs.grid_mask = grid_mask
     else:

@@ -135,6 +135,10 @@ def init_tract_wf(
     return workflow
 
 
+_FEW = 100
+"""Streamlines of a direction that are found in a moment."""
+
+
 def _nodes(
     params: TractParams, regions: RegionParams, region_files: list[str], space: str, sessions: list[str],
     random_seed: int,
@@ -152,16 +156,19 @@ def _nodes(
         name='track',
         mem_gb=1.5,
     )
+    track.interface.is_brief = params.n_streamlines <= _FEW
     track.inputs.side, track.inputs.start = [list(column) for column in zip(*_FROM)]
+    orient = pe.MapNode(
+        FitOrientations(), ['dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec'], name='orient', mem_gb=2.0
+    )
+    orient.interface.is_short = True
     return {
         'domain': pe.Node(
             MapDomain(space=space, nac=regions.nac, mpfc=regions.mpfc, files=region_files),
             name='domain',
             mem_gb=2.0,
         ),
-        'orient': pe.MapNode(
-            FitOrientations(), ['dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec'], name='orient', mem_gb=2.0
-        ),
+        'orient': orient,
         'track': track,
         'measure': pe.Node(
             MeasureTract(sessions=sessions, n_streamlines=params.n_streamlines), name='measure', mem_gb=1.0
