@@ -11,7 +11,6 @@ from scipy import ndimage
 from ..errors import DataError
 from ..numerics.extract import at_nearest
 from ..numerics.resample import apply_field, grid_points, sample
-from ._series import load_image
 from .atlas import to_source
 from .headers import open_image
 from .images import values_of
@@ -33,9 +32,16 @@ def naming(*paths: Path) -> Iterator[None]:
 
 
 def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return a volume as float32 and its affine."""
-    image = load_image(path)
-    return image.get_fdata(dtype=np.float32), np.asarray(image.affine, dtype=float)
+    """Return a volume as float32 and its affine.
+
+    Raises
+    ------
+    DataError
+        Unreadable or damaged.
+
+    """
+    image = open_image(path)
+    return values_of(image), np.asarray(image.affine, dtype=float)
 
 
 def load_t1w(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 import nibabel as nb
 import numpy as np
 
 
 def load_image(path: Path) -> nb.Nifti1Image:
-    """Open a NIfTI that an earlier node wrote."""
-    return nb.Nifti1Image.from_filename(path)
+    """Open a NIfTI of either form that an earlier node wrote, or that was looked at before."""
+    return cast(nb.Nifti1Image, nb.load(path))
 
 
 def write_series(

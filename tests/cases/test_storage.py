@@ -6,8 +6,10 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from pipelines.interfaces._anatomy import load_t1w
+from pipelines.errors import DataError
+from pipelines.interfaces._anatomy import load, load_t1w
 from pipelines.interfaces._diffusion import read_dwi
+from pipelines.interfaces._series import load_image
 from pipelines.numerics.resample import resample
 from pipelines.numerics.tensor import fit_tensor
 from pipelines.simulated.diffusion import gradient_table
@@ -110,6 +112,20 @@ def test_a_head_has_the_same_values_at_points_of_the_world(tmp_path, place, stor
     points = np.stack(np.indices((5, 5, 5)), -1) @ grid[:3, :3].T + grid[:3, 3]
     rounding = storage.get('slope', 0) / 2
     np.testing.assert_allclose(found, 100 + points @ slopes, atol=1e-3 + rounding)
+
+
+@pytest.mark.parametrize(('place', 'storage', 'tolerance'), STORAGE.values(), ids=STORAGE)
+def test_maps_beside_a_scan_are_read_alike(tmp_path, rng, place, storage, tolerance):
+    """Tissue and transforms of other programs go to steps as they are: also as NIfTI-2, which one of them once refused."""
+    values, path = 100 * rng.random(SHAPE), tmp_path / 'sub-01_label-GM_probseg.nii.gz'
+    write_image(path, values, affine_of(**place), **storage)
+    found, affine = load(path)
+    np.testing.assert_allclose(found, values, atol=storage.get('slope', 0) / 2 + 1e-4)
+    np.testing.assert_allclose(affine, affine_of(**place), atol=1e-5)
+    np.testing.assert_array_equal(load_image(path).shape, SHAPE)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError, match=r'probseg\.nii\.gz .* again'):
+        load(path)
 
 
 @pytest.mark.parametrize('axes', ['LAS', 'LPS', 'PSR', 'IRP'])
