@@ -25,12 +25,12 @@ def percent(value: Any) -> str:
 
     Examples
     --------
-    >>> percent('0.417')
-    '42 %'
+    >>> percent('0.417'), percent('-0.12')
+    ('42 %', '−12 %')
 
     """
     found = number(value)
-    return 'n/a' if found is None else f'{100 * found:.0f} %'
+    return 'n/a' if found is None else f'{fixed(100 * found, 0)} %'
 
 
 def thousandths(value: Any) -> str:

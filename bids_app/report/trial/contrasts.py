@@ -1,12 +1,13 @@
 """Effects of a trial as its report shows them: every treated arm against control at every visit, ratios with risks."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from pipelines.terms import ADJUSTMENTS, DISCRETE_MODELS, EFFECT_SCALES, MAIN, MODELS
 
 from ..read import TableRow
-from ..words import number
+from ..words import fixed, number
 from .record import OutcomeRecord, TrialRecord, VisitRecord
 from .tables import GroupTables, rows_where
 from .words import estimate, interval, significant
@@ -125,7 +126,7 @@ def _points(row: TableRow) -> tuple[str, str]:
     values = [number(row[key]) for key in keys]
     if row['scale'] != _RISK or any(value is None for value in values):
         return estimate(row), interval(row)
-    whole, low, high = (f'{100 * (value or 0):.0f}'.replace('-0', '0').replace('-', '−') for value in values)
+    whole, low, high = (fixed(100 * (value or 0), 0) for value in values)
     return f'{whole} percentage points', f'{low} to {high}'
 
 
@@ -138,10 +139,16 @@ def effects(trial: TrialRecord, tables: GroupTables) -> list[Effect]:
         if main:
             others = [row for row in rows if row['analysis'] != MAIN and row['is_primary'] == 'True']
             parts = [
-                rows_where(tables.get(name, ()), outcome=outcome.name) for name in ('responders', 'levels')
+                sorted(rows_where(tables.get(name, ()), outcome=outcome.name), key=partial(_place, trial))
+                for name in ('responders', 'levels')
             ]
             found.append(Effect(outcome, contrasts(trial, main), contrasts(trial, others), *parts))
     return found
+
+
+def _place(trial: TrialRecord, row: TableRow) -> tuple[int, int]:
+    """Return where a row stands among others: by visit, then by arm with the control last."""
+    return trial.visits.index(trial.visit(row['visit'])), trial.arms.index(row['arm'])
 
 
 def contrasts(trial: TrialRecord, rows: Iterable[TableRow]) -> list[Contrast]:
@@ -244,3 +251,22 @@ def adjustments(effects: Sequence[Effect]) -> list[str]:
     """Return how p values were adjusted, in words."""
     found = {contrast.adjusted for effect in effects for contrast in effect.primary}
     return [words for words in _ADJUSTED.values() if words in found]
+
+
+def has_limits(effects: Sequence[Effect]) -> bool:
+    """Return whether an effect is absent or limited by something that a flag says."""
+    return any(
+        contrast.main['flags'] != 'n/a' or not contrast.has_estimate
+        for effect in effects
+        for contrast in effect.contrasts
+    )
+
+
+def notes(effects: Sequence[Effect]) -> list[tuple[str, list[str]]]:
+    """Return what was done to estimate the primary contrasts, each note with the outcomes that it is of."""
+    found: dict[str, dict[str, None]] = {}
+    for effect in effects:
+        for contrast in effect.primary:
+            if contrast.has_estimate and contrast.main['note'] != 'n/a':
+                found.setdefault(contrast.main['note'], {})[effect.outcome.title] = None
+    return [(note, list(titles)) for note, titles in found.items()]

@@ -110,6 +110,16 @@ class TestOutcomes:
         assert sum(map(bool, body)) == len({p for p in places if p[2] == 'T2'}) == 8
         assert '<details>\n  <summary>Effects at every visit' in html
 
+    def test_what_was_done_stands_once_below_the_table(self, html: str, out: Path) -> None:
+        notes = {row['note'] for row in rows_of(out, 'outcomes', analysis='main', is_primary='True')} - {
+            'n/a'
+        }
+        start = html.index('<ul class="notes">')
+        listed = html[start : html.index('</ul>', start)]
+        assert notes
+        assert listed.count('<li>') == len(notes)
+        assert all(f': {note}.' in listed for note in notes)
+
     def test_sensitivity_is_of_the_primary_visit(self, html: str, out: Path) -> None:
         start = html.index('aria-label="Sensitivity analyses"')
         table = html[start : html.index('</table>', start)]
