@@ -7,9 +7,9 @@ import pandas as pd
 
 from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, primary_visit, visits_of
 from pipelines.stats.visit import Visit
-from pipelines.terms import KINDS, REPORTED, SITE_USES
+from pipelines.terms import REPORTED, SITE_USES
 
-from ..phenotype.estimand import against, estimand_of
+from ..phenotype.estimand import against, estimand_of, kind_of
 from ..phenotype.parts import Trial
 from ..phenotype.reporting import not_supplied, record_fields
 from ..phenotype.tables import Tables
@@ -130,17 +130,22 @@ def _known(outcome: Outcome, trial: Trial, tables: Tables) -> str:
 
 def model_sentences(trial: Trial, outcomes: Iterable[Outcome]) -> Iterator[str]:
     """Say once of each kind of outcome how it is compared."""
-    groups: dict[tuple[str, bool], list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for outcome in outcomes:
-        groups.setdefault((outcome.kind, outcome.has_baseline), []).append(outcome.name)
-    for (kind, has_baseline), names in groups.items():
-        term = KINDS[kind]
-        free = (
-            ''
-            if trial.is_randomised or not has_baseline
-            else '; the difference in change, baselines being free'
-        )
-        yield f'model of {", ".join(names)}: {term.model if has_baseline else term.model_alone}; {term.summary}{free}'
+        term = kind_of(outcome)
+        said = f'{term.model if outcome.has_baseline else term.model_alone}; {term.summary}'
+        groups.setdefault(f'{said}{_unlike(trial, outcome)}', []).append(outcome.name)
+    for said, names in groups.items():
+        yield f'model of {", ".join(names)}: {said}'
+
+
+def _unlike(trial: Trial, outcome: Outcome) -> str:
+    """Say what is done about groups that may differ at baseline."""
+    if trial.is_randomised or not outcome.has_baseline:
+        return ''
+    if outcome.kind == 'continuous':
+        return '; the difference in change, baselines being free'
+    return '; groups that differ at baseline may differ later though nothing happened to them'
 
 
 def contrasts_sentence(trial: Trial, outcomes: Sequence[Outcome]) -> str:
@@ -175,7 +180,8 @@ def adjustment_sentence(trial: Trial, people: pd.DataFrame) -> str:
     found += [f'stratum {_levels(name, people)}' for name in trial.strata if name in people]
     if trial.sites and trial.sites.column in people:
         found.append(f'sites {_levels(trial.sites.column, people)} as {SITE_USES[trial.sites.use].title}')
-    return '; '.join(found) or 'nothing but the baseline'
+    has_baseline = any(outcome.has_baseline for outcome in trial.outcomes.values())
+    return '; '.join(found) or ('nothing but the baseline' if has_baseline else 'nothing')
 
 
 def _levels(name: str, people: pd.DataFrame) -> str:

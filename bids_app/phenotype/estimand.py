@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from pipelines.stats.design import Outcome, primary_visit
-from pipelines.terms import KINDS
+from pipelines.terms import KINDS, KINDS_IN_PART, Kind
 
 from ..tables.problems import listed
 from .parts import Trial
@@ -21,6 +21,22 @@ def against(treated: Sequence[str], control: str) -> str:
 
     """
     return f'{listed(treated)}{", each" if len(treated) > 1 else ""} against {control}'
+
+
+def kind_of(outcome: Outcome) -> Kind:
+    """Return what is said of the type of an outcome, as far as it applies to this one.
+
+    Examples
+    --------
+    >>> kind_of(Outcome(name='classes', kind='count', maximum=12)).model_alone
+    'quasi-binomial regression'
+
+    """
+    if outcome.kind == 'count':
+        return KINDS_IN_PART['unbounded_count' if outcome.maximum is None else 'bounded_count']
+    if outcome.kind == 'ordinal' and outcome.threshold is None:
+        return KINDS_IN_PART['levels_alone']
+    return KINDS[outcome.kind]
 
 
 def estimand_of(trial: Trial, outcome: Outcome) -> Estimand:
@@ -41,7 +57,7 @@ def estimand_of(trial: Trial, outcome: Outcome) -> Estimand:
         variable=f'{outcome.title} at {primary_visit(outcome, trial.visits).name}',
         intercurrent_events='treatment policy: values after treatment was stopped are used',
         missing_data=f'missing at random given arm and {"earlier visits" if is_repeated else "covariates"}',
-        summary=KINDS[outcome.kind].summary,
+        summary=kind_of(outcome).summary,
     )
     given = {
         field.name: getattr(trial.estimand, field.name) or getattr(usual, field.name)

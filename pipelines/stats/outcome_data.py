@@ -53,6 +53,8 @@ class OutcomeData:
         Names of covariates that do not vary among those who count.
     exposure
         (n, J) time at risk; None where nothing has one.
+    has_sites
+        Whether sites are among the covariates.
 
     """
 
@@ -64,6 +66,7 @@ class OutcomeData:
     primary: int
     dropped: tuple[str, ...] = ()
     exposure: Array | None = None
+    has_sites: bool = False
 
     @property
     def followups(self) -> list[int]:
@@ -80,6 +83,13 @@ class OutcomeData:
         """Return of whom every covariate is known."""
         return np.asarray(~np.isnan(self.covariates).any(axis=1))
 
+    def complete_at(self, visit: int) -> 'OutcomeData':
+        """Return the values of those who have a visit, and the baseline where there is one; others have none."""
+        lacks = np.isnan(self.values[:, visit])
+        if self.before is not None:
+            lacks = lacks | np.isnan(self.before)
+        return OutcomeData(**{**vars(self), 'values': np.where(lacks[:, None], np.nan, self.values)})
+
     def of_arms(self, *codes: int) -> 'OutcomeData':
         """Return the people of some arms, coded by their place among these."""
         chosen = np.isin(self.arm, codes)
@@ -88,6 +98,7 @@ class OutcomeData:
         return OutcomeData(
             values=self.values[chosen], arm=arm, covariates=self.covariates[chosen], visits=self.visits,
             baseline=self.baseline, primary=self.primary, dropped=self.dropped, exposure=exposure,
+            has_sites=self.has_sites,
         )  # fmt: skip
 
 
@@ -132,6 +143,7 @@ def arrange_outcome(
         values=wide, arm=people['arm'].map(codes).to_numpy(int), visits=visits, baseline=baseline, primary=primary,
         covariates=table.drop(columns=constant).to_numpy(float), dropped=tuple(constant),
         exposure=_wide(own, 'exposure', people, names) if outcome.exposure and 'exposure' in own else None,
+        has_sites=design.sites is not None and design.sites.column in people,
     )  # fmt: skip
 
 

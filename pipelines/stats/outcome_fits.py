@@ -1,40 +1,20 @@
 """One outcome through its models: rows of the table of effects."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from pipelines.errors import DataError
-from pipelines.terms import (
-    DISCRETE_MODELS,
-    EFFECT_SCALES,
-    MAIN,
-    PRIMARY_MODEL,
-    SENSITIVITY,
-    SigmaChoice,
-    split_flags,
-    unusable_flags,
-)
+from pipelines.terms import MAIN, PRIMARY_MODEL, SENSITIVITY, SigmaChoice, split_flags, unusable_flags
 
 from .change import ancova
 from .design import Outcome, OutcomesDesign
-from .discrete.binary import compare_binary
-from .discrete.bounded import compare_bounded
-from .discrete.ordinal import compare_ordinal
-from .discrete.people import Groups
-from .discrete.rates import compare_rates
-from .discrete.results import DiscreteFit
+from .discrete_rows import discrete_rows
 from .longitudinal.trial import TrialFit, fit_trial
 from .longitudinal.trial_design import TrialModel
 from .outcome_data import OutcomeData, arrange_outcome
-from .outcome_rows import EffectPlace, OutcomeRows, Row
-
-_LORD = (
-    'arms were not allocated by chance: where they differ at baseline, regression to the mean gives a difference '
-    'at follow-up between arms that are both stable'
-)
+from .outcome_rows import LORD, OutcomeRows, Row
 
 
 def model_outcome(
@@ -47,12 +27,14 @@ def model_outcome(
             return [*_continuous(OutcomeRows(outcome, design, data), own, people)]
         case 'binary' | 'ordinal' | 'count':
             table = OutcomeRows(outcome, design, data)
-            bare = _discrete(table, SENSITIVITY, _bare(data)) if data.covariates.size else ()
-            return [*_discrete(table, MAIN, data), *bare]
+            bare = discrete_rows(table, SENSITIVITY, _bare(data)) if data.covariates.size else ()
+            return [*discrete_rows(table, MAIN, data), *bare]
 
 
 def _bare(data: OutcomeData) -> OutcomeData:
-    return OutcomeData(**{**vars(data), 'covariates': data.covariates[:, :0], 'dropped': ()})
+    return OutcomeData(
+        **{**vars(data), 'covariates': data.covariates[:, :0], 'dropped': (), 'has_sites': False}
+    )
 
 
 def _continuous(table: OutcomeRows, own: pd.DataFrame, people: pd.DataFrame) -> Iterator[Row]:
@@ -123,94 +105,12 @@ def _ancovas(table: OutcomeRows, model: str, *, interaction: bool) -> Iterator[R
     data = table.data
     for place in table.places(SENSITIVITY, model, [data.primary]):
         two = data.of_arms(0, place.arm)
-        pairs = OutcomeRows(table.outcome, table.design, _paired(data))
+        pairs = OutcomeRows(table.outcome, table.design, data.complete_at(data.primary))
         ends = two.values[:, 0], two.values[:, data.primary]
         try:
             found = ancova(*ends, two.arm, two.covariates, interaction=interaction)
         except DataError as error:
             yield pairs.row(place, None, str(error))
             continue
-        note = '' if table.design.is_randomised else _LORD
+        note = '' if table.design.is_randomised else LORD
         yield pairs.row(place, found.effect, note, **table.size(found.effect, place.visit))
-
-
-def _paired(data: OutcomeData) -> OutcomeData:
-    """Return the values of people with baseline and primary visit, so that only they are counted."""
-    lacks = np.isnan(data.values[:, 0] + data.values[:, data.primary])
-    return OutcomeData(**{**vars(data), 'values': np.where(lacks[:, None], np.nan, data.values)})
-
-
-def _discrete(table: OutcomeRows, analysis: str, data: OutcomeData) -> Iterator[Row]:
-    """Yield ratio and difference of every arm at every visit on its own."""
-    fits: dict[int, DiscreteFit | str] = {}
-    compare = _comparison(table.outcome)
-    for visit in data.followups:
-        groups = Groups(
-            outcome=data.values[:, visit], arm=data.arm, baseline=data.before, covariates=data.covariates,
-            is_randomised=table.design.is_randomised,
-        )  # fmt: skip
-        try:
-            fits[visit] = compare(groups, None if data.exposure is None else data.exposure[:, visit])
-        except DataError as error:
-            fits[visit] = str(error)
-    shown = OutcomeRows(table.outcome, table.design, data)
-    model = _usual_model(table.outcome) if analysis == MAIN else 'discrete_unadjusted'
-    for place in shown.places(analysis, model):
-        yield from _discrete_rows(shown, place, fits[place.visit])
-
-
-def _comparison(outcome: Outcome) -> Callable[[Groups, Any], DiscreteFit]:
-    match outcome.kind:
-        case 'binary':
-            return lambda groups, _: compare_binary(groups)
-        case 'ordinal':
-            return lambda groups, _: (
-                compare_ordinal(groups, responder=_responder(outcome), levels=_levels(outcome)).fit
-            )
-        case 'count' if outcome.maximum is not None:
-            return lambda groups, _: compare_bounded(groups, maximum=float(outcome.maximum or 0))
-        case 'count':
-            return compare_rates
-        case 'continuous':
-            raise ValueError('a continuous outcome has a model of all visits')
-
-
-def _usual_model(outcome: Outcome) -> str:
-    match outcome.kind:
-        case 'binary':
-            return 'logistic'
-        case 'ordinal':
-            return 'proportional_odds'
-        case 'count':
-            return 'negative_binomial' if outcome.maximum is None else 'quasi_binomial'
-        case 'continuous':
-            return PRIMARY_MODEL
-
-
-def _levels(outcome: Outcome) -> list[float] | None:
-    return [float(level) for level in range(1, len(outcome.levels) + 1)] or None
-
-
-def _responder(outcome: Outcome) -> float:
-    if outcome.threshold is None:
-        raise DataError(f'{outcome.name} has no Responder, the level from which on people count')
-    return outcome.threshold
-
-
-def _discrete_rows(table: OutcomeRows, place: EffectPlace, fit: DiscreteFit | str) -> Iterator[Row]:
-    if isinstance(fit, str):
-        yield table.row(place, None, fit)
-        return
-    if place.analysis == MAIN:
-        place = place._replace(model=DISCRETE_MODELS[fit.model].name)
-    note = '; '.join(fit.notes)
-    contrast = next((found for found in fit.contrasts if found.arm == place.arm), None)
-    if contrast is None:
-        yield table.row(place, None, '; '.join(fit.notes) or 'this arm cannot be compared with control')
-        return
-    for scale, effect in ((fit.ratio_scale, contrast.log_ratio), (fit.difference_scale, contrast.difference)):
-        more: Row = {'scale': scale, 'units': ''}
-        if EFFECT_SCALES[scale].is_ratio and effect is not None:
-            ends = np.exp([effect.estimate, effect.ci_low, effect.ci_high]).tolist()
-            more |= dict(zip(('ratio', 'ratio_ci_low', 'ratio_ci_high'), ends))
-        yield table.row(place, effect, note, **more)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.terms import DIFFERENCE, DISCRETE_MODELS, MODELS, join_flags, raised
+from pipelines.terms import DIFFERENCE, DISCRETE_MODELS, MODELS, SITE_USES, join_flags, raised
 
 from .design import Outcome, OutcomesDesign
 from .estimate import Estimate
@@ -18,6 +18,12 @@ EFFECT_COLUMNS = (
     'n_treatment_seen', 'n_control_seen', *Estimate._fields, 'p_adjusted', 'adjustment', 'ratio', 'ratio_ci_low',
     'ratio_ci_high', 'effect_size', 'effect_ci_low', 'effect_ci_high', 'units', 'flags', 'note',
 )  # fmt: skip
+
+LORD = (
+    'arms were not allocated by chance: where they differ at baseline, regression to the mean gives a difference '
+    'at follow-up between arms that are both stable'
+)
+"""What is said where groups that chance did not make are adjusted for their baseline."""
 
 Row = dict[str, Any]
 
@@ -77,9 +83,15 @@ class OutcomeRows:
             **({} if effect is None else effect._asdict()),
             'units': self.outcome.units,
             'flags': join_flags(flags),
-            'note': note,
+            'note': '; '.join(filter(None, (note, self.remark))),
             **more,
         }
+
+    @property
+    def remark(self) -> str:
+        """Return what sites are to this model, where that is not what was asked."""
+        sites = self.design.sites
+        return SITE_USES[sites.use].remark if sites and self.data.has_sites else ''
 
     def size(self, effect: Estimate, visit: int) -> Row:
         """Return an effect in standard deviations, nothing where there are none to divide by."""

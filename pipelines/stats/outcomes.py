@@ -72,7 +72,7 @@ def model_outcomes(values: pd.DataFrame, people: pd.DataFrame, design: OutcomesD
         for row in model_outcome(values[values['outcome'] == outcome.name], people, outcome, design)
     ]
     table = pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
-    table['p_adjusted'] = table['p_adjusted'].astype(float)
+    table = table.astype({'p_adjusted': float, 'adjustment': object})
     for family in families(design):
         _adjust(table, family, design)
     return table
@@ -197,6 +197,24 @@ def count_responders(values: pd.DataFrame, people: pd.DataFrame, design: Outcome
     return table.reindex(columns=list(RESPONDER_COLUMNS)).reset_index(drop=True)
 
 
+def _level_words(outcome: Outcome) -> dict[float, str]:
+    """Return what the values of an outcome are called; those of a binary one say whether it is the word that counts.
+
+    Examples
+    --------
+    >>> _level_words(Outcome(name='work', kind='binary', levels=('yes', 'no'), responder='yes'))
+    {0.0: 'no', 1.0: 'yes'}
+
+    """
+    if outcome.kind == 'ordinal':
+        return {float(number): word for number, word in enumerate(outcome.levels, 1)}
+    counts = outcome.responder
+    if not isinstance(counts, str):
+        return {}
+    others = [level for level in outcome.levels if level != counts] or [f'not {counts}']
+    return {0.0: others[0], 1.0: counts}
+
+
 def count_levels(values: pd.DataFrame, people: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:
     """Count people at each level of the outcomes that have levels, per arm and visit.
 
@@ -216,8 +234,7 @@ def count_levels(values: pd.DataFrame, people: pd.DataFrame, design: OutcomesDes
         if outcome.kind not in ('binary', 'ordinal'):
             continue
         data = _arranged(values, people, outcome, design)
-        first = 0 if outcome.kind == 'binary' else 1
-        words = {float(number): word for number, word in enumerate(outcome.levels, first)}
+        words = _level_words(outcome)
         seen = np.unique(data.values[~np.isnan(data.values)]).tolist()
         for visit, column in zip(data.visits, data.values.T):
             for code, arm in _arms(design):

@@ -65,7 +65,7 @@ from .statistics import (
     SigmaChoice,
     VisitStructure,
 )
-from .trials import KINDS, REPORTED, SITE_USES, Kind, Reported
+from .trials import KINDS, KINDS_IN_PART, REPORTED, SITE_USES, Kind, Reported, SiteUse
 from .words import Term, Words
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     'FLAGS',
     'INFERENCES',
     'KINDS',
+    'KINDS_IN_PART',
     'LATERAL',
     'MAIN',
     'MAPS',
@@ -117,6 +118,7 @@ __all__ = [
     'Region',
     'Reported',
     'SigmaChoice',
+    'SiteUse',
     'Structure',
     'Term',
     'VisitStructure',

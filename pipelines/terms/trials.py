@@ -56,14 +56,49 @@ KINDS = Words(
 )  # fmt: skip
 """What `Type` of an outcome may be."""
 
+KINDS_IN_PART = Words(
+    'kind of outcome in part',
+    [
+        Kind(
+            name='bounded_count', title='Count up to a maximum', values=KINDS['count'].values,
+            model='quasi-binomial regression, adjusted for baseline', model_alone='quasi-binomial regression',
+            summary='odds ratio of each that could be counted, and difference in counts',
+        ),
+        Kind(
+            name='unbounded_count', title='Count', values=KINDS['count'].values,
+            model='negative binomial regression, adjusted for baseline', model_alone='negative binomial regression',
+            summary='ratio of rates and difference in rates',
+        ),
+        Kind(
+            name='levels_alone', title='Levels without a responder', values=KINDS['ordinal'].values,
+            model=KINDS['ordinal'].model, model_alone=KINDS['ordinal'].model_alone, summary='odds ratio',
+        ),
+    ],
+)  # fmt: skip
+"""What is said of one outcome, where a type is compared in several ways."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteUse(Term):
+    """What sites are to a model; ``remark`` says in its results where that is not what was asked."""
+
+    remark: str = ''
+
+
 SITE_USES = Words(
     'use of sites',
     [
-        Term(name='fixed', title='a category among the covariates'),
-        Term(name='random', title='a random effect'),
-        Term(name='blocks', title='blocks within which people are exchanged in permutations'),
+        SiteUse(name='fixed', title='fixed effects'),
+        SiteUse(
+            name='random', title='fixed effects, in place of the random ones that were asked for',
+            remark='sites enter as fixed effects, not as random ones',
+        ),
+        SiteUse(
+            name='blocks', title='fixed effects; permutations do not keep people within them',
+            remark='sites enter as fixed effects',
+        ),
     ],
-)
+)  # fmt: skip
 """What `As` of `Sites` may be."""
 
 

@@ -350,7 +350,7 @@ class TestOtherKinds:
         own = levels[(levels['arm'] == 'yoga') & (levels['level'] == '1')].iloc[0]
         assert (own['n'], own['n_known']) == (event[who['arm'] == 'yoga'].sum(), 30)
 
-    def test_an_ordinal_outcome_needs_its_responder(self, three, rng):
+    def test_an_ordinal_outcome_without_responder_has_its_odds_ratio(self, three, rng):
         who, _ = three
         words = ('worse', 'same', 'better')
         level = rng.integers(1, 4, len(who)).astype(float)
@@ -367,8 +367,10 @@ class TestOtherKinds:
         assert set(table.loc[table['analysis'] == MAIN, 'scale']) == {'common_odds_ratio', 'risk_difference'}
         counted = count_levels(long('pgic', who, week6=level), who, three_arms(Outcome(**given)))
         assert counted['level'].unique().tolist() == sorted(words, key=words.index)
-        table = model_outcomes(long('pgic', who, week6=level), who, three_arms(Outcome(**given)))
-        assert table['note'].str.contains('pgic has no Responder').all()
+        alone = model_outcomes(long('pgic', who, week6=level), who, three_arms(Outcome(**given)))
+        assert alone['note'].str.contains('no Responder is named').all()
+        kept = table[table['scale'] == 'common_odds_ratio'].reset_index(drop=True)
+        assert alone.drop(columns='note').equals(kept.drop(columns='note'))
 
     def test_counts_with_and_without_a_maximum(self, three, rng):
         who, _ = three

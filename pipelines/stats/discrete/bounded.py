@@ -48,7 +48,7 @@ def compare_bounded(groups: Groups, *, maximum: float, not_offered: Collection[i
     :math:`\phi m \pi (1 - \pi)`, :math:`\phi = \sum r_i^2 / (n - p)` of Pearson's residuals; t with n - p degrees
     of freedom.  Differences are m times those of :func:`~.standardise.standardise`, normal.  Arms that cannot have
     any are described; where control is one of them, there is nobody to compare with.  Where everybody of an arm
-    has the maximum the ratio has no estimate, the difference has.
+    has the maximum its ratio has no estimate, its difference has, and other arms are compared without it.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def compare_bounded(groups: Groups, *, maximum: float, not_offered: Collection[i
     means = np.array([people.outcome[people.arm == place].mean() for place in places])
     can = np.array([place for place in places if means[place] > 0 and people.arms[place] not in not_offered])
     notes = [
-        f'arm {people.arms[place]} has none of what is counted, and is described only'
+        f'{people.names[place]} has none of what is counted, and is described only'
         for place in places
         if place not in can
     ]
@@ -82,9 +82,8 @@ def compare_bounded(groups: Groups, *, maximum: float, not_offered: Collection[i
 
 def _compared(people: Compared, maximum: float) -> tuple[Sequence[Estimate | None], Marginal, list[str]]:
     """Return log ratios, standardised counts, and why there is no ratio."""
-    data = Events(people.design_in(), people.outcome, np.full(len(people.outcome), float(maximum)))
-    n_others = len(people.arms) - 1
-    fit, is_separated = fit_events(data)
+    data = _counted(people, maximum)
+    fit, _ = fit_events(data)
     # as shares of the maximum, of which each person has one
     shares = people._replace(outcome=people.outcome / maximum)
     share = data._replace(events=shares.outcome, trials=shares.exposure)
@@ -93,13 +92,37 @@ def _compared(people: Compared, maximum: float) -> tuple[Sequence[Estimate | Non
     )
     marginal = standardise(shares, expected)
     marginal = Marginal(marginal.means * maximum, marginal.covariance * maximum**2)
+    ratios, notes = _log_ratios(people, maximum)
+    return ratios, marginal, notes
+
+
+def _counted(people: Compared, maximum: float) -> Events:
+    return Events(people.design_in(), people.outcome, np.full(len(people.outcome), float(maximum)))
+
+
+def _log_ratios(people: Compared, maximum: float) -> tuple[list[Estimate | None], list[str]]:
+    """Return log ratios of the arms that are below the maximum somewhere, and why others have none."""
+    places = range(len(people.arms))
+    below = np.array([place for place in places if (people.outcome[people.arm == place] < maximum).any()])
+    found: list[Estimate | None] = [None] * (len(people.arms) - 1)
+    notes = [
+        f'{people.names[place]} has the maximum throughout: no ratio of odds can be estimated'
+        for place in places
+        if place not in below
+    ]
+    if 0 not in below or len(below) < 2:
+        return found, notes
+    data = _counted(people.only(below), maximum)
+    fit, is_separated = fit_events(data)
     if is_separated:
-        return [None] * n_others, marginal, ['counts are all at a limit: no ratio of odds can be estimated']
-    df = len(people.outcome) - data.design.shape[1]
+        return found, [*notes, 'counts are all at a limit: no ratio of odds can be estimated']
+    df = len(data.events) - data.design.shape[1]
     spread = _dispersion(data, fit, df)
     if spread == 0:
-        return [None] * n_others, marginal, ['counts do not vary: the ratio of odds has no standard error']
-    return [wald(fit, place, spread, df) for place in range(1, n_others + 1)], marginal, []
+        return found, [*notes, 'counts do not vary: the ratio of odds has no standard error']
+    for column, place in enumerate(below[1:], start=1):
+        found[place - 1] = wald(fit, column, spread, df)
+    return found, notes
 
 
 def _dispersion(data: Events, fit: LogisticFit, df: int) -> float:

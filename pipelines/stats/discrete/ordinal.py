@@ -53,7 +53,9 @@ class OrdinalFit(NamedTuple):
     parallel: Parallel | None
 
 
-def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float] | None = None) -> OrdinalFit:
+def compare_ordinal(
+    groups: Groups, *, responder: float, levels: Sequence[float] | None = None, words: Sequence[str] = ()
+) -> OrdinalFit:
     r"""Compare the levels of an ordered outcome in each arm and in control.
 
     Parameters
@@ -64,6 +66,8 @@ def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float]
         Level of which, or above, the risk is compared.
     levels
         All that can be, as numbers in their order; by default those that somebody has.
+    words
+        What notes call the levels; empty: by their numbers.
 
     Returns
     -------
@@ -104,7 +108,8 @@ def compare_ordinal(groups: Groups, *, responder: float, levels: Sequence[float]
         raise DataError(
             f'responder {responder:g} is no level above the lowest; levels: {", ".join(f"{x:g}" for x in offered)}'
         )
-    notes = [f'nobody is at level {level:g}' for level in offered if level not in seen]
+    names = words or [f'level {level:g}' for level in offered]
+    notes = [f'nobody is at {name}' for level, name in zip(offered, names, strict=True) if level not in seen]
     data = Levels(np.searchsorted(seen, people.outcome), proportional_design(people, len(seen) - 1))
     fit, is_penalised = fit_levels(data)
     places = range(len(seen) - 1, len(seen) - 2 + len(people.arms))

@@ -29,6 +29,8 @@ class Groups:
         (n,) or (n, k) numbers; categories as 0/1 columns without the reference.
     is_randomised
         False where arms were not drawn by chance: then the model alone makes them alike.
+    names
+        What notes call the arms, control first; empty: by their codes.
 
     """
 
@@ -37,6 +39,18 @@ class Groups:
     baseline: ArrayLike | None = None
     covariates: ArrayLike | None = None
     is_randomised: bool = True
+    names: tuple[str, ...] = ()
+
+    def arm_name(self, code: int) -> str:
+        """Return what an arm is called.
+
+        Examples
+        --------
+        >>> Groups(outcome=[], arm=[]).arm_name(1), Groups(outcome=[], arm=[], names=('wait', 'yoga')).arm_name(1)
+        ('arm 1', 'yoga')
+
+        """
+        return self.names[code] if self.names else f'arm {code}'
 
 
 class Tally(NamedTuple):
@@ -77,6 +91,8 @@ class Compared(NamedTuple):
         What was left out.
     is_randomised
         As given.
+    names
+        Of ``arms``, as notes call them.
 
     """
 
@@ -88,6 +104,7 @@ class Compared(NamedTuple):
     tally: Tally
     notes: tuple[str, ...]
     is_randomised: bool
+    names: tuple[str, ...]
 
     def design_in(self, place: int | None = None) -> Array:
         """Return (n, n_arms + k): intercept, arms but control, adjusters; with all in one arm if it is given."""
@@ -103,6 +120,7 @@ class Compared(NamedTuple):
             exposure=self.exposure[chosen],
             arm=np.searchsorted(keep, self.arm[chosen]),
             arms=self.arms[keep],
+            names=tuple(self.names[place] for place in keep),
             adjusters=self.adjusters[chosen],
         )
 
@@ -172,16 +190,16 @@ def arrange_groups(groups: Groups, exposure: ArrayLike | None = None) -> Compare
     counts = [np.bincount(arm[which], minlength=arm.max() + 1) for which in (keep, ~seen, seen & ~keep)]
     arms = np.flatnonzero(counts[0] > 1)
     if 0 not in arms or len(arms) < 2:
-        raise DataError(
-            f'people with everything known, by arm from control on: {counts[0].tolist()}; '
-            'control and one other arm need 2 or more'
+        told = ', '.join(
+            f'{number} of {groups.arm_name(code)}' for code, number in enumerate(counts[0].tolist())
         )
+        raise DataError(f'people with everything known: {told}; control and one other arm need 2 or more')
     keep &= np.isin(arm, arms)
     varies = np.ptp(table[keep], axis=0) > 0
     constant = [name for name, moves in zip(names, varies) if not moves]
     notes = [f'{name} is the same for everyone and left out' for name in constant]
     notes += [
-        f'arm {code} has {number} with everything known and is not compared'
+        f'{groups.arm_name(code)} has {number} with everything known and is not compared'
         for code, number in enumerate(counts[0].tolist())
         if code not in arms
     ]
@@ -196,6 +214,7 @@ def arrange_groups(groups: Groups, exposure: ArrayLike | None = None) -> Compare
         Tally(*counts),
         tuple(notes),
         groups.is_randomised,
+        tuple(groups.arm_name(code) for code in arms.tolist()),
     )
     _refuse_too_many(people.design_in())
     return people

@@ -64,7 +64,7 @@ def compare_rates(groups: Groups, time: ArrayLike | None = None) -> DiscreteFit:
     places = range(len(people.arms))
     has = np.array([place for place in places if people.outcome[people.arm == place].any()])
     notes = [
-        f'arm {people.arms[place]} has no event: its rate ratio has no finite interval'
+        f'{people.names[place]} has no event: its rate ratio has no finite interval'
         for place in places
         if place not in has
     ]

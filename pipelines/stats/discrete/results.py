@@ -99,8 +99,8 @@ def collect_contrasts(
     ]
     notes = [*people.notes, *notes]
     notes += [
-        f'arm {contrast.arm}: nothing varies, so that the difference has no standard error'
-        for contrast in contrasts
+        f'{name}: nothing varies, so that the difference has no standard error'
+        for name, contrast in zip(people.names[1:], contrasts)
         if contrast.difference is None
     ]
     means = np.full(len(people.tally.n), np.nan)

@@ -96,13 +96,17 @@ def test_models_contrasts_and_factors(whole):
     assert said['model of nrs'][0].endswith('by REML; difference in means')
     assert said['model of pgic'][0].startswith('proportional odds; odds ratio')
     assert said['model of work'][0].startswith('logistic regression, adjusted for baseline; odds ratio')
-    assert said['model of came, falls'][0].startswith('quasi-binomial of the maximum, or negative binomial; ')
+    assert said['model of came'] == [
+        'quasi-binomial regression; odds ratio of each that could be counted, and difference in counts'
+    ]
+    assert said['model of falls'] == ['negative binomial regression; ratio of rates and difference in rates']
     assert said['primary contrasts'] == [
         'nrs, walking against usual care at 12; then nrs, yoga against usual care at 12; tested in this order, each if '
         'all before it are significant'
     ]
     assert said['adjusted for'] == [
-        'age; stratum sex (15 F, 15 M); sites clinic (12 a, 12 b, 6 c) as a random effect'
+        'age; stratum sex (15 F, 15 M); sites clinic (12 a, 12 b, 6 c) as fixed effects, in place of the random ones that '
+        'were asked for'
     ]
 
 
@@ -141,7 +145,7 @@ def test_groups_as_they_are(groups):
         'continuous, in points; at scan, no baseline; values at scan'
     )
     assert said['primary contrasts'] == ['nrs, patient against healthy at scan; the only one, not adjusted']
-    assert said['adjusted for'] == ['nothing but the baseline']
+    assert said['adjusted for'] == ['nothing']
     assert said['estimand, treatment'] == ['being in patient against healthy']
     assert 'Allocation' not in said['not supplied'][0].split(', ')
 
@@ -184,6 +188,7 @@ def test_change_of_groups_is_compared_with_free_baselines(tmp_path):
     by_name = dict(line.split(': ', 1) for line in model_sentences(trial, trial.outcomes.values()))
     assert by_name['model of nrs'].endswith('the difference in change, baselines being free')
     assert 'free' not in by_name['model of pgic']
+    assert by_name['model of work'].endswith('may differ later though nothing happened to them')
 
 
 @pytest.mark.parametrize('use', ['fixed', 'random', 'blocks'])
@@ -192,7 +197,12 @@ def test_sites_in_words(tmp_path, use):
     people = pd.DataFrame({'age': [30.0, None], 'sex': ['F', None], 'clinic': ['a', 'b']})
     said = adjustment_sentence(trial, people)
     assert said.startswith('age (1 missing); stratum sex (1 F, 1 missing); sites clinic (1 a, 1 b) as ')
-    assert said.endswith({'fixed': 'covariates', 'random': 'random effect', 'blocks': 'permutations'}[use])
+    ends = {
+        'fixed': 'as fixed effects',
+        'random': 'ones that were asked for',
+        'blocks': 'do not keep people within them',
+    }
+    assert said.endswith(ends[use])
 
 
 def test_tables_of_the_plan_hold_all_arms_and_what_compares_two_holds_two(whole):
@@ -201,7 +211,7 @@ def test_tables_of_the_plan_hold_all_arms_and_what_compares_two_holds_two(whole)
     assert people['arm'].tolist() == GROUPS
     assert list(people) == ['participant_id', 'arm', 'age', 'sex', 'clinic']
     assert set(two['arm']) == {'yoga', 'usual care'}
-    assert list(two) == ['participant_id', 'arm', 'age', 'sex']
+    assert list(two) == ['participant_id', 'arm', 'age', 'sex', 'clinic']
     outcomes = read_columns(plan.tables['outcomes'])
     assert set(outcomes['participant_id']) == set(PEOPLE)
     assert list(outcomes) == ['participant_id', 'visit', 'outcome', 'value', 'flags', 'exposure']
@@ -209,9 +219,9 @@ def test_tables_of_the_plan_hold_all_arms_and_what_compares_two_holds_two(whole)
 
 
 @pytest.mark.parametrize(
-    ('use', 'columns'), [('fixed', ('age', 'sex', 'clinic')), ('blocks', ('age', 'sex'))]
+    ('use', 'columns'), [(use, ('age', 'sex', 'clinic')) for use in ('fixed', 'random', 'blocks')]
 )
-def test_fixed_sites_enter_models(tmp_path, use, columns):
+def test_sites_enter_models(tmp_path, use, columns):
     trial = read_trial(write_file(tmp_path, changed(WHOLE, 'Sites.As', use)))
     design = design_of(trial, trial.outcomes.values())
     assert design.adjusted == columns
