@@ -6,6 +6,7 @@ from dataclasses import fields
 import pandas as pd
 
 from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, primary_visit, visits_of
+from pipelines.stats.told_apart import arms_without_link
 from pipelines.stats.visit import Visit
 from pipelines.terms import REPORTED, SITE_USES
 
@@ -34,6 +35,7 @@ def plan_sentences(plan: GroupPlan, included: Included) -> Iterator[str]:
     yield f'primary contrasts: {contrasts_sentence(trial, plan.outcomes)}'
     yield from family_sentences(plan.outcomes)
     yield f'adjusted for: {adjustment_sentence(trial, tables.participants)}'
+    yield from apart_sentences(trial, tables.participants)
     yield from estimand_sentences(trial, primary_of(plan.outcomes))
     yield from _other_analyses(plan, tables)
     yield from two_arm_sentences(trial, _two_arm_parts(plan))
@@ -195,6 +197,19 @@ def _levels(name: str, people: pd.DataFrame) -> str:
     )
     counts += [f'{lacking} missing'] if lacking else []
     return f'{name} ({", ".join(counts)})' if counts else name
+
+
+def apart_sentences(trial: Trial, people: pd.DataFrame) -> Iterator[str]:
+    """Name the categories that cannot be told from the arms."""
+    for name in dict.fromkeys((*trial.covariates, *trial.factors)):
+        if name not in people or pd.api.types.is_numeric_dtype(people[name]):
+            continue
+        parts = arms_without_link(people['arm'], people[name])
+        if parts:
+            yield (
+                f'arms and {name} cannot be told apart: nothing links {" and ".join(map(listed, parts))}, and models '
+                f'that are adjusted for {name} have no estimate; leave it out of the trial file'
+            )
 
 
 def estimand_sentences(trial: Trial, outcome: Outcome) -> Iterator[str]:

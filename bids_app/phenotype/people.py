@@ -62,7 +62,6 @@ def read_arms(reader: Reader, trial: Trial) -> pd.DataFrame | None:
             people[name] = _covariate(found, values, list(people['participant_id']), reader.problems)
     for name in (name for name in trial.factors if name in people):
         _check_factor(people[name], trial.arms.table, reader.problems)
-        _check_mixed(people['arm'], people[name], trial.arms.table, reader.problems)
     return people
 
 
@@ -73,21 +72,6 @@ def _check_factor(values: pd.Series, table: str, problems: Problems) -> None:
         problems.warn(
             table, f'has {n_levels} values for {n_people} people: is it a stratum or site?',
             'used as it is; name another column, or write groups in place of numbers', column=str(values.name),
-        )  # fmt: skip
-
-
-def _check_mixed(arms: pd.Series, values: pd.Series, table: str, problems: Problems) -> None:
-    """Tell of arms that no stratum or site holds together, so that a model cannot tell them from it."""
-    joined: list[set[str]] = []
-    for _, own in arms.groupby(values):
-        touching = [part for part in joined if part & set(own)]
-        joined = [*(part for part in joined if part not in touching), set(own).union(*touching)]
-    if len(joined) > 1:
-        parts = ' and '.join(f'({listed(sorted(part))})' for part in joined)
-        problems.warn(
-            table, f'nobody of its values links {parts}: arms and {values.name} cannot be told apart',
-            'models adjusted for it have no estimate; leave it out of the trial file to compare arms without it',
-            column=str(values.name),
         )  # fmt: skip
 
 

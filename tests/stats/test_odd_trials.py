@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.stats.design import Outcome, OutcomesDesign, Sites, Visit
 from pipelines.stats.outcomes import count_levels, model_outcomes
+from pipelines.stats.told_apart import arms_without_link
 from pipelines.terms import MAIN, SITE_USES
 
 N = 60
@@ -227,6 +228,22 @@ class TestSites:
         rows = self.asked(who, course, np.where(who['arm'] == 'yoga', 'x', 'y'))
         assert rows['estimate'].isna().all()
         assert rows['note'].str.contains('linearly dependent').all()
+
+    @pytest.mark.parametrize('seed', range(4))
+    def test_arms_are_linked_if_and_only_if_the_columns_are_independent(self, who, seed):
+        rng = np.random.default_rng(seed)
+        few = who.iloc[:9]
+        for _ in range(40):
+            site = pd.Series(rng.integers(0, 4, len(few)).astype(str))
+            columns = [
+                np.ones(len(few)),
+                few['arm'] == 'yoga',
+                few['arm'] == 'gym',
+                *(site == s for s in site.unique()[1:]),
+            ]
+            design = np.column_stack(columns).astype(float)
+            is_full = np.linalg.matrix_rank(design) == design.shape[1]
+            assert (arms_without_link(few['arm'], site) == []) == is_full
 
 
 def test_healthy_people_without_any_pain_do_not_stop_the_comparison(who, course):

@@ -250,9 +250,16 @@ def test_trial_files_of_the_documentation_are_sound(tmp_path):
     names = [sorted(read_trial(write(tmp_path, block)).outcomes) for block in blocks]
     assert names == [
         ['nrs'],
+        ['pain', 'rmdq'],
+        ['rmdq'],
+        ['catastrophising', 'response_time'],
+        ['bdi', 'fc'],
+        ['pain', 'recurrence'],
+        ['pain', 'pgic'],
+        ['function', 'pain'],
+        ['classes', 'rmdq'],
         ['fa_left', 'fc_nac_mpfc', 'icc_nac', 'nrs', 'rmdq'],
         ['falls', 'nrs', 'pgic', 'sessions', 'working'],
-        ['bdi', 'fc'],
         ['nrs'],
     ]
 
