@@ -9,7 +9,7 @@ from .visit import Visit
 Role = Literal['primary', 'secondary', 'other']
 OutcomeKind = Literal['continuous', 'binary', 'ordinal', 'count']
 """Names of :data:`~pipelines.terms.KINDS`."""
-SiteUse = Literal['fixed', 'random', 'blocks']
+SiteRole = Literal['fixed', 'random', 'blocks']
 """Names of :data:`~pipelines.terms.SITE_USES`."""
 
 GENE_SET = 'expression:'
@@ -29,7 +29,7 @@ class Sites:
     """The column of the table of arms that names sites, and what they are to a model."""
 
     column: str
-    use: SiteUse
+    use: SiteRole
 
 
 @dataclass(frozen=True, kw_only=True)

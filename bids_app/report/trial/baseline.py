@@ -96,7 +96,9 @@ def _covariate(trial: TrialRecord, name: str) -> list[BaselineRow]:
     if not known:
         return []
     if all(isinstance(value, int | float) for value in known):
-        numbers = [[float('nan') if v is None else float(v) for v in own] for own in values.values()]
+        numbers = [
+            [float(v) if isinstance(v, int | float) else float('nan') for v in own] for own in values.values()
+        ]
         return [BaselineRow(f'{name}, mean (SD)', [_described(describe(own)) for own in numbers])]
     levels = sorted({str(value) for value in known})
     head = BaselineRow(f'{name}, n (%)', [_missing(sum(v is None for v in own)) for own in values.values()])

@@ -24,7 +24,7 @@ _MORE = {
 """What a ratio away from 1 means, by its scale."""
 
 
-class Contrast(NamedTuple):
+class ShownContrast(NamedTuple):
     """A treated arm against control at a visit.
 
     ``main`` is the row that is tested, a ratio where the outcome has one; ``beside`` the difference in risk, count
@@ -87,13 +87,13 @@ class Effect(NamedTuple):
     """What was found of an outcome: ``contrasts`` of the main analysis, ``others`` of sensitivity analyses."""
 
     outcome: OutcomeRecord
-    contrasts: list[Contrast]
-    others: list[Contrast]
+    contrasts: list[ShownContrast]
+    others: list[ShownContrast]
     responders: list[TableRow]
     levels: list[TableRow]
 
     @property
-    def primary(self) -> list[Contrast]:
+    def primary(self) -> list[ShownContrast]:
         """Return the contrasts of the primary visit, an arm after the other."""
         return [contrast for contrast in self.contrasts if contrast.is_primary]
 
@@ -151,7 +151,7 @@ def _place(trial: TrialRecord, row: TableRow) -> tuple[int, int]:
     return trial.visits.index(trial.visit(row['visit'])), trial.arms.index(row['arm'])
 
 
-def contrasts(trial: TrialRecord, rows: Iterable[TableRow]) -> list[Contrast]:
+def contrasts(trial: TrialRecord, rows: Iterable[TableRow]) -> list[ShownContrast]:
     """Return the rows of an outcome, each ratio with the difference that goes with it."""
     groups: dict[tuple[str, ...], list[TableRow]] = {}
     for row in rows:
@@ -160,7 +160,7 @@ def contrasts(trial: TrialRecord, rows: Iterable[TableRow]) -> list[Contrast]:
     for own in groups.values():
         first, *rest = sorted(own, key=lambda row: not EFFECT_SCALES[row['scale']].is_ratio)
         found.append(
-            Contrast(
+            ShownContrast(
                 first['arm'],
                 trial.visit(first['visit']),
                 first['is_primary'] == 'True',
@@ -171,7 +171,7 @@ def contrasts(trial: TrialRecord, rows: Iterable[TableRow]) -> list[Contrast]:
     return found
 
 
-def say(effect: Effect, contrast: Contrast, trial: TrialRecord) -> str:
+def say(effect: Effect, contrast: ShownContrast, trial: TrialRecord) -> str:
     """Say what an effect means, as far as its interval allows, and of groups no more than that they differ."""
     row, outcome, visit = contrast.main, effect.outcome, contrast.visit
     low, high = number(row['ci_low']), number(row['ci_high'])

@@ -12,7 +12,7 @@ from .tables import GroupTables, rows_where
 from .words import significant
 
 
-class TippingPoint(NamedTuple):
+class ShownTipping(NamedTuple):
     """Whose values were shifted, and by how much until p was no longer below .05."""
 
     shifted: str
@@ -26,7 +26,7 @@ class MissingShown(NamedTuple):
 
     outcome: OutcomeRecord
     assumptions: list[tuple[str, TableRow]]
-    tipping: list[TippingPoint]
+    tipping: list[ShownTipping]
     reason: str
     notes: list[str]
 
@@ -55,11 +55,11 @@ def missing_values(
     return shown
 
 
-def _tipping(row: TableRow, outcome: OutcomeRecord) -> TippingPoint:
+def _tipping(row: TableRow, outcome: OutcomeRecord) -> ShownTipping:
     end = TIPPING_ENDS[row['end']]
     delta = number(row['delta'])
     value = end.title if delta is None else f'{significant(delta)} {outcome.units}'.strip()
-    return TippingPoint(SHIFTED_ARMS[row['shifted']].title, row['arm'], value, end.about)
+    return ShownTipping(SHIFTED_ARMS[row['shifted']].title, row['arm'], value, end.about)
 
 
 def _reason(effect: Effect, tables: GroupTables, *, is_randomised: bool) -> str:

@@ -148,7 +148,7 @@ class TrialRecord(NamedTuple):
             )
         return found
 
-    def people_of(self, arm: str) -> list[dict[str, Any]]:
+    def people_of(self, arm: str) -> list[dict[str, object]]:
         """Return the people of an arm."""
         return [person for person in self.people if person['arm'] == arm]
 

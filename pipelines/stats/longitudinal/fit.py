@@ -110,7 +110,7 @@ def fit_reml(
     Raises
     ------
     DataError
-        The design cannot be fitted (:func:`~.cells.arrange`).
+        The design cannot be fitted (:func:`~.cells.arrange_cells`).
     NoMaximumError
         The likelihood has no maximum inside: too few people saw two visits, or one visit tells the other.
 

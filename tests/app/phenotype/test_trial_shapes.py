@@ -202,7 +202,7 @@ def test_words_of_the_schema_are_the_terms():
     assert schema['$defs']['tableOutcome']['properties']['Type']['enum'] == list(KINDS)
     assert schema['$defs']['sites']['properties']['As']['enum'] == list(SITE_USES)
     assert get_args(design.OutcomeKind) == tuple(KINDS)
-    assert get_args(design.SiteUse) == tuple(SITE_USES)
+    assert get_args(design.SiteRole) == tuple(SITE_USES)
 
 
 def test_every_key_of_the_schema_is_described():

@@ -296,7 +296,7 @@ class TestPaths:
     def test_every_part_of_a_record_loses_its_folders(self) -> None:
         record = RunRecord(
             command="clbpe '/data/my trial' /scratch/out group --trial '/data/my trial/code/t.json'", started='', versions={},
-            parameters={'trial': '/data/my trial/code/t.json', 'exclude': ['/home/me/x.tsv'], 'seed': 3},
+            parameters={'trial': '/data/my trial/code/t.json', 'exclude': ['/disk/me/x.tsv'], 'seed': 3},
             inputs=[{'path': '/scratch/out/a.tsv'}], absent=[], errors=[{'message': 'see /tmp/w/crash.txt: 3/4 done'}],
             folder=None, crashes=[],
         )  # fmt: skip
