@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import pandas as pd
@@ -115,7 +116,7 @@ class TestOutcomes:
             'n/a'
         }
         start = html.index('<ul class="notes">')
-        listed = html[start : html.index('</ul>', start)]
+        listed = unescape(html[start : html.index('</ul>', start)])
         assert notes
         assert listed.count('<li>') == len(notes)
         assert all(f': {note}.' in listed for note in notes)
