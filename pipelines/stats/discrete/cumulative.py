@@ -10,10 +10,12 @@ from scipy import optimize, special
 from pipelines.errors import DataError
 
 from .separation import is_separated
+from .solving import invert_information
 
 Array = NDArray[Any]
 
 _STEPS, _HALVINGS = 100, 40
+_MODEL = 'a regression of levels'
 _CONVERGED = 1e-9  # change of a coefficient
 _ORDINARY = 10.0  # log odds; a maximum where all are smaller needs no proof
 _FLAT = 1e-3  # largest gradient of a penalised likelihood at its maximum
@@ -168,7 +170,7 @@ def fit_cumulative(data: Levels) -> CumulativeFit:
             length /= 2
         coefficients = coefficients + length * step
         if np.abs(length * step).max() < _CONVERGED:
-            covariance = np.linalg.inv(data.scores(coefficients)[1])
+            covariance = invert_information(data.scores(coefficients)[1], _MODEL)
             return CumulativeFit(coefficients, covariance, data.log_likelihood(coefficients))
     raise DataError('the likelihood of the levels has no maximum; join levels or use fewer covariates')
 
@@ -213,7 +215,7 @@ def fit_penalised(data: Levels, held: tuple[int, float] | None = None) -> Cumula
 
     found = _search(cost, full[free])
     full[free] = found
-    return CumulativeFit(full, np.linalg.inv(data.information(full)), data.penalised(full))
+    return CumulativeFit(full, invert_information(data.information(full), _MODEL), data.penalised(full))
 
 
 def _search(cost: Callable[[Array], float], start: Array) -> Array:

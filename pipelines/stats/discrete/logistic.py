@@ -9,10 +9,12 @@ from scipy import special
 from pipelines.errors import DataError
 
 from .separation import is_separated
+from .solving import invert_information, solve_information
 
 Array = NDArray[Any]
 
 _STEPS, _HALVINGS = 200, 40
+_MODEL = 'a logistic regression'
 _CONVERGED = 1e-9  # change of a coefficient
 _ORDINARY = 10.0  # log odds; a maximum where all are smaller needs no proof
 
@@ -119,10 +121,10 @@ def fit_logistic(data: Events) -> LogisticFit:
     coefficients = np.zeros(data.design.shape[1])
     for _ in range(_STEPS):
         residual = data.events - data.trials * special.expit(data.design @ coefficients)
-        step = _solve(data.information(coefficients), data.design.T @ residual)
+        step = solve_information(data.information(coefficients), data.design.T @ residual, _MODEL)
         coefficients, moved = _climb(data.log_likelihood, coefficients, step)
         if moved < _CONVERGED:
-            covariance = np.linalg.inv(data.information(coefficients))
+            covariance = invert_information(data.information(coefficients), _MODEL)
             return LogisticFit(coefficients, covariance, data.log_likelihood(coefficients))
     raise DataError('the likelihood of a logistic regression has no maximum')
 
@@ -167,28 +169,19 @@ def fit_firth(data: Events, held: tuple[int, float] | None = None) -> LogisticFi
         coefficients[held[0]], free = held[1], np.delete(free, held[0])
     for _ in range(_STEPS):
         risk = special.expit(data.design @ coefficients)
-        inverse = _solve(data.information(coefficients), np.eye(p))
+        inverse = invert_information(data.information(coefficients), _MODEL)
         leverage = data.weights(coefficients) * np.sum((data.design @ inverse) * data.design, axis=1)
         score = data.design.T @ (data.events - data.trials * risk + leverage * (0.5 - risk))
         step = np.zeros(p)
         # the penalty adds h to the trials of each person; without it a person alone swings back and forth
         weights = (data.trials + leverage) * risk * (1 - risk)
         curvature = data.design.T @ (data.design * weights[:, None])
-        step[free] = _solve(curvature[np.ix_(free, free)], score[free])
+        step[free] = solve_information(curvature[np.ix_(free, free)], score[free], _MODEL)
         coefficients, moved = _climb(data.penalised, coefficients, step)
         if moved < _CONVERGED:
-            covariance = np.linalg.inv(data.information(coefficients))
+            covariance = invert_information(data.information(coefficients), _MODEL)
             return LogisticFit(coefficients, covariance, data.penalised(coefficients))
     raise DataError("the search of Firth's logistic regression did not end; use fewer covariates")
-
-
-def _solve(matrix: Array, right: Array) -> Array:
-    try:
-        return np.linalg.solve(matrix, right)
-    except np.linalg.LinAlgError:
-        raise DataError(
-            'the information of a logistic regression is singular; use fewer covariates'
-        ) from None
 
 
 def _climb(height: Any, at: Array, step: Array) -> tuple[Array, float]:

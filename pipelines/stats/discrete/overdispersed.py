@@ -8,6 +8,8 @@ from scipy import optimize, special
 
 from pipelines.errors import DataError
 
+from .solving import invert_information
+
 Array = NDArray[Any]
 
 CountModel = Literal['negative_binomial', 'poisson', 'quasi_poisson']
@@ -165,7 +167,8 @@ def _slope_at_zero(data: Counted, coefficients: Array) -> float:
 
 def _finished(data: Counted, model: CountModel, coefficients: Array, alpha: float) -> CountFit:
     weights = data.weights(coefficients, alpha)
-    covariance, spread = np.linalg.inv(data.design.T @ (data.design * weights[:, None])), 1.0
+    information = data.design.T @ (data.design * weights[:, None])
+    covariance, spread = invert_information(information, 'a regression of counts'), 1.0
     if model == 'quasi_poisson':
         mu = data.expected(coefficients)
         spread = float(np.sum((data.counts - mu) ** 2 / mu) / (len(mu) - len(coefficients)))

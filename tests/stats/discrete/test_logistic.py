@@ -7,6 +7,7 @@ from pipelines.errors import DataError
 from pipelines.stats.discrete.logistic import Events, fit_firth, fit_logistic
 from pipelines.stats.discrete.profile import profile_estimate
 from pipelines.stats.discrete.separation import is_separated
+from pipelines.stats.discrete.solving import invert_information
 from tests.stats.discrete.made_up import binary_trial
 
 
@@ -153,3 +154,8 @@ def test_separation_of_random_data_is_the_failure_of_newton(rng):
         assert separated or np.isfinite(line).all()
         found.append(separated)
     assert 0 < sum(found) < 30
+
+
+def test_information_that_vanishes_is_refused_in_words():
+    with pytest.raises(DataError, match='the information of a logistic regression is singular; use fewer'):
+        invert_information(np.zeros((2, 2)), 'a logistic regression')
