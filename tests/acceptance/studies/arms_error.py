@@ -24,7 +24,7 @@ from pipelines.stats.multiplicity import holm
 from tests.acceptance.studies import spread
 
 SEED = 20260101
-N_TRIALS = 200
+N_TRIALS = 600
 TABLE = 'arms_error.tsv'
 
 CORRELATION = 0.6  # of neighbouring visits; powers of it further apart
@@ -32,7 +32,7 @@ EFFECT = 0.5  # standard deviations at baseline
 APART = 2.0  # standard deviations between groups that were not drawn by lot
 PER_SD = 0.5, 1.0  # log odds of drop-out per standard deviation of the last value: usual, and harsh
 
-Kind = Literal['null', 'effect', 'three_arms', 'stable', 'given_baseline']
+Kind = Literal['no_effect', 'effect', 'three_arms', 'stable', 'given_baseline']
 
 
 class Setting(NamedTuple):
@@ -99,18 +99,18 @@ def _corners(
 def settings() -> list[Setting]:
     """Return everything that is simulated."""
     found = [
-        Setting('null', 57, 2, allocation, ratio, wider, dropout)
+        Setting('no_effect', 57, 2, allocation, ratio, wider, dropout)
         for allocation in (1, 2, 3)
         for ratio, wider in SPREADS
         for dropout in (0.0, 0.1, 0.3)
         if (allocation, wider) != (1, 'larger')
     ]
-    found += [one for n in (200, 30) for one in _corners('null', n, 2)]
-    found += [one for n in (57, 200) for one in _corners('null', n, 4)]
+    found += [one for n in (200, 30) for one in _corners('no_effect', n, 2)]
+    found += [one for n in (57, 200) for one in _corners('no_effect', n, 4)]
     # two visits: drop-out depends on the baseline alone, so that errors are those of no effect, trial by trial
     found += _corners('effect', 57, 2)
     found += [one for n in (57, 200) for one in _corners('effect', n, 4, (0.3,))]
-    found += [one for visits in (2, 4) for one in _corners('null', 57, visits, (0.3,), PER_SD[1])]
+    found += [one for visits in (2, 4) for one in _corners('no_effect', 57, visits, (0.3,), PER_SD[1])]
     found += [
         Setting('three_arms', 57, 2, 1, ratio, 'smaller', dropout)
         for ratio in (1, 2.7)
@@ -165,7 +165,7 @@ def draw(rng: np.random.Generator, setting: Setting) -> Drawn:
     sd[(arm > 0) == (setting.wider == 'larger'), 1:] = setting.ratio
     shift, effect, change = np.zeros(visits), 0.0, 0.0
     match setting.kind:
-        case 'null' | 'three_arms':
+        case 'no_effect' | 'three_arms':
             pass
         case 'effect':
             shift[1:] = effect = change = EFFECT

@@ -41,17 +41,17 @@ def test_every_setting_is_recorded(recorded):
     told = set(rows[list(study.Setting._fields)].itertuples(index=False, name=None))
     assert told == {tuple(one) for one in study.settings()}
     assert (recorded.n_trials == study.N_TRIALS).all()
-    assert len(usual(recorded, kind='null', n=57, visits=2)) == 39
+    assert len(usual(recorded, kind='no_effect', n=57, visits=2)) == 39
 
 
 @pytest.mark.parametrize(('n', 'visits'), [(57, 2), (200, 2), (57, 4), (200, 4)])
 def test_no_effect_is_found_as_seldom_as_it_should(recorded, n, visits):
-    assert usual(recorded, kind='null', n=n, visits=visits).rejected.between(*WITHIN).all()
+    assert usual(recorded, kind='no_effect', n=n, visits=visits).rejected.between(*WITHIN).all()
 
 
 def test_thirty_people_are_too_few_for_more_than_eight_in_a_hundred(recorded):
     assert (
-        usual(recorded, kind='null', n=30)
+        usual(recorded, kind='no_effect', n=30)
         .rejected.between(0.02 - slack(study.N_TRIALS), 0.08 + slack(study.N_TRIALS))
         .all()
     )
@@ -95,7 +95,7 @@ def test_groups_that_were_not_drawn_by_lot_are_compared_by_their_change(recorded
 
 
 def setting(**changes):
-    base = study.Setting('null', 57, 2, 3, 2.7, 'smaller', 0.3)
+    base = study.Setting('no_effect', 57, 2, 3, 2.7, 'smaller', 0.3)
     return base._replace(**changes)
 
 
@@ -157,7 +157,7 @@ def test_groups_that_were_not_drawn_by_lot_are_drawn_as_planned():
 def test_an_effect_leaves_the_errors_of_two_visits_alone():
     """Why trials of two visits with an effect add nothing to those without: their errors are the same."""
     found = []
-    for kind in ('null', 'effect'):
+    for kind in ('no_effect', 'effect'):
         drawn = study.draw(np.random.default_rng(8), setting(kind=kind))
         effect, truth, _ = study.judge(drawn, setting(kind=kind))['rule']
         found.append((effect.estimate - truth, effect.se, effect.df))
