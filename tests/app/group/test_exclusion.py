@@ -194,8 +194,9 @@ def test_a_whole_group_without_them(trial, tmp_path, capsys):
     known = read_trial_record(out)
     assert dict(flow.enrolled(known, {}))['Randomised'] == '16'
     exercise, waitlist = flow.stages(known, {})[0].arms
-    assert list(exercise) == [('Allocated', '8'), ('Left out on request', '1')]
-    assert list(waitlist) == [('Allocated', '8'), ('Left out on request', '0')]
+    told = [('Allocated', '8'), ('Left out on request', '1'), ('Lost', 'not supplied')]
+    assert list(exercise) == told
+    assert list(waitlist) == [told[0], ('Left out on request', '0'), told[2]]
     assert 'Left out on request' in (out / 'group' / 'figures' / 'flow.svg').read_text()
     (record,) = (out / 'group' / 'log').glob('*/run.json')
     assert json.loads(record.read_text())['parameters']['exclude'] == [
