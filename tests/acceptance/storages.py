@@ -71,9 +71,9 @@ CHAINS = {
     'preprocessed DWI': Chain(
         (*PERSON, '--layout', 'qsiprep', '--dwi-voxel-size', '4', '--dwi-directions', '32'),
         ('-d', 'qsiprep={data}', '--skip', 'functional'), anisotropy, False,
-        # six digits of directions; interpolated twice, to the oblique grid and back, which takes FA from a thin tract;
+        # six digits of directions let a hundred streamlines take other random steps; interpolated twice, to the oblique grid and back, which takes FA from a thin tract;
         # 255 steps from the brightest fluid down to the signal along fibres
-        {'axes': 1e-4, 'grid': 0.03, 'rounding': 0.01, 'type': SAME, 'file': SAME},
+        {'axes': 0.005, 'grid': 0.03, 'rounding': 0.01, 'type': SAME, 'file': SAME},
     ),
     'raw T1w and BOLD': Chain(
         (*PERSON, *RUN, '--layout', 'raw', '--modalities', 'bold'), (), connectivity, True,
