@@ -143,7 +143,7 @@ def documents(draw, sound):
             case 'absent':
                 del part[last]
             case _:
-                part[last] = draw(JSON_VALUES)
+                part[last] = copy.deepcopy(draw(JSON_VALUES))  # the next round may change what is in it
     return content
 
 

@@ -64,7 +64,7 @@ def load_t1w(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not np.ptp(volume):
         raise DataError(f'{path} is blank: all voxels are {volume.flat[0]}. {_REMEDY}')
     affine = np.asarray(image.affine, dtype=float)
-    if not np.isfinite(affine).all() or not abs(np.linalg.det(affine)):
+    if not np.isfinite(affine).all() or np.isnan(nb.io_orientation(affine)).any():
         raise DataError(f'{path} has no usable orientation (affine {affine.tolist()}). Mend its header.')
     upright = nb.as_closest_canonical(nb.Nifti1Image(volume, affine))
     return np.ascontiguousarray(upright.dataobj), np.asarray(upright.affine, dtype=float)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bids_app import cli
+from bids_app import cli, option_files
 from pipelines.interfaces import templates
 from pipelines.params import SPACES
 
@@ -96,7 +96,7 @@ def test_script_of_an_array_is_a_script():
 
 
 def test_plugin_file_is_read(tmp_path):
-    read = cli._read_plugin(REPOSITORY / 'examples/slurm/plugin.yml')
+    read = option_files.read_plugin(REPOSITORY / 'examples/slurm/plugin.yml')
     assert read['plugin'] == 'SLURM'
     assert read['plugin_args']['max_jobs'] == 50
 

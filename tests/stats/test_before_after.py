@@ -97,7 +97,7 @@ PEOPLE = pd.DataFrame(
         ({'covariates': ('age',)}, ['age']),
         ({'covariates': ('age',), 'strata': ('sex',)}, ['age', 'sex']),
         ({'strata': ('sex',), 'sites': Sites(column='clinic', use='fixed')}, ['sex', 'clinic']),
-        ({'strata': ('sex',), 'sites': Sites(column='clinic', use='blocks')}, ['sex']),
+        ({'strata': ('sex',), 'sites': Sites(column='clinic', use='blocks')}, ['sex', 'clinic']),
         ({'strata': ('clinic',), 'sites': Sites(column='clinic', use='random')}, ['clinic']),
     ],
 )

@@ -34,7 +34,7 @@ def run(paths, folder, space=SPACE):
 
 @pytest.fixture(scope='module')
 def simulated(tmp_path_factory):
-    """Return the outputs for a head, the matrix from its points to the template's, brain and grid."""
+    """Return the outputs for a head, the matrix from its points to the template's, brain and grid turned upright."""
     folder, rng = tmp_path_factory.mktemp('simulated'), np.random.default_rng(5)
     brain, affine = template_at(VOXEL)
     head, grid = surround_with_head(brain, affine)
@@ -42,7 +42,8 @@ def simulated(tmp_path_factory):
     seen = 1000 * scan(resample(head, grid, head.shape, grid, linear=planted), rng)
     own = resample(brain, affine, head.shape, grid, linear=planted)
     nb.save(nb.Nifti1Image(seen.astype(np.float32), grid), folder / 't1w.nii.gz')
-    return run([folder / 't1w.nii.gz'], folder), planted, own, grid
+    upright = nb.as_closest_canonical(nb.Nifti1Image(own.astype(np.float32), grid))  # as the reference is
+    return run([folder / 't1w.nii.gz'], folder), planted, upright.get_fdata(), upright.affine
 
 
 def values(path):
