@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from .design import Outcome, OutcomesDesign, primary_visit
+from .design import OutcomesDesign, primary_visit
 
 BASELINE, FOLLOWUP = 'baseline', 'followup'
 
@@ -42,12 +42,6 @@ def before_after(values: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:
     renamed = [names.get(place) for place in zip(values['outcome'], values['visit'])]
     found = values.assign(visit=pd.Series(renamed, index=values.index, dtype=object))
     return found[found['visit'].notna()].reset_index(drop=True)
-
-
-def session_labels(outcome: Outcome, design: OutcomesDesign) -> dict[str, str]:
-    """Return what figures call the two visits of an outcome: the labels of their sessions."""
-    before = {BASELINE: design.baseline.session} if outcome.has_baseline and design.baseline else {}
-    return {**before, FOLLOWUP: primary_visit(outcome, design.visits).session}
 
 
 def compared(people: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Tables beside the effect: description per arm, standardised effect, responders, adjusted p values."""
+"""Tables beside the effect: what values are like, and who improved."""
 
 from typing import Any, NamedTuple
 

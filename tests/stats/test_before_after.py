@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipelines.stats.before_after import before_after, compared, session_labels
+from pipelines.stats.before_after import before_after, compared
 from pipelines.stats.design import Outcome, OutcomesDesign, Sites, primary_visit, visits_of
 from pipelines.stats.visit import Visit
 
@@ -72,11 +72,6 @@ def test_names_of_two_visits_are_kept():
 def test_outcomes_that_are_not_asked_for_are_left_out():
     assert set(before_after(values(), design(PAIN))['outcome']) == {'nrs'}
     assert before_after(values().iloc[:0], design()).empty
-
-
-def test_labels_are_those_of_the_sessions():
-    assert session_labels(PAIN, design()) == {'baseline': 'a', 'followup': 'c'}
-    assert session_labels(FALLS, design()) == {'followup': 'd'}
 
 
 PEOPLE = pd.DataFrame(
