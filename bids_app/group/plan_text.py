@@ -69,8 +69,8 @@ def visits_sentence(visits: Sequence[Visit]) -> str:
 
 def _about(visit: Visit) -> Iterator[str]:
     yield visit.session_id
-    if visit.time is not None:
-        yield f'{"month" if visit.week is None else "week"} {visit.time:g}'
+    if visit.due:
+        yield visit.due
     if visit.is_baseline:
         yield 'baseline'
     if visit.is_primary:

@@ -54,7 +54,7 @@ def estimand_of(trial: Trial, outcome: Outcome) -> Estimand:
         population='all randomised people with data, in the arm that they were assigned to'
         if trial.is_randomised
         else 'all people of these groups with data',
-        variable=f'{outcome.title} at {primary_visit(outcome, trial.visits).name}',
+        variable=f'{outcome.title} at {primary_visit(outcome, trial.visits).words}',
         intercurrent_events='treatment policy: values after treatment was stopped are used',
         missing_data=f'missing at random given arm and {"earlier visits" if is_repeated else "covariates"}',
         summary=kind_of(outcome).summary,

@@ -33,10 +33,15 @@ class FlowStage(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """Width of the figure and of a column, and the middle of each column, in points."""
+    """Width of the figure, of a column and of the name of a stage, and the middle of each column, in points.
+
+    ``gap`` lies between stages, where their names are of one line.
+    """
 
     width: float
     column: float
+    band: float
+    gap: float
     centres: list[float]
 
 
@@ -86,18 +91,19 @@ def plot_flow(enrolled: Sequence[Item], arms: Sequence[str], stages: Sequence[Fl
     top = _lines('Enrolment', enrolled, inner)
     boxes = [[_lines(arm, items, layout.column) for arm, items in zip(arms, stage.arms)] for stage in stages]
     heights = [_height(max(row, key=len)) for row in boxes]
-    gap = _GAP if len(arms) == 2 else _GAP + _BAND / 2
-    total = 2 * _MARGIN + _height(top) + sum(heights) + gap * len(stages)
+    names = [wrap(stage.name, int(0.9 * layout.band / _LETTER)) or [''] for stage in stages]
+    gaps = [layout.gap + _LINE * (len(name) - 1) for name in names]
+    total = 2 * _MARGIN + _height(top) + sum(heights) + sum(gaps)
     figure = Figure(figsize=(layout.width / 72, total / 72), **PAPER)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, layout.width), ylim=(total, 0))
     axes.set_axis_off()
     _draw_box(axes, top, _Place(_MARGIN, _MARGIN, inner, _height(top)))
     y = _MARGIN + _height(top)
-    for stage, row, height in zip(stages, boxes, heights):
+    for name, row, height, gap in zip(names, boxes, heights, gaps):
         for centre, lines in zip(layout.centres, row):
             axes.add_patch(_arrow((centre, y), (centre, y + gap)))
             _draw_box(axes, lines, _Place(centre - layout.column / 2, y + gap, layout.column, height))
-        _draw_name(axes, stage.name, layout, y + gap / 2)
+        _draw_name(axes, name, layout, y + gap / 2)
         y += gap + height
     return figure
 
@@ -105,7 +111,11 @@ def plot_flow(enrolled: Sequence[Item], arms: Sequence[str], stages: Sequence[Fl
 def _layout(n: int) -> _Layout:
     column = _COLUMNS.get(n, _SMALLEST if n > 1 else _NARROW - 2 * _MARGIN)
     width = max(_NARROW, n * column + (n + 1) * _MARGIN)
-    return _Layout(width, column, [_MARGIN + column / 2 + number * (column + _MARGIN) for number in range(n)])
+    centres = [_MARGIN + column / 2 + number * (column + _MARGIN) for number in range(n)]
+    # between the arrows of two arms, over those of more or of one
+    if n == 2:
+        return _Layout(width, column, centres[1] - centres[0] - 16, _GAP, centres)
+    return _Layout(width, column, width - 2 * _MARGIN, _GAP + _BAND / 2, centres)
 
 
 def _lines(head: str, items: Sequence[Item], width: float) -> list[_Line]:
@@ -150,17 +160,15 @@ def _draw_box(axes: Axes, lines: Sequence[_Line], place: _Place) -> None:
             axes.text(left + width - _PAD, y, line.number, ha='right', **look)
 
 
-def _draw_name(axes: Axes, name: str, layout: _Layout, y: float) -> None:
-    """Write the name of a stage between the arrows of two arms, over those of more or of one."""
-    first, last = layout.centres[0], layout.centres[-1]
-    is_between = len(layout.centres) == 2
-    half = (last - first) / 2 - 8 if is_between else (layout.width - 2 * _MARGIN) / 2
-    (text,) = wrap(name, int(2 * half / _LETTER))[:1] or ['']
-    middle = layout.width / 2
+def _draw_name(axes: Axes, lines: Sequence[str], layout: _Layout, y: float) -> None:
+    """Write the name of a stage."""
+    middle, height = layout.width / 2, _BAND + _LINE * (len(lines) - 1)
     axes.add_patch(
         Rectangle(
-            (middle - half, y - _BAND / 2), 2 * half, _BAND, facecolor=_GREY, edgecolor='#7a8894', linewidth=0.8,
-            zorder=2,
+            (middle - layout.band / 2, y - height / 2), layout.band, height, facecolor=_GREY, edgecolor='#7a8894',
+            linewidth=0.8, zorder=2,
         )
     )  # fmt: skip
-    axes.text(middle, y, text, ha='center', va='center', fontsize=_SIZE, weight='bold')
+    for number, line in enumerate(lines):
+        place = y + _LINE * (number - (len(lines) - 1) / 2)
+        axes.text(middle, place, line, ha='center', va='center', fontsize=_SIZE, weight='bold')

@@ -1,5 +1,6 @@
 """The forest of a trial: standardised effects of all outcomes on one scale."""
 
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -36,14 +37,32 @@ class _Row(NamedTuple):
     is_flagged: bool
 
 
-def plot_forest(
-    table: pd.DataFrame,
-    *,
-    title: str,
-    favours_treatment: str,
-    favours_control: str,
-    effect_name: str = "Hedges' g",
-) -> Figure:
+@dataclass(frozen=True, kw_only=True)
+class ForestWords:
+    """What a forest says of its arms.
+
+    Attributes
+    ----------
+    title
+        What is compared.
+    treatment, control
+        Names of the arms.
+    better
+        What it means to lie on the side of an arm, with ``{}`` for its name: groups that chance did not make are not
+        favoured by anything.
+    scale
+        Name of the standardised effect.
+
+    """
+
+    title: str
+    treatment: str
+    control: str
+    better: str = 'favours {}'
+    scale: str = "Hedges' g"
+
+
+def plot_forest(table: pd.DataFrame, said: ForestWords) -> Figure:
     """Draw standardised effects with 95 % intervals, grouped by the role of the outcome.
 
     Parameters
@@ -53,12 +72,8 @@ def plot_forest(
         ``effect_size ci_low ci_high`` (treatment - control, in standard deviations; NaN = n/a),
         ``n_treatment n_control``, ``p``, ``flags`` (empty or n/a: none) and, where the direction is
         known, ``lower_is_better`` (True or False; missing: not known).
-    title
-        What is compared.
-    favours_treatment, favours_control
-        Words at the right and the left end of the scale.
-    effect_name
-        Name of the standardised effect.
+    said
+        Its words.
 
     Raises
     ------
@@ -67,7 +82,7 @@ def plot_forest(
 
     Notes
     -----
-    Where lower is better the sign is turned, so that right of zero favours the treatment.  Where the
+    Where lower is better the sign is turned, so that right of zero is better in the treated.  Where the
     direction is not known the sign stays and the label has a dagger.
 
     """
@@ -78,19 +93,22 @@ def plot_forest(
             f'group {", ".join(strange)} of an outcome is unknown; groups are {", ".join(ROLE_GROUPS)}'
         )
     directions = _directions(table)
-    notes = _notes(table, directions)
+    notes = _notes(table, directions, said)
     heads, rows, height = _arrange(table, directions)
-    words = wrap(title, _TITLE)
+    words = wrap(said.title, _TITLE)
     sides = [
         wrap(side, _SIDE, break_on_hyphens=False)
-        for side in (f'←\u00a0{favours_control}', f'{favours_treatment}\u00a0→')
+        for side in (
+            f'←\u00a0{said.better.format(said.control)}',
+            f'{said.better.format(said.treatment)}\u00a0→',
+        )
     ]
     head, foot = 0.3 + 0.22 * len(words), 0.8 + 0.17 * (max(map(len, sides)) + len(notes))
     total = head + height + foot
     figure = Figure(figsize=(WIDTH, total), **PAPER)
     axes = figure.add_axes((_LEFT / WIDTH, foot / total, (_RIGHT - _LEFT) / WIDTH, height / total))
     axes.set_ylim(height, 0)
-    _draw_scale(axes, rows, f'{effect_name} (95 % CI)')
+    _draw_scale(axes, rows, f'{said.scale} (95 % CI)')
     for row in rows:
         _draw_effect(axes, row)
         _write_row(axes, row)
@@ -114,12 +132,13 @@ def _flags(table: pd.DataFrame) -> pd.Series:
     return table['flags'].fillna('').astype(str).str.strip().replace('n/a', '')
 
 
-def _notes(table: pd.DataFrame, directions: pd.Series) -> list[str]:
-    notes = ['n: treatment + control. Lines: 95 % confidence interval.']
+def _notes(table: pd.DataFrame, directions: pd.Series, said: ForestWords) -> list[str]:
+    notes = [f'n: {said.treatment} + {said.control}. Lines: 95 % confidence interval.']
     if (directions == -1).any():
-        notes.append('Where lower is better the sign is turned: right of zero favours the treatment.')
+        side = said.better.format(said.treatment)
+        notes.append(f'Where lower is better the sign is turned: right of zero {side}.')
     if directions.isna().any():
-        notes.append(f'{_RAW.strip()} Direction not stated: treatment minus control as it is.')
+        notes.append(f'{_RAW.strip()} Direction not stated: {said.treatment} minus {said.control} as it is.')
     if flags := sorted({flag for flag in _flags(table) if flag}):
         notes.append(f'Hollow: flagged ({"; ".join(flags)}).')
     return [line for note in notes for line in wrap(note, _NOTE)]

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import ndimage
 
-from ..figures.forest import plot_forest
+from ..figures.forest import ForestWords, plot_forest
 from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
 from ..figures.trajectories import TrajectoryWords, plot_trajectories
@@ -65,13 +65,7 @@ def draw_outcomes(values: Path, outcomes: Path, design: OutcomesDesign, *, out_d
         people, found = (table[table['outcome'] == outcome.name] for table in (seen, effects))
         figure = _course(people, found, outcome, design)
         paths.append(save_svg(figure, out_dir / f'{outcome.name}_trajectories.svg'))
-    who = design.treatment if len(design.treated) == 1 else 'treatment'
-    forest = plot_forest(
-        _forest_rows(effects, design),
-        title=f'Effect of {who} against {design.control} at follow-up',
-        favours_treatment=f'favours {who}',
-        favours_control=f'favours {design.control}',
-    )
+    forest = plot_forest(_forest_rows(effects, design), _forest_words(design))
     return _Outcomes(paths, save_svg(forest, out_dir / 'forest.svg'))
 
 
@@ -106,6 +100,19 @@ def _in_words(effect: pd.Series, units: str) -> str:
         + f' (95 % CI {effect["ci_low"]:.3g} to {effect["ci_high"]:.3g})'
     )
     return f'{numbers}\np = {effect["p"]:.2g}'
+
+
+def _forest_words(design: OutcomesDesign) -> ForestWords:
+    """Return what the forest says: of groups that chance did not make, that they differ and not why."""
+    one = len(design.treated) == 1
+    if design.is_randomised:
+        who = design.treatment if one else 'treatment'
+        title = f'Effect of {who} against {design.control} at follow-up'
+        return ForestWords(title=title, treatment=who, control=design.control)
+    who = design.treatment if one else 'other groups'
+    change = ' in change' if design.baseline else ''
+    title = f'Differences{change}: {who} compared with {design.control}'
+    return ForestWords(title=title, treatment=who, control=design.control, better='better in {}')
 
 
 def _forest_rows(effects: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:

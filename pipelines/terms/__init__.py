@@ -65,7 +65,7 @@ from .statistics import (
     SigmaChoice,
     VisitStructure,
 )
-from .trials import KINDS, KINDS_IN_PART, REPORTED, SITE_USES, Kind, Reported, SiteUse
+from .trials import KINDS, KINDS_IN_PART, REPORTED, SITE_USES, VISIT_TITLES, Kind, Reported, SiteUse
 from .words import Term, Words
 
 __all__ = [
@@ -108,6 +108,7 @@ __all__ = [
     'STRUCTURES_OF_MEDIATORS',
     'STRUCTURES_OF_VISITS',
     'TIPPING_ENDS',
+    'VISIT_TITLES',
     'Described',
     'Flag',
     'Inference',

@@ -153,3 +153,6 @@ REPORTED = Words(
     ],
 )  # fmt: skip
 """Keys of the part `Reporting`: what CONSORT 2025 asks for beside the data."""
+
+VISIT_TITLES = {'baseline': 'Baseline', 'followup': 'Follow-up'}
+"""Titles of the visits whose names are words; every other visit is called by its name."""

@@ -46,6 +46,21 @@ class TestFlow:
         assert all(box.x1 < texts['12'].x0 or box.y1 < texts['12'].y0 for box in lines)
         assert all(box.x1 < limit.x1 for box in lines)
 
+    @pytest.mark.parametrize('n', [1, 2, 3])
+    def test_the_name_of_a_stage_is_written_in_full_inside_its_band(self, n: int) -> None:
+        name = 'Visit after the end of treatment (ses-w12, week 12)'
+        stages = [FlowStage('Allocation', [[]] * n), FlowStage(name, [[]] * n)]
+        figure = plot_flow([], [f'arm {number}' for number in range(n)], stages)
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        *_, band = (p for p in axes.patches if isinstance(p, Rectangle) and p.get_facecolor()[0] != 1)
+        frame = band.get_window_extent()
+        own = [t for t in axes.texts if t.get_window_extent().overlaps(frame)]
+        assert ' '.join(text.get_text() for text in own) == name
+        assert all(frame.y0 < t.get_window_extent().y0 < t.get_window_extent().y1 < frame.y1 for t in own)
+        assert all(frame.x0 < t.get_window_extent().x0 < t.get_window_extent().x1 < frame.x1 for t in own)
+        assert not any(frame.overlaps(box.get_window_extent()) for box in boxes_of(axes))
+
     def test_without_a_stage_there_is_no_flow(self) -> None:
         with pytest.raises(DataError, match='no stage'):
             plot_flow([('Randomised', '5')], ('a', 'b'), [])

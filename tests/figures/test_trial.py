@@ -3,6 +3,7 @@
 import io
 import itertools
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from pandas.testing import assert_frame_equal
 from scipy import stats
 
 from pipelines.errors import DataError
-from pipelines.figures.forest import plot_forest
+from pipelines.figures.forest import ForestWords, plot_forest
 from pipelines.figures.timecourse import geometric_mean_interval, plot_time_course
 from pipelines.figures.trajectories import TrajectoryWords, plot_trajectories
 from pipelines.figures.trial import looks_of, mean_interval
@@ -34,7 +35,7 @@ LONG_ARMS = {
     'treatment': 'Individualised aerobic exercise programme',
     'control': 'Waiting list with usual care',
 }
-FAVOURS = {'favours_treatment': 'favours exercise', 'favours_control': 'favours wait-list'}
+SAID = ForestWords(title='Effects', treatment='exercise', control='wait-list')
 
 
 def seen(figure: Figure) -> list[Text]:
@@ -349,8 +350,8 @@ def effects(rows: list[tuple] | None = None) -> pd.DataFrame:
     return pd.DataFrame(OUTCOMES if rows is None else rows, columns=columns.split())
 
 
-def forest(table: pd.DataFrame, **more: object) -> Figure:
-    return plot_forest(table, **({'title': 'Effects'} | FAVOURS | more))
+def forest(table: pd.DataFrame, **more: str) -> Figure:
+    return plot_forest(table, replace(SAID, **more))
 
 
 def drawn(figure: Figure, label: str) -> list[tuple]:
@@ -373,12 +374,19 @@ class TestForest:
         words = written(forest(effects()))
         for part in ('0.70 (0.20 to 1.20)', 'p < 0.001', '−0.25 (−0.75 to 0.25)', 'p = 0.240', 'n = 30 + 29'):
             assert part in words
-        assert 'the sign is turned' in words
+        assert 'the sign is turned: right of zero favours exercise.' in words
 
     def test_numbers_end_at_the_same_place(self) -> None:
         found = boxes(forest(effects()))
         ends = [found[text][0].x1 for text in ('0.70 (0.20 to 1.20)', 'p < 0.001', 'p = 0.240', 'n/a')]
         assert np.ptp(ends) < 2  # pixels: the last letters end a little before their box
+
+    def test_nothing_favours_groups_that_chance_did_not_make(self) -> None:
+        words = written(forest(effects(), treatment='patients', control='healthy', better='better in {}'))
+        assert 'favours' not in words
+        assert 'right of zero better in patients.' in words
+        assert 'patients minus healthy as it is' in words
+        assert 'n: patients + healthy.' in words
 
     def test_unknown_direction_is_marked(self) -> None:
         words = written(forest(effects()))
@@ -447,8 +455,8 @@ class TestForest:
         figure = forest(
             effects(rows),
             title=LONG,
-            favours_treatment='favours individualised aerobic exercise',
-            favours_control='favours waiting list with usual care',
+            treatment='individualised aerobic exercise',
+            control='waiting list with usual care',
         )
         check_layout(figure)
         axes = figure.axes[0]

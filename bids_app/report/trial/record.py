@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, MissingInputError
-from pipelines.terms import KINDS, REPORTED
+from pipelines.terms import KINDS, REPORTED, VISIT_TITLES
 
 from ...outputs.group import TRIAL_RECORD
 from ..read import RunRecord, read_json, record_of
@@ -24,7 +24,7 @@ class VisitRecord(NamedTuple):
     @property
     def title(self) -> str:
         """Return the name as a heading."""
-        return _VISIT_TITLES.get(self.name, self.name)
+        return VISIT_TITLES.get(self.name, self.name)
 
     @property
     def words(self) -> str:
@@ -36,7 +36,7 @@ class VisitRecord(NamedTuple):
         ['follow-up', 'T2']
 
         """
-        return _VISIT_TITLES[self.name].lower() if self.name in _VISIT_TITLES else self.name
+        return VISIT_TITLES[self.name].lower() if self.name in VISIT_TITLES else self.name
 
     @property
     def label(self) -> str:
@@ -49,9 +49,6 @@ class VisitRecord(NamedTuple):
 
         """
         return f'{self.title} ({", ".join(filter(None, (self.session, self.time)))})'
-
-
-_VISIT_TITLES = {'baseline': 'Baseline', 'followup': 'Follow-up'}
 
 
 class OutcomeRecord(NamedTuple):

@@ -113,7 +113,7 @@ def test_models_contrasts_and_factors(whole):
 def test_the_estimand_and_what_is_not_supplied(whole):
     said = lines(whole)
     assert said['estimand, population'] == ['everybody randomised']
-    assert said['estimand, variable'] == ['nrs at 12']
+    assert said['estimand, variable'] == ['nrs at 12 (week 12)']
     assert said['estimand, intercurrent events'][0].startswith('treatment policy')
     (given,), (lacking,) = said['supplied'], said['not supplied']
     assert 'Registration' in given

@@ -512,12 +512,12 @@ def test_estimand_says_the_default_where_the_file_is_silent(whole, one_visit):
     pain = estimand_of(whole, whole.outcomes['nrs'])
     assert pain.population == 'everybody randomised'
     assert pain.treatment == 'assignment to yoga and walking, each against usual care'
-    assert pain.variable == 'nrs at 12'
+    assert pain.variable == 'nrs at 12 (week 12)'
     assert pain.intercurrent_events.startswith('treatment policy')
     assert pain.missing_data == 'missing at random given arm and earlier visits'
     assert pain.summary == 'difference in means'
     falls = estimand_of(whole, whole.outcomes['falls'])
-    assert falls.variable == 'falls at a year'
+    assert falls.variable == 'falls at a year (week 52)'
     assert falls.missing_data == 'missing at random given arm and covariates'
     groups = estimand_of(one_visit, one_visit.outcomes['nrs'])
     assert groups.treatment == 'being in patient against healthy'
