@@ -206,10 +206,11 @@ def apart_sentences(trial: Trial, people: pd.DataFrame) -> Iterator[str]:
             continue
         parts = arms_without_link(people['arm'], people[name])
         if parts:
-            yield (
-                f'arms and {name} cannot be told apart: nothing links {" and ".join(map(listed, parts))}, and models '
-                f'that are adjusted for {name} have no estimate; leave it out of the trial file'
-            )
+            apart = f'arms and {name} cannot be told apart: nothing links {" and ".join(map(listed, parts))}'
+            if trial.sites and (trial.sites.column, trial.sites.use) == (name, 'random'):
+                yield f'{apart}; models of all visits compare arms as allocated by {name}, others have no estimate'
+            else:
+                yield f'{apart}, and models that are adjusted for {name} have no estimate; leave it out of the trial file'
 
 
 def estimand_sentences(trial: Trial, outcome: Outcome) -> Iterator[str]:

@@ -53,6 +53,8 @@ class OutcomeData:
         Names of covariates that do not vary among those who count.
     exposure
         (n, J) time at risk; None where nothing has one.
+    sites
+        (n,) site of each person by a number where sites are a sample of sites, NaN = missing; else None.
     has_sites
         Whether sites are among the covariates.
 
@@ -66,6 +68,7 @@ class OutcomeData:
     primary: int
     dropped: tuple[str, ...] = ()
     exposure: Array | None = None
+    sites: Array | None = None
     has_sites: bool = False
 
     @property
@@ -81,7 +84,8 @@ class OutcomeData:
     @property
     def is_complete(self) -> Array:
         """Return of whom every covariate is known."""
-        return np.asarray(~np.isnan(self.covariates).any(axis=1))
+        known = ~np.isnan(self.covariates).any(axis=1)
+        return np.asarray(known if self.sites is None else known & ~np.isnan(self.sites))
 
     def complete_at(self, visit: int) -> 'OutcomeData':
         """Return the values of those who have a visit, and the baseline where there is one; others have none."""
@@ -94,16 +98,23 @@ class OutcomeData:
         """Return the people of some arms, coded by their place among these."""
         chosen = np.isin(self.arm, codes)
         arm = np.searchsorted(codes, self.arm[chosen])
-        exposure = None if self.exposure is None else self.exposure[chosen]
-        return OutcomeData(
-            values=self.values[chosen], arm=arm, covariates=self.covariates[chosen], visits=self.visits,
-            baseline=self.baseline, primary=self.primary, dropped=self.dropped, exposure=exposure,
-            has_sites=self.has_sites,
-        )  # fmt: skip
+        known = {
+            'values': self.values,
+            'covariates': self.covariates,
+            'exposure': self.exposure,
+            'sites': self.sites,
+        }
+        own = {name: None if column is None else column[chosen] for name, column in known.items()}
+        return OutcomeData(**{**vars(self), **own, 'arm': arm})
 
 
 def arrange_outcome(
-    own: pd.DataFrame, people: pd.DataFrame, outcome: Outcome, design: OutcomesDesign
+    own: pd.DataFrame,
+    people: pd.DataFrame,
+    outcome: Outcome,
+    design: OutcomesDesign,
+    *,
+    are_sites_random: bool = False,
 ) -> OutcomeData:
     """Return the values of an outcome in the order of people.
 
@@ -115,6 +126,8 @@ def arrange_outcome(
         ``participant_id arm`` and covariates, which other columns are.
     outcome, design
         What is measured when, and the arms.
+    are_sites_random
+        Sites are no covariates, for the model knows them as a sample of sites.
 
     Raises
     ------
@@ -134,7 +147,9 @@ def arrange_outcome(
     wide = _wide(own, 'value', people, names)
     primary = names.index(primary_visit(outcome, design.visits).name)
     baseline = None if start is None else 0
-    table = encode(people.drop(columns=['participant_id', 'arm']))
+    column = design.sites.column if design.sites and design.sites.column in people else None
+    at_random = column if are_sites_random else None
+    table = encode(people.drop(columns=['participant_id', 'arm', *filter(None, [at_random])]))
     counting = ~np.isnan(wide[:, primary]) & table.notna().all(axis=1).to_numpy()
     if baseline is not None and baseline != primary:
         counting &= ~np.isnan(wide[:, baseline])
@@ -143,8 +158,14 @@ def arrange_outcome(
         values=wide, arm=people['arm'].map(codes).to_numpy(int), visits=visits, baseline=baseline, primary=primary,
         covariates=table.drop(columns=constant).to_numpy(float), dropped=tuple(constant),
         exposure=_wide(own, 'exposure', people, names) if outcome.exposure and 'exposure' in own else None,
-        has_sites=design.sites is not None and design.sites.column in people,
+        sites=None if at_random is None else _numbers(people[at_random]),
+        has_sites=column is not None and at_random is None,
     )  # fmt: skip
+
+
+def _numbers(levels: pd.Series) -> Array:
+    codes = pd.factorize(levels)[0].astype(float)
+    return np.where(codes < 0, np.nan, codes)
 
 
 def _wide(own: pd.DataFrame, column: str, people: pd.DataFrame, names: list[str]) -> Array:

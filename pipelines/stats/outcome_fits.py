@@ -33,24 +33,39 @@ def model_outcome(
 
 def _bare(data: OutcomeData) -> OutcomeData:
     return OutcomeData(
-        **{**vars(data), 'covariates': data.covariates[:, :0], 'dropped': (), 'has_sites': False}
+        **{
+            **vars(data),
+            'covariates': data.covariates[:, :0],
+            'dropped': (),
+            'sites': None,
+            'has_sites': False,
+        }
+    )
+
+
+def _all_visits(
+    own: pd.DataFrame, people: pd.DataFrame, outcome: Outcome, design: OutcomesDesign
+) -> OutcomeRows:
+    """Return the values as the model of all visits takes them, to which sites can be a sample of sites."""
+    is_sample = design.sites is not None and design.sites.use == 'random'
+    return OutcomeRows(
+        outcome, design, arrange_outcome(own, people, outcome, design, are_sites_random=is_sample)
     )
 
 
 def _continuous(table: OutcomeRows, own: pd.DataFrame, people: pd.DataFrame) -> Iterator[Row]:
     outcome, design, data = table.outcome, table.design, table.data
-    fit, rows = _longitudinal(table, MAIN, PRIMARY_MODEL)
+    every = _all_visits(own, people, outcome, design)
+    fit, rows = _longitudinal(every, MAIN, PRIMARY_MODEL)
     yield from rows
     if fit is not None:
-        yield from _longitudinal(table, SENSITIVITY, f'clda_{fit.other_choice}', fit.other_choice)[1]
+        yield from _longitudinal(every, SENSITIVITY, f'clda_{fit.other_choice}', fit.other_choice)[1]
     if data.baseline is not None:
         yield from _ancovas(table, 'ancova', interaction=False)
         yield from _ancovas(table, 'ancova_interaction', interaction=True)
     yield from _longitudinal(OutcomeRows(outcome, design, _bare(data)), SENSITIVITY, 'clda_unadjusted')[1]
     for model, values, known in _variants(own, people):
-        yield from _longitudinal(
-            OutcomeRows(outcome, design, arrange_outcome(values, known, outcome, design)), SENSITIVITY, model
-        )[1]
+        yield from _longitudinal(_all_visits(values, known, outcome, design), SENSITIVITY, model)[1]
 
 
 def _variants(own: pd.DataFrame, people: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -77,7 +92,7 @@ def _longitudinal(
         arms=tuple(names[a] for a in present), visits=tuple(visit.name for visit in data.visits),
     )  # fmt: skip
     try:
-        fit = fit_trial(chosen.values, chosen.arm, chosen.covariates, asked)
+        fit = fit_trial(chosen.values, chosen.arm, chosen.covariates, asked, chosen.sites)
     except DataError as error:
         return None, table.refused(analysis, model, str(error))
     found = {(present[e.arm], e.visit): e.effect for e in fit.effects}
@@ -103,9 +118,9 @@ def _is_even(data: OutcomeData) -> bool:
 def _ancovas(table: OutcomeRows, model: str, *, interaction: bool) -> Iterator[Row]:
     """Yield each treated arm against control among people with the baseline and the primary visit."""
     data = table.data
+    pairs = OutcomeRows(table.outcome, table.design, data.complete_at(data.primary))
     for place in table.places(SENSITIVITY, model, [data.primary]):
         two = data.of_arms(0, place.arm)
-        pairs = OutcomeRows(table.outcome, table.design, data.complete_at(data.primary))
         ends = two.values[:, 0], two.values[:, data.primary]
         try:
             found = ancova(*ends, two.arm, two.covariates, interaction=interaction)

@@ -90,13 +90,10 @@ SITE_USES = Words(
     [
         SiteUse(name='fixed', title='fixed effects'),
         SiteUse(
-            name='random', title='fixed effects, in place of the random ones that were asked for',
+            name='random', title='random intercepts in models of all visits, fixed effects in others',
             remark='sites enter as fixed effects, not as random ones',
         ),
-        SiteUse(
-            name='blocks', title='fixed effects; permutations do not keep people within them',
-            remark='sites enter as fixed effects',
-        ),
+        SiteUse(name='blocks', title='fixed effects; permutations do not keep people within them'),
     ],
 )  # fmt: skip
 """What `As` of `Sites` may be."""

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from pipelines.stats.design import Outcome, OutcomesDesign, Sites, Visit
+from pipelines.stats.longitudinal.trial import fit_trial
 from pipelines.stats.outcomes import count_levels, model_outcomes
 from pipelines.stats.told_apart import arms_without_link
-from pipelines.terms import MAIN, SITE_USES
+from pipelines.terms import MAIN
 
 N = 60
 ARMS = ('wait', 'yoga', 'gym')
@@ -191,21 +192,52 @@ class TestSites:
         people = who.assign(site=site)
         return main_rows(PAIN, people, *course, sites=Sites(column='site', use=use))
 
-    @pytest.mark.parametrize('use', SITE_USES)
-    def test_sites_are_fixed_effects_whatever_is_asked_and_it_is_said(self, who, course, use):
+    def test_blocks_are_fixed_effects_to_models_of_outcomes(self, who, course):
         site = np.array(['x', 'y'])[np.arange(N) // 3 % 2]
-        fixed, found = self.asked(who, course, site), self.asked(who, course, site, use)
-        numbers = ['estimate', 'se', 'df', 'p']
-        assert found[numbers].equals(fixed[numbers])
-        remark = {'fixed': False, 'random': True, 'blocks': True}[use]
-        assert found['note'].str.contains('sites enter as fixed effects').eq(remark).all()
+        fixed, found = self.asked(who, course, site), self.asked(who, course, site, 'blocks')
+        pd.testing.assert_frame_equal(found, fixed)
+
+    def test_a_sample_of_sites_has_random_intercepts_where_a_model_has_all_visits(self, who, course):
+        site = np.array(list('stuvw'))[np.arange(N) // 3 % 5]
+        people, sites = who.assign(site=site), Sites(column='site', use='random')
+        shift = np.arange(5.0)[np.arange(N) // 3 % 5]
         table = model_outcomes(
-            long(PAIN, who, *course),
-            who.assign(site=site),
-            design_of(PAIN, sites=Sites(column='site', use=use)),
+            long(PAIN, who, *(column + shift for column in course)), people, design_of(PAIN, sites=sites)
+        ).set_index(['model', 'arm', 'visit'])
+        alone = fit_trial(
+            np.column_stack([column + shift for column in course]), np.arange(N) % 3, sites=shift
         )
-        bare = table[table['model'] == 'clda_unadjusted']
-        assert not bare['note'].str.contains('sites').any()
+        for one in alone.effects:
+            row = table.loc[('clda', ARMS[one.arm], VISITS[one.visit].name)]
+            assert (row.estimate, row.se, row.df) == pytest.approx(one.effect[:3])
+        is_random = table['note'].str.contains('a random intercept for each of 5 sites')
+        assert is_random.groupby('model').all()[is_random.groupby('model').any()].index.tolist() == [
+            'clda', 'clda_common',
+        ]  # fmt: skip
+        said = table['note'].str.contains('sites enter as fixed effects, not as random ones')
+        assert said[said].index.get_level_values('model').unique().tolist() == [
+            'ancova', 'ancova_interaction',
+        ]  # fmt: skip
+        assert not table.loc['clda_unadjusted', 'note'].str.contains('sites').any()
+
+    def test_arms_of_whole_sites_have_the_degrees_of_freedom_of_sites(self, who, course, rng):
+        """As fixed effects they could not be told from arms."""
+        site = np.array([f'{arm}{number}' for arm, number in zip(who['arm'], np.arange(N) // 3 % 4)])
+        shift = dict(zip(np.unique(site), rng.normal(0, 2, 12)))
+        moved = [
+            column + pd.Series(site).map(shift).to_numpy() * (column is not course[0]) for column in course
+        ]
+        assert self.asked(who, moved, site)['estimate'].isna().all()
+        rows = self.asked(who, moved, site, 'random')
+        assert np.isfinite(rows['estimate']).all()
+        alone = self.asked(who, moved, np.zeros(N), 'fixed')
+        assert (rows['df'] < alone['df']).all()
+
+    def test_people_whose_site_is_not_known_are_left_out_and_flagged(self, who, course):
+        site = np.array(['x', 'y', 'z'])[np.arange(N) // 3 % 3].astype(object)
+        site[0] = None
+        row = shown(self.asked(who, course, site, 'random'), 'yoga')
+        assert (row.n_treatment, row.n_control, row['flags']) == (20, 19, 'covariate_missing')
 
     def test_what_a_site_adds_to_everybody_moves_nothing(self, who, course):
         site = np.array(['x', 'y', 'z'])[np.arange(N) // 3 % 3]

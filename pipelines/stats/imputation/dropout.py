@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import DataError
 
+from ..longitudinal.people_needed import people_needed
 from .gaps import draw_posterior
 from .regressions import Regressions
 from .visits import Panel
@@ -71,13 +72,13 @@ def draw_groups(panel: Panel, n_draws: int, rng: np.random.Generator) -> Posteri
 
     Notes
     -----
-    Means, slopes of covariates and covariance are each arm's own where at least f + 2 J people of every arm came
-    to each of J visits or later, f = 1 + covariates.  Otherwise means are each arm's own, slopes and covariance
-    common; so too where a covariate or a visit does not vary within an arm.
+    Means, slopes of covariates and covariance are each arm's own where as many people of every arm came to the last
+    visit as :func:`~pipelines.stats.longitudinal.people_needed.people_needed` asks for.  Otherwise means are each
+    arm's own, slopes and covariance common; so too where a covariate or a visit does not vary within an arm.
 
     """
     n, n_visits = panel.values.shape
-    least = 1 + panel.covariates.shape[1] + 2 * n_visits
+    least = people_needed(n_visits, n_slopes=panel.covariates.shape[1])
     codes = range(len(panel.arms))
     smallest = min(int((panel.last[panel.arm == code] == n_visits - 1).sum()) for code in codes)
     noise = rng.standard_normal((n_draws, n, n_visits))

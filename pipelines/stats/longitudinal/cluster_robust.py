@@ -77,7 +77,7 @@ def sandwich(fit: RemlFit, contrasts: Array) -> Sandwich:
     residual = cells.rows[..., p] - cells.rows[..., :p] @ point.coefficients
     whitened = point.precision[cells.cell] @ design
     left = upper @ (blocks[cells.cell] - design @ design.swapaxes(1, 2)) @ upper.swapaxes(1, 2)
-    inverse, null = _inverse_root(left, np.diagonal(blocks, axis1=1, axis2=2).max())
+    inverse, null = _inverse_root(left, np.diagonal(blocks, axis1=1, axis2=2).max(axis=1)[cells.cell])
     turned = upper @ whitened @ half.T  # n, J, m
     # what a fit without residual hides of the variance that the working covariance expects
     hidden = np.sum((null @ turned) ** 2, axis=(0, 1))
@@ -98,10 +98,10 @@ def _covariances(fit: RemlFit) -> Array:
     return np.where(both, sigma[cells.group], np.eye(sigma.shape[1]))
 
 
-def _inverse_root(squares: Array, size: float) -> tuple[Array, Array]:
-    """Return inverse symmetric roots, and projections on what has none."""
+def _inverse_root(squares: Array, size: Array) -> tuple[Array, Array]:
+    """Return inverse symmetric roots of (n, J, J), and projections on what has none; (n,) sizes of variances."""
     values, vectors = np.linalg.eigh(squares)
-    is_null = values < _ALONE * size**2
+    is_null = values < _ALONE * size[:, None] ** 2
     roots = np.where(is_null, 0, 1 / np.sqrt(np.where(is_null, 1, values)))
     turned = vectors.swapaxes(1, 2)
     return (vectors * roots[:, None]) @ turned, (vectors * is_null[:, None]) @ turned

@@ -46,7 +46,13 @@ def structures_for(n_visits: int, *, is_equally_spaced: bool) -> list[VisitStruc
 
 
 def fit_in_order(
-    outcome: Array, design: Array, arm: Array, sigma: SigmaChoice, *, is_equally_spaced: bool
+    outcome: Array,
+    design: Array,
+    arm: Array,
+    sigma: SigmaChoice,
+    *,
+    is_equally_spaced: bool,
+    sites: Array | None = None,
 ) -> Found:
     """Fit the covariance that was chosen, or the next that has a maximum.
 
@@ -60,6 +66,8 @@ def fit_in_order(
         Whether each arm has a covariance of its own.
     is_equally_spaced
         The distances between visits are equal.
+    sites
+        (n,) where sites have a random intercept.
 
     Raises
     ------
@@ -78,7 +86,7 @@ def fit_in_order(
         group = arm if choice == 'per_arm' else np.zeros_like(arm)
         for structure in structures_for(outcome.shape[1], is_equally_spaced=is_equally_spaced):
             try:
-                fit = fit_reml(outcome, design, group, structure=structure)
+                fit = fit_reml(outcome, design, group, structure=structure, sites=sites)
             except NoMaximumError as error:
                 attempts.append(Attempt(choice, structure, str(error)))
                 continue

@@ -12,6 +12,7 @@ from pipelines.terms import VisitStructure
 
 from .cells import Cells, arrange_cells
 from .likelihood import Curvature, LikelihoodPoint, evaluate, expected_information, information
+from .sites import NEXT_TO_NOTHING, add_sites, do_sites_differ, with_expected
 from .structures import CovarianceModel, structure_of
 
 Array = NDArray[Any]
@@ -39,6 +40,10 @@ class RemlFit:
         (G, k) at the maximum.
     point, curvature
         Likelihood and information there.
+    has_sites
+        Whether the last covariance is of sites, which have a variance and nothing else.
+    is_held
+        Whether that variance is 0, for the likelihood does not rise from there.
 
     """
 
@@ -48,6 +53,8 @@ class RemlFit:
     parameters: Array
     point: LikelihoodPoint
     curvature: Curvature
+    has_sites: bool
+    is_held: bool
 
     @property
     def first(self) -> Array:
@@ -56,17 +63,30 @@ class RemlFit:
 
     @cached_property
     def spread(self) -> Array:
-        """Return the covariance matrix of the parameters: inverse of the observed information."""
-        return np.linalg.inv(self.curvature.observed)
+        """Return the covariance matrix of the parameters: inverse of the observed information; 0 of those held."""
+        return invert_among(self.curvature.observed, self.free)
+
+    @property
+    def free(self) -> Array:
+        """Return the places of the parameters that the likelihood knows."""
+        return free_among(self.parameters, has_sites=self.has_sites)
 
     @property
     def sigmas(self) -> Array:
-        """Return the (G, J, J) covariances in squares of the outcome's unit."""
-        return self.model.sigma(self.parameters) * self.cells.basis.scale**2
+        """Return the (G, J, J) covariances of people in squares of the outcome's unit."""
+        found = self.model.sigma(self.parameters) * self.cells.basis.scale**2
+        return found[:-1] if self.has_sites else found
+
+    @property
+    def site_variance(self) -> float:
+        """Return the variance of the intercepts of sites; 0 without."""
+        if not self.has_sites or self.is_held:
+            return 0.0
+        return float(self.parameters[-1, 0] * self.cells.basis.scale**2)
 
     @property
     def coefficients(self) -> Array:
-        """Return the (p,) coefficients of the design."""
+        """Return the (p,) coefficients of the design, and after them what is added at each site."""
         return np.linalg.solve(self.cells.basis.triangle, self.turned)
 
     @property
@@ -84,7 +104,8 @@ class RemlFit:
     def turn(self, contrasts: ArrayLike) -> Array:
         """Return contrasts (m, p) of the design's coefficients as contrasts of the orthonormal columns."""
         rows = np.atleast_2d(np.asarray(contrasts, float))
-        return np.linalg.solve(self.cells.basis.triangle.T, rows.T).T
+        of_sites = np.zeros((len(rows), self.cells.n_coefficients - rows.shape[1]))
+        return np.linalg.solve(self.cells.basis.triangle.T, np.hstack([rows, of_sites]).T).T
 
 
 def fit_reml(
@@ -93,6 +114,7 @@ def fit_reml(
     group: ArrayLike,
     *,
     structure: VisitStructure = 'unstructured',
+    sites: ArrayLike | None = None,
 ) -> RemlFit:
     r"""Fit a fixed design with correlated visits, and a covariance for each group of people.
 
@@ -106,6 +128,8 @@ def fit_reml(
         (n,) 0 .. G-1, whose covariance a person has; all 0: one covariance for everyone.
     structure
         Of the covariances, one of :data:`pipelines.terms.STRUCTURES_OF_VISITS`.
+    sites
+        (n,) site of each person, by a number, where sites have a random intercept.
 
     Raises
     ------
@@ -118,7 +142,10 @@ def fit_reml(
     -----
     :math:`y_i = X_i \beta + e_i`, :math:`e_i \sim N(0, \Sigma_{g(i)})`.  Newton steps on the parameters of
     Sigma with the observed information, or the expected one where that is not positive definite, halved
-    until the covariances are positive definite and the likelihood rises.
+    until the covariances are positive definite and the likelihood rises.  Sites add a normal intercept, the same at
+    all visits and in all arms (:func:`~.sites.add_sites`); where the likelihood does not rise from a variance of 0
+    (:func:`~.sites.do_sites_differ`) it is 0, which is uncertain as other variances are
+    (:func:`~.sites.with_expected`).
 
     Examples
     --------
@@ -130,28 +157,61 @@ def fit_reml(
     ([3.0, 5.0], [4.0, 18.0])
 
     """
-    cells = arrange_cells(outcome, design, group)
+    given = np.asarray(outcome, float), np.asarray(design, float), np.asarray(group)
+    is_held = False
+    if sites is not None:
+        alone, whose = fit_reml(*given, structure=structure), np.asarray(sites)
+        is_held = not do_sites_differ(alone.cells, alone.point, whose)
+        given = add_sites(*given, whose)
+    cells = arrange_cells(*given)
     model = structure_of(structure, cells.seen.shape[1])
     parameters = model.start(_start(cells))
+    free = free_among(parameters, has_sites=sites is not None)
+    if is_held:
+        parameters[-1, 0], free = NEXT_TO_NOTHING, free[:-1]
     try:
         point = evaluate(cells, model.sigma(parameters))
     except np.linalg.LinAlgError as error:
         raise NoMaximumError('people seen are too alike to start from') from error
-    before, first = np.inf, model.first(parameters)
+    before = np.inf
     for _ in range(_MOST_STEPS):
-        first = first if model.is_linear else model.first(parameters)
+        first = model.first(parameters)
         curvature = information(cells, point, first, None if model.is_linear else model.second(parameters))
-        step, gain = _direction(cells, point, first, curvature)
+        step, gain = _direction(cells, point, first, curvature, free)
         # rounding may keep the last gains from shrinking
         if gain < _FLAT or before <= gain < _NEARLY_FLAT:
+            if is_held:
+                curvature = with_expected(cells, point, first, curvature)
             return _finished(RemlFit(
                 cells=cells, structure=structure, model=model, parameters=parameters, point=point,
-                curvature=curvature,
+                curvature=curvature, has_sites=sites is not None, is_held=is_held,
             ))  # fmt: skip
         before = gain
         parameters, point = _step(cells, model, parameters, point, step.reshape(parameters.shape))
         _refuse_singular(model.sigma(parameters))
     raise NoMaximumError(f'no maximum after {_MOST_STEPS} steps')
+
+
+def free_among(parameters: Array, *, has_sites: bool) -> Array:
+    """Return the places of the parameters (G, k) that the likelihood knows: sites have a variance alone."""
+    is_free = np.ones(parameters.shape, bool)
+    if has_sites:
+        is_free[-1, 1:] = False
+    return np.flatnonzero(is_free)
+
+
+def invert_among(square: Array, free: Array) -> Array:
+    """Return the inverse of the rows and columns that are free, among zeros.
+
+    Examples
+    --------
+    >>> invert_among(np.diag([2.0, 0.0, 4.0]), np.array([0, 2])).tolist()
+    [[0.5, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.25]]
+
+    """
+    found, among = np.zeros_like(square), np.ix_(free, free)
+    found[among] = np.linalg.inv(square[among])
+    return found
 
 
 def _start(cells: Cells) -> Array:
@@ -179,27 +239,29 @@ def slope_of(point: LikelihoodPoint, first: Array) -> Array:
 
 
 def _direction(
-    cells: Cells, point: LikelihoodPoint, first: Array, curvature: Curvature
+    cells: Cells, point: LikelihoodPoint, first: Array, curvature: Curvature, free: Array
 ) -> tuple[Array, float]:
     """Return a step and what it promises to gain."""
     slope = slope_of(point, first)
-    step = _downhill(curvature.observed, slope)
+    step = _downhill(curvature.observed, slope, free)
     if step is None:
-        step = _downhill(expected_information(cells, point, first, curvature.turns), slope)
+        step = _downhill(expected_information(cells, point, first, curvature.turns), slope, free)
     if step is None:
         raise NoMaximumError('the people seen do not tell every variance and correlation of the visits')
     return step, float(-slope @ step / 2)
 
 
-def _downhill(square: Array, slope: Array) -> Array | None:
+def _downhill(square: Array, slope: Array, free: Array) -> Array | None:
     """Return the step to the lowest point of a parabola; None where it has none."""
-    if np.diag(square).min() <= 0:
+    among, found = square[np.ix_(free, free)], np.zeros_like(slope)
+    if np.diag(among).min() <= 0:
         return None
-    scale = np.sqrt(np.diag(square))
-    values, vectors = np.linalg.eigh(square / np.outer(scale, scale))
+    scale = np.sqrt(np.diag(among))
+    values, vectors = np.linalg.eigh(among / np.outer(scale, scale))
     if values[0] <= _NO_INFORMATION:
         return None
-    return np.asarray(-(vectors @ (vectors.T @ (slope / scale) / values)) / scale)
+    found[free] = -(vectors @ (vectors.T @ (slope[free] / scale) / values)) / scale
+    return found
 
 
 def _step(
@@ -228,7 +290,7 @@ def _refuse_singular(sigma: Array) -> None:
 def _finished(fit: RemlFit) -> RemlFit:
     """Return a fit at a maximum; a saddle is none."""
     try:
-        np.linalg.cholesky(fit.curvature.observed)
+        np.linalg.cholesky(fit.curvature.observed[np.ix_(fit.free, fit.free)])
     except np.linalg.LinAlgError as error:
         raise NoMaximumError('the likelihood is flat at its top') from error
     return fit

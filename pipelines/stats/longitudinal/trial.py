@@ -14,6 +14,7 @@ from .contrasts import estimate_contrasts, joint_test
 from .fallback import Attempt, fit_in_order
 from .fit import RemlFit
 from .kenward_roger import JointTest
+from .people_needed import people_needed
 from .trial_design import (
     Means,
     People,
@@ -26,9 +27,6 @@ from .trial_design import (
 )
 
 Array = NDArray[Any]
-
-PEOPLE_MORE_THAN_VISITS = 4
-"""What an arm needs more people with the primary visit than there are visits, for a covariance of its own."""
 
 
 class ArmEffect(NamedTuple):
@@ -68,6 +66,8 @@ class TrialFit:
         What is missing among the two.
     sigmas
         (A, J, J) covariance per arm, or (1, J, J); NaN at a visit nobody has.
+    site_variance
+        Of the random intercepts of sites; 0 without, or where sites differ no more than by chance.
     minus_two_loglik
         -2 restricted log-likelihood.
     n
@@ -87,6 +87,7 @@ class TrialFit:
     joint: tuple[VisitTest, ...]
     not_estimated: tuple[NotEstimated, ...]
     sigmas: Array
+    site_variance: float
     minus_two_loglik: float
     n: Array
     n_people: int
@@ -103,31 +104,12 @@ class TrialFit:
         return 'common' if self.sigma == 'per_arm' else 'per_arm'
 
 
-def people_needed(n_visits: int) -> int:
-    """Return how many people with the primary visit an arm needs for a covariance of its own.
-
-    Notes
-    -----
-    Four more than visits; one visit needs four in all.  Fixed once by simulated trials of 30 and 57 people, one in
-    four in the smaller arm: with fewer, the variances of that arm are too uncertain for Kenward and Roger's
-    approximation (10 % false findings with four or five people at two visits); with more, one covariance
-    for all arms is the worse choice, since people who drop out are then thought to go on as those of the
-    other arm do.
-
-    Examples
-    --------
-    >>> people_needed(1), people_needed(2), people_needed(4)
-    (4, 6, 8)
-
-    """
-    return min(n_visits + PEOPLE_MORE_THAN_VISITS, 4 * n_visits)
-
-
 def fit_trial(
     outcome: ArrayLike,
     arm: ArrayLike,
     covariates: ArrayLike | None = None,
     model: TrialModel | None = None,
+    sites: ArrayLike | None = None,
 ) -> TrialFit:
     r"""Compare every arm with control at every visit, with everyone who has at least one visit.
 
@@ -143,6 +125,8 @@ def fit_trial(
     model
         What is compared; by default a randomised trial whose first visit is the baseline and whose last is
         the primary one.
+    sites
+        (n,) site of each person by a number, where sites have a random intercept; NaN = missing, as for covariates.
 
     Raises
     ------
@@ -159,6 +143,10 @@ def fit_trial(
     how often either is wrong.  In trials without randomisation the means at baseline are free and the
     contrast is :math:`\tau_{aj} - \tau_{a0}`.
 
+    Sites at random add :math:`u_s \sim N(0, \tau^2)`, the same at every visit and in every arm
+    (:func:`~.sites.add_sites`): effects of arms are taken to be the same at all sites.  Where the arm is one of sites
+    (clusters) degrees of freedom are those of sites.
+
     Examples
     --------
     Adding 3 to everyone treated adds 3 to the effect:
@@ -171,23 +159,26 @@ def fit_trial(
 
     """
     model = model or TrialModel()
-    people = gather(outcome, arm, covariates, model)
+    people = gather(outcome, arm, covariates, model, sites)
     means = design_means(people, model)
     chosen, why = _choose(people, model)
     found = fit_in_order(
-        people.outcome, means.design, people.arm, chosen, is_equally_spaced=model.is_equally_spaced
-    )
+        people.outcome, means.design, people.arm, chosen, is_equally_spaced=model.is_equally_spaced,
+        sites=people.sites,
+    )  # fmt: skip
     used = found.attempts[-1]
     inference: Inference = 'kenward_roger' if used.sigma == 'per_arm' else 'cluster_robust'
     effects, joint, missing = _compare(found.fit, means, people, model, inference)
     primary = _primary(people, model)
     if not any(effect.visit == primary for effect in effects):
         raise DataError(next(one.reason for one in missing if one.visit == primary))
+    notes = [why, *_fallbacks(found.attempts), *_of_sites(people, found.fit, is_asked=sites is not None)]
     return TrialFit(
         effects=effects, joint=joint, not_estimated=missing, sigmas=_spread_out(found.fit.sigmas, people),
+        site_variance=found.fit.site_variance,
         minus_two_loglik=found.fit.minus_two_loglik, n=people.counts, n_people=len(people.arm),
         n_without_covariates=people.n_without_covariates, dropped=people.dropped, sigma=used.sigma,
-        structure=used.structure, inference=inference, note='; '.join([why, *_fallbacks(found.attempts)]),
+        structure=used.structure, inference=inference, note='; '.join(notes),
     )  # fmt: skip
 
 
@@ -219,6 +210,20 @@ def _fallbacks(attempts: tuple[Attempt, ...]) -> list[str]:
     return [
         f'{STRUCTURES_OF_VISITS[used.structure].title} {whose} is used, for others have no maximum: {first.reason}'
     ]
+
+
+def _of_sites(people: People, fit: RemlFit, *, is_asked: bool) -> list[str]:
+    if not is_asked:
+        return []
+    if people.sites is None:
+        return ['all people are of one site, or each is of another: there are no random intercepts of sites']
+    n_sites, sd = len(np.unique(people.sites)), np.sqrt(fit.site_variance)
+    found = (
+        f'standard deviation {sd:.3g}'
+        if sd
+        else 'whose variance is 0, for they differ no more than by chance'
+    )
+    return [f'a random intercept for each of {n_sites} sites, {found}']
 
 
 def _compare(

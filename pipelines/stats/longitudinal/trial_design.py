@@ -61,6 +61,8 @@ class People(NamedTuple):
         (n,) 0 = control.
     covariates
         (n, k) without missing values, each varying among people with the primary visit.
+    sites
+        (n,) where sites have a random intercept, there are several, and some have several people.
     counts
         (A, J) people.
     n_without_covariates
@@ -75,6 +77,7 @@ class People(NamedTuple):
     outcome: Array
     arm: Array
     covariates: Array
+    sites: Array | None
     counts: Array
     n_without_covariates: int
     dropped: tuple[int, ...]
@@ -97,7 +100,13 @@ class Means(NamedTuple):
     columns: Array
 
 
-def gather(outcome: ArrayLike, arm: ArrayLike, covariates: ArrayLike | None, model: TrialModel) -> People:
+def gather(
+    outcome: ArrayLike,
+    arm: ArrayLike,
+    covariates: ArrayLike | None,
+    model: TrialModel,
+    sites: ArrayLike | None = None,
+) -> People:
     """Check what is given and leave out who cannot be in the model.
 
     Raises
@@ -112,12 +121,15 @@ def gather(outcome: ArrayLike, arm: ArrayLike, covariates: ArrayLike | None, mod
     table = np.empty((n, 0)) if covariates is None else np.asarray(covariates, float)
     table = table[:, None] if table.ndim == 1 else table
     _check_shapes(y, group, table, model)
+    where = np.zeros(n) if sites is None else np.asarray(sites, float)
+    if where.shape != (n,):
+        raise DataError(f'{n} people have an outcome, {where.size} a site')
     seen = ~np.isnan(y)
-    known = ~np.isnan(table).any(axis=1)
+    known = ~np.isnan(table).any(axis=1) & ~np.isnan(where)
     keep = known & seen.any(axis=1)
     n_without = int((~known & seen.any(axis=1)).sum())
     n_arms = int(group.max()) + 1
-    y, group, table, seen = y[keep], group[keep].astype(int), table[keep], seen[keep]
+    y, group, table, where, seen = y[keep], group[keep].astype(int), table[keep], where[keep], seen[keep]
     counts = np.stack([seen[group == a].sum(axis=0) for a in range(n_arms)])
     _check_visits(y, counts, model)
     at_primary = seen[:, model.primary]
@@ -131,6 +143,8 @@ def gather(outcome: ArrayLike, arm: ArrayLike, covariates: ArrayLike | None, mod
         y[:, visits],
         group,
         table[:, varies],
+        # people who are a site each have what it adds in their own covariance
+        where if 1 < len(np.unique(where)) < len(where) else None,
         counts,
         n_without,
         tuple(np.flatnonzero(~varies).tolist()),

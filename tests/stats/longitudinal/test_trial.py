@@ -4,7 +4,8 @@ from scipy import stats
 
 from pipelines.errors import DataError, UnknownWordError
 from pipelines.stats.longitudinal.fallback import fit_in_order, structures_for
-from pipelines.stats.longitudinal.trial import fit_trial, people_needed
+from pipelines.stats.longitudinal.people_needed import people_needed
+from pipelines.stats.longitudinal.trial import fit_trial
 from pipelines.stats.longitudinal.trial_design import TrialModel, contrast_rows, design_means, gather
 
 from .people import cell_means, visits
@@ -28,7 +29,7 @@ def test_every_arm_is_compared_at_every_visit_after_baseline(rng):
     assert found.n.tolist() == counts
     assert (found.n_people, found.n_without_covariates, found.dropped) == (90, 0, ())
     assert (found.sigma, found.structure, found.inference) == ('per_arm', 'unstructured', 'kenward_roger')
-    assert found.note == 'a covariance per arm: at least 8 people of each have visit 4'
+    assert found.note == 'a covariance per arm: at least 10 people of each have visit 4'
 
 
 def test_an_effect_that_is_added_is_found(rng):
