@@ -86,7 +86,10 @@ def _vary(
     worse = Worse(lower_is_better=bool(outcome.lower_is_better), width=outcome.high - outcome.low)
     try:
         data = arrange_outcome(seen[seen['outcome'] == outcome.name], people, outcome, design)
-        visits = Visits(outcome=data.values, arm=data.arm, primary=data.primary, covariates=data.covariates)
+        visits = Visits(
+            outcome=data.values, arm=data.arm, primary=data.primary, covariates=data.covariates,
+            is_randomised=design.is_randomised,
+        )  # fmt: skip
         found = vary_missing(visits, worse, rng, n_imputations)
     except DataError as error:
         empty = pd.DataFrame([{'outcome': outcome.name, 'note': str(error)}])

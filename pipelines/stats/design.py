@@ -198,19 +198,13 @@ class OutcomesDesign:
 
     @property
     def adjusted(self) -> tuple[str, ...]:
-        """Return the columns that enter a model: covariates, strata and sites, which are fixed effects to all models."""
+        """Return the columns that enter a model: covariates, strata and sites."""
         site = (self.sites.column,) if self.sites else ()
         return tuple(dict.fromkeys((*self.covariates, *self.strata, *site)))
 
     @property
     def imputed(self) -> tuple[Outcome, ...]:
-        """Return the primary outcomes of which it is known what worse means, and how far it goes.
-
-        Not of groups that chance did not make: imputed values are compared by ANCOVA, which takes the baselines of
-        groups to be equal.
-        """
-        if not self.is_randomised:
-            return ()
+        """Return the primary outcomes of which it is known what worse means, and how far it goes."""
         return tuple(
             outcome
             for outcome in self.outcomes

@@ -131,10 +131,11 @@ def _describe_outcomes(design: OutcomesDesign, params: GroupParams) -> str:
             '[@ye2023].'
         ]
     if design.imputed:
+        reference = ', by jump to reference and by copied increments [@carpenter2013]'
         words += [
-            f'Beside the primary analysis missing values were imputed {params.n_imputations:,} times: at random, by jump '
-            'to reference and by copied increments [@carpenter2013], and shifted until the effect was no longer told '
-            'from none (tipping point).'
+            f'Beside the primary analysis missing values were imputed {params.n_imputations:,} times at random'
+            f'{reference if design.is_randomised else ""}, and shifted until the effect was no longer told from none '
+            '(tipping point).'
         ]
     words += [
         'Primary contrasts were tested in the order of the trial file.' if design.sequence

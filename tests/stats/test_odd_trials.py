@@ -287,7 +287,7 @@ def test_healthy_people_without_any_pain_do_not_stop_the_comparison(who, course)
     assert rows['note'].str.contains('an arm does not vary at a visit').all()
 
 
-def test_imputed_values_are_not_compared_where_chance_did_not_decide():
+def test_primary_outcomes_are_imputed_whether_or_not_chance_decided():
     outcome = Outcome(name='pain', role='primary', low=0, high=10, lower_is_better=True)
     assert design_of(outcome).imputed == (outcome,)
-    assert design_of(outcome, is_randomised=False).imputed == ()
+    assert design_of(outcome, is_randomised=False).imputed == (outcome,)

@@ -56,7 +56,15 @@ class Pooled(NamedTuple):
     missing_information: Array
 
 
-def analyse_tables(baseline: Array, primary: Array, arm: Array, covariates: Array, shifted: Array) -> Shifted:
+def analyse_tables(
+    baseline: Array,
+    primary: Array,
+    arm: Array,
+    covariates: Array,
+    shifted: Array,
+    *,
+    is_randomised: bool = True,
+) -> Shifted:
     r"""Compare arms at the primary visit in every completed table.
 
     Parameters
@@ -69,6 +77,8 @@ def analyse_tables(baseline: Array, primary: Array, arm: Array, covariates: Arra
         (n, k).
     shifted
         (n,) True for values that a shift is added to.
+    is_randomised
+        Else changes are compared.
 
     Raises
     ------
@@ -78,7 +88,9 @@ def analyse_tables(baseline: Array, primary: Array, arm: Array, covariates: Arra
     Notes
     -----
     :math:`Y = b_0 + \tau_a + b_1 Y_0 + c'x + e` with HC3, as :func:`~pipelines.stats.change.ancova`.  Effects and
-    residuals are linear in the shift, and so variances are squares in it: one fit serves every shift.
+    residuals are linear in the shift, and so variances are squares in it: one fit serves every shift.  Where chance
+    did not make the arms :math:`Y - Y_0 = b_0 + \tau_a + c'x + e`, the difference in change: adjusted for baselines
+    that differ, regression to the mean would be taken for an effect.
 
     Examples
     --------
@@ -92,16 +104,20 @@ def analyse_tables(baseline: Array, primary: Array, arm: Array, covariates: Arra
     n_arms = int(arm.max()) + 1
     dummies = (arm[:, None] == np.arange(1, n_arms)).astype(float)
     rest = np.column_stack([np.ones(len(arm)), dummies, covariates])
-    df = len(arm) - rest.shape[1] - 1
+    n_columns = rest.shape[1] + is_randomised
+    df = len(arm) - n_columns
     if df < 1:
-        raise DataError(f'{len(arm)} people, more than {rest.shape[1] + 1} are needed; use fewer covariates')
+        raise DataError(f'{len(arm)} people, more than {n_columns} are needed; use fewer covariates')
     parts = []
     for start in range(0, len(primary), _AT_ONCE):
         chunk = slice(start, start + _AT_ONCE)
         own = baseline if len(baseline) == 1 else baseline[chunk]
-        centred = (own - own.mean(axis=1, keepdims=True))[..., None]
-        design = np.concatenate([np.broadcast_to(rest, (len(own), *rest.shape)), centred], axis=2)
-        parts.append(_fit(design, primary[chunk], shifted.astype(float), n_arms))
+        if is_randomised:
+            centred = (own - own.mean(axis=1, keepdims=True))[..., None]
+            design = np.concatenate([np.broadcast_to(rest, (len(own), *rest.shape)), centred], axis=2)
+            parts.append(_fit(design, primary[chunk], shifted.astype(float), n_arms))
+        else:
+            parts.append(_fit(rest[None], primary[chunk] - own, shifted.astype(float), n_arms))
     effect, slope, constant, linear, square = (np.concatenate(columns) for columns in zip(*parts))
     return Shifted(effect, slope, constant, linear, square, df)
 

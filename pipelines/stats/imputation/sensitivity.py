@@ -12,7 +12,7 @@ from pipelines.terms import MISSING_ASSUMPTIONS, SHIFTED_ARMS
 
 from ..estimate import Estimate, t_estimate
 from .dropout import ASSUMPTIONS, Assumption, complete, draw_groups
-from .pooling import Pooled, analyse_tables, pool
+from .pooling import Pooled, Shifted, analyse_tables, pool
 from .tipping import CURVE_COLUMNS, find_tipping_point
 from .visits import Panel, Visits, arrange_visits
 
@@ -103,6 +103,9 @@ def vary_missing(
     those without a visit from the primary one on; all shifts and all assumptions share the same draws.  Rubin's
     variance is too large, if anything, for jump to reference and copy increments.
 
+    Of groups that chance did not make the difference in change is compared, as the primary analysis does, at random
+    and shifted; what another group would have become is no assumption about them, and is left out.
+
     Examples
     --------
     >>> rng, arm = np.random.default_rng(1), np.arange(60) % 2
@@ -125,8 +128,10 @@ def vary_missing(
     if not missing.any():
         return _nothing_missing(panel, counts)
     drawn = draw_groups(panel, n_imputations, rng)
-    tables = [complete(panel, drawn, assumption) for assumption in ASSUMPTIONS]
-    effects = [row for word, table in zip(ASSUMPTIONS, tables) for row in _rows(word, panel, *table)]
+    # no group is what another would have become
+    assumed = ASSUMPTIONS if panel.is_randomised else ASSUMPTIONS[:1]
+    tables = [complete(panel, drawn, assumption) for assumption in assumed]
+    effects = [row for word, table in zip(assumed, tables) for row in _rows(word, panel, *table)]
     tipping, curves = _tip(panel, *tables[0], worse)
     pooled = 'covariances of the arms are pooled: an arm is too small, or its people too alike, for its own'
     notes = (*panel.notes, *[pooled] * drawn.is_pooled)
@@ -146,8 +151,14 @@ def _count(panel: Panel) -> tuple[Array, Array, Array]:
     return everyone, left, between
 
 
+def _analyse(panel: Panel, baseline: Array, primary: Array, shifted: Array) -> Shifted:
+    return analyse_tables(
+        baseline, primary, panel.arm, panel.covariates, shifted, is_randomised=panel.is_randomised
+    )
+
+
 def _rows(assumption: Assumption, panel: Panel, baseline: Array, primary: Array) -> list[dict[str, object]]:
-    tables = analyse_tables(baseline, primary, panel.arm, panel.covariates, panel.has_left)
+    tables = _analyse(panel, baseline, primary, panel.has_left)
     pooled = pool(tables.effect, tables.constant, tables.df)
     return [
         {'assumption': MISSING_ASSUMPTIONS[assumption].name, 'arm': int(code), **_taken(pooled, place)}
@@ -163,7 +174,7 @@ def _tip(panel: Panel, baseline: Array, primary: Array, worse: Worse) -> tuple[p
     rows, curves = [], []
     for shifted in SHIFTED_ARMS:
         who = panel.has_left & ((panel.arm > 0) | (shifted == 'both'))
-        tables = analyse_tables(baseline, primary, panel.arm, panel.covariates, who)
+        tables = _analyse(panel, baseline, primary, who)
         for place, code in enumerate(panel.arms[1:]):
             found = find_tipping_point(tables, place, worse.width, worse=1 if worse.lower_is_better else -1)
             rows.append((shifted, int(code), found.end, found.delta))
@@ -179,7 +190,7 @@ def _nothing_missing(panel: Panel, counts: tuple[Array, Array, Array]) -> Missin
         (shifted, int(code), 'nothing_missing', np.nan) for shifted in SHIFTED_ARMS for code in panel.arms[1:]
     ]
     before, after = values[None, :, 0], values[None, :, panel.primary]
-    tables = analyse_tables(before, after, panel.arm, panel.covariates, panel.has_left)
+    tables = _analyse(panel, before, after, panel.has_left)
     effects = [
         {'assumption': 'at_random', 'arm': int(code), **t_estimate(effect, np.sqrt(variance), tables.df)._asdict(),
          'missing_information': 0.0}

@@ -28,6 +28,8 @@ class Visits:
         Place of the visit that is compared, from 1.
     covariates
         (n,) or (n, k) numbers; categories as 0/1 columns without the reference.
+    is_randomised
+        Else arms may differ at baseline, and their changes are compared.
 
     """
 
@@ -35,6 +37,7 @@ class Visits:
     arm: ArrayLike
     primary: int
     covariates: ArrayLike | None = None
+    is_randomised: bool = True
 
 
 class Panel(NamedTuple):
@@ -58,6 +61,8 @@ class Panel(NamedTuple):
         People left out.
     notes
         Visits left out.
+    is_randomised
+        As given.
 
     """
 
@@ -71,6 +76,7 @@ class Panel(NamedTuple):
     scale: float
     n_without_covariates: int
     notes: tuple[str, ...]
+    is_randomised: bool
 
     @property
     def gaps(self) -> Array:
@@ -136,6 +142,7 @@ def arrange_visits(visits: Visits) -> Panel:
         scale,
         int((seen.any(axis=1) & ~known).sum()),
         tuple(notes),
+        visits.is_randomised,
     )
 
 

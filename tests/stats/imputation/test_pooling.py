@@ -36,6 +36,20 @@ def test_every_table_is_least_squares_with_hc3(rng, is_baseline_imputed, shift):
     assert found.df == 45 == wanted.df_resid
 
 
+@pytest.mark.parametrize('is_baseline_imputed', [True, False])
+def test_groups_that_chance_did_not_make_are_compared_by_their_changes(rng, is_baseline_imputed):
+    baseline, primary, arm, covariates, shifted = tables(rng, is_baseline_imputed=is_baseline_imputed)
+    found = analyse_tables(baseline, primary, arm, covariates, shifted, is_randomised=False)
+    effects, variances = found.at(np.array([1.5]))
+    design = np.column_stack([np.ones(50), arm == 1, arm == 2, covariates])
+    for number in range(7):
+        change = primary[number] + 1.5 * shifted - baseline[number if is_baseline_imputed else 0]
+        wanted = sm.OLS(change, design).fit(cov_type='HC3', use_t=True)
+        np.testing.assert_allclose(effects[number, :, 0], wanted.params[1:3], rtol=1e-9)
+        np.testing.assert_allclose(variances[number, :, 0], wanted.bse[1:3] ** 2, rtol=1e-9)
+    assert found.df == 46 == wanted.df_resid
+
+
 def test_many_tables_are_done_in_parts(rng):
     given = tables(rng, m=120)
     found = analyse_tables(*given)
