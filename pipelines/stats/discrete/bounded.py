@@ -12,9 +12,10 @@ from pipelines.errors import DataError
 from ..describe import describe
 from ..estimate import Estimate
 from .binary import expect_events, wald
-from .logistic import Events, LogisticFit, fit_events
+from .logistic import Events
 from .people import Compared, Groups, arrange_groups
 from .results import Comparison, DiscreteFit, collect_contrasts
+from .solving import Fit, fit_or_penalise
 from .standardise import Marginal, standardise
 
 Array = NDArray[Any]
@@ -83,7 +84,7 @@ def compare_bounded(groups: Groups, *, maximum: float, not_offered: Collection[i
 def _compared(people: Compared, maximum: float) -> tuple[Sequence[Estimate | None], Marginal, list[str]]:
     """Return log ratios, standardised counts, and why there is no ratio."""
     data = _counted(people, maximum)
-    fit, _ = fit_events(data)
+    fit, _ = fit_or_penalise(data)
     # as shares of the maximum, of which each person has one
     shares = people._replace(outcome=people.outcome / maximum)
     share = data._replace(events=shares.outcome, trials=shares.exposure)
@@ -113,7 +114,7 @@ def _log_ratios(people: Compared, maximum: float) -> tuple[list[Estimate | None]
     if 0 not in below or len(below) < 2:
         return found, notes
     data = _counted(people.only(below), maximum)
-    fit, is_separated = fit_events(data)
+    fit, is_separated = fit_or_penalise(data)
     if is_separated:
         return found, [*notes, 'counts are all at a limit: no ratio of odds can be estimated']
     df = len(data.events) - data.design.shape[1]
@@ -125,7 +126,7 @@ def _log_ratios(people: Compared, maximum: float) -> tuple[list[Estimate | None]
     return found, notes
 
 
-def _dispersion(data: Events, fit: LogisticFit, df: int) -> float:
+def _dispersion(data: Events, fit: Fit, df: int) -> float:
     weights = data.weights(fit.coefficients)
     risk = 1 / (1 + np.exp(-data.design @ fit.coefficients))
     squares = (data.events - data.trials * risk) ** 2 / weights

@@ -1,24 +1,15 @@
 """Likelihood of ordered levels by the log odds of each level or above."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
-
-from pipelines.errors import DataError
+from scipy import special
 
 from .separation import is_separated
 from .solving import invert_information
 
 Array = NDArray[Any]
-
-_STEPS, _HALVINGS = 100, 40
-_MODEL = 'a regression of levels'
-_CONVERGED = 1e-9  # change of a coefficient
-_ORDINARY = 10.0  # log odds; a maximum where all are smaller needs no proof
-_FLAT = 1e-3  # largest gradient of a penalised likelihood at its maximum
 
 
 class Levels(NamedTuple):
@@ -31,10 +22,24 @@ class Levels(NamedTuple):
     design
         (n, n_levels - 1, p) rows :math:`z_{ik}`.
 
+    Examples
+    --------
+    Without columns, a third at each of three levels is log odds of 2 and 1/2:
+
+    >>> from pipelines.stats.discrete.solving import fit_likelihood
+    >>> data = Levels(np.array([0, 1, 2]), np.tile(np.eye(2), (3, 1, 1)))
+    >>> np.exp(fit_likelihood(data).coefficients).round(6).tolist()
+    [2.0, 0.5]
+
     """
 
     levels: Array
     design: Array
+
+    @property
+    def name(self) -> str:
+        """Return what messages call the model."""
+        return 'a regression of levels'
 
     def _ends(self) -> tuple[Array, Array, Array, Array]:
         """Return rows of being at the own level or above, and above it, and whether there is such a row."""
@@ -74,152 +79,59 @@ class Levels(NamedTuple):
         second = first.T @ first - low.T @ (bends[0] * low) + high.T @ (bends[1] * high)
         return first, second
 
+    def slope(self, coefficients: Array) -> tuple[Array, Array]:
+        """Return first and minus second derivatives of the log-likelihood."""
+        first, second = self.scores(coefficients)
+        return first.sum(axis=0), second
+
+    def _weights(self, coefficients: Array) -> tuple[Array, Array, Array, Array]:
+        r"""Return what the information :math:`\sum_i Z_i' A_i Z_i` is made of.
+
+        (n, n_cuts) :math:`g = \gamma (1 - \gamma)` of :math:`\gamma = P(y \ge k)`, its derivative by the log odds,
+        (n, n_levels) one over the chance of each level, and (n, n_cuts, n_cuts) A.
+        """
+        above = special.expit(self.design @ coefficients)
+        g, odds = above * (1 - above), 1 / self.probabilities(coefficients)
+        inner = np.zeros((*g.shape, g.shape[1]))
+        cuts = np.arange(g.shape[1])
+        inner[:, cuts, cuts] = g**2 * (odds[:, :-1] + odds[:, 1:])
+        inner[:, cuts[:-1], cuts[1:]] = inner[:, cuts[1:], cuts[:-1]] = -g[:, :-1] * g[:, 1:] * odds[:, 1:-1]
+        return g, g * (1 - 2 * above), odds, inner
+
     def information(self, coefficients: Array) -> Array:
         """Return (p, p) expected."""
-        n, n_cuts, p = self.design.shape
-        total, chances = np.zeros((p, p)), self.probabilities(coefficients)
-        for level in range(n_cuts + 1):
-            first = self._replace(levels=np.full(n, level)).scores(coefficients)[0]
-            total += first.T @ (first * chances[:, [level]])
-        return total
+        inner = self._weights(coefficients)[3]
+        return np.asarray(np.einsum('iap,iaq->pq', self.design, inner @ self.design, optimize=True))
 
-    def penalised(self, coefficients: Array) -> float:
-        """Return the log-likelihood with half the log determinant of the expected information."""
-        height = self.log_likelihood(coefficients)
-        if not np.isfinite(height):
-            return -np.inf
-        sign, log_det = np.linalg.slogdet(self.information(coefficients))
-        return height + log_det / 2 if sign > 0 else -np.inf
+    def penalty_slope(self, coefficients: Array) -> tuple[Array, Array]:
+        r"""Return the derivatives of half the log determinant of the expected information, and a bound of their bend.
+
+        Notes
+        -----
+        :math:`\tfrac12 \mathrm{tr}(I^{-1} \partial I) = \sum_{ik} z_{ik} \tfrac12 \sum_{ab} H_{i,ab}\, \partial
+        A_{i,ab} / \partial \eta_{ik}` with :math:`H_i = Z_i I^{-1} Z_i'`, :math:`\eta = z'\theta` and A tridiagonal,
+        :math:`A_{kk} = g_k^2 (1/p_{k-1} + 1/p_k)`, :math:`A_{k,k+1} = -g_k g_{k+1} / p_k`.  For two levels it is that of
+        :class:`~.logistic.Events`, whose bend is taken at each cut.
+
+        """
+        g, bent, odds, inner = self._weights(coefficients)
+        inverse = invert_information(self.information(coefficients), self.name)
+        hat = (self.design @ inverse) @ self.design.swapaxes(1, 2)
+        own, beside = np.diagonal(hat, axis1=1, axis2=2), np.diagonal(hat, offset=1, axis1=1, axis2=2)
+        below, over, between = odds[:, :-1], odds[:, 1:], odds[:, 1:-1]
+        moved = own * (2 * g * bent * (below + over) + g**3 * (below**2 - over**2))
+        # of the neighbouring cuts, through the level between them
+        low, high, squares = g[:, :-1], g[:, 1:], between**2
+        moved[:, :-1] += squares * low * (2 * beside * low * high - own[:, 1:] * high**2)
+        moved[:, :-1] -= 2 * beside * bent[:, :-1] * high * between
+        moved[:, 1:] += squares * high * (own[:, :-1] * low**2 - 2 * beside * low * high)
+        moved[:, 1:] -= 2 * beside * low * bent[:, 1:] * between
+        weights = own * np.diagonal(inner, axis1=1, axis2=2) * g
+        bend = np.einsum('ikp,ik,ikq->pq', self.design, weights, self.design, optimize=True)
+        return np.einsum('ikp,ik->p', self.design, moved / 2), np.asarray(bend)
 
     def start(self) -> Array:
         """Return coefficients without any effect, for designs that start with one intercept per cut."""
         n_cuts = self.design.shape[1]
         above = np.array([(self.levels >= cut).mean() for cut in range(1, n_cuts + 1)])
         return np.concatenate([special.logit(above), np.zeros(self.design.shape[2] - n_cuts)])
-
-
-class CumulativeFit(NamedTuple):
-    """Coefficients (p,), their covariance (p, p) and the log-likelihood, penalised if so fitted."""
-
-    coefficients: Array
-    covariance: Array
-    log_likelihood: float
-
-
-def fit_levels(data: Levels) -> tuple[CumulativeFit, bool]:
-    """Fit by maximum likelihood, or with Jeffreys' penalty where there is no maximum; True: with the penalty.
-
-    Raises
-    ------
-    DataError
-        The search does not end.
-
-    Examples
-    --------
-    >>> fit_levels(Levels(np.array([0, 1, 2]), np.tile(np.eye(2), (3, 1, 1))))[1]
-    False
-
-    """
-    try:
-        fit = fit_cumulative(data)
-    except DataError:
-        if not data.is_separated():
-            raise
-        return fit_penalised(data), True
-    is_ordinary = np.abs(data.design @ fit.coefficients).max() < _ORDINARY
-    return (fit, False) if is_ordinary or not data.is_separated() else (fit_penalised(data), True)
-
-
-def fit_cumulative(data: Levels) -> CumulativeFit:
-    """Fit by maximum likelihood.
-
-    Parameters
-    ----------
-    data
-        Not separated.
-
-    Raises
-    ------
-    DataError
-        The search does not end.
-
-    Notes
-    -----
-    Newton's method with the observed information, each step halved until the likelihood rises; it is concave.
-
-    Examples
-    --------
-    Without columns, a third at each of three levels is log odds of 2 and 1/2:
-
-    >>> data = Levels(np.array([0, 1, 2]), np.tile(np.eye(2), (3, 1, 1)))
-    >>> np.exp(fit_cumulative(data).coefficients).round(6).tolist()
-    [2.0, 0.5]
-
-    """
-    coefficients = data.start()
-    for _ in range(_STEPS):
-        first, second = data.scores(coefficients)
-        try:
-            step = np.linalg.solve(second, first.sum(axis=0))
-        except np.linalg.LinAlgError:
-            break
-        height, length = data.log_likelihood(coefficients), 1.0
-        for _ in range(_HALVINGS):
-            if data.log_likelihood(coefficients + length * step) >= height - 1e-10 * abs(height):
-                break
-            length /= 2
-        coefficients = coefficients + length * step
-        if np.abs(length * step).max() < _CONVERGED:
-            covariance = invert_information(data.scores(coefficients)[1], _MODEL)
-            return CumulativeFit(coefficients, covariance, data.log_likelihood(coefficients))
-    raise DataError('the likelihood of the levels has no maximum; join levels or use fewer covariates')
-
-
-def fit_penalised(data: Levels, held: tuple[int, float] | None = None) -> CumulativeFit:
-    r"""Fit with Jeffreys' prior as a penalty, which has a maximum whatever the data.
-
-    Parameters
-    ----------
-    data
-        Separated or not.
-    held
-        Place and value of a coefficient that is not free, for profiles.
-
-    Raises
-    ------
-    DataError
-        The search does not end.
-
-    Notes
-    -----
-    The maximum of :math:`\ell(\theta) + \log |I(\theta)| / 2` with the expected information; for two levels it
-    is :func:`~.logistic.fit_firth`.
-
-    Examples
-    --------
-    >>> data = Levels(np.array([0, 0, 1, 1]), np.array([[[1.0, 0]], [[1, 0]], [[1, 1]], [[1, 1]]]))
-    >>> np.exp(fit_penalised(data).coefficients).round(3).tolist()
-    [0.2, 25.0]
-
-    """
-    full = data.start()
-    free = np.delete(np.arange(len(full)), [] if held is None else [held[0]])
-    if held is not None:
-        full[held[0]] = held[1]
-
-    def cost(values: Array) -> float:
-        at = full.copy()
-        at[free] = values
-        height = data.penalised(at)
-        return -height if np.isfinite(height) else 1e10
-
-    found = _search(cost, full[free])
-    full[free] = found
-    return CumulativeFit(full, invert_information(data.information(full), _MODEL), data.penalised(full))
-
-
-def _search(cost: Callable[[Array], float], start: Array) -> Array:
-    best = optimize.minimize(cost, start, method='BFGS', jac='3-point', options={'gtol': 1e-6})
-    if np.abs(best.jac).max(initial=0) > _FLAT:
-        raise DataError('the penalised likelihood of the levels has no maximum; join levels')
-    return np.asarray(best.x)

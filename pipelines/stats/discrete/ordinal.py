@@ -12,11 +12,12 @@ from pipelines.errors import DataError
 
 from ..estimate import Estimate, t_estimate
 from .binary import expect_events, profile_firth, wald
-from .cumulative import CumulativeFit, Levels, fit_levels, fit_penalised
-from .logistic import Events, fit_events
+from .cumulative import Levels
+from .logistic import Events
 from .people import Compared, Groups, arrange_groups
 from .profile import profile_estimate
 from .results import Comparison, DiscreteFit, collect_contrasts, tally_levels
+from .solving import Fit, fit_or_penalise, fit_penalised
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -111,7 +112,7 @@ def compare_ordinal(
     names = words or [f'level {level:g}' for level in offered]
     notes = [f'nobody is at {name}' for level, name in zip(offered, names, strict=True) if level not in seen]
     data = Levels(np.searchsorted(seen, people.outcome), proportional_design(people, len(seen) - 1))
-    fit, is_penalised = fit_levels(data)
+    fit, is_penalised = fit_or_penalise(data)
     places = range(len(seen) - 1, len(seen) - 2 + len(people.arms))
     ratios = [_common_ratio(data, fit, place, is_penalised=is_penalised) for place in places]
     event = people._replace(outcome=(people.outcome >= responder).astype(float))
@@ -147,14 +148,14 @@ def proportional_design(people: Compared, n_cuts: int, place: int | None = None)
     return np.concatenate([intercepts, np.repeat(columns[:, None], n_cuts, axis=1)], axis=2)
 
 
-def _common_ratio(data: Levels, fit: CumulativeFit, place: int, *, is_penalised: bool) -> Estimate:
+def _common_ratio(data: Levels, fit: Fit, place: int, *, is_penalised: bool) -> Estimate:
     estimate, se = float(fit.coefficients[place]), float(np.sqrt(fit.covariance[place, place]))
     if not is_penalised:
         return t_estimate(estimate, se, np.inf)
     return profile_estimate(estimate, se, lambda value: fit_penalised(data, (place, value)).log_likelihood)
 
 
-def _expect(people: Compared, data: Levels, fit: CumulativeFit, cut: int) -> Expected:
+def _expect(people: Compared, data: Levels, fit: Fit, cut: int) -> Expected:
     """Return the risk of each person in each arm to be above a cut, counted from 1."""
     n, n_cuts, p = data.design.shape
     arms = range(len(people.arms))
@@ -172,11 +173,11 @@ def _expect(people: Compared, data: Levels, fit: CumulativeFit, cut: int) -> Exp
 def _expect_alone(event: Compared) -> Expected:
     """Return the risk by logistic regression of the event, which asks nothing of other levels."""
     data = Events(event.design_in(), event.outcome, event.exposure)
-    fit, is_separated = fit_events(data)
+    fit, is_separated = fit_or_penalise(data)
     return expect_events(event, data, fit, is_shrunken=is_separated)
 
 
-def check_parallel(people: Compared, data: Levels, fit: CumulativeFit) -> Parallel:
+def check_parallel(people: Compared, data: Levels, fit: Fit) -> Parallel:
     r"""Test whether the odds ratios of the arms are the same at every cut.
 
     Parameters
@@ -212,7 +213,7 @@ def odds_at_cuts(people: Compared, seen: Array) -> pd.DataFrame:
     rows = []
     for cut in seen[1:]:
         data = Events(people.design_in(), (people.outcome >= cut).astype(float), people.exposure)
-        fit, is_separated = fit_events(data)
+        fit, is_separated = fit_or_penalise(data)
         for place, code in enumerate(people.arms[1:], 1):
             ratio = profile_firth(data, fit, place) if is_separated else wald(fit, place)
             model = 'logistic_firth' if is_separated else 'logistic'

@@ -8,14 +8,13 @@ from scipy import optimize, special
 
 from pipelines.errors import DataError
 
-from .solving import invert_information
+from .solving import climb, invert_information, solve_information
 
 Array = NDArray[Any]
 
 CountModel = Literal['negative_binomial', 'poisson', 'quasi_poisson']
 
-_STEPS, _HALVINGS = 200, 40
-_CONVERGED = 1e-10  # change of a coefficient
+_MODEL = 'a regression of counts'
 _LEAST, _MOST = np.log(1e-6), np.log(1e4)  # of alpha: no more than Poisson, and without an end
 
 
@@ -89,24 +88,18 @@ def fit_at(data: Counted, alpha: float, start: Array | None = None) -> Array:
 
     """
     level = np.log(data.counts.sum() / data.exposure.sum())
-    at = np.eye(data.design.shape[1])[0] * level if start is None else start
-    for _ in range(_STEPS):
+    begin = np.eye(data.design.shape[1])[0] * level if start is None else start
+
+    def step_from(at: Array) -> Array:
         mu = data.expected(at)
-        weights = mu / (1 + alpha * mu)
-        gram = data.design.T @ (data.design * weights[:, None])
-        try:
-            step = np.linalg.solve(gram, data.design.T @ ((data.counts - mu) / (1 + alpha * mu)))
-        except np.linalg.LinAlgError:
-            break
-        height, length = data.log_likelihood(at, alpha), 1.0
-        for _ in range(_HALVINGS):
-            if data.log_likelihood(at + length * step, alpha) >= height - 1e-12 * abs(height):
-                break
-            length /= 2
-        at = at + length * step
-        if np.abs(length * step).max() < _CONVERGED:
-            return at
-    raise DataError('the likelihood of the counts has no maximum; use fewer covariates')
+        gram = data.design.T @ (data.design * data.weights(at, alpha)[:, None])
+        score = data.design.T @ ((data.counts - mu) / (1 + alpha * mu))
+        return solve_information(gram, score, _MODEL)
+
+    found = climb(lambda at: data.log_likelihood(at, alpha), step_from, begin)
+    if found is None:
+        raise DataError('the likelihood of the counts has no maximum; use fewer covariates')
+    return found
 
 
 def fit_overdispersed(data: Counted) -> CountFit:
@@ -168,7 +161,7 @@ def _slope_at_zero(data: Counted, coefficients: Array) -> float:
 def _finished(data: Counted, model: CountModel, coefficients: Array, alpha: float) -> CountFit:
     weights = data.weights(coefficients, alpha)
     information = data.design.T @ (data.design * weights[:, None])
-    covariance, spread = invert_information(information, 'a regression of counts'), 1.0
+    covariance, spread = invert_information(information, _MODEL), 1.0
     if model == 'quasi_poisson':
         mu = data.expected(coefficients)
         spread = float(np.sum((data.counts - mu) ** 2 / mu) / (len(mu) - len(coefficients)))

@@ -1,6 +1,7 @@
-"""Linear equations of the models of discrete outcomes, which tell what cannot be solved."""
+"""The highest point of a likelihood of discrete outcomes, with a penalty where there is none without."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,187 @@ from numpy.typing import NDArray
 from pipelines.errors import DataError
 
 Array = NDArray[Any]
+
+_STEPS, _HALVINGS = 200, 40
+_CONVERGED = 1e-9  # change of a coefficient
+_ORDINARY = 10.0  # log odds; a maximum where all are smaller needs no proof
+
+
+class Likelihood(Protocol):
+    """What people had, and what the coefficients (p,) of a design make of it."""
+
+    @property
+    def design(self) -> Array:
+        """Return rows of p columns that turn coefficients into log odds."""
+
+    @property
+    def name(self) -> str:
+        """Return what messages call the model."""
+
+    def is_separated(self) -> bool:
+        """Return whether there is no maximum."""
+
+    def start(self) -> Array:
+        """Return coefficients without any effect."""
+
+    def log_likelihood(self, coefficients: Array) -> float:
+        """Return it; minus infinity where there is none."""
+
+    def slope(self, coefficients: Array) -> tuple[Array, Array]:
+        """Return (p,) first and minus (p, p) second derivatives of the log-likelihood."""
+
+    def information(self, coefficients: Array) -> Array:
+        """Return (p, p) expected."""
+
+    def penalty_slope(self, coefficients: Array) -> tuple[Array, Array]:
+        """Return (p,) derivatives of half the log determinant of the information, and a (p, p) bound of its bend."""
+
+
+class Fit(NamedTuple):
+    """Coefficients (p,), their covariance (p, p) and the log-likelihood, penalised if so fitted."""
+
+    coefficients: Array
+    covariance: Array
+    log_likelihood: float
+
+
+def fit_or_penalise(data: Likelihood) -> tuple[Fit, bool]:
+    """Fit by maximum likelihood, or with the penalty where there is no maximum; True: with the penalty.
+
+    Raises
+    ------
+    DataError
+        The search does not end.
+
+    """
+    try:
+        fit = fit_likelihood(data)
+    except DataError:
+        if not data.is_separated():
+            raise
+        return fit_penalised(data), True
+    is_ordinary = np.abs(data.design @ fit.coefficients).max() < _ORDINARY
+    return (fit, False) if is_ordinary or not data.is_separated() else (fit_penalised(data), True)
+
+
+def fit_likelihood(data: Likelihood) -> Fit:
+    """Fit by maximum likelihood.
+
+    Parameters
+    ----------
+    data
+        Not separated.
+
+    Raises
+    ------
+    DataError
+        The search does not end, as with separated data.
+
+    Notes
+    -----
+    Newton's method with the observed information, each step halved until the likelihood rises; it is concave.
+
+    """
+
+    def step_from(at: Array) -> Array:
+        first, second = data.slope(at)
+        return solve_information(second, first, data.name)
+
+    at = climb(data.log_likelihood, step_from, data.start())
+    if at is None:
+        raise DataError(f'the likelihood of {data.name} has no maximum; use fewer covariates')
+    return Fit(at, invert_information(data.slope(at)[1], data.name), data.log_likelihood(at))
+
+
+def penalised(data: Likelihood, coefficients: Array) -> float:
+    """Return the log-likelihood with half the log determinant of the expected information."""
+    height = data.log_likelihood(coefficients)
+    if not np.isfinite(height):
+        return -np.inf
+    sign, log_det = np.linalg.slogdet(data.information(coefficients))
+    return float(height + log_det / 2) if sign > 0 else -np.inf
+
+
+def fit_penalised(data: Likelihood, held: tuple[int, float] | None = None) -> Fit:
+    r"""Fit with Jeffreys' prior as a penalty (Firth), which has a maximum whatever the data.
+
+    Parameters
+    ----------
+    data
+        Separated or not.
+    held
+        Place and value of a coefficient that is not free, for profiles.
+
+    Raises
+    ------
+    DataError
+        The search does not end.
+
+    Notes
+    -----
+    The maximum of :math:`\ell(\theta) + \log |I(\theta)| / 2` with the expected information [1]_, by scoring; the
+    penalty is of all coefficients also where one is held.
+
+    References
+    ----------
+    .. [1] Firth D. Bias reduction of maximum likelihood estimates. Biometrika 1993;80:27-38.
+
+    """
+    start = data.start()
+    free = np.delete(np.arange(len(start)), [] if held is None else [held[0]])
+    if held is not None:
+        start[held[0]] = held[1]
+
+    def step_from(at: Array) -> Array:
+        slope, bend = data.penalty_slope(at)
+        total, step = data.slope(at)[0] + slope, np.zeros_like(at)
+        # without the bend of the penalty a person alone swings back and forth
+        curvature = data.information(at) + bend
+        step[free] = solve_information(curvature[np.ix_(free, free)], total[free], data.name)
+        return step
+
+    at = climb(lambda coefficients: penalised(data, coefficients), step_from, start)
+    if at is None:
+        raise DataError(
+            f'the search for the penalised likelihood of {data.name} did not end; use fewer covariates'
+        )
+    return Fit(at, invert_information(data.information(at), data.name), penalised(data, at))
+
+
+def climb(height: Callable[[Array], float], step_from: Callable[[Array], Array], at: Array) -> Array | None:
+    """Return where steps come to rest, each halved until it ends no lower; None where they do not.
+
+    Parameters
+    ----------
+    height
+        What is climbed; minus infinity where one cannot stand.
+    step_from
+        A step that leads upwards, if it is short enough.
+    at
+        (p,) where to start.
+
+    Examples
+    --------
+    A step that goes ten times too far:
+
+    >>> top = climb(lambda x: -float(x @ x), lambda x: -10 * x, np.array([3.0]))
+    >>> bool(abs(top[0]) < 1e-8)
+    True
+
+    """
+    for _ in range(_STEPS):
+        step, lowest = step_from(at), height(at)
+        largest = float(np.abs(step).max(initial=0))
+        for halved in range(_HALVINGS):
+            length = 0.5**halved
+            # a rise smaller than rounding is none
+            is_last = largest * length < _CONVERGED
+            if is_last or height(at + length * step) >= lowest - 1e-10 * abs(lowest):
+                break
+        at = at + length * step
+        if largest * length < _CONVERGED:
+            return at
+    return None
 
 
 def solve_information(information: Array, right: Array, whose: str) -> Array:

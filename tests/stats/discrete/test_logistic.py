@@ -4,10 +4,10 @@ import statsmodels.api as sm
 from scipy import optimize, special
 
 from pipelines.errors import DataError
-from pipelines.stats.discrete.logistic import Events, fit_firth, fit_logistic
+from pipelines.stats.discrete.logistic import Events
 from pipelines.stats.discrete.profile import profile_estimate
 from pipelines.stats.discrete.separation import is_separated
-from pipelines.stats.discrete.solving import invert_information
+from pipelines.stats.discrete.solving import fit_likelihood, fit_penalised, invert_information
 from tests.stats.discrete.made_up import binary_trial
 
 
@@ -27,7 +27,7 @@ def penalised(coefficients, data):
 @pytest.mark.parametrize('n_arms', [2, 3])
 def test_maximum_likelihood_is_that_of_statsmodels(rng, n_arms):
     data = events(rng, n_arms=n_arms)
-    found, wanted = fit_logistic(data), sm.Logit(data.events, data.design).fit(disp=0, tol=1e-12)
+    found, wanted = fit_likelihood(data), sm.Logit(data.events, data.design).fit(disp=0, tol=1e-12)
     # both end at 1e-9 of a coefficient
     np.testing.assert_allclose(found.coefficients, wanted.params, rtol=1e-7)
     np.testing.assert_allclose(found.covariance, wanted.cov_params(), rtol=1e-6)
@@ -38,7 +38,7 @@ def test_trials_are_counted(rng):
     design = np.column_stack([np.ones(40), rng.standard_normal(40)])
     trials = rng.integers(1, 20, 40).astype(float)
     happened = rng.binomial(trials.astype(int), 0.3).astype(float)
-    found = fit_logistic(Events(design, happened, trials))
+    found = fit_likelihood(Events(design, happened, trials))
     table = np.column_stack([happened, trials - happened])
     wanted = sm.GLM(table, design, family=sm.families.Binomial()).fit(tol=1e-12)
     np.testing.assert_allclose(found.coefficients, wanted.params, rtol=1e-7)
@@ -52,7 +52,7 @@ def test_firth_adds_half_to_each_cell_of_a_table(table):
     outcome = np.repeat([1.0, 0, 1, 0], table)
     arm = np.repeat([0.0, 0, 1, 1], table)
     data = Events(np.column_stack([np.ones(len(arm)), arm]), outcome, np.ones(len(arm)))
-    found = fit_firth(data)
+    found = fit_penalised(data)
     cells = np.array(table) + 0.5
     wanted = np.log(cells[2] * cells[1] / (cells[3] * cells[0]))
     assert found.coefficients[1] == pytest.approx(wanted, abs=1e-7)
@@ -64,7 +64,7 @@ def test_firth_adds_half_to_each_cell_of_a_table(table):
 @pytest.mark.parametrize('level', [-0.5, -4.0])
 def test_firth_is_at_the_maximum_of_the_penalised_likelihood(rng, level):
     data = events(rng, n=60, level=level)
-    found = fit_firth(data)
+    found = fit_penalised(data)
     assert found.log_likelihood == pytest.approx(penalised(found.coefficients, data), abs=1e-9)
     start = found.coefficients + rng.uniform(-0.2, 0.2, len(found.coefficients))
     options = {'xatol': 1e-7, 'fatol': 1e-11, 'maxiter': 5000, 'maxfev': 5000}
@@ -77,7 +77,7 @@ def test_firth_is_at_the_maximum_of_the_penalised_likelihood(rng, level):
 def test_a_held_coefficient_is_the_profile(rng):
     data = events(rng, n=40, k=0)
     for value in (-1.0, 0.5, 3.0):
-        found = fit_firth(data, (1, value))
+        found = fit_penalised(data, (1, value))
         best = optimize.minimize_scalar(
             lambda b, value=value: -penalised([b, value], data), bounds=(-10, 10), method='bounded'
         )
@@ -88,15 +88,15 @@ def test_a_held_coefficient_is_the_profile(rng):
 
 def test_the_interval_of_a_profile_is_where_the_likelihood_has_fallen(rng):
     data = events(rng, n=40, k=1, level=-2.5)
-    fit = fit_firth(data)
+    fit = fit_penalised(data)
     found = profile_estimate(
         fit.coefficients[1],
         fit.covariance[1, 1] ** 0.5,
-        lambda value: fit_firth(data, (1, value)).log_likelihood,
+        lambda value: fit_penalised(data, (1, value)).log_likelihood,
     )
     for end in (found.ci_low, found.ci_high):
         # half the 95 % point of chi squared with one degree of freedom
-        assert fit.log_likelihood - fit_firth(data, (1, end)).log_likelihood == pytest.approx(
+        assert fit.log_likelihood - fit_penalised(data, (1, end)).log_likelihood == pytest.approx(
             1.920729, abs=1e-5
         )
     assert found.ci_low < found.estimate < found.ci_high
@@ -126,16 +126,16 @@ def test_separation_is_found(outcome, arm, x, separated):
         signs = 2 * data.events - 1
         assert is_separated(signs[:, None] * design)
     else:
-        assert np.isfinite(fit_logistic(data).coefficients).all()
+        assert np.isfinite(fit_likelihood(data).coefficients).all()
 
 
 def test_separated_data_have_no_maximum():
     design = np.column_stack([np.ones(8), np.arange(8) > 3])
     data = Events(design, (np.arange(8) > 3).astype(float), np.ones(8))
     with pytest.raises(DataError, match=r'singular|no maximum'):
-        fit_logistic(data)
+        fit_likelihood(data)
     # half is added: 4.5 against 0.5 in each arm
-    assert fit_firth(data).coefficients[1] == pytest.approx(2 * np.log(9), abs=1e-7)
+    assert fit_penalised(data).coefficients[1] == pytest.approx(2 * np.log(9), abs=1e-7)
 
 
 def test_separation_of_random_data_is_the_failure_of_newton(rng):
@@ -145,7 +145,7 @@ def test_separation_of_random_data_is_the_failure_of_newton(rng):
         x = np.column_stack([np.ones(12), rng.standard_normal((12, 2))])
         data = Events(x, (rng.random(12) < special.expit(2 * x[:, 1])).astype(float), np.ones(12))
         try:
-            line = x @ fit_logistic(data).coefficients
+            line = x @ fit_likelihood(data).coefficients
         except DataError:
             line = np.full(12, np.inf)
         # without a maximum the search runs to risks that rounding makes 0 or 1

@@ -8,10 +8,11 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from pipelines.errors import DataError
 from pipelines.stats.discrete.binary import compare_binary
-from pipelines.stats.discrete.cumulative import Levels, fit_cumulative, fit_levels, fit_penalised
-from pipelines.stats.discrete.logistic import Events, fit_firth, fit_logistic
+from pipelines.stats.discrete.cumulative import Levels
+from pipelines.stats.discrete.logistic import Events
 from pipelines.stats.discrete.ordinal import check_parallel, compare_ordinal, proportional_design
 from pipelines.stats.discrete.people import Groups, arrange_groups
+from pipelines.stats.discrete.solving import fit_likelihood, fit_or_penalise, fit_penalised, penalised
 from tests.stats.discrete.made_up import level_trial, table_of
 
 GOLDEN = Path(__file__).resolve().parents[2] / 'golden'
@@ -39,7 +40,7 @@ def test_proportional_odds_give_the_numbers_of_r(housing):
     assert (medium.estimate, high.estimate) == pytest.approx((0.566393732590, 1.288819088890), abs=1e-5)
     assert (medium.se, high.se) == pytest.approx((0.1046527840804, 0.1271561472271), rel=1e-4)
     people, data = levels_of(housing)
-    assert fit_cumulative(data).log_likelihood == pytest.approx(-1739.57464953, abs=1e-6)
+    assert fit_likelihood(data).log_likelihood == pytest.approx(-1739.57464953, abs=1e-6)
     assert found.fit.tally.n.sum() == len(people.outcome) == 1681
 
 
@@ -81,6 +82,44 @@ def test_expected_information_is_the_average_over_outcomes(rng):
     np.testing.assert_allclose(found, wanted, rtol=0.19)
 
 
+@pytest.mark.parametrize('cuts', [(0.3,), (-0.5, 0.8), (-1.0, 0.0, 0.7, 1.5)])
+def test_expected_information_is_the_sum_over_levels(rng, cuts):
+    _, data = levels_of(level_trial(rng, n=30, cuts=cuts))
+    at, wanted = data.start() + 0.1 * np.arange(data.design.shape[2]) / 9, 0
+    chances = data.probabilities(at)
+    for level in range(chances.shape[1]):
+        first = data._replace(levels=np.full(len(chances), level)).scores(at)[0]
+        wanted = wanted + first.T @ (first * chances[:, [level]])
+    np.testing.assert_allclose(data.information(at), wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize('cuts', [(0.3,), (-0.5, 0.8), (-1.0, 0.0, 0.7, 1.5)])
+def test_the_slope_of_the_penalty_is_that_of_half_the_log_determinant(rng, cuts):
+    _, data = levels_of(level_trial(rng, n=40, cuts=cuts))
+    at = data.start() + 0.1 * np.arange(data.design.shape[2]) / 9
+    slope, bend = data.penalty_slope(at)
+    for place, one in enumerate(np.eye(len(at)) * 1e-4):
+        high, low = (np.linalg.slogdet(data.information(at + side * one))[1] / 2 for side in (1, -1))
+        # central differences of 1e-4 keep 7 digits
+        assert slope[place] == pytest.approx((high - low) / 2e-4, rel=1e-5, abs=1e-6)
+    assert np.linalg.eigvalsh(bend)[0] > -1e-9
+
+
+def test_the_penalised_maximum_of_many_sites_is_one(rng):
+    """Twelve sites and separated levels: no way from the maximum leads higher."""
+    groups = level_trial(rng, n=80)
+    level = np.where(groups.arm == 1, 3.0, groups.outcome)
+    site = (np.arange(80) // 2 % 12)[:, None] == np.arange(1, 12)
+    _, data = levels_of(Groups(outcome=level, arm=groups.arm, covariates=site.astype(float)))
+    fit, is_penalised = fit_or_penalise(data)
+    assert is_penalised
+    slope = data.slope(fit.coefficients)[0] + data.penalty_slope(fit.coefficients)[0]
+    # steps of 1e-9 of coefficients with standard errors of about 1
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+    for one in rng.standard_normal((20, len(slope))) * 1e-2:
+        assert penalised(data, fit.coefficients + one) < fit.log_likelihood
+
+
 def test_two_levels_are_logistic_regression(rng):
     groups = level_trial(rng, cuts=(0.3,))
     found, wanted = compare_ordinal(groups, responder=1), compare_binary(groups)
@@ -94,9 +133,14 @@ def test_two_levels_are_logistic_regression(rng):
 def test_the_penalty_of_two_levels_is_firths(rng):
     people, data = levels_of(level_trial(rng, n=40, cuts=(2.5,)))
     events = Events(people.design_in(), people.outcome, people.exposure)
-    # the search ends where the gradient is 1e-6
-    np.testing.assert_allclose(fit_penalised(data).coefficients, fit_firth(events).coefficients, atol=1e-5)
-    held, wanted = fit_penalised(data, (1, 0.5)), fit_firth(events, (1, 0.5))
+    # one search, to steps of 1e-9
+    np.testing.assert_allclose(
+        fit_penalised(data).coefficients, fit_penalised(events).coefficients, atol=1e-7
+    )
+    at = data.start() + 0.3
+    for one, other in zip(data.penalty_slope(at), events.penalty_slope(at)):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    held, wanted = fit_penalised(data, (1, 0.5)), fit_penalised(events, (1, 0.5))
     assert held.log_likelihood == pytest.approx(wanted.log_likelihood, abs=1e-8)
 
 
@@ -120,7 +164,7 @@ def test_tables_that_do_not_separate_keep_maximum_likelihood():
     found = compare_ordinal(table_of([[9, 5, 1], [0, 6, 9]]), responder=1)
     assert found.fit.model == 'proportional_odds'
     assert set(found.cuts.model) == {'logistic_firth', 'logistic'}
-    _, is_penalised = fit_levels(levels_of(table_of([[9, 5, 1], [0, 6, 9]]))[1])
+    _, is_penalised = fit_or_penalise(levels_of(table_of([[9, 5, 1], [0, 6, 9]]))[1])
     assert not is_penalised
 
 
@@ -142,7 +186,7 @@ def test_cuts_are_logistic_regressions_of_their_own(rng):
     found = compare_ordinal(groups, responder=1).cuts.set_index('cut')
     design = np.column_stack([np.ones(300), groups.arm, groups.covariates])
     for cut in (1, 2, 3):
-        fit = fit_logistic(Events(design, (groups.outcome >= cut).astype(float), np.ones(300)))
+        fit = fit_likelihood(Events(design, (groups.outcome >= cut).astype(float), np.ones(300)))
         assert found.loc[cut, 'estimate'] == pytest.approx(fit.coefficients[1], abs=1e-7)
         assert found.loc[cut, 'se'] == pytest.approx(fit.covariance[1, 1] ** 0.5, rel=1e-6)
 
@@ -150,7 +194,7 @@ def test_cuts_are_logistic_regressions_of_their_own(rng):
 def test_the_check_of_proportional_odds_is_a_likelihood_ratio_in_large_trials(rng):
     """The larger model by a search of its own, from its definition."""
     people, data = levels_of(level_trial(rng, n=4000, cuts=(0.8, -0.8), k=0))
-    small = fit_cumulative(data)
+    small = fit_likelihood(data)
     found = check_parallel(people, data, small)
     first, second = np.array([(people.outcome >= cut) for cut in (1, 2)])
     shares = np.array([[row[people.arm == code].mean() for row in (first, second)] for code in (0, 1)])

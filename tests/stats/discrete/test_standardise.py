@@ -4,9 +4,10 @@ from scipy import special, stats
 
 from pipelines.errors import DataError, UnknownWordError
 from pipelines.stats.discrete.binary import compare_binary, expect_events
-from pipelines.stats.discrete.logistic import Events, fit_logistic
+from pipelines.stats.discrete.logistic import Events
 from pipelines.stats.discrete.people import Groups, arrange_groups
 from pipelines.stats.discrete.results import Comparison, collect_contrasts, tally_levels
+from pipelines.stats.discrete.solving import fit_likelihood
 from pipelines.stats.discrete.standardise import Expected, Marginal, difference, leverages, standardise
 from tests.stats.discrete.made_up import binary_trial
 
@@ -40,7 +41,7 @@ def three_arms(rng):
     groups, _ = binary_trial(rng, n=90, n_arms=3)
     people = arrange_groups(groups)
     data = Events(people.design_in(), people.outcome, people.exposure)
-    return people, expect_events(people, data, fit_logistic(data), is_shrunken=False)
+    return people, expect_events(people, data, fit_likelihood(data), is_shrunken=False)
 
 
 @pytest.mark.parametrize('offset', [0.0, 0.1])
