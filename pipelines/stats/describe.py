@@ -1,38 +1,15 @@
 """Tables beside the effect: what values are like, and who improved."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from pipelines.errors import DataError
 
 Array = NDArray[Any]
 
 _ROUNDING = 1e-9  # 7 - 4.9 is a relief of 2.1
-
-
-class Responders(NamedTuple):
-    """People who improved by the minimal important change.
-
-    Attributes
-    ----------
-    responders, n
-        (2,) counts, control and treated; people with both visits.
-    n_missing
-        (2,) people without one of them, not in ``n``.
-    difference, ci_low, ci_high
-        Of the proportions, treated minus control, with 95 % interval.
-
-    """
-
-    responders: Array
-    n: Array
-    n_missing: Array
-    difference: float
-    ci_low: float
-    ci_high: float
 
 
 def describe(values: ArrayLike) -> dict[str, float]:
@@ -73,8 +50,15 @@ def find_improved(
 
     Parameters
     ----------
-    baseline, followup, absolute, relative, lower_is_better
-        As for :func:`responders`.
+    baseline, followup
+        (n,) outcome; NaN = missing.
+    absolute
+        Improvement in units of the outcome that is enough (2 points of pain).
+    relative
+        Improvement as a share of the baseline that is enough as well (0.3); it counts only where the
+        baseline is above 0.
+    lower_is_better
+        False for outcomes that improvement raises.
 
     Raises
     ------
@@ -100,66 +84,3 @@ def find_improved(
     if relative is not None:
         improved |= (before > 0) & (gain >= relative * before - _ROUNDING)
     return np.where(np.isnan(gain), np.nan, improved)
-
-
-def responders(
-    baseline: ArrayLike,
-    followup: ArrayLike,
-    treatment: ArrayLike,
-    *,
-    absolute: float | None = None,
-    relative: float | None = None,
-    lower_is_better: bool = True,
-) -> Responders:
-    r"""Count people who improved by the minimal important change and compare the arms.
-
-    Parameters
-    ----------
-    baseline, followup
-        (n,) outcome; NaN = missing.
-    treatment
-        (n,) 0 = control, 1 = treated.
-    absolute
-        Improvement in units of the outcome that is enough (2 points of pain).
-    relative
-        Improvement as a share of the baseline that is enough as well (0.3); it counts only where the
-        baseline is above 0.
-    lower_is_better
-        False for outcomes that improvement raises.
-
-    Raises
-    ------
-    DataError
-        Neither change is given, one is not above 0, or nobody in an arm has both visits.
-
-    Notes
-    -----
-    The interval of the difference is Newcombe's hybrid of two Wilson intervals [1]_, which keeps its
-    level in small arms and with proportions of 0 or 1.
-
-    References
-    ----------
-    .. [1] Newcombe RG. Interval estimation for the difference between independent proportions: comparison
-       of eleven methods. Stat Med 1998;17:873-890.
-
-    Examples
-    --------
-    >>> found = responders([7.0, 4, 6, 3], [7.0, 4, 4, 2], [0, 0, 1, 1], absolute=2, relative=0.3)
-    >>> found.responders.tolist(), found.difference
-    ([0, 2], 1.0)
-
-    """
-    arm = np.asarray(treatment, float)
-    improved = find_improved(
-        baseline, followup, absolute=absolute, relative=relative, lower_is_better=lower_is_better
-    )
-    known = ~np.isnan(improved)
-    masks = [arm == code for code in (0, 1)]
-    counts, n = (
-        np.array([(which & mask & known).sum() for mask in masks]) for which in (improved == 1, known)
-    )
-    if not n.all():
-        raise DataError(f'{n[0]} control and {n[1]} treated people have both visits; each arm needs 1')
-    missing = np.array([(mask & ~known).sum() for mask in masks])
-    low, high = confint_proportions_2indep(counts[1], n[1], counts[0], n[0], compare='diff', method='newcomb')
-    return Responders(counts, n, missing, float(counts[1] / n[1] - counts[0] / n[0]), float(low), float(high))

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.stats.describe import describe, responders
+from pipelines.stats.describe import describe
 from pipelines.stats.estimate import t_estimate
 from pipelines.stats.multiplicity import fixed_sequence, holm
 from pipelines.stats.standardised import hedges
@@ -56,70 +56,6 @@ def test_the_interval_is_scaled_like_the_effect(rng):
 def test_without_spread_there_is_no_standardised_effect(before):
     with pytest.raises(DataError, match='baseline'):
         hedges(t_estimate(1.0, 1.0, 9), before, [0, 0, 1, 1])
-
-
-@pytest.mark.parametrize(
-    ('counts', 'n', 'interval'),
-    # Newcombe 1998, table II, method 10, treated first
-    [
-        ((56, 48), (70, 80), (0.0524, 0.3339)),
-        ((9, 3), (10, 10), (0.1705, 0.8090)),
-        ((6, 2), (7, 7), (0.0582, 0.8062)),
-        ((5, 0), (56, 29), (-0.0381, 0.1926)),
-        ((0, 0), (10, 20), (-0.1611, 0.2775)),
-        ((10, 0), (10, 20), (0.6791, 1.0)),
-    ],
-)
-def test_interval_of_the_difference_is_newcombes(counts, n, interval):
-    arm = np.repeat([1, 0], n)
-    gain = np.concatenate([np.arange(total) < count for count, total in zip(counts, n)]) * 5.0
-    found = responders(np.full(len(arm), 9.0), 9 - gain, arm, absolute=2)
-    assert found.responders.tolist() == list(counts[::-1])
-    # printed with 4 decimals
-    np.testing.assert_allclose([found.ci_low, found.ci_high], interval, atol=6e-5)
-    assert found.difference == pytest.approx(counts[0] / n[0] - counts[1] / n[1])
-
-
-@pytest.mark.parametrize(
-    ('before', 'after', 'responds'),
-    [
-        (8.0, 6.0, True),  # two points
-        (8.0, 6.1, False),
-        (7.0, 4.9, True),  # 30 % of 7, which floating point puts at 2.0999999999999996
-        (3.0, 2.1, True),  # 30 %
-        (3.0, 2.2, False),
-        (0.0, 0.0, False),  # no pain to relieve
-        (5.0, 8.0, False),
-    ],
-)
-def test_relief_of_pain_counts_in_points_or_percent(before, after, responds):
-    found = responders([before, 5.0], [after, 5.0], [1, 0], absolute=2, relative=0.3)
-    assert found.responders.tolist() == [0, int(responds)]
-
-
-def test_direction_and_missing_visits():
-    before, after = [10.0, 10, 10, 10, np.nan], [5.0, 15, np.nan, 14, 20]
-    better = responders(before, after, [0, 0, 0, 1, 1], absolute=5, lower_is_better=False)
-    assert (better.responders.tolist(), better.n.tolist(), better.n_missing.tolist()) == (
-        [1, 0],
-        [2, 1],
-        [1, 1],
-    )
-    assert responders(before, after, [0, 0, 0, 1, 1], absolute=5).responders.tolist() == [1, 0]
-    assert responders(
-        [10.0, 10], [13.0, 12], [0, 1], relative=0.3, lower_is_better=False
-    ).responders.tolist() == [1, 0]
-
-
-@pytest.mark.parametrize('change', [{}, {'absolute': 0.0}, {'absolute': 2.0, 'relative': -0.3}])
-def test_a_change_is_asked_for(change):
-    with pytest.raises(DataError, match='minimal important change'):
-        responders([1.0, 2], [1.0, 2], [0, 1], **change)
-
-
-def test_an_empty_arm_has_no_proportion():
-    with pytest.raises(DataError, match='each arm needs 1'):
-        responders([1.0, 2], [1.0, np.nan], [0, 1], absolute=2)
 
 
 def test_holm_is_its_definition(rng):

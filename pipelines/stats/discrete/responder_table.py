@@ -39,7 +39,7 @@ def tabulate_responders(
     arm
         (n,) whole numbers, 0 = control.
     improvement
-        What is enough, as for :func:`~pipelines.stats.describe.responders`.
+        What is enough.
     visits
         Names of the visits after the baseline.
 
@@ -48,12 +48,18 @@ def tabulate_responders(
     pd.DataFrame
         Columns :data:`IMPROVED_COLUMNS`, a row per visit and arm.  ``n`` have both visits, ``n_missing`` lack
         one.  ``share`` of ``n`` with Wilson's interval; ``difference`` of the share from that of control with
-        Newcombe's.  NaN where nobody has both visits.
+        Newcombe's hybrid of two of them [1]_, which keeps its level in small arms and with shares of 0 or 1.  NaN
+        where nobody has both visits.
 
     Raises
     ------
     DataError
         Shapes do not fit, or neither change is above 0.
+
+    References
+    ----------
+    .. [1] Newcombe RG. Interval estimation for the difference between independent proportions: comparison
+       of eleven methods. Stat Med 1998;17:873-890.
 
     Examples
     --------

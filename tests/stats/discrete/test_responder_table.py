@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.stats.describe import find_improved, responders
+from pipelines.stats.describe import find_improved
 from pipelines.stats.discrete.responder_table import IMPROVED_COLUMNS, Improvement, tabulate_responders
 
 ENOUGH = Improvement(absolute=2, relative=0.3)
@@ -17,6 +17,12 @@ def pain(rng, n=60, n_arms=3):
     return values, arm
 
 
+def one_visit(before, after, arm, **enough):
+    """Return the rows of control and treated at the only visit."""
+    table = np.column_stack([before, after]).astype(float)
+    return tabulate_responders(table, arm, Improvement(**enough), ['end']).set_index('arm')
+
+
 def test_each_arm_and_visit_is_that_of_two_arms(rng):
     values, arm = pain(rng)
     found = tabulate_responders(values, arm, ENOUGH, ['week 6', 'week 14']).set_index(['visit', 'arm'])
@@ -24,20 +30,62 @@ def test_each_arm_and_visit_is_that_of_two_arms(rng):
     for number, visit in enumerate(['week 6', 'week 14'], 1):
         for code in (1, 2):
             two = np.isin(arm, (0, code))
-            wanted = responders(
-                values[two, 0], values[two, number], (arm[two] == code).astype(int), absolute=2, relative=0.3
-            )
+            ends = values[two, 0], values[two, number]
+            wanted = one_visit(*ends, (arm[two] == code).astype(int), absolute=2, relative=0.3).loc[1]
             row = found.loc[(visit, code)]
-            assert (row.n, row.n_missing, row.responders) == (
-                wanted.n[1],
-                wanted.n_missing[1],
-                wanted.responders[1],
-            )
+            columns = list(IMPROVED_COLUMNS[2:])
             # the same sums
-            np.testing.assert_allclose(
-                row[['difference', 'ci_low', 'ci_high']].astype(float), wanted[3:], rtol=1e-12
-            )
+            np.testing.assert_allclose(row[columns].astype(float), wanted[columns].astype(float), rtol=1e-12)
     assert found.loc[('week 6', 0), ['difference', 'ci_low', 'ci_high']].isna().all()
+
+
+@pytest.mark.parametrize(
+    ('counts', 'n', 'interval'),
+    # Newcombe 1998, table II, method 10, treated first
+    [
+        ((56, 48), (70, 80), (0.0524, 0.3339)),
+        ((9, 3), (10, 10), (0.1705, 0.8090)),
+        ((6, 2), (7, 7), (0.0582, 0.8062)),
+        ((5, 0), (56, 29), (-0.0381, 0.1926)),
+        ((0, 0), (10, 20), (-0.1611, 0.2775)),
+        ((10, 0), (10, 20), (0.6791, 1.0)),
+    ],
+)
+def test_interval_of_the_difference_is_newcombes(counts, n, interval):
+    arm = np.repeat([1, 0], n)
+    gain = np.concatenate([np.arange(total) < count for count, total in zip(counts, n)]) * 5.0
+    rows = one_visit(np.full(len(arm), 9.0), 9 - gain, arm, absolute=2)
+    assert rows.responders.tolist() == list(counts[::-1])
+    found = rows.loc[1]
+    # printed with 4 decimals
+    np.testing.assert_allclose([found.ci_low, found.ci_high], interval, atol=6e-5)
+    assert found.difference == pytest.approx(counts[0] / n[0] - counts[1] / n[1])
+
+
+@pytest.mark.parametrize(
+    ('before', 'after', 'responds'),
+    [
+        (8.0, 6.0, True),  # two points
+        (8.0, 6.1, False),
+        (7.0, 4.9, True),  # 30 % of 7, which floating point puts at 2.0999999999999996
+        (3.0, 2.1, True),  # 30 %
+        (3.0, 2.2, False),
+        (0.0, 0.0, False),  # no pain to relieve
+        (5.0, 8.0, False),
+    ],
+)
+def test_relief_of_pain_counts_in_points_or_percent(before, after, responds):
+    found = one_visit([before, 5.0], [after, 5.0], [1, 0], absolute=2, relative=0.3)
+    assert found.responders.tolist() == [0, int(responds)]
+
+
+def test_direction_and_missing_visits():
+    before, after = [10.0, 10, 10, 10, np.nan], [5.0, 15, np.nan, 14, 20]
+    better = one_visit(before, after, [0, 0, 0, 1, 1], absolute=5, lower_is_better=False)
+    assert better[['responders', 'n', 'n_missing']].values.tolist() == [[1, 2, 1], [0, 1, 1]]
+    assert one_visit(before, after, [0, 0, 0, 1, 1], absolute=5).responders.tolist() == [1, 0]
+    higher = one_visit([10.0, 10], [13.0, 12], [0, 1], relative=0.3, lower_is_better=False)
+    assert higher.responders.tolist() == [1, 0]
 
 
 def test_wilsons_interval_of_a_share():
@@ -88,7 +136,8 @@ def test_improvement_is_missing_where_a_visit_is():
         (np.ones(4), ENOUGH, 'shape'),
         (np.ones((3, 2)), ENOUGH, '4 people'),
         (np.ones((4, 2)), Improvement(), 'give one above 0'),
-        (np.ones((4, 2)), Improvement(absolute=-2), 'give one above 0'),
+        (np.ones((4, 2)), Improvement(absolute=0.0), 'give one above 0'),
+        (np.ones((4, 2)), Improvement(absolute=2.0, relative=-0.3), 'give one above 0'),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(values, enough, message):
