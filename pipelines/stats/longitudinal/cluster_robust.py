@@ -13,7 +13,7 @@ from .kenward_roger import JointTest
 
 Array = NDArray[Any]
 
-_ALONE = 1e-6  # of a variance
+_ALONE = 1e-6  # of a variance that the fit does not leave to a person
 
 
 class Sandwich(NamedTuple):
@@ -77,8 +77,9 @@ def sandwich(fit: RemlFit, contrasts: Array) -> Sandwich:
     residual = cells.rows[..., p] - cells.rows[..., :p] @ point.coefficients
     whitened = point.precision[cells.cell] @ design
     left = upper @ (blocks[cells.cell] - design @ design.swapaxes(1, 2)) @ upper.swapaxes(1, 2)
-    inverse, null = _inverse_root(left, np.diagonal(blocks, axis1=1, axis2=2).max(axis=1)[cells.cell])
-    turned = upper @ whitened @ half.T  # n, J, m
+    fitted = upper @ whitened
+    inverse, null = _inverse_root(left, _count_alone(fitted))
+    turned = fitted @ half.T  # n, J, m
     # what a fit without residual hides of the variance that the working covariance expects
     hidden = np.sum((null @ turned) ** 2, axis=(0, 1))
     if (hidden > _ALONE * np.sum(half**2, axis=1)).any():
@@ -98,10 +99,19 @@ def _covariances(fit: RemlFit) -> Array:
     return np.where(both, sigma[cells.group], np.eye(sigma.shape[1]))
 
 
-def _inverse_root(squares: Array, size: Array) -> tuple[Array, Array]:
-    """Return inverse symmetric roots of (n, J, J), and projections on what has none; (n,) sizes of variances."""
+def _count_alone(fitted: Array) -> Array:
+    """Return (n,) of how many values of each person the fit leaves nothing; ``fitted`` (n, J, p) with variance 1.
+
+    However much visits correlate, these are shares of a variance.
+    """
+    left = np.eye(fitted.shape[1]) - fitted @ fitted.swapaxes(1, 2)
+    return np.asarray((np.linalg.eigvalsh(left) < _ALONE).sum(axis=1))
+
+
+def _inverse_root(squares: Array, n_null: Array) -> tuple[Array, Array]:
+    """Return inverse symmetric roots, and projections on what has none: the (n,) smallest of each."""
     values, vectors = np.linalg.eigh(squares)
-    is_null = values < _ALONE * size[:, None] ** 2
+    is_null = np.arange(squares.shape[1]) < n_null[:, None]
     roots = np.where(is_null, 0, 1 / np.sqrt(np.where(is_null, 1, values)))
     turned = vectors.swapaxes(1, 2)
     return (vectors * roots[:, None]) @ turned, (vectors * is_null[:, None]) @ turned

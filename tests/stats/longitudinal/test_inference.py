@@ -174,6 +174,22 @@ def test_cluster_robust_at_one_visit_is_bell_and_mccaffrey(rng):
     assert (found.statistic, found.df) == pytest.approx((welch.statistic, df), rel=1e-8)
 
 
+@pytest.mark.parametrize('apart', [0.03, 0.01])
+def test_visits_that_hardly_differ_have_a_robust_standard_error(rng, apart):
+    """Correlations of .999 and .9999 are no person alone; the error of the difference shrinks with it."""
+    arm = np.arange(20) % 2
+    level = rng.standard_normal((20, 1))
+    y = level + apart * rng.standard_normal((20, 2))
+    fit = fit_reml(y, cell_means(arm, 2), 0 * arm)
+    row = difference(2, 2, 1, 1) - difference(2, 2, 1, 0)
+    found = sandwich(fit, row[None])
+    change = y[:, 1] - y[:, 0]
+    # a change is one value of each person: CR2 of two means is their variance
+    wanted = sum(np.var(change[arm == a], ddof=1) / 10 for a in (0, 1))
+    assert found.covariance[0, 0] == pytest.approx(wanted, rel=1e-5)
+    assert robust_degrees(found, 0) == pytest.approx(18, rel=1e-5)
+
+
 def test_a_mean_of_one_person_has_no_robust_standard_error(rng):
     y, arm, _ = visits(rng, missing=0)
     alone = np.where((arm == 1)[:, None] & (np.arange(3) == 2), np.nan, y)
