@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+import re
 import shlex
 import sys
 import types
@@ -10,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
-from pipelines.errors import ClbpeError, LevelError, ParameterError
+from pipelines.errors import ClbpeError, LevelError, ParameterError, StoppedError
 from pipelines.params import Parameters, option_name
 
 from . import __version__
+from .folders import check_folders
 from .option_files import labels, read_filters, read_plugin
+from .option_values import memory_gb, whole_number
 from .running.resources import available_cores, available_memory_gb
-from .settings import Settings, check_folders
+from .settings import Settings
 
 LEVELS = ('participant', 'group')
 OPTION_GROUPS: tuple[tuple[str, type[Parameters]], ...] = tuple(
@@ -92,9 +95,11 @@ def _add_selection(group: Any) -> None:
 
 def _add_execution(group: Any) -> None:
     group.add_argument(
-        '--nprocs', '--nthreads', '--n-cpus', type=int, metavar='N', help='processes at a time'
+        '--nprocs', '--nthreads', '--n-cpus', type=whole_number, metavar='N', help='processes at a time'
     )
-    group.add_argument('--omp-nthreads', type=int, default=1, metavar='N', help='threads of one process')
+    group.add_argument(
+        '--omp-nthreads', type=whole_number, default=1, metavar='N', help='threads of one process'
+    )
     group.add_argument(
         '--mem', '--mem-mb', type=memory_gb, metavar='SIZE', help='memory, e.g. 16G (bare: MB)'
     )
@@ -153,27 +158,6 @@ def _type_of(hint: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
     if meta['choices']:
         return {'choices': meta['choices']}
     return {'type': hint, 'metavar': meta['metavar'] or {int: 'N', float: 'X'}.get(hint, 'CHOICE')}
-
-
-def memory_gb(text: str) -> float:
-    """Read a memory size in GB; a bare number is MB, as in fMRIPrep.
-
-    Examples
-    --------
-    >>> memory_gb('16G'), memory_gb('2048'), memory_gb('512MB')
-    (16.0, 2.0, 0.5)
-
-    """
-    scale = {'G': 1.0, 'M': 1 / 1024, 'T': 1024.0, 'K': 1 / 1024**2}
-    word = text.strip().upper().removesuffix('B')
-    unit = word[-1:] if word[-1:] in scale else 'M'
-    try:
-        value = float(word.rstrip('GMTK')) * scale[unit]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'{text!r} is no memory size; write for example 16G') from None
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f'{text!r}: memory must be above 0')
-    return value
 
 
 def make_settings(argv: Sequence[str] | None = None) -> Settings:
@@ -236,14 +220,19 @@ def _full(path: Path) -> Path:
 def _named_path(word: str) -> tuple[str, Path]:
     name, equals, path = word.partition('=')
     folder = _full(Path(path if equals else word))
-    return (name if equals else folder.name), folder
+    # the name is a part of addresses, which hold no spaces
+    return re.sub(r'[^\w.-]+', '-', name if equals else folder.name), folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program and return its exit status."""
+    """Run the program and return its exit status; nothing leaves it but that and words."""
+    from .running.home import settle_home
+
+    settle_home()
     os.environ.setdefault('NO_ET', '1')
     os.environ.setdefault('TEMPLATEFLOW_AUTOUPDATE', 'off')
     os.environ.setdefault('MPLBACKEND', 'Agg')
+    settings = None
     try:
         settings = make_settings(argv)
         # ITK reads its number of threads once per process, before antspyx is imported
@@ -253,9 +242,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         with stopped_by_signal():
             return _run(settings)
-    except ClbpeError as error:
-        print(f'clbpe: {error}', file=sys.stderr)
-        return error.exit_code
+    except KeyboardInterrupt:
+        print('clbpe: stopped; run the same command again to resume.', file=sys.stderr)
+        return StoppedError.exit_code
+    except Exception as error:
+        return _tell(error, settings)
+
+
+def _tell(error: Exception, settings: Settings | None) -> int:
+    """Say what an error means and return its status; a mistake of the program leaves a crash file."""
+    from .running.faults import chain_of, judge, write_crash
+
+    if isinstance(
+        error, BrokenPipeError
+    ):  # who read the output went away; Python flushes it once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return StoppedError.exit_code
+    fault = judge(chain_of(error), settings)
+    said = fault.message
+    if not isinstance(error, ClbpeError) and fault.exit_code == ClbpeError.exit_code:
+        crash = write_crash(error, settings.command if settings else shlex.join(sys.argv), settings)
+        said = f'a mistake of the program: {said}. ' + (f'Please report it with {crash}.' if crash else '')
+    print(f'clbpe: {said}', file=sys.stderr)
+    return fault.exit_code
 
 
 def _run(settings: Settings) -> int:

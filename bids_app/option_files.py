@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.access import why_unreadable
 from pipelines.errors import ParameterError
 
 
@@ -18,6 +19,7 @@ def _lines_of(path: str) -> list[str]:
     try:
         return Path(path).read_text(encoding='utf-8-sig').split()
     except (OSError, ValueError) as error:
+        _refuse_forbidden(error)
         raise ParameterError(f'{path} is no text file of labels ({error}).') from error
 
 
@@ -28,6 +30,7 @@ def read_filters(path: Path | None) -> dict[str, dict[str, object]]:
     try:
         return dict(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError, RecursionError) as error:
+        _refuse_forbidden(error)
         raise ParameterError(
             f'--bids-filter-file {path}: {error}. Write an object of objects, as {{"bold": {{"acquisition": "mb4"}}}}.'
         ) from error
@@ -42,4 +45,11 @@ def read_plugin(path: Path | None) -> dict[str, object] | None:
     try:
         return dict(yaml.safe_load(path.read_text()))
     except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+        _refuse_forbidden(error)
         raise ParameterError(f'--use-plugin {path}: {error}') from error
+
+
+def _refuse_forbidden(error: Exception) -> None:
+    """Tell a file that this user may not read as that, and not as one of the wrong kind."""
+    if isinstance(error, PermissionError) and (reason := why_unreadable(Path(error.filename))):
+        raise reason from error

@@ -1,14 +1,12 @@
 """What one run was asked to do: a frozen record of paths, labels, resources and parameters."""
 
-import logging
-import os
+import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
-from pipelines.errors import DatasetError, OutputError, ParameterError
+from pipelines.errors import ParameterError
 from pipelines.params import (
     DenoiseParams,
     DistortionParams,
@@ -20,10 +18,24 @@ from pipelines.params import (
     RegionParams,
     SpaceParams,
     TractParams,
+    option_name,
     parameter_values,
 )
 
-LOGGER = logging.getLogger(__name__)
+STEPS = 'clbpe_wf'
+"""Folder of the steps in the work folder: the name of the workflow."""
+
+
+def is_label(text: str) -> bool:
+    """Return whether a text can be the label of a participant, session or task in BIDS.
+
+    Examples
+    --------
+    >>> is_label('01'), is_label('01_old'), is_label('../01')
+    (True, False, False)
+
+    """
+    return re.fullmatch(r'[a-zA-Z0-9+]+', text) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +82,7 @@ class Settings:
     group: GroupParams = field(default_factory=GroupParams)
 
     def __post_init__(self) -> None:
-        """Refuse run numbers and filters that no dataset could answer.
+        """Refuse labels, run numbers and filters that no dataset could answer.
 
         Raises
         ------
@@ -81,6 +93,13 @@ class Settings:
         for number in self.run:
             if not number.isdigit():
                 raise ParameterError(f'--run {number}: a whole number is needed, for example 1.')
+        for option in ('participant_label', 'session_label', 'task_id'):
+            for label in getattr(self, option):
+                if not is_label(label):
+                    raise ParameterError(
+                        f'{option_name(option)} {label!r}: a BIDS label holds letters and digits only (and +). '
+                        'Where it was meant as a file of labels, there is none of that name.'
+                    )
         for name, filters in self.bids_filters.items():
             if not isinstance(filters, dict):
                 raise ParameterError(
@@ -138,75 +157,3 @@ class Settings:
     def seed_of(self, name: str) -> int:
         """Return a seed for one step, never 0: from the run's seed and the step's name."""
         return zlib.crc32(f'{self.random_seed}:{name}'.encode()) % (2**31 - 1) + 1
-
-
-def check_folders(settings: Settings) -> None:
-    """Refuse input and output folders that cannot work, before anything is written.
-
-    Raises
-    ------
-    DatasetError
-        The input is absent, not a folder, or the derivative folder is a parent of datasets.
-    OutputError
-        The output is the input, lies above it, or cannot be written.
-
-    """
-    bids_dir, output_dir = settings.bids_dir, settings.output_dir
-    if not bids_dir.is_dir():
-        raise DatasetError(f'{bids_dir} is not a folder. Give the path of a BIDS dataset.')
-    for name, path in settings.derivatives:
-        _check_derivative(name, path)
-    if output_dir.resolve() == bids_dir.resolve():
-        raise OutputError(
-            f'output folder {output_dir} is the input dataset itself. '
-            f'Choose another folder, for example {bids_dir / "derivatives" / "clbpe"}'
-        )
-    if output_dir.resolve() in bids_dir.resolve().parents:
-        raise OutputError(
-            f'output folder {output_dir} contains the input dataset {bids_dir}. Choose another folder.'
-        )
-    for folder in (output_dir, settings.work_dir):
-        check_writable(folder)
-
-
-def _check_derivative(name: str, path: Path) -> None:
-    if not path.is_dir():
-        raise DatasetError(
-            f'--derivatives {name}={path}: not a folder. Give the path of a preprocessed dataset.'
-        )
-    if any(path.glob('sub-*')):
-        if not (path / 'dataset_description.json').is_file():
-            LOGGER.warning('%s has no dataset_description.json; it is read all the same', path)
-        return
-    datasets = sorted(p for p in path.iterdir() if p.is_dir() and any(p.glob('sub-*')))
-    if datasets:
-        suggestion = ' '.join(f'{p.name}={p}' for p in datasets)
-        raise DatasetError(
-            f'--derivatives {path}: this folder holds datasets, it is none itself. Use: --derivatives {suggestion}'
-        )
-    raise DatasetError(
-        f'--derivatives {name}={path}: no sub-* folder inside. Give the path of a preprocessed dataset.'
-    )
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot be made or written into; nothing is left behind.
-
-    Raises
-    ------
-    OutputError
-        Naming the file or folder in the way.
-
-    """
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    if not existing.is_dir():
-        raise OutputError(f'{existing} is a file; {folder} cannot be made there. Choose another folder.')
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise OutputError(
-            f'{existing} is not writable, so {folder} cannot be made. Choose another folder or mend the permissions.'
-        )
-    try:
-        with NamedTemporaryFile(prefix='.clbpe-', dir=existing):
-            pass
-    except OSError as error:
-        raise OutputError(f'{existing} is not writable ({error.strerror}). Choose another folder.') from error

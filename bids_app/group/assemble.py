@@ -27,7 +27,7 @@ from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
 from ..outputs.plan import Planned
 from ..outputs.sinks import Sunk, add_sink
 from ..running.manifest import Receipt, receipts_folder
-from ..settings import Settings
+from ..settings import STEPS, Settings
 from .plan import GroupPlan
 
 _SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999, 'n_imputations': 100}
@@ -74,7 +74,7 @@ def build_group_workflow(
     settings: Settings, plan: GroupPlan, saved: Iterable[SavedStage]
 ) -> LiterateWorkflow:
     """Return the workflow of the group in the work folder of the participants, with a sink for each stage."""
-    root = LiterateWorkflow(name='clbpe_wf', base_dir=str(settings.work_dir))
+    root = LiterateWorkflow(name=STEPS, base_dir=str(settings.work_dir))
     workflow = LiterateWorkflow(name='group_wf')
     root.add_nodes([workflow])
     stages: dict[str, Any] = {'outcomes': _outcomes(settings, plan)}

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..folders import check_writable
 from ..outputs.dataset import write_dataset_files
 from ..outputs.found import collect_results
 from ..outputs.group import TRIAL_RECORD
+from ..outputs.record import save_record
 from ..participant.run import versions
 from ..phenotype.rnaseq import with_named_files
 from ..phenotype.tables import read_tables
@@ -21,16 +23,16 @@ from ..phenotype.trial import Trial, read_trial
 from ..report import PAGE, write_methods, write_trial_report
 from ..running import engine
 from ..running.engine import Failure
-from ..running.files import remove_damaged_results, remove_drafts, replace_file, replace_json
+from ..running.files import remove_damaged_results, remove_drafts, replace_file
 from ..running.lock import held
 from ..running.manifest import Receipt, fingerprint, receipts_folder
-from ..settings import Settings, check_writable
+from ..settings import STEPS, Settings
 from .assemble import build_group_workflow, group_stages
 from .people import Included, select_people
 from .plan import GroupPlan, make_plan, write_text, write_tsv
 from .plan_text import plan_sentences
 from .record import record_trial
-from .status import list_status
+from .status import SCANNED, list_status
 
 
 def run_group(settings: Settings) -> int:
@@ -77,10 +79,12 @@ def _process(settings: Settings, plan: GroupPlan, included: Included, inputs: li
         return 0
     found = [plan.expression.findings] if plan.expression else []
     write_tsv(pd.concat([*found, included.tables.report], ignore_index=True), out / 'phenotype_report.tsv')
-    write_tsv(list_status(settings, plan.trial, included, plan.results), out / 'participants.tsv')
+    status = list_status(settings, plan.trial, included, plan.results)
+    write_tsv(status, out / 'participants.tsv')
+    tell_missing(status)
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)
-    remove_damaged_results(settings.work_dir / 'clbpe_wf' / 'group_wf')
+    remove_damaged_results(settings.work_dir / STEPS / 'group_wf')
     workflow = build_group_workflow(settings, plan, stages)
     write_methods(workflow.visit_desc(), out, versions=versions())
     failures = engine.execute(settings, workflow, run_id, [engine.EVERYBODY])
@@ -135,10 +139,16 @@ def _write_record(
         'absent': [{'modality': part, 'reason': reason} for part, reason in plan.absent.items()],
         'errors': [{'node': f.node, 'message': f.message} for f in failures],
     }
-    replace_json(json.loads(json.dumps(record, default=str)), folder / 'run.json')
-    for failure in failures:
-        if failure.crash:
-            shutil.copyfile(failure.crash, folder / failure.crash.name)
+    save_record(record, [failure.crash for failure in failures], folder, settings.bids_dir)
+
+
+def tell_missing(status: pd.DataFrame) -> None:
+    """Say who has an arm and no scan that is analysed, and why: their job may have failed."""
+    scans = status[status['data'].isin(SCANNED)]
+    for label, own in scans.groupby('participant_id', sort=False):
+        if (own['status'] == 'missing').all():
+            reasons = '; '.join(dict.fromkeys(own['reason']))
+            print(f'clbpe: no results of {label}: {reasons}', file=sys.stderr)
 
 
 def _tell_gaps(out: Path) -> None:
@@ -159,6 +169,6 @@ def _conclude(settings: Settings, failures: list[Failure]) -> int:
         print(f'clbpe: the group finished with errors; valid results are in {out}', file=sys.stderr)
         return engine.first_status(failures)
     if settings.clean_workdir:
-        shutil.rmtree(settings.work_dir / 'clbpe_wf' / 'group_wf', ignore_errors=True)
+        shutil.rmtree(settings.work_dir / STEPS / 'group_wf', ignore_errors=True)
     print(f'clbpe: the group is done; results in {out}, report {out / "report.html"}')
     return 0

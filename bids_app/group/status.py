@@ -21,6 +21,9 @@ from .people import Included
 STATUS_COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'status', 'reason')
 """``status`` is ``analysed``, ``flagged`` (analysed, left out in sensitivity analyses) or ``missing``."""
 
+SCANNED = ('scans', 'connectivity', 'maps', 'tract')
+"""Kinds of ``data`` that come from the participant level."""
+
 _MATRIX = MEASURES['roi_connectivity'].name
 
 

@@ -6,6 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from pipelines.access import container_type
 
 from .. import __version__
 from ..running.files import replace_json, replace_text
@@ -30,7 +33,9 @@ def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Pa
     """
     sources = {'raw': bids_dir, **links}
     described = {
-        name: _link(path, output_dir) for name, path in sources.items() if name == 'raw' or path != output_dir
+        name: _doi(path) or _link(path, output_dir)
+        for name, path in sources.items()
+        if name == 'raw' or path != output_dir
     }
     (output_dir / 'logs').mkdir(parents=True, exist_ok=True)
     with lock_file(output_dir / 'logs' / 'lock'):  # jobs run side by side
@@ -40,7 +45,7 @@ def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Pa
             'BIDSVersion': '1.10.0',
             'DatasetType': 'derivative',
             'GeneratedBy': _united(known.get('GeneratedBy'), [_program()]),
-            'SourceDatasets': _united(known.get('SourceDatasets'), [{'URL': described['raw']}]),
+            'SourceDatasets': _united(known.get('SourceDatasets'), [_source(described['raw'])]),
             'DatasetLinks': {**_links(known, described), **described},
         }
         if content != known:
@@ -58,7 +63,7 @@ def _program() -> dict[str, Any]:
     container = os.environ.get('CLBPE_DOCKER_TAG')
     return {
         'Name': 'clbpe', 'Version': __version__,
-        **({'Container': {'Type': 'docker', 'Tag': container}} if container else {}),
+        **({'Container': {'Type': container_type(), 'Tag': container}} if container else {}),
     }  # fmt: skip
 
 
@@ -87,17 +92,24 @@ def _links(known: Mapping[str, Any], described: Mapping[str, str]) -> dict[str, 
 
 
 def _link(path: Path, output_dir: Path) -> str:
-    """Return a dataset relative to the output where they lie in one tree, so that both can be moved together.
+    """Return a dataset relative to the output, so that both can be moved together and published.
 
     Examples
     --------
-    >>> _link(Path('/data/trial'), Path('/data/trial/derivatives/clbpe'))
+    >>> _link(Path('/data/my trial'), Path('/data/my trial/derivatives/clbpe'))
     '../..'
-    >>> _link(Path('/bids'), Path('/out'))
-    'file:///bids'
+    >>> _link(Path('/my bids'), Path('/out'))
+    '../my%20bids'
 
     """
-    source, own = path.resolve(), output_dir.resolve()
-    common = Path(os.path.commonpath([source, own]))
-    is_one_tree = common != Path(common.anchor)
-    return Path(os.path.relpath(source, own)).as_posix() if is_one_tree else source.as_uri()
+    return quote(Path(os.path.relpath(path.resolve(), output_dir.resolve())).as_posix())
+
+
+def _doi(root: Path) -> str | None:
+    """Return the name that a published dataset has for good; None for any other."""
+    doi = _known(root / DESCRIPTION).get('DatasetDOI')
+    return doi if isinstance(doi, str) and doi.startswith('doi:') else None
+
+
+def _source(link: str) -> dict[str, str]:
+    return {'DOI': link} if link.startswith('doi:') else {'URL': link}

@@ -27,7 +27,7 @@ from ..scans.fieldmaps import EpiPair, is_corrected
 from ..scans.fmriprep import ShownAnatomy
 from ..scans.people import ParticipantInputs
 from ..scans.query import entities_of
-from ..settings import Settings
+from ..settings import STEPS, Settings
 from .diffusion import add_diffusion
 
 _TO_CONNECTIVITY = {
@@ -37,7 +37,7 @@ _TO_CONNECTIVITY = {
 
 def build_workflow(settings: Settings, people: Iterable[ParticipantInputs]) -> LiterateWorkflow:
     """Return the workflow of all participants; each has its own folder in the work directory."""
-    workflow = LiterateWorkflow(name='clbpe_wf', base_dir=str(settings.work_dir))
+    workflow = LiterateWorkflow(name=STEPS, base_dir=str(settings.work_dir))
     for person in people:
         workflow.add_nodes([participant_workflow(settings, person)])
     return workflow

@@ -53,7 +53,7 @@ def feasible(settings: Settings, person: ParticipantInputs) -> ParticipantInputs
         try:
             _check(settings, run)
         except ClbpeError as error:
-            absent.append(Absence('bold', str(error), error.exit_code))
+            absent.append(Absence.of('bold', error))
         else:
             runs.append(run)
     left = person._replace(runs=runs, absent=[*person.absent, *absent])

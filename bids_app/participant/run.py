@@ -15,16 +15,18 @@ from pathlib import Path
 from pipelines.errors import StoppedError
 
 from .. import __version__
+from ..folders import check_writable
 from ..outputs.chains import left_to_do, methods_of
 from ..outputs.dataset import write_dataset_files
 from ..outputs.plan import of_participant, region_files
+from ..outputs.record import save_record
 from ..running import engine
 from ..running.engine import Failure
-from ..running.files import remove_damaged_results, remove_drafts, replace_json
+from ..running.files import remove_damaged_results, remove_drafts
 from ..running.lock import held
 from ..running.manifest import digest_of
 from ..scans.people import ParticipantInputs, collect_all
-from ..settings import Settings, check_writable
+from ..settings import STEPS, Settings
 from .feasible import check_regions, feasible
 
 _HEAD = 4000  # characters of a page that hold its head
@@ -165,7 +167,7 @@ def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> li
     """Build and run one workflow for all participants; return what failed."""
     engine.configure(settings, run_id)
     for person in people:
-        remove_damaged_results(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf')
+        remove_damaged_results(settings.work_dir / STEPS / f'sub_{person.label}_wf')
     from ..outputs.sinks import descriptions
     from .bold import build_workflow
 
@@ -206,15 +208,14 @@ def _write_record(
         'versions': versions(),
         'parameters': settings.parameters(),
         'selection': {'session': settings.session_label, 'task': settings.task_id, 'run': settings.run},
-        'inputs': [{'path': str(path), 'kind': path.name.split('.')[0].split('_')[-1]} for path in files],
+        'inputs': [
+            {'path': settings.name_of(path), 'kind': path.name.split('.')[0].split('_')[-1]} for path in files
+        ],
         'absent': [{'modality': a.modality, 'reason': a.reason} for a in person.absent],
         'errors': [{'node': f.node, 'message': f.message} for f in failures],
     }
     folder = settings.output_dir / f'sub-{person.label}' / 'log' / run_id
-    replace_json(record, folder / 'run.json')
-    for failure in failures:
-        if failure.crash:
-            shutil.copyfile(failure.crash, folder / failure.crash.name)
+    save_record(record, [failure.crash for failure in failures], folder, settings.bids_dir)
 
 
 def _report(settings: Settings, labels: list[str]) -> None:
@@ -276,7 +277,7 @@ def _conclude(
         return engine.first_status(failures)
     if settings.clean_workdir:
         for person in pending:
-            shutil.rmtree(settings.work_dir / 'clbpe_wf' / f'sub_{person.label}_wf', ignore_errors=True)
+            shutil.rmtree(settings.work_dir / STEPS / f'sub_{person.label}_wf', ignore_errors=True)
     left_out = sum(person.is_left_out for person in found)
     done = f'{len(pending)} processed, {len(found) - len(pending) - left_out} already up to date'
     done += f', {left_out} left out' if left_out else ''

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.access import why_unreadable
 from pipelines.errors import DataError, MissingInputError
 
 
@@ -30,6 +31,8 @@ def load_json(path: Path) -> Any:
     except FileNotFoundError:
         raise MissingInputError(f'{path} (trial file) does not exist. Correct the path.') from None
     except (OSError, ValueError, RecursionError) as error:
+        if reason := why_unreadable(path):
+            raise reason from error
         raise DataError(
             f'{path} (trial file) is no valid JSON: {error}. Mend it; an editor for JSON shows where.'
         ) from error

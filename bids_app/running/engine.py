@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import threading
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,12 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from pipelines import errors
-from pipelines.errors import ClbpeError, ParameterError, StoppedError
+from pipelines.errors import ParameterError, StoppedError
 
+from ..folders import close_steps
 from ..settings import Settings
+from .faults import chain_of, judge, raised_in, write_crash
 from .jobs import cancel_jobs
-
-_RAISED = re.compile(r'^\s*(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit)\b): (.*)$', re.MULTILINE)
-
 
 EVERYBODY = '?'
 """Label of a failure whose participant is not known."""
@@ -106,6 +103,7 @@ def configure(settings: Settings, run_id: str) -> None:
     from nipype import config
     from nipype import logging as nipype_logging
 
+    close_steps(settings.work_dir)
     is_batch = plugin_name(settings) in _SUBMIT_COMMANDS
     # plugins name jobs after the user, whom a container may not know
     try:
@@ -144,17 +142,23 @@ def execute(settings: Settings, workflow: Any, run_id: str, labels: list[str]) -
     with Progress(len(nodes)) as progress:
         try:
             _start(settings, workflow, progress)
-        except StoppedError as error:
-            stop_workers()
-            lost = [Failure(label, 'workflow', str(error), error.exit_code) for label in labels]
-            return read_crashes(crashes) or lost
         except Exception as error:
-            if not crashes.is_dir():
-                traceback.print_exc()
-                return [Failure(label, 'workflow', f'{type(error).__name__}: {error}', 1) for label in labels]
+            failures = read_crashes(crashes, settings)
+            # Nipype tells of steps that failed by an exception as well, when all the others are done
+            if not failures or isinstance(error, OSError | MemoryError | StoppedError):
+                stop_workers()
+                failures = failures or _lost(error, settings, labels)
+            return failures
         finally:
             cancel_jobs()
-    return read_crashes(crashes)
+    return read_crashes(crashes, settings)
+
+
+def _lost(error: Exception, settings: Settings, labels: list[str]) -> list[Failure]:
+    """Return the failure of everybody, where the program itself could not go on."""
+    fault = judge(chain_of(error), settings)
+    crash = write_crash(error, settings.command, settings) if fault.exit_code == 1 else None
+    return [Failure(label, 'workflow', fault.message, fault.exit_code, crash) for label in labels]
 
 
 def stop_workers() -> None:
@@ -230,23 +234,15 @@ def keep_brief_steps(workflow: Any) -> None:
             node._serial = True
 
 
-def read_crashes(crash_dir: Path) -> list[Failure]:
+def read_crashes(crash_dir: Path, settings: Settings) -> list[Failure]:
     """Return one failure per crash file, with the status of the error that was raised."""
     failures = []
     for path in sorted(crash_dir.glob('crash-*.txt')) if crash_dir.is_dir() else []:
         text = path.read_text(errors='replace')
         name = _node_of(text) or path.name
         label = re.search(r'sub_([A-Za-z0-9]+)_wf', name)
-        raised = _RAISED.findall(text)
-        kinds = [(getattr(errors, kind, None), message) for kind, message in raised]
-        own = [
-            (kind, message)
-            for kind, message in kinds
-            if isinstance(kind, type) and issubclass(kind, ClbpeError)
-        ]
-        message = own[0][1] if own else (raised[-1][1] if raised else 'see the crash file')
-        code = own[0][0].exit_code if own else 1
-        failures.append(Failure(label.group(1) if label else EVERYBODY, name, f'{message}', code, path))
+        fault = judge(raised_in(text), settings)
+        failures.append(Failure(label.group(1) if label else EVERYBODY, name, *fault, path))
     return failures
 
 

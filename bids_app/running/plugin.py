@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -25,8 +26,14 @@ from scipy.sparse import lil_matrix
 from pipelines.errors import StoppedError
 
 from .jobs import SUBMITTED
+from .resources import more_memory
 
-_KILLED = 'a worker process was killed; most often memory ran out. Give more with --mem, or use --low-mem'
+_BROKEN = {
+    signal.SIGBUS: 'the scratch disk (--work-dir) is full: a file that is mapped to memory found no room on it (disk, not '
+    'memory). Free some space or choose another disk',
+    signal.SIGXCPU: 'a worker process met the limit of its processor time (ulimit -t). Raise it',
+}
+"""Signals of the system that end a process and say why."""
 _PROGRAM_GB = 0.6
 """What a job needs before its step begins: the interpreter and the libraries it imports."""
 _SOONEST, _LATEST = 1.0, 15.0  # s, between two questions to the batch system
@@ -112,11 +119,10 @@ class GuardedMultiProc(_Watching, MultiProcPlugin):
         except BrokenProcessPool as error:
             results = {job: self._taskresult.get(task) for task, job in self.pending_tasks}
             lost = [self.procs[job] for job, known in results.items() if not known or known['traceback']]
+            said = self._how_it_broke()
             for step in lost or [node]:  # an idle worker may be killed too, and then this step cannot begin
-                self._report_crash(step, result={'result': None, 'traceback': [f'StoppedError: {_KILLED}.']})
-            raise StoppedError(
-                f'{_KILLED}. Steps that were not begun are left; run again to resume.'
-            ) from error
+                self._report_crash(step, result={'result': None, 'traceback': [f'StoppedError: {said}']})
+            raise StoppedError(f'{said} Steps that were not begun are left; run again to resume.') from error
 
     def _async_callback(self, args: 'Future[Any]') -> None:
         error = args.exception()
@@ -126,8 +132,14 @@ class GuardedMultiProc(_Watching, MultiProcPlugin):
         # the pool is broken: every task without a result is lost with it
         for taskid, future in list(self._task_obj.items()):
             if future is args and taskid not in self._taskresult:
-                message = f'StoppedError: {_KILLED}.'
+                message = f'StoppedError: {self._how_it_broke(taskid)}'
                 self._taskresult[taskid] = {'taskid': taskid, 'result': None, 'traceback': [message]}
+
+    def _how_it_broke(self, taskid: int | None = None) -> str:
+        """Say why a worker process ended, and what the step that it ran was thought to need."""
+        planned = [self.procs[job].mem_gb for task, job in self.pending_tasks if task == taskid]
+        codes = [process.exitcode for process in (getattr(self.pool, '_processes', None) or {}).values()]
+        return how_it_was_killed(codes, planned[0] if planned else None)
 
 
 class SizedSLURM(_Watching, SLURMPlugin):
@@ -173,6 +185,24 @@ class SizedSLURM(_Watching, SLURMPlugin):
     def _clear_task(self, taskid: int) -> None:
         SUBMITTED.discard(taskid)
         super()._clear_task(taskid)
+
+
+def how_it_was_killed(codes: Iterable[int | None], planned_gb: float | None = None) -> str:
+    """Say why a worker process was lost, from the exit codes of all.
+
+    Examples
+    --------
+    >>> how_it_was_killed([None, -7]).split(':')[0]
+    'the scratch disk (--work-dir) is full'
+    >>> how_it_was_killed([-9]).split('.')[0]
+    'a worker process was killed; most often memory ran out'
+
+    """
+    for code in codes:
+        if code and -code in _BROKEN:
+            return f'{_BROKEN[signal.Signals(-code)]}, and run again to resume.'
+    planned = f' (this step was planned with {planned_gb:.1f} GB)' if planned_gb else ''
+    return f'a worker process was killed; most often memory ran out{planned}. {more_memory()}'
 
 
 def pause(still: float) -> float:

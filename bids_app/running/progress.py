@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 from pipelines.interfaces._interface import PROGRESS
 
+from ..settings import STEPS
+
 _PATIENCE = 60.0  # s between two lines of a log on one step
 _ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo')
 _UNSAID = ('wf', 'group', 'anatomical', 'scans', 'session', 'preprocessed', 'figures')
@@ -120,7 +122,7 @@ def part_name(folder: str, number: int) -> str:
 
     """
     parts = folder.split('/')
-    inside = parts[parts.index('clbpe_wf') :] if 'clbpe_wf' in parts else parts[-2:]
+    inside = parts[parts.index(STEPS) :] if STEPS in parts else parts[-2:]
     return f'{step_name(".".join(part for part in inside if part != "mapflow"))}, part {number + 1}'
 
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipelines.access import container_type
+
 CGROUP = Path('/sys/fs/cgroup')
 OWN = Path('/proc/self/cgroup')
 _USABLE = 0.9
@@ -86,3 +88,13 @@ def _variable(name: str) -> int:
     """Return a whole number of the environment, 0 when it is absent; Slurm writes 0 for "all"."""
     text = os.environ.get(name, '')
     return int(text) if text.isdigit() else 0
+
+
+def more_memory() -> str:
+    """Return how this process gets more memory, or needs less."""
+    less = 'Run fewer steps at a time (--nprocs, --low-mem)'
+    if _variable('SLURM_JOB_ID'):
+        return f'{less}, or ask Slurm for more (sbatch --mem=16G).'
+    if container_type() in ('docker', 'podman'):
+        return f'{less}, or give the container more (docker run --memory).'
+    return f'{less}, or use a machine with more.'

@@ -48,7 +48,7 @@ def find_t1w(settings: Settings, images: Images, label: str) -> tuple[list[Path]
         try:
             reason = _why_not(path)
         except ClbpeError as error:
-            passed.append(Absence('t1w', str(error), error.exit_code))
+            passed.append(Absence.of('t1w', error))
             continue
         if reason:
             passed.append(Absence('t1w', f'{path.name} is {reason} and no anatomy.'))

@@ -81,9 +81,9 @@ def collect_bold(
         try:
             runs.append(make())
         except SingleVolumeError as error:
-            single.append(Absence('bold', str(error), error.exit_code))
+            single.append(Absence.of('bold', error))
         except (MissingInputError, DataError) as error:
-            absent.append(Absence('bold', str(error), error.exit_code))
+            absent.append(Absence.of('bold', error))
 
     for dataset in (Dataset(*named) for named in settings.derivatives):
         for files in _by_run(_find_bold(settings, images, dataset.root, label, desc='preproc')):

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
-from pipelines.errors import DatasetError
+from pipelines.access import why_unreadable
+from pipelines.errors import ClbpeError, DatasetError
 
 _OBJECTS = {'GeneratedBy': list, 'PipelineDescription': dict}
 """What says who made a dataset: since BIDS 1.4 a list of objects, before that one object."""
@@ -18,7 +20,7 @@ class Dataset(NamedTuple):
 
     def uri(self, path: Path) -> str:
         """Return the ``bids:`` URI of one of its files."""
-        return f'bids:{self.name}:{path.relative_to(self.root).as_posix()}'
+        return f'bids:{self.name}:{quote(path.relative_to(self.root).as_posix())}'
 
 
 class Absence(NamedTuple):
@@ -32,6 +34,16 @@ class Absence(NamedTuple):
     exit_code: int | None = None
     on_request: bool = False
 
+    @classmethod
+    def of(cls, modality: str, error: ClbpeError) -> 'Absence':
+        """Return what an error says of a scan; a file that this user may not read is not told as damaged."""
+        cause = error.__cause__
+        refused = (
+            why_unreadable(Path(cause.filename)) if isinstance(cause, OSError) and cause.filename else None
+        )
+        told = refused or error
+        return cls(modality, str(told), told.exit_code)
+
 
 def check_description(path: Path) -> None:
     """Refuse what describes a dataset, ``dataset_description.json``, if it cannot be read; an absent one is none.
@@ -40,10 +52,14 @@ def check_description(path: Path) -> None:
     ------
     DatasetError
         Damaged, or of another form than BIDS has.
+    MissingInputError
+        Not for this user to read.
 
     """
     if not path.is_file():
         return
+    if reason := why_unreadable(path):
+        raise reason
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError, RecursionError) as error:

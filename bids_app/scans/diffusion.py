@@ -166,14 +166,14 @@ def _preprocessed(
         for anatomy in dict.fromkeys(anatomies.values()):
             anatomy.labels()  # a table that cannot be read is reported before anything runs
     except ClbpeError as error:
-        return None, [Absence('dwi', str(error), error.exit_code)]
+        return None, [Absence.of('dwi', error)]
     for session, group in zip(labels, groups):
         try:
             scan = with_table(_only_one(group), dataset.root)[0]._replace(mask=mask_of(group[0]))
             sessions.append(DwiSession([scan], dataset, _shared(group), anatomies[session]))
             absent += without_direction(scan)
         except (DataError, MissingInputError) as error:
-            absent.append(Absence('dwi', str(error), error.exit_code))
+            absent.append(Absence.of('dwi', error))
     if not sessions:
         return None, absent
     found = Diffusion(sessions, space, True, template)

@@ -114,13 +114,13 @@ def without_direction(scan: DwiScan) -> list[Absence]:
 
 def _absence(error: DataError | MissingInputError, *, is_alone: bool) -> Absence:
     if is_alone:
-        return Absence('dwi', str(error), error.exit_code)
+        return Absence.of('dwi', error)
     if isinstance(error, FewDirectionsError):
         reason = (
             f'{error.args[0]} It is left out, and distortion is not corrected with it; the session goes on.'
         )
         return Absence(FURTHER, reason)
-    return Absence(FURTHER, str(error), error.exit_code)
+    return Absence.of(FURTHER, error)
 
 
 def _encoding_of(settings: Settings, scan: DwiScan) -> Encoding:

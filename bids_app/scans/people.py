@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipelines.errors import DatasetError, SelectionError
 
-from ..settings import Settings
+from ..settings import Settings, is_label
 from .absent import preprocessed_inside
 from .anatomy import find_t1w
 from .bold import BoldRun, collect_bold
@@ -15,7 +15,7 @@ from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
 from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
-from .query import entities_of
+from .query import closed_folders, entities_of, folder_names
 
 LOGGER = logging.getLogger(__name__)
 
@@ -79,7 +79,10 @@ def participants(settings: Settings) -> list[str]:
 
     """
     roots = [settings.bids_dir, *(path for _, path in settings.derivatives)]
-    found = sorted({p.name.removeprefix('sub-') for root in roots for p in root.glob('sub-*') if p.is_dir()})
+    named = {name.removeprefix('sub-') for root in roots for name in folder_names(root, 'sub-')}
+    found = sorted(label for label in named if is_label(label))
+    for label in sorted(named - set(found)):
+        LOGGER.warning('folder sub-%s is passed over: a BIDS label holds letters and digits only', label)
     if not found:
         raise DatasetError(f'{settings.bids_dir} has no sub-* folder. Give the path of a BIDS dataset.')
     unknown = [label for label in settings.participant_label if label not in found]
@@ -94,7 +97,9 @@ def participants(settings: Settings) -> list[str]:
 def _check_sessions(settings: Settings, roots: Sequence[Path], chosen: Sequence[str]) -> None:
     if not settings.session_label:
         return
-    found = {p.name[4:] for root in roots for label in chosen for p in (root / f'sub-{label}').glob('ses-*')}
+    found = {
+        name[4:] for root in roots for label in chosen for name in folder_names(root / f'sub-{label}', 'ses-')
+    }
     unknown = [label for label in settings.session_label if label not in found]
     if unknown:
         has = f'which have {", ".join(sorted(found))}' if found else 'which have no sessions'
@@ -138,6 +143,9 @@ def _admitted(settings: Settings, labels: Sequence[str]) -> AdmittedImages:
 def collect(settings: Settings, label: str, images: AdmittedImages | None = None) -> ParticipantInputs:
     """Return what one participant has; what is missing, unusable or left out is listed, not raised."""
     images = images or _admitted(settings, [label])
+    for _, root in (('raw', settings.bids_dir), *settings.derivatives):
+        for reason in closed_folders(root / f'sub-{label}'):
+            return ParticipantInputs(label, [], [], [Absence.of('bold', reason)])
     t1w, passed = find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)

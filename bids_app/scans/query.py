@@ -3,11 +3,13 @@
 import hashlib
 import json
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.access import why_unreadable
 from pipelines.errors import DataError, MissingInputError, ParameterError
 
 from .dataset import check_description
@@ -37,6 +39,23 @@ def is_magnitude(path: Path) -> bool:
 
     """
     return entities_of(path).get('part', 'mag') == 'mag'
+
+
+def folder_names(root: Path, prefix: str) -> list[str]:
+    """Return the names of folders in a folder, links to folders among them, that begin with a prefix; sorted."""
+    if not root.is_dir():
+        return []
+    with os.scandir(root) as entries:
+        return sorted(entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir())
+
+
+def closed_folders(folder: Path) -> list[MissingInputError]:
+    """Return the errors of folders in a folder that this user may not list: what they hold would seem absent."""
+    closed: list[OSError] = []
+    for _ in os.walk(folder, onerror=closed.append):
+        pass
+    refused = [error.filename for error in closed if isinstance(error, PermissionError)]
+    return [reason for name in refused if (reason := why_unreadable(Path(name)))]
 
 
 class Images:
@@ -170,12 +189,10 @@ def inherited(path: Path, root: Path, extension: str) -> list[Path]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    if reason := why_unreadable(path):
+        raise reason
     try:
         content = json.loads(_decoded(path))
-    except FileNotFoundError as error:
-        raise MissingInputError(
-            f'{path} is not here, or is a link without its content. Fetch it (datalad get).'
-        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f'{path} is no valid JSON ({error}). Mend the file.') from error
     if not isinstance(content, dict):

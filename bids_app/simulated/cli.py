@@ -10,10 +10,12 @@ from pipelines.errors import ClbpeError
 from pipelines.params import SPACES
 
 from ..cli import dashed
+from ..running.home import settle_home
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit status."""
+    settle_home()
     arguments = sys.argv[1:] if argv is None else list(argv)
     options = parser().parse_args([dashed(a) for a in arguments])
     given = {k: v for k, v in vars(options).items() if v is not None}

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipelines.access import why_unreadable
+
 from .problems import Problems
 
 MISSING = frozenset({'', 'n/a', 'NA', 'NaN'})
@@ -129,6 +131,8 @@ def decoded(path: Path, name: str, problems: Problems) -> str | None:
             problems.absent(
                 name, 'is a link to content that is not here', 'Fetch it (datalad get, git annex get)'
             )
+        elif reason := why_unreadable(path):
+            raise reason from error
         else:
             problems.stop(name, f'cannot be read ({error.strerror})', 'Check the file and its permissions')
         return None
@@ -210,6 +214,8 @@ def _is_even(width: int, body: Iterable[tuple[int, list[str]]], name: str, probl
 def _dictionary(path: Path, name: str, problems: Problems) -> dict[str, Mapping[str, Any]]:
     if not os.path.exists(path):
         return {}
+    if reason := why_unreadable(path):
+        raise reason
     try:
         content = json.loads(path.read_bytes().decode('utf-8-sig'))
         json.dumps(content, ensure_ascii=False).encode()  # half of a letter can be escaped, and never written

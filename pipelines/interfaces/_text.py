@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from ..access import why_unreadable
 from ..errors import DataError
 
 MOST_BYTES = 2**30
@@ -34,6 +35,8 @@ def read_text(path: Path) -> Text:
 
     Raises
     ------
+    MissingInputError
+        It is not there, or not for this user to read.
     DataError
         It cannot be read, is damaged, is no text, is empty, or is larger than :data:`MOST_BYTES`.
 
@@ -41,6 +44,8 @@ def read_text(path: Path) -> Text:
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
     except OSError as error:
+        if reason := why_unreadable(path):
+            raise reason from error
         raise DataError(f'cannot be read ({error.strerror}); check the file and its permissions') from error
     if content is None:
         raise _too_large()

@@ -10,7 +10,8 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
-from ..errors import DataError, MissingInputError, SingleVolumeError
+from ..access import why_unreadable
+from ..errors import DataError, SingleVolumeError
 
 _TIME_UNITS = {16: 1e3, 24: 1e6}
 """Codes of ms and microseconds in bits 3 to 5 of ``xyzt_units``; anything else is taken for seconds."""
@@ -31,13 +32,13 @@ def open_image(path: Path) -> nb.Nifti1Image:
     Raises
     ------
     MissingInputError
-        Not there: a link whose content was not fetched.
+        Not there, a link whose content was not fetched, or not for this user to read.
     DataError
         Empty, cut short, no NIfTI, without numbers, or without orientation.
 
     """
-    if not path.exists():
-        raise MissingInputError(f'{path} is not here, or a link without its content. Fetch it (datalad get).')
+    if reason := why_unreadable(path):
+        raise reason
     if not path.stat().st_size:
         raise DataError(f'{path} is empty (0 bytes). {_AGAIN}')
     try:

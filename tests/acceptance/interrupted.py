@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from bids_app.running.manifest import read_receipts
 from bids_app.simulated.cli import main as simulate
@@ -231,5 +232,5 @@ def _uris(out: Path) -> Iterable[str]:
 def _resolves(uri: str, out: Path, links: dict[str, str]) -> bool:
     _, name, place = uri.split(':', 2)
     link = links.get(name, '.') if name else '.'
-    root = Path(link.removeprefix('file://')) if link.startswith('file://') else out / link
-    return (root / place).exists()
+    root = out / unquote(link)
+    return (root / unquote(place)).exists()

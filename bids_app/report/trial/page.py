@@ -7,7 +7,6 @@ from pipelines.figures.flow import plot_flow
 
 from ...running.files import replace_text
 from ..page import render_page
-from ..paths import shown_record
 from ..person import results
 from ..read import RunRecord
 from . import absent, contrasts, flow, quality, reporting
@@ -49,7 +48,6 @@ def write_trial_report(output_dir: Path) -> Path:
     tables = read_group_tables(output_dir)
     write_results(output_dir, trial, record, tables)
     folder = output_dir / 'group'
-    record = shown_record(record)
     context = _context(output_dir, trial, record, tables)
     html = render_page('trial.html', output_dir, record, [folder], context, filters=trial_words.TRIAL_FILTERS)
     return replace_text(html, folder / PAGE)

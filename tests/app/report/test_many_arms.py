@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bids_app.report.paths import shown_record, without_folders
 
 from bids_app.report import write_trial_report
-from bids_app.report.paths import shown_record, without_folders
 from bids_app.report.read import RunRecord
 from bids_app.report.trial.contrasts import contrasts, effects, model_title
 from bids_app.report.trial.flow import enrolled, side_by_side, stages

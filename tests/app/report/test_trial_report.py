@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 
 from bids_app.cli import main
 from bids_app.group.record import record_trial
+from bids_app.outputs.record import without_folders
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from bids_app.report import assemble_report, write_trial_report
 from bids_app.report.inline import inline_svg, lighter
-from bids_app.report.paths import without_folders
 from bids_app.report.trial import results as trial_results
 from bids_app.report.trial.mediation import mediation_analyses
 from bids_app.report.trial.record import read_trial_record

@@ -10,12 +10,14 @@ import time
 import numpy as np
 import psutil
 import pytest
-from nipype import Node
+from nipype import Node, Workflow
 from nipype.interfaces.utility import IdentityInterface
 from scipy.sparse import lil_matrix
 
+from bids_app.running import engine
 from bids_app.running.engine import read_crashes
 from bids_app.running.plugin import Dependencies, GuardedMultiProc
+from bids_app.settings import Settings
 from bids_app.simulated.cli import main as simulate
 from pipelines.errors import StoppedError
 from tests.app.trial_data import N_MAPS
@@ -83,13 +85,21 @@ def test_one_process_at_a_time_is_a_worker_too(dataset, tmp_path):
     assert re.search(r'sub-01, \S+connectivity_wf.regions: a worker process was killed', text), text
 
 
-def test_a_step_that_cannot_begin_is_named(tmp_path, monkeypatch):
-    """A worker may be killed while it waits, and then the next step finds no pool."""
+@pytest.mark.parametrize(
+    ('number', 'says'),
+    [
+        (signal.SIGKILL, 'a worker process was killed'),
+        (signal.SIGBUS, 'the scratch disk (--work-dir) is full'),
+        (signal.SIGXCPU, 'the limit of its processor time'),
+    ],
+)
+def test_a_step_that_cannot_begin_is_named(tmp_path, monkeypatch, number, says):
+    """A worker may be ended while it waits, and then the next step finds no pool; the signal tells why."""
     monkeypatch.chdir(tmp_path)
     pool = GuardedMultiProc({'n_procs': 1, 'memory_gb': 1})
     pool.pool.submit(os.getpid).result(timeout=SLOW)
     for process in pool.pool._processes.values():
-        process.kill()
+        os.kill(process.pid, number)
     node = Node(IdentityInterface(fields=['x']), name='regions', base_dir=tmp_path)
     node.config = {'execution': {'crashdump_dir': str(tmp_path / 'crashes'), 'crashfile_format': 'txt'}}
     deadline = time.monotonic() + SLOW
@@ -98,9 +108,28 @@ def test_a_step_that_cannot_begin_is_named(tmp_path, monkeypatch):
         time.sleep(0.05)
     with pytest.raises(StoppedError, match='run again to resume'):
         pool._submit_job(node)
-    (failure,) = read_crashes(tmp_path / 'crashes')
+    (failure,) = read_crashes(tmp_path / 'crashes', settings_in(tmp_path))
     assert (failure.node, failure.exit_code) == ('regions', 75)
-    assert 'a worker process was killed' in failure.message
+    assert says in failure.message
+
+
+def settings_in(folder):
+    return Settings(bids_dir=folder, output_dir=folder / 'out', level='participant', work_dir=folder / 'work')
+
+
+def test_steps_that_left_no_crash_file_are_no_success(tmp_path, monkeypatch):
+    """Where the disk is full, the crash file is what cannot be written."""
+    monkeypatch.setattr(engine, 'stop_workers', lambda: None)
+
+    def full(*arguments):
+        engine.crash_folder(settings_in(tmp_path), 'run').mkdir(parents=True)
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(engine, '_start', full)
+    workflow = Workflow('clbpe_wf')
+    failures = engine.execute(settings_in(tmp_path), workflow, 'run', ['01', '02'])
+    assert [(each.label, each.exit_code) for each in failures] == [('01', 75), ('02', 75)]
+    assert 'disk, not memory' in failures[0].message
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
@@ -124,11 +153,11 @@ pipelines.errors.DegreesOfFreedomError: bold.nii.gz: 10 degrees of freedom remai
 """
     (tmp_path / 'crash-1.txt').write_text(crash)
     (tmp_path / 'crash-2.txt').write_text(crash.replace('pipelines.errors.DegreesOfFreedom', 'Zero'))
-    known, other = read_crashes(tmp_path)
+    known, other = read_crashes(tmp_path, settings_in(tmp_path))
     assert (known.label, known.exit_code) == ('01', 65)
     assert known.message == 'bold.nii.gz: 10 degrees of freedom remain'
     assert other.exit_code == 1
-    assert read_crashes(tmp_path / 'absent') == []
+    assert read_crashes(tmp_path / 'absent', settings_in(tmp_path)) == []
 
 
 def test_part_of_a_map_node_is_told_by_its_folder(tmp_path):
@@ -137,7 +166,7 @@ def test_part_of_a_map_node_is_told_by_its_folder(tmp_path):
         'Node: _track0\nWorking directory: /w/clbpe_wf/sub_02_wf/tract_0_wf/tract_wf/track/mapflow/_track0\n'
         'Traceback (most recent call last):\n\tKeyError: 1\n'
     )
-    (failure,) = read_crashes(tmp_path)
+    (failure,) = read_crashes(tmp_path, settings_in(tmp_path))
     assert (failure.label, failure.node) == ('02', 'clbpe_wf.sub_02_wf.tract_0_wf.tract_wf.track._track0')
     assert failure.concerns('02')
     assert not failure.concerns('01')

@@ -9,9 +9,9 @@ import pytest
 from niworkflows.utils.testing import generate_bids_skeleton
 
 from bids_app.cli import main, make_settings
+from bids_app.folders import check_folders
 from bids_app.scans.people import collect, participants
 from bids_app.scans.query import sidecar
-from bids_app.settings import check_folders
 from pipelines.errors import DatasetError, ParameterError, SelectionError
 
 SPACE_6, SPACE_9 = 'MNI152NLin6Asym', 'MNI152NLin2009cAsym'

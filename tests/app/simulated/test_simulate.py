@@ -184,3 +184,13 @@ def test_help_imports_nothing_heavy():
         [sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=root
     )
     assert result.stdout.strip() == 'False'
+
+
+def test_it_starts_without_a_home(tmp_path):
+    """As a container starts it for a user that nobody knows."""
+    code = 'import os; from bids_app.simulated.cli import main; main(["--help"])'
+    done = subprocess.run(
+        [sys.executable, '-c', code], env={'TMPDIR': str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, '')
+    assert [path.name[:6] for path in tmp_path.iterdir()] == ['clbpe-']

@@ -1,15 +1,14 @@
-"""Texts without the folders of the machine where a run was made."""
+"""The record of a run, and its crash files, without the folders of the machine where it was made: both are published."""
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .read import RunRecord
+from ..running.files import replace_json, replace_text
 
 _PATH = re.compile(r"""'(?P<quoted>/[^']+)'|(?<![\w.:/~\-])(?P<plain>/[^\s'",;:()|]+)""")
-
-_FIRST = re.compile(r"""\S+\s+(?:'(?P<quoted>[^']+)'|(?P<plain>\S+))""")
 
 
 def without_folders(text: str, root: str = '') -> str:
@@ -42,25 +41,33 @@ def without_folders(text: str, root: str = '') -> str:
     return _PATH.sub(shorten, text)
 
 
-def shown_record(record: RunRecord) -> RunRecord:
-    """Return the record of a run as a page shows it; the dataset is the first path of its command."""
-    first = _FIRST.match(record.command)
-    path = (first.group('quoted') or first.group('plain')) if first else ''
-    root = path.rstrip('/') if path.startswith('/') else ''
-    return record._replace(
-        command=without_folders(record.command, root),
-        parameters={key: _shown(value, root) for key, value in record.parameters.items()},
-        inputs=[_shown(entry, root) for entry in record.inputs],
-        absent=[_shown(entry, root) for entry in record.absent],
-        errors=[_shown(entry, root) for entry in record.errors],
-    )
+def save_record(record: Mapping[str, Any], crashes: Iterable[Path | None], folder: Path, root: Path) -> None:
+    """Write ``run.json`` and the crash files of a run.
+
+    Parameters
+    ----------
+    record
+        Plain values.
+    crashes
+        Crash files of the failures; None for one without.
+    folder
+        Of the run, made if absent.
+    root
+        Dataset that paths are told relative to.
+
+    """
+    plain = json.loads(json.dumps(record, default=str))
+    replace_json(_without_folders(plain, str(root)), folder / 'run.json')
+    for crash in filter(None, crashes):
+        text = crash.read_text(encoding='utf-8', errors='replace')
+        replace_text(without_folders(text, str(root)), folder / crash.name)
 
 
-def _shown(value: Any, root: str) -> Any:
+def _without_folders(value: Any, root: str) -> Any:
     if isinstance(value, str):
         return without_folders(value, root)
     if isinstance(value, Mapping):
-        return {key: _shown(own, root) for key, own in value.items()}
+        return {key: _without_folders(own, root) for key, own in value.items()}
     if isinstance(value, Sequence):
-        return [_shown(own, root) for own in value]
+        return [_without_folders(own, root) for own in value]
     return value
