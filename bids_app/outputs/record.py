@@ -33,11 +33,11 @@ def without_folders(text: str, root: str = '') -> str:
 
     def shorten(found: re.Match[str]) -> str:
         quoted, plain = found.group('quoted'), found.group('plain')
-        path = PurePosixPath(quoted or plain)
-        is_inside = bool(root) and path.is_relative_to(root) and path != PurePosixPath(root)
-        name = path.relative_to(root).as_posix() if is_inside else path.name
+        name = PurePosixPath(quoted or plain).name
         return f"'{name}'" if quoted else name
 
+    if root:  # first, for it may hold blanks
+        text = re.sub(rf'(?<![\w.:/~\-]){re.escape(root.rstrip("/"))}/(?=\S)', '', text)
     return _PATH.sub(shorten, text)
 
 

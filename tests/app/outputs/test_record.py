@@ -4,8 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from bids_app.outputs.dataset import DESCRIPTION, write_dataset_files
-from bids_app.outputs.record import save_record
+from bids_app.outputs.record import save_record, without_folders
 
 
 def test_a_record_and_its_crash_files_hold_no_absolute_path(tmp_path):
@@ -50,3 +52,26 @@ def test_the_kind_of_container_is_told(tmp_path, monkeypatch):
     write_dataset_files(tmp_path / 'out', tmp_path / 'bids', {})
     (program,) = json.loads((tmp_path / 'out' / DESCRIPTION).read_text())['GeneratedBy']
     assert program['Container'] == {'Type': 'apptainer', 'Tag': 'clbpe:1'}
+
+
+def test_every_part_of_a_record_loses_its_folders(tmp_path):
+    record = {
+        'command': "clbpe '/data/my trial' /scratch/out group --trial '/data/my trial/code/t.json'",
+        'parameters': {'trial': '/data/my trial/code/t.json', 'exclude': ['/disk/me/x.tsv'], 'seed': 3},
+        'inputs': ['/scratch/out/a.tsv'],
+        'errors': [{'message': 'see /tmp/w/crash.txt: 3/4 done'}],
+    }
+    save_record(record, [], tmp_path, Path('/data/my trial'))
+    assert json.loads((tmp_path / 'run.json').read_text()) == {
+        'command': "clbpe 'my trial' out group --trial 'code/t.json'",
+        'parameters': {'trial': 'code/t.json', 'exclude': ['x.tsv'], 'seed': 3},
+        'inputs': ['a.tsv'],
+        'errors': [{'message': 'see crash.txt: 3/4 done'}],
+    }
+
+
+@pytest.mark.parametrize(
+    'text', ['mm/s', 'https://example.org/a/b', 'sub-01/func', 'and / or', '10 of 12', './x/y']
+)
+def test_what_is_no_absolute_path_stays(text):
+    assert without_folders(text) == text

@@ -47,7 +47,7 @@ def test_a_session_is_recorded_with_its_reason(process, tmp_path):
     assert f'clbpe: sub-01: not used (bold): {reason}' in said.err.splitlines()
     (record,) = records(tmp_path, 'sub-01')
     assert {'modality': 'bold', 'reason': reason} in record['absent']
-    assert record['parameters']['exclude'] == [str(tmp_path / 'exclude.tsv')]
+    assert record['parameters']['exclude'] == ['exclude.tsv']
     assert not any('ses-pre_task-rest' in entry['path'] for entry in record['inputs'])
     assert record['errors'] == []
     assert 'left out on request (exclude.tsv): moved' in (tmp_path / 'out' / 'sub-01.html').read_text()

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from bids_app.report.paths import shown_record, without_folders
 
 from bids_app.report import write_trial_report
-from bids_app.report.read import RunRecord
 from bids_app.report.trial.contrasts import contrasts, effects, model_title
 from bids_app.report.trial.flow import enrolled, side_by_side, stages
 from bids_app.report.trial.missing import missing_values
@@ -294,25 +292,5 @@ class TestReporting:
 
 
 class TestPaths:
-    def test_every_part_of_a_record_loses_its_folders(self) -> None:
-        record = RunRecord(
-            command="clbpe '/data/my trial' /scratch/out group --trial '/data/my trial/code/t.json'", started='', versions={},
-            parameters={'trial': '/data/my trial/code/t.json', 'exclude': ['/disk/me/x.tsv'], 'seed': 3},
-            inputs=[{'path': '/scratch/out/a.tsv'}], absent=[], errors=[{'message': 'see /tmp/w/crash.txt: 3/4 done'}],
-            folder=None, crashes=[],
-        )  # fmt: skip
-        shown = shown_record(record)
-        assert shown.command == "clbpe 'my trial' out group --trial 'code/t.json'"
-        assert shown.parameters['exclude'] == ['x.tsv']
-        assert shown.parameters['seed'] == 3
-        assert shown.inputs == [{'path': 'a.tsv'}]
-        assert shown.errors == [{'message': 'see crash.txt: 3/4 done'}]
-
-    @pytest.mark.parametrize(
-        'text', ['mm/s', 'https://example.org/a/b', 'sub-01/func', 'and / or', '10 of 12', './x/y']
-    )
-    def test_what_is_no_absolute_path_stays(self, text: str) -> None:
-        assert without_folders(text) == text
-
     def test_no_page_holds_the_folder_of_its_files(self, html: str, out: Path) -> None:
         assert str(out.parent) not in html
