@@ -1,5 +1,6 @@
 # The application with its locked dependencies; runs read-only, without network, as any user.
-# docker build -t clbpe:0.1.0 .        BASE may be given by digest: --build-arg BASE=python@sha256:...
+# scripts/image, or: DOCKER_BUILDKIT=1 docker build -t clbpe:0.1.0 .
+# BASE may be given by digest: --build-arg BASE=python@sha256:... --build-arg BASE_DIGEST=sha256:...
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS builder
@@ -34,26 +35,36 @@ RUN case "$TEMPLATES" in \
     && chmod -R a+rX /opt/templateflow
 
 FROM ${BASE}
+ARG BASE
+ARG BASE_DIGEST=
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG CREATED=
+ARG URL=
+# the code is Apache-2.0; NOTICE tells the terms of the atlas and the templates in it
 LABEL org.opencontainers.image.title="clbpe" \
       org.opencontainers.image.description="BIDS App: NAc-mPFC connectivity, intrinsic connectivity, tract FA, trial statistics" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.licenses="Apache-2.0 AND BSD-3-Clause AND LicenseRef-FSL AND LicenseRef-MNI-ICBM152" \
+      org.opencontainers.image.source="${URL}" \
+      org.opencontainers.image.url="${URL}" \
+      org.opencontainers.image.documentation="${URL}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.base.name="${BASE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=templates /opt/templateflow /opt/templateflow
 COPY --from=builder /opt/clbpe /opt/clbpe
+COPY LICENSE NOTICE boutiques.json /opt/clbpe/share/
+COPY boutiques /opt/clbpe/share/boutiques
 # a login shell resets PATH but keeps /usr/local/bin
 RUN useradd --create-home --shell /bin/sh clbpe \
     && ln -s /opt/clbpe/bin/clbpe /opt/clbpe/bin/clbpe-simulate /usr/local/bin/
-# folders that programs write to are in /tmp: the home of an unknown user is often read-only
+# caches lie in /tmp under the number of the user: the program sees to that (bids_app/running/home.py)
 ENV PATH=/opt/clbpe/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \
     CLBPE_DOCKER_TAG=clbpe:${VERSION} \
     MPLBACKEND=Agg \
-    MPLCONFIGDIR=/tmp/clbpe-matplotlib \
-    XDG_CACHE_HOME=/tmp/clbpe-cache \
-    NIPYPE_CONFIG_DIR=/tmp/clbpe-nipype \
     NO_ET=1 \
     PYTHONNOUSERSITE=1 \
     PYTHONDONTWRITEBYTECODE=1 \

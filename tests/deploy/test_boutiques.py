@@ -4,6 +4,7 @@ import argparse
 import importlib.machinery
 import importlib.util
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ EXAMPLES = {
     'boutiques/example_participant.json': 'boutiques.json',
     'boutiques/example_group.json': 'boutiques/group.json',
     'boutiques/example_cbrain.json': 'boutiques/cbrain.json',
+    'boutiques/example_cbrain_group.json': 'boutiques/cbrain_group.json',
 }
 
 
@@ -54,8 +56,8 @@ def test_every_option_of_the_command_line_is_offered():
             assert action.dest in offered, action.dest
             if action.option_strings:
                 assert offered[action.dest]['command-line-flag'] in action.option_strings
-    # two kinds of output, and words beside files
-    beside = 1 + len(GENERATOR.WORDS)
+    # two kinds of output, words beside files, and datasets of a known name
+    beside = 1 + len(GENERATOR.WORDS) + sum(map(len, GENERATOR.NAMED.values()))
     assert len(offered) == len(cli.build_parser()._actions) - len(GENERATOR.LEFT_OUT) + beside
 
 
@@ -89,7 +91,82 @@ def test_variants_offer_what_their_level_uses():
     )
     assert 'trial' in group - single
     assert {'fwhm', 'n_streamlines'} <= single - group
-    assert {'bids_dir', 'participant_label', 'mem', 'sloppy'} <= single & group
+    assert {'bids_dir', 'participant_label', 'sloppy'} <= single & group
+    assert {'fmriprep', 'qsiprep'} <= single - group
+    assert 'clbpe' in group
+
+
+def test_cbrain_offers_nothing_that_its_users_cannot_reach():
+    known = {action.dest for action in cli.build_parser()._actions}
+    assert set(GENERATOR.UNREACHABLE) <= known
+    for name in ('cbrain', 'cbrain_group'):
+        assert not set(GENERATOR.UNREACHABLE) & {
+            entry['id'] for entry in read(f'boutiques/{name}.json')['inputs']
+        }
+
+
+@pytest.mark.parametrize('name', ['cbrain', 'cbrain_group'])
+def test_cbrains_modules_speak_of_inputs_and_outputs_that_are_there(name):
+    described = read(f'boutiques/{name}.json')
+    inputs, outputs = ({entry['id']: entry for entry in described[key]} for key in ('inputs', 'output-files'))
+    modules = described['custom']['cbrain:integrator_modules']
+    for module in ('BoutiquesFileTypeVerifier', 'BoutiquesFileNameMatcher'):
+        assert set(modules.get(module, {})) <= {
+            key for key, entry in inputs.items() if entry['type'] == 'File'
+        }
+    assert set(modules['BoutiquesInputCacheCleaner']) <= set(inputs)
+    assert (
+        set(modules['BoutiquesOutputCacheCleaner'])
+        == set(modules['BoutiquesOutputFileTypeSetter'])
+        == set(outputs)
+    )
+    source, pattern = modules['BoutiquesOutputFilenameRenamer']['output_dir']
+    assert inputs[source]['type'] == 'File'
+    assert '{task_id}' in inputs[pattern]['default-value']
+    assert inputs[pattern]['value-key'] == outputs['output_dir']['path-template']
+    assert 'work' in modules['BoutiquesPostProcessingCleaner']
+    assert described['container-image']['index'] == 'docker://'
+    assert described['custom']['cbrain:readonly-input-files']
+
+
+def test_a_participant_of_cbrain_is_a_folder_with_a_label():
+    modules = read('boutiques/cbrain.json')['custom']['cbrain:integrator_modules']
+    pattern = modules['BoutiquesFileNameMatcher']['bids_dir']
+    assert [bool(re.search(pattern, name)) for name in ('sub-01', 'sub-01_old', 'dataset')] == [
+        True,
+        False,
+        False,
+    ]
+    assert modules['BoutiquesBidsSingleSubjectMaker']['subjects_input_id'] == 'participant_label'
+
+
+def test_the_image_has_one_name_and_the_publisher_one_place(monkeypatch):
+    monkeypatch.setattr(
+        GENERATOR, 'release', lambda: {'image': 'registry.test/lab/clbpe', 'url': 'https://x.test'}
+    )
+    for described in GENERATOR.descriptors().values():
+        assert described['container-image']['image'].startswith('registry.test/lab/clbpe:')
+        assert described['url'] == 'https://x.test'
+        assert described['author'] == 'CLBPE developers'
+
+
+def test_the_group_of_cbrain_gathers_participants_and_writes_to_none(tmp_path):
+    """The shell lines before the program: links in one folder, whatever the names."""
+    for label in ('01', '02'):
+        folder = tmp_path / f'out of {label}' / f'sub-{label}'
+        folder.mkdir(parents=True)
+        (folder / 'x.tsv').write_text(label)
+        (folder.parent / 'dataset_description.json').write_text('{}')
+    line = read('boutiques/cbrain_group.json')['command-line'].split('; clbpe ')[0]
+    line = line.replace('[OUTPUT_DIR]', 'out').replace('[RESULTS]', "'out of 01' 'out of 02'")
+    before = sorted(tmp_path.rglob('*'))
+    subprocess.run(['sh', '-c', line], cwd=tmp_path, check=True)
+    for label in ('01', '02'):
+        gathered = tmp_path / 'results' / f'sub-{label}' / 'x.tsv'
+        assert gathered.is_symlink()
+        assert gathered.read_text() == label
+    made = set(tmp_path.rglob('*')) - set(before)
+    assert {path.relative_to(tmp_path).parts[0] for path in made} == {'out', 'work', 'results'}
 
 
 def test_exit_statuses_are_told():
@@ -134,8 +211,10 @@ def test_examples_give_a_command_that_the_program_takes(bosh, example, tmp_path,
     words = shlex.split(line.split('; clbpe ')[1])
     monkeypatch.chdir(tmp_path)
     settings = cli.make_settings(words)
+    if 'cbrain' in example:
+        assert [name for name, _ in settings.derivatives] == ['clbpe' if 'group' in example else 'fmriprep']
     asked = read(example)
-    assert settings.level == asked['analysis_level']
+    assert settings.level == asked.get('analysis_level', 'group' if 'group' in example else 'participant')
     assert list(settings.participant_label) == asked.get('participant_label', [])
     assert settings.group.n_permutations == asked.get('n_permutations', 10_000)
     assert settings.work_dir.name == 'work'
@@ -155,6 +234,14 @@ def test_scans_are_left_out_by_files_and_by_words(bosh, path, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     settings = cli.make_settings(shlex.split(line.split('; clbpe ')[1]))
     assert settings.exclude == (str(tmp_path / 'moved people.tsv'), *asked['exclude_scans'])
+
+
+@pytest.mark.boutiques
+def test_the_descriptor_goes_to_other_platforms(bosh, tmp_path):
+    words = ['--identifier', 'clbpe', REPOSITORY / 'boutiques.json', 'carmin.json']
+    done = bosh('export', 'carmin', *words, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / 'carmin.json').read_text())['canExecute']
 
 
 @pytest.mark.boutiques
