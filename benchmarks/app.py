@@ -43,11 +43,11 @@ def make_skeleton(root: str, n_participants: int) -> dict[str, Any]:
 
 def index_one(root: str) -> dict[str, Any]:
     """Find the runs of one participant as the application does, imports included."""
-    from bids_app.scans.query import Images
+    from bids_app.scans.images import Images
 
     found: list[Path] = []
     label = sorted(Path(root).glob('sub-*'))[-1].name.removeprefix('sub-')
-    elapsed = seconds(lambda: found.extend(Images([label]).find(Path(root), label, _FILTERS)))
+    elapsed = seconds(lambda: found.extend(Images().find(Path(root), label, _FILTERS)))
     return {'seconds': elapsed, 'found': sorted(path.name for path in found)}
 
 

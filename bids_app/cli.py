@@ -87,7 +87,7 @@ def _add_selection(group: Any) -> None:
     ):
         group.add_argument(*names, action='extend', nargs='+', default=[], metavar=value, help=text)
     group.add_argument('--bids-filter-file', type=Path, metavar='JSON', help="filters in fMRIPrep's form")
-    group.add_argument('--bids-database-dir', type=Path, metavar='DIR', help='folder of a PyBIDS database')
+    group.add_argument('--bids-database-dir', type=Path, metavar='DIR', help='accepted; none is needed')
     group.add_argument(
         '--skip-bids-validation', action='store_true', help='accepted; the input is not validated'
     )
@@ -188,7 +188,6 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         'bids_dir': _full(options.bids_dir),
         'output_dir': _full(options.output_dir),
         'work_dir': _full(options.work_dir or Path('work')),
-        'bids_database_dir': options.bids_database_dir and _full(options.bids_database_dir),
         'level': options.analysis_level,
         'participant_label': labels(options.participant_label, 'sub-'),
         'session_label': labels(options.session_label, 'ses-'),

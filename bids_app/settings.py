@@ -53,7 +53,6 @@ class Settings:
     exclude: tuple[str, ...] = ()
     derivatives: tuple[tuple[str, Path], ...] = ()
     bids_filters: dict[str, dict[str, Any]] = field(default_factory=dict)
-    bids_database_dir: Path | None = None
     nprocs: int = 1
     omp_nthreads: int = 1
     memory_gb: float = 4.0

@@ -9,7 +9,8 @@ from pipelines.interfaces.headers import open_image
 
 from ..settings import Settings
 from .dataset import Absence
-from .query import Images, entities_of, is_magnitude, sidecar
+from .images import Images
+from .query import entities_of, is_magnitude, sidecar
 
 _NOT_ANATOMY = {
     'a localizer': re.compile(r'local[iy][sz]er|scout|survey|^loc$', re.IGNORECASE),

@@ -27,7 +27,8 @@ from .fmriprep import (
     find_segmentation,
     has_mask,
 )
-from .query import Images, entities_of, is_magnitude, sidecar
+from .images import Images
+from .query import entities_of, is_magnitude, sidecar
 from .timing import repetition_time_of, slice_direction_of, slice_times_of
 
 LOGGER = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ from ..settings import Settings
 from .dataset import Absence, Dataset
 from .dwi_series import FURTHER, DwiScan, usable_scans, with_table, without_direction
 from .fieldmaps import unused_fieldmaps
+from .images import Images
 from .qsiprep import DwiAnatomy, find_dwi_anatomies, mask_of
-from .query import Images, entities_of, is_magnitude
+from .query import entities_of, is_magnitude
 
 INDIVIDUAL = 'individual'
 """Space between the sessions of a person."""

@@ -1,7 +1,7 @@
 """Who and what is left out on request, and images without it."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ from ..settings import Settings
 from ..tables.text import Labels
 from .dataset import Absence
 from .exclusion_list import MODALITIES, RULE, Exclusion, few_of, read_list, read_rule
-from .query import Images, entities_of
+from .images import Images
+from .query import entities_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -165,17 +166,13 @@ class AdmittedImages(Images):
 
     Parameters
     ----------
-    labels
-        Participants, without ``sub-``.
-    database_dir
-        Folder where the indices are kept; none keeps them in memory.
     exclusions
         What is left out.
 
     """
 
-    def __init__(self, labels: Sequence[str], database_dir: Path | None, exclusions: Exclusions) -> None:
-        super().__init__(labels, database_dir)
+    def __init__(self, exclusions: Exclusions) -> None:
+        super().__init__()
         self.exclusions = exclusions
         self._left_out: dict[tuple[str, str], dict[Path, Exclusion]] = {}
         self._kept: set[tuple[str, str]] = set()

@@ -15,7 +15,8 @@ from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
 from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
-from .query import closed_folders, entities_of, folder_names
+from .images import folder_names
+from .query import entities_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -137,14 +138,14 @@ def collect_all(settings: Settings) -> list[ParticipantInputs]:
 def _admitted(settings: Settings, labels: Sequence[str]) -> AdmittedImages:
     """Return the images of participants without those that are left out on request."""
     exclusions = read_exclusions(settings, [f'sub-{label}' for label in labels])
-    return AdmittedImages(labels, settings.bids_database_dir, exclusions)
+    return AdmittedImages(exclusions)
 
 
 def collect(settings: Settings, label: str, images: AdmittedImages | None = None) -> ParticipantInputs:
     """Return what one participant has; what is missing, unusable or left out is listed, not raised."""
     images = images or _admitted(settings, [label])
     for _, root in (('raw', settings.bids_dir), *settings.derivatives):
-        for reason in closed_folders(root / f'sub-{label}'):
+        for reason in images.listing(root, label).closed:
             return ParticipantInputs(label, [], [], [Absence.of('bold', reason)])
     t1w, passed = find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bids_app.scans.dataset import Absence, Dataset, check_description
+from bids_app.scans.images import Images
 from bids_app.scans.people import collect, participants
-from bids_app.scans.query import closed_folders, folder_names, sidecar
+from bids_app.scans.query import sidecar
 from bids_app.settings import Settings
 from pipelines.errors import DataError, MissingInputError
 from tests.test_access import as_plain_user
@@ -30,19 +31,10 @@ def test_folders_that_are_no_participants_are_passed_over_by_name(tmp_path, capl
     assert 'sub-03 copy is passed over' in caplog.text
 
 
-def test_folders_are_named_in_order_with_links_and_without_files(tmp_path):
-    for name in ('ses-b', 'ses-a', 'anat'):
-        (tmp_path / name).mkdir()
-    (tmp_path / 'ses-c').symlink_to(tmp_path / 'ses-a')
-    (tmp_path / 'ses-d').write_text('')
-    (tmp_path / 'ses-e').symlink_to(tmp_path / 'absent')
-    assert folder_names(tmp_path, 'ses-') == ['ses-a', 'ses-b', 'ses-c']
-    assert folder_names(tmp_path / 'absent', 'ses-') == []
-
-
 def test_what_is_absent_is_not_closed(tmp_path):
-    assert closed_folders(tmp_path / 'absent') == []
-    assert closed_folders(tmp_path) == []
+    assert Images().listing(tmp_path, 'absent').closed == []
+    (tmp_path / 'sub-01').mkdir()
+    assert Images().listing(tmp_path, '01').closed == []
 
 
 def test_a_session_that_may_not_be_listed_stops_its_participant(tmp_path, monkeypatch):
@@ -58,7 +50,8 @@ def test_a_session_that_may_not_be_listed_stops_its_participant(tmp_path, monkey
 
     monkeypatch.setattr(os, 'scandir', scandir)
     monkeypatch.setattr(
-        'bids_app.scans.query.why_unreadable', lambda path: MissingInputError(f'{path} cannot be read: whose')
+        'bids_app.scans.images.why_unreadable',
+        lambda path: MissingInputError(f'{path} cannot be read: whose'),
     )
     found = collect(settings(tmp_path), '01')
     assert found.is_empty

@@ -96,7 +96,7 @@ def test_odd_sidecars(root, name, sound):
     path = root / 'sub-05' / f'{name}.json'
     assert path.exists()
 
-    images = AdmittedImages(['05'], None, NOTHING)
+    images = AdmittedImages(NOTHING)
 
     def read(content):
         damage.write(path, content)
@@ -117,7 +117,7 @@ def test_odd_descriptions_of_datasets(root):
 
 def test_odd_filters(root, tmp_path):
     path = tmp_path / 'filters.json'
-    images = AdmittedImages(['05'], None, NOTHING)
+    images = AdmittedImages(NOTHING)
     sound = {
         'bold': {'task': 'rest', 'run': None, 'session': '*'},
         't1w': {'acquisition': ['a', 'b']},
