@@ -87,7 +87,8 @@ _OTHERS = (
 
 def _group_lines() -> list[str]:
     root = Path()
-    planned = [group.of_table(root, '', row) for row in (*group.OUTCOMES, *group.BDNF, *group.CLUSTERS)]
+    planned = [group.of_table(root, '', row) for row in (*group.OUTCOMES, *group.CLUSTERS)]
+    planned += group.of_biomarkers(root, ['<biomarker>'])
     outcome = Outcome(name='<outcome>', role='primary', low=0, high=1, lower_is_better=True)
     design = OutcomesDesign(treated=('<arm>',), control='<control>', outcomes=(outcome,))
     planned += group.of_figures(root, design)

@@ -7,22 +7,21 @@ from typing import Any
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.params import GroupParams
+from pipelines.stats.biomarker_design import SampleLabel, SamplesDesign
 from pipelines.stats.counts import VISITS
 from pipelines.stats.design import (
     GENE_SET,
     ExpressionDesign,
     MediationDesign,
-    SampleLabel,
-    SamplesDesign,
 )
 from pipelines.stats.mediation_trial import variants
 from pipelines.terms import EXPRESSION_CONTRASTS, MEASURES
-from pipelines.workflows.group import KindOfMap, init_bdnf_wf, init_outcomes_wf, init_voxelwise_wf
+from pipelines.workflows.group import KindOfMap, init_biomarkers_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
 from ..outputs.chains import SavedStage
 from ..outputs.found import stamp_of
-from ..outputs.group import BDNF, CLUSTERS, OUTCOMES, of_figures, of_map_figures, of_maps, of_table
+from ..outputs.group import CLUSTERS, OUTCOMES, of_biomarkers, of_figures, of_map_figures, of_maps, of_table
 from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
 from ..outputs.plan import Planned
 from ..outputs.sinks import Sunk, add_sink
@@ -40,8 +39,8 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     out = settings.output_dir
     planned = [of_table(out, 'outcomes', row) for row in OUTCOMES]
     planned += of_figures(out, plan.design)
-    if 'bdnf' in plan.tables:
-        planned += [of_table(out, 'bdnf', row) for row in BDNF]
+    if plan.biomarkers:
+        planned += of_biomarkers(out, [biomarker.name for biomarker in plan.biomarkers])
     for number, kind in enumerate(plan.people):
         planned += of_maps(out, plan.results.space, kind, number, plan.contrasts[kind])
         planned += of_map_figures(out, kind, number, plan.contrasts[kind])
@@ -79,9 +78,9 @@ def build_group_workflow(
     root.add_nodes([workflow])
     stages: dict[str, Any] = {'outcomes': _outcomes(settings, plan)}
     workflow.add_nodes([stages['outcomes']])
-    if 'bdnf' in plan.tables:
-        stages['bdnf'] = _bdnf(plan)
-        workflow.add_nodes([stages['bdnf']])
+    if plan.biomarkers:
+        stages['biomarkers'] = _biomarkers(plan)
+        workflow.add_nodes([stages['biomarkers']])
     if plan.people:
         stages['voxelwise'] = _voxelwise(settings, plan)
         values = ('outputnode.before_after', 'inputnode.values')
@@ -128,19 +127,24 @@ def _outcomes(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     return workflow
 
 
-def _bdnf(plan: GroupPlan) -> LiterateWorkflow:
-    assert plan.trial.bdnf
-    design = SamplesDesign(
-        treatment=plan.trial.arms.treatment,
-        control=plan.trial.arms.control,
-        units=plan.trial.bdnf.units,
-        samples=tuple(
-            SampleLabel(name=sample.name, session=sample.session_id.removeprefix('ses-'), time=sample.time)
-            for sample in plan.trial.bdnf.samples
-        ),
-    )
-    workflow = init_bdnf_wf(design=design)
-    workflow.inputs.inputnode.samples = str(plan.tables['bdnf'])
+def _biomarkers(plan: GroupPlan) -> LiterateWorkflow:
+    visits = {visit.session_id: visit.name for visit in plan.trial.visits}
+    designs = [
+        SamplesDesign(
+            name=biomarker.name, title=biomarker.title, units=biomarker.units, treated=plan.trial.treated,
+            control=plan.trial.arms.control,
+            samples=tuple(
+                SampleLabel(
+                    name=sample.name, time=sample.time,
+                    session=visits.get(sample.session_id, sample.session_id.removeprefix('ses-')),
+                )
+                for sample in biomarker.samples
+            ),
+        )
+        for biomarker in plan.biomarkers
+    ]  # fmt: skip
+    workflow = init_biomarkers_wf(designs=designs)
+    workflow.inputs.inputnode.samples = str(plan.tables['biomarkers'])
     return workflow
 
 

@@ -12,7 +12,7 @@ from pipelines.interfaces.tables import columns_text
 from pipelines.stats.design import GENE_SET, Analysis, OutcomesDesign
 
 from ..outputs.found import Results
-from ..phenotype.parts import Trial
+from ..phenotype.parts import Biomarker, Trial
 from ..phenotype.rnaseq import ExpressionPlan, NoExpression, plan_expression
 from ..phenotype.tables import Tables
 from ..phenotype.trial import DerivativeOutcome, Outcome
@@ -28,7 +28,7 @@ class GroupPlan(NamedTuple):
 
     ``tables`` are the files with the tables as they were read; ``contrasts`` the voxel-wise tests that are
     possible of each kind of map; ``people`` who has which of its images; ``absent`` says of a part why it is
-    left out.
+    left out; ``biomarkers`` are those of which there is a sample.
     """
 
     trial: Trial
@@ -40,6 +40,7 @@ class GroupPlan(NamedTuple):
     expression: ExpressionPlan | None
     analyses: list[Analysis]
     absent: Mapping[str, str]
+    biomarkers: tuple[Biomarker, ...] = ()
 
     @property
     def primary(self) -> str:
@@ -103,8 +104,9 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
         'people': everybody.participants[[*columns, *_present(factors, tables)]],
         'participants': tables.participants[[*columns, *_present(adjusted, tables)]],
     }
-    if tables.bdnf is not None and len(tables.bdnf):
-        files['bdnf'] = tables.bdnf
+    biomarkers = _sampled(trial, everybody)
+    if biomarkers:
+        files['biomarkers'] = everybody.biomarkers
     if expression:
         files['samples'] = expression.samples
     if analyses:
@@ -116,7 +118,18 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
     people = {} if 'voxelwise' in settings.skip else maps_of(trial, tables, results)
     contrasts = possible_tests(trial, tables, people, primary_of(outcomes))
     tested = {kind: people[kind] for kind in contrasts}
-    return GroupPlan(trial, outcomes, written, results, contrasts, tested, expression, analyses, absent)
+    return GroupPlan(
+        trial, outcomes, written, results, contrasts, tested, expression, analyses, absent, biomarkers
+    )
+
+
+def _sampled(trial: Trial, tables: Tables) -> tuple[Biomarker, ...]:
+    """Return the biomarkers of which there is any sample."""
+    found = tables.biomarkers
+    if found is None:
+        return ()
+    known = found[found['value'].notna() | found['censored'].ne('')]
+    return tuple(biomarker for biomarker in trial.biomarkers if biomarker.name in set(known['biomarker']))
 
 
 def _two_arms(trial: Trial, tables: Tables) -> Tables:

@@ -221,8 +221,9 @@ def estimand_sentences(trial: Trial, outcome: Outcome) -> Iterator[str]:
 
 
 def _other_analyses(plan: GroupPlan, tables: Tables) -> Iterator[str]:
-    if tables.bdnf is not None and 'bdnf' in plan.tables:
-        yield f'bdnf: {len(tables.bdnf)} samples'
+    for biomarker in plan.biomarkers:
+        assert tables.biomarkers is not None
+        yield f'{biomarker.title}: {(tables.biomarkers["biomarker"] == biomarker.name).sum()} samples'
     if plan.expression:
         yield f'expression: {len(plan.expression.samples)} samples, {len(plan.expression.sets)} gene sets'
     for analysis in plan.analyses:
@@ -244,7 +245,6 @@ def two_arm_sentences(trial: Trial, parts: Sequence[str]) -> Iterator[str]:
 
 def _two_arm_parts(plan: GroupPlan) -> list[str]:
     found = {
-        'bdnf': 'bdnf' in plan.tables,
         'expression': plan.expression is not None,
         'mediation': bool(plan.analyses),
         'voxel-wise': bool(plan.people),

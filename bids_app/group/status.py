@@ -130,15 +130,17 @@ def _measured(label: str, visit: Visit, tables: Tables) -> Iterator[tuple[str, s
 
 
 def _blood(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:
-    if trial.bdnf is None or tables.bdnf is None:
+    if tables.biomarkers is None:
         return
-    own = tables.bdnf[tables.bdnf['participant_id'] == label].set_index('sample')
-    for sample in trial.bdnf.samples:
-        known = sample.name in own.index and not (
-            pd.isna(own.loc[sample.name, 'value']) and not own.loc[sample.name, 'censored']
-        )
-        status = ('analysed', 'n/a') if known else ('missing', 'no sample')
-        yield sample.name, sample.session_id, 'bdnf', *status
+    rows = tables.biomarkers[tables.biomarkers['participant_id'] == label]
+    for biomarker in trial.biomarkers:
+        own = rows[rows['biomarker'] == biomarker.name].set_index('sample')
+        for sample in biomarker.samples:
+            known = sample.name in own.index and not (
+                pd.isna(own.loc[sample.name, 'value']) and not own.loc[sample.name, 'censored']
+            )
+            status = ('analysed', 'n/a') if known else ('missing', 'no sample')
+            yield sample.name, sample.session_id, biomarker.name, *status
 
 
 def _genes(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:

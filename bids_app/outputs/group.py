@@ -9,12 +9,13 @@ from pipelines.terms import (
     ADJUSTMENTS,
     ANALYSES,
     BDNF_CONTRASTS,
-    BDNF_MODELS,
+    BIOMARKER_MODELS,
     DISCRETE_MODELS,
     EFFECT_SCALES,
     MAPS,
     MISSING_ASSUMPTIONS,
     MODELS,
+    SAMPLE_LEVEL,
     SHIFTED_ARMS,
     TIPPING_ENDS,
     Described,
@@ -105,16 +106,21 @@ _TIPPING = {
         'Description': 'smallest shift towards worse at which p is 0.05 or more, in units of the outcome'
     },
 }
-_BDNF = {
+_BIOMARKERS = {
     **_NUMBERS,
+    'estimate': {
+        'Description': 'natural logarithm of a ratio, of a single sample that of its geometric mean'
+    },
+    'biomarker': {'Description': 'name in the trial file, bdnf of the part BDNF'},
     'model': {
         'Description': 'treatment of samples beyond the limits of detection',
-        'Levels': levels(BDNF_MODELS),
+        'Levels': levels(BIOMARKER_MODELS),
     },
-    'arm': {'Description': 'an arm, or the difference between arms'},
+    'arm': {'Description': 'an arm, or the difference of a treated arm from the control'},
+    'treated': {'Description': 'the treated arm of a difference'},
     'contrast': {
-        'Description': 'on the natural log scale',
-        'Levels': levels(BDNF_CONTRASTS),
+        'Description': 'of samples, on the natural log scale: in the words of the trial file, or of the part BDNF',
+        'Levels': levels({**BDNF_CONTRASTS, SAMPLE_LEVEL.name: SAMPLE_LEVEL}),
     },
     'ratio': {'Description': 'exponential of the estimate'},
     'n': {'Description': 'people'},
@@ -154,7 +160,7 @@ OUTCOMES = (
     table_row('values', 'Values of all outcomes, one row per participant and visit', {}),
 )
 FOREST = figure_row('forest', 'forest')
-BDNF = (table_row('bdnf', 'Response of BDNF to exercise', _BDNF), figure_row('bdnf_figure', 'bdnf'))
+BIOMARKERS = table_row('biomarkers', 'Contrasts of biomarkers within arms and between them', _BIOMARKERS)
 CLUSTERS = (table_row('clusters', 'Clusters where a map is significant (TFCE, p below 0.05)', _CLUSTERS),)
 
 STATISTICS = {
@@ -212,6 +218,14 @@ def of_figures(output_dir: Path, design: OutcomesDesign) -> Iterator[Planned]:
         row = figure_row(f'tipping_figure[{number}]', f'{outcome.name}_tipping')
         yield of_table(output_dir, 'outcomes', row)
     yield of_table(output_dir, 'outcomes', FOREST)
+
+
+def of_biomarkers(output_dir: Path, names: Iterable[str]) -> Iterator[Planned]:
+    """Yield the table of biomarkers, and a figure of each."""
+    yield of_table(output_dir, 'biomarkers', BIOMARKERS)
+    for number, name in enumerate(names):
+        row = figure_row(f'biomarker_figure[{number}]', f'biomarker_{name}')
+        yield of_table(output_dir, 'biomarkers', row)
 
 
 def of_map_figures(output_dir: Path, kind: str, number: int, contrasts: Iterable[str]) -> Iterator[Planned]:

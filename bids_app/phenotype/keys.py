@@ -62,13 +62,14 @@ def spellings(column: str, key: Key, *, has_session: bool, has_time: bool = Fals
         return [f'{column}_{time}', f'{time}_{column}'] if time else [column]
     end = f'_{time}' if time else ''
     named = [f'{column}_{key.name}', f'{key.name}_{column}'] if time else []
-    return [
+    found = [
         *named,
         f'{column}_{label}{end}',
         f'{column}_ses-{label}{end}',
         f'{label}{end}_{column}',
         f'ses-{label}{end}_{column}',
     ]
+    return list(dict.fromkeys(found))
 
 
 def by_label(columns: Iterable[str], column: str, key: Key) -> list[str]:

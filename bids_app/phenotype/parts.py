@@ -58,26 +58,33 @@ class TableOutcome(Outcome):
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A blood sample: its name in the trial, session and time relative to the training."""
+    """A sample: its name in the trial, session and time, which is empty where a session has one sample."""
 
     name: str
     session_id: str
-    time: str
+    time: str = ''
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bdnf:
-    """Plasma BDNF; limits of detection are numbers in ``units`` or columns."""
+class Biomarker:
+    """A concentration; limits of detection are numbers in ``units`` or columns."""
 
+    name: str
     table: str
     column: str
     units: str
     samples: tuple[Sample, ...]
+    description: str = ''
     lower_limit: float | str | None = None
     upper_limit: float | str | None = None
     time_column: str = 'time'
     hemoglobin: str | None = None
     hematocrit: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Return what figures and tables call it."""
+        return self.description or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +132,7 @@ class Trial:
     sequence: tuple[PrimaryContrast, ...] = ()
     estimand: Estimand = Estimand()
     reporting: Reporting = Reporting()
-    bdnf: Bdnf | None = None
+    biomarkers: tuple[Biomarker, ...] = ()
     expression: Expression | None = None
     mediation: tuple[Analysis, ...] = ()
     attendance: Attendance | None = None

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..tables.problems import Problems, Severity
 from ..tables.text import Labels
-from .blood import read_bdnf
+from .biomarkers import read_biomarkers
 from .layouts import Reader
 from .outcomes import OUTCOME_COLUMNS, read_outcome
 from .parts import Trial
@@ -28,7 +28,7 @@ class Tables(NamedTuple):
 
     ``participants``: ``participant_id arm``, covariates, strata and site, numbers or words.
 
-    ``bdnf``: ``participant_id arm sample session_id time value lower upper censored hemoglobin
+    ``biomarkers``: ``biomarker participant_id arm sample session_id time value lower upper censored hemoglobin
     hematocrit flags table row``; ``censored`` is ``left``, ``right`` or empty.
 
     ``expression``: ``participant_id arm visit session_id sample counts_column`` and covariates; the column is
@@ -41,7 +41,7 @@ class Tables(NamedTuple):
 
     outcomes: pd.DataFrame
     participants: pd.DataFrame
-    bdnf: pd.DataFrame | None
+    biomarkers: pd.DataFrame | None
     expression: pd.DataFrame | None
     attendance: pd.DataFrame | None
     events: pd.DataFrame | None
@@ -80,7 +80,7 @@ def read_tables(bids_dir: Path, trial: Trial) -> Tables:
         problems.raise_if_any()  # every row of every table would be a stranger's
     arms = {} if people is None else dict(zip(people['participant_id'], people['arm']))
     rows = [row for outcome in trial.table_outcomes for row in read_outcome(reader, trial, outcome, arms)]
-    bdnf = read_bdnf(reader, trial, arms)
+    biomarkers = read_biomarkers(reader, trial, arms)
     expression = read_expression(reader, trial, arms)
     attendance = read_attendance(reader, trial, arms)
     events = read_events(reader, trial, arms)
@@ -92,13 +92,12 @@ def read_tables(bids_dir: Path, trial: Trial) -> Tables:
     outcomes = pd.DataFrame(rows, columns=list(OUTCOME_COLUMNS)).astype(
         {'value': float, 'exposure': float, 'row': 'Int64'}
     )
-    return Tables(outcomes, people, bdnf, expression, attendance, events, problems.report(), messages)
+    return Tables(outcomes, people, biomarkers, expression, attendance, events, problems.report(), messages)
 
 
 def _sessions(trial: Trial) -> list[str]:
     found = [visit.session_id for visit in trial.visits]
-    if trial.bdnf:
-        found += [sample.session_id for sample in trial.bdnf.samples]
+    found += [sample.session_id for biomarker in trial.biomarkers for sample in biomarker.samples]
     if trial.expression:
         found += [visit.session_id for visit in trial.expression.visits]
     return found

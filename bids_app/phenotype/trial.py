@@ -1,30 +1,27 @@
 """The trial: arms, visits, outcomes, samples and models, read from a JSON file and checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DataError
+from pipelines.stats.biomarker_design import FOUR_SAMPLES
 from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome, PrimaryContrast, Sites
 from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES
 
 from .check_shape import in_order
-from .parts import AdverseEvents, Arms, Attendance, Bdnf, Expression, Sample, TableOutcome, Trial
+from .parts import AdverseEvents, Arms, Attendance, Biomarker, Expression, Sample, TableOutcome, Trial
 from .reporting import Estimand, read_reporting
 from .trial_check import trial_errors
 from .trial_json import load_json, record
 
 DATA_DIR = Path(__file__).parents[2] / 'pipelines' / 'data'
-BDNF_SAMPLES = ('s7_pre', 's7_post', 's42_pre', 's42_post')
-"""Before and after session 7, before and after session 42."""
-
 __all__ = [
-    'BDNF_SAMPLES',
     'DATA_DIR',
-    'Bdnf',
+    'Biomarker',
     'DerivativeOutcome',
     'Expression',
     'Outcome',
@@ -74,7 +71,7 @@ def _schema() -> dict[str, Any]:
 
 
 def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Trial:
-    bdnf, expression, arms = content.get('BDNF'), content.get('Expression'), _arms(content['Arms'])
+    expression, arms = content.get('Expression'), _arms(content['Arms'])
     visits = _visits(content['Visits'])
     return Trial(
         name=content.get('Name', source.stem),
@@ -88,7 +85,7 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         sequence=tuple(_contrast(given, arms) for given in content.get('Sequence', ())),
         estimand=_part(Estimand, content, 'Estimand') or Estimand(),
         reporting=read_reporting(content.get('Reporting', {}), arms.names),
-        bdnf=bdnf and record(Bdnf, bdnf, samples=_samples(bdnf)),
+        biomarkers=tuple(_biomarkers(content)),
         expression=expression and record(Expression, expression, visits=_blood_visits(expression['Visits'])),
         mediation=tuple(record(Analysis, given) for given in content.get('Mediation', ())),
         attendance=_part(Attendance, content, 'Attendance'),
@@ -149,13 +146,28 @@ def _blood_visits(given: Mapping[str, Mapping[str, Any]]) -> tuple[Visit, Visit]
     return first, last
 
 
-def _samples(given: Mapping[str, Any]) -> tuple[Sample, ...]:
-    """Return the samples as the model takes them, whatever the order in the file."""
-    named = {name: given['Samples'][name] for name in BDNF_SAMPLES}
-    return tuple(
-        Sample(name=name, session_id=_session(sample['Session']), time=sample['Time'])
-        for name, sample in named.items()
-    )
+def _biomarkers(content: Mapping[str, Any]) -> Iterator[Biomarker]:
+    """Yield the biomarkers, BDNF in its four samples first, these as the model takes them whatever their order."""
+    if 'BDNF' in content:
+        given = content['BDNF']
+        four = {name: given['Samples'][name] for name in FOUR_SAMPLES}
+        samples = tuple(
+            Sample(name=name, session_id=_session(sample['Session']), time=sample['Time'])
+            for name, sample in four.items()
+        )
+        yield record(Biomarker, given, name='bdnf', description='BDNF', samples=samples)
+    for name, given in content.get('Biomarkers', {}).items():
+        known = {key: value for key, value in given.items() if key not in ('Sessions', 'Times')}
+        yield record(Biomarker, known, name=name, samples=tuple(_samples(given)))
+
+
+def _samples(given: Mapping[str, Any]) -> Iterator[Sample]:
+    """Yield a sample of every session and time, named by both."""
+    for label in given['Sessions']:
+        for time in given.get('Times', ('',)):
+            session_id = _session(label)
+            name = f'{session_id.removeprefix("ses-")}_{time}' if time else session_id.removeprefix('ses-')
+            yield Sample(name=name, session_id=session_id, time=time)
 
 
 def _session(label: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.stats.design import GENE_SET
 
 from ..tables.problems import nearest
+from .check_biomarkers import biomarker_contradictions
 from .check_outcomes import outcome_contradictions
 from .check_shape import (
     arm_contradictions,
@@ -103,8 +104,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     yield from factor_contradictions(content)
     yield from sequence_contradictions(content)
     yield from reporting_contradictions(content)
-    if 'BDNF' in content:
-        yield from _sample_contradictions(content['BDNF'])
+    yield from biomarker_contradictions(content)
     yield from _category_contradictions(content)
     models = content.get('Mediation', ())
     labels = ['-'.join(re.findall('[a-z0-9]+', model['Name'].casefold())) for model in models]
@@ -122,15 +122,6 @@ def _category_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for name in content.get('Categories', ()):
         if name not in covariates:
             yield f'Categories: "{name}" is none of the Covariates. {nearest(name, covariates)}'
-
-
-def _sample_contradictions(bdnf: Mapping[str, Any]) -> Iterator[str]:
-    places = [(s['Session'].removeprefix('ses-'), s['Time'].casefold()) for s in bdnf['Samples'].values()]
-    if len(set(places)) < len(places):
-        yield 'BDNF.Samples: two samples have the same Session and Time.'
-    low, high = bdnf.get('LowerLimit'), bdnf.get('UpperLimit')
-    if isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
-        yield f'BDNF.LowerLimit: {low} is not below UpperLimit {high}.'
 
 
 def _model_contradictions(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.simulated.trial import ITEM_HIGH, N_ITEMS, N_SESSIONS, Cohort, rate_pain
+from pipelines.stats.biomarker_design import FOUR_SAMPLES
 
-from ..phenotype.trial import BDNF_SAMPLES
 from .files import write_json
 from .flaws import Flaws
 
@@ -100,7 +100,7 @@ def _write_bdnf(
 ) -> None:
     values = np.exp(cohort.log_bdnf)
     values[flaws.bdnf_lost] = np.nan
-    samples = dict(zip(BDNF_SAMPLES, (numbers(v, 1) for v in values.reshape(len(labels), 4).T)))
+    samples = dict(zip(FOUR_SAMPLES, (numbers(v, 1) for v in values.reshape(len(labels), 4).T)))
     columns = {f'bdnf_{name}': column for name, column in samples.items()}
     beyond = {name: [f'{limit:g}'] * len(labels) for name, limit in zip(('lod', 'uloq'), limits)}
     text = 'Plasma BDNF before (pre) or after (post) training session 7 (s7) or 42 (s42)'

@@ -1,4 +1,4 @@
-"""The time course of a blood marker: samples before and after exercise, on a log axis."""
+"""The time course of a biomarker: samples within sessions, on a log axis."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -36,6 +36,7 @@ Array = NDArray[Any]
 
 _COLUMNS = ['participant_id', 'arm', 'sample', 'value', 'lower', 'upper', 'censored']
 _SIDES = {'left': ('v', 'lower', '▽'), 'right': ('^', 'upper', '△')}
+_MOST_SAMPLES = 12  # in the panels of a row
 _PAUSE = 0.7  # between sessions, in steps between the samples of one
 _PAST = 1.15  # a limit stands at least this ratio inside the axis
 _NARROW, _WIDE = 5.0, 1000.0  # ratio of the ends below which ticks are even, above which powers of ten
@@ -80,7 +81,8 @@ def plot_time_course(
         For each value of ``sample`` the session and the time, such as ``('Session 7', 'before')``;
         samples of one session, which follow each other, are joined.
     arm_labels
-        Label of each value of ``arm``: treatment, control; an arm without people has no panel.
+        Label of each value of ``arm``; an arm without people has no panel.  Panels stand in rows of up to 12
+        samples.
 
     Raises
     ------
@@ -100,17 +102,21 @@ def plot_time_course(
     known = _known(table)
     if known.empty:
         raise DataError(f'no sample of {title} to draw: all are missing. Leave this figure out.')
-    figure = Figure(figsize=(WIDTH, 4.6), layout=ConstrainedLayoutEngine(wspace=0.06), **PAPER)
     arms = [arm for arm in arm_labels if (known['arm'] == arm).any()]
+    columns = min(len(arms), max(1, _MOST_SAMPLES // len(sample_labels)))
+    rows = -(-len(arms) // columns)
+    size = (WIDTH, 4.6 if rows == 1 else 1.2 + 2.9 * rows)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(wspace=0.06, hspace=0.04), **PAPER)
     shared: Any = None
     for number, arm in enumerate(arms):
-        axes = shared = figure.add_subplot(1, len(arms), number + 1, sharey=shared)
+        axes = shared = figure.add_subplot(rows, columns, number + 1, sharey=shared)
         axes.set_yscale('log')
         people = known[known['arm'] == arm]
         _draw_arm(axes, people, sample_labels, looks_of(arm_labels)[arm])
-        finish(axes, arm_labels[arm], people['participant_id'].nunique(), first=number == 0, pad=20)
+        finish(axes, arm_labels[arm], people['participant_id'].nunique(), first=number % columns == 0, pad=20)
     _draw_limits(figure.axes, known)
-    figure.axes[0].set_ylabel(f'{units}, log scale', fontsize=11)
+    for axes in figure.axes[::columns]:
+        axes.set_ylabel(f'{units}, log scale', fontsize=11)
     write(figure, title, _note(known))
     return figure
 

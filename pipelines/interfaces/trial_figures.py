@@ -14,7 +14,8 @@ from ..figures.statmap import plot_coverage, plot_statmap
 from ..figures.timecourse import plot_time_course
 from ..figures.trajectories import TrajectoryWords, plot_trajectories
 from ..numerics.resample import apply_linear
-from ..stats.design import Outcome, OutcomesDesign, SamplesDesign, primary_visit, visits_of
+from ..stats.biomarker_design import SamplesDesign
+from ..stats.design import Outcome, OutcomesDesign, primary_visit, visits_of
 from ..terms import EFFECT_SCALES, MAIN, MAPS
 from ._interface import interface
 from .clusters import SIGNIFICANT_P
@@ -30,8 +31,8 @@ class _Outcomes(NamedTuple):
     forest: Path
 
 
-class _Figured(NamedTuple):
-    figure: Path
+class _Samples(NamedTuple):
+    biomarker_figure: list[Path]
 
 
 class _Tests(NamedTuple):
@@ -136,31 +137,34 @@ def _forest_rows(effects: pd.DataFrame, design: OutcomesDesign) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw_samples(samples: Path, design: SamplesDesign, *, out_dir: Path) -> _Figured:
-    """Draw BDNF at every sample.
+def draw_samples(samples: Path, designs: list[SamplesDesign], *, out_dir: Path) -> _Samples:
+    """Draw every biomarker at every sample.
 
     Parameters
     ----------
     samples
-        As for :func:`~pipelines.interfaces.trial.fit_samples`.
-    design
-        Arms, unit, and the samples with session and time.
+        As for :func:`~pipelines.interfaces.biomarkers.fit_samples`.
+    designs
+        Name, title, unit and arms of each biomarker, and the samples with session and time.
     out_dir
-        Folder of the figure.
+        Folder of the figures.
 
     """
     table = read_columns(samples)
-    table = table[table['sample'].isin(design.names)]
-    at_limit = {'left': 'lower', 'right': 'upper'}
-    for side, limit in at_limit.items():
+    for side, limit in {'left': 'lower', 'right': 'upper'}.items():
         bare = (table['censored'] == side) & table['value'].isna()
         table.loc[bare, 'value'] = table.loc[bare, limit]
-    figure = plot_time_course(
-        table.assign(censored=table['censored'].fillna('')), title='BDNF before and after exercise', units=design.units,
-        sample_labels={sample.name: (sample.session, sample.time) for sample in design.samples},
-        arm_labels={arm: arm for arm in (design.treatment, design.control)},
-    )  # fmt: skip
-    return _Figured(save_svg(figure, out_dir / 'bdnf.svg'))
+    table['censored'] = table['censored'].fillna('')
+    drawn = []
+    for design in designs:
+        own = table[(table['biomarker'] == design.name) & table['sample'].isin(design.names)]
+        figure = plot_time_course(
+            own, title=design.title, units=design.units,
+            sample_labels={sample.name: (sample.session, sample.time) for sample in design.samples},
+            arm_labels={arm: arm for arm in (*design.treated, design.control)},
+        )  # fmt: skip
+        drawn.append(save_svg(figure, out_dir / f'biomarker_{design.name}.svg'))
+    return _Samples(drawn)
 
 
 DrawSamples = interface(draw_samples, is_brief=True)

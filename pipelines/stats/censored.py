@@ -15,6 +15,7 @@ Array = NDArray[Any]
 _LEAST_ERROR = 1e-5  # variance of single samples, share of all variance
 _GRADIENT = 1e-6  # of the log-likelihood at its maximum, in standard deviations of the samples
 _LEAST_INFORMATION = 1e-2  # where the data say nothing of a coefficient of ten standard deviations
+_SHARES = 0.4, 0.2, 0.4  # of people, sessions and samples in the variance, to start from
 _NEAR = 0.01  # near enough for Newton steps
 _RESTARTS, _POLISH, _STEPS = 5, 5, 3
 
@@ -42,7 +43,7 @@ class CensoredFit(NamedTuple):
 class _Problem:
     """The likelihood in units of its own: samples of unit spread, columns of the design orthogonal."""
 
-    def __init__(self, samples: Samples, nested: bool) -> None:
+    def __init__(self, samples: Samples) -> None:
         """Scale and start from least squares with the limits as values."""
         present = np.isfinite(samples.value)
         rows, y = samples.design[present], samples.value[present]
@@ -56,11 +57,11 @@ class _Problem:
             raise DataError('the samples do not vary about their fixed effects; check the table')
         self.turn = np.linalg.inv(r) * np.sqrt(len(y))
         self.samples = Samples(samples.value / self.scale, samples.side, samples.design @ self.turn)
-        self.start = np.append(
-            effect / (self.scale * np.sqrt(len(y))), [0.4, 0.2, 0.4] if nested else [0, 0, 1]
-        )
-        free = (0, None) if nested else (0, 0)
-        self.bounds = [(None, None)] * self.p + [free, free, (_LEAST_ERROR, None)]
+        effects = effects_of(samples)
+        shares = np.array(_SHARES) * (*effects, True)
+        self.start = np.append(effect / (self.scale * np.sqrt(len(y))), shares / shares.sum())
+        free = [(0, None) if is_there else (0, 0) for is_there in effects]
+        self.bounds = [(None, None)] * self.p + [*free, (_LEAST_ERROR, None)]
         self.lowest = np.array([-np.inf if low is None else low for low, _ in self.bounds])
         self.fixed = np.array([high == 0 for _, high in self.bounds])
 
@@ -111,15 +112,30 @@ class _Problem:
         )
 
 
-def fit_censored(samples: Samples, *, nested: bool = True) -> CensoredFit:
+def effects_of(samples: Samples) -> tuple[bool, bool]:
+    """Return whether people, and sessions within them, can be told from single samples.
+
+    Examples
+    --------
+    Three people in two sessions of one sample each:
+
+    >>> from pipelines.stats.censored_likelihood import arrange
+    >>> effects_of(arrange([1.0, 2, 3, 4, 6, 5], -np.inf, np.inf, np.ones((6, 1)), [1, 1, 2, 2, 3, 3], [1, 2, 1, 2, 1, 2]))
+    (True, False)
+
+    """
+    taken = np.isfinite(samples.value).sum(axis=2)
+    of_people, sessions = taken.sum(axis=1), (taken > 0).sum(axis=1)
+    return bool((of_people > 1).any()), bool((taken > 1).any() and (sessions > 1).any())
+
+
+def fit_censored(samples: Samples) -> CensoredFit:
     r"""Fit the censored mixed model by maximum likelihood.
 
     Parameters
     ----------
     samples
         Of :func:`arrange`.
-    nested
-        False: no effects of people and sessions, which is the model of Tobin [1]_.
 
     Raises
     ------
@@ -129,7 +145,9 @@ def fit_censored(samples: Samples, *, nested: bool = True) -> CensoredFit:
     Notes
     -----
     :func:`log_likelihood` summed over people.  A variance whose maximum is at 0 stays there, and the
-    information is that of the parameters left.
+    information is that of the parameters left.  Effects that :func:`effects_of` cannot tell apart are left out: of
+    sessions where none has two samples or nobody two sessions, of people where each has one sample, which is the
+    model of Tobin [1]_.
 
     References
     ----------
@@ -142,11 +160,11 @@ def fit_censored(samples: Samples, *, nested: bool = True) -> CensoredFit:
 
     >>> from pipelines.stats.censored_likelihood import arrange
     >>> block = arrange([1.0, 2, 6], -np.inf, np.inf, np.ones((3, 1)), [1, 2, 3], [1, 1, 1])
-    >>> float(fit_censored(block, nested=False).coefficients[0].round(9))
+    >>> float(fit_censored(block).coefficients[0].round(9))
     3.0
 
     """
-    problem = _Problem(samples, nested)
+    problem = _Problem(samples)
     theta, information = problem.solve()
     p, scale = problem.p, problem.scale
     turn = problem.turn * scale

@@ -1,4 +1,4 @@
-"""Likelihood of censored samples: people, sessions within people, up to two samples a session."""
+"""Likelihood of censored samples: people, sessions within people, samples within sessions."""
 
 from typing import Any, NamedTuple
 
@@ -8,26 +8,24 @@ from scipy import special
 
 from pipelines.errors import DataError
 
+from .censored_sessions import LOG_2PI, LONGEST_STEP, NEWTON_STEPS, SessionTerms, session_terms
+
 Array = NDArray[Any]
 
 _NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(60)
-_LOG_2PI = np.log(2 * np.pi)
-_FAR = 26.0  # standard deviations; the product of two probabilities beyond has no digits left
-_TINY = 1e-300
-_NEWTON_STEPS, _LONGEST_STEP = 30, 3.0
 
 
 class Samples(NamedTuple):
-    """Samples in a block of people by sessions by two, measured ones first.
+    """Samples in a block of people by sessions by places, of which there are two or more; measured ones first.
 
     Attributes
     ----------
     value
-        (n, s, 2) measured value, limit of a censored one, infinite where there is no sample.
+        (n, s, t) measured value, limit of a censored one, infinite where there is no sample.
     side
-        (n, s, 2): 0 measured, 1 below its limit or no sample, -1 above its limit.
+        (n, s, t): 0 measured, 1 below its limit or no sample, -1 above its limit.
     design
-        (n, s, 2, p) rows of the fixed effects, 0 where there is no sample.
+        (n, s, t, p) rows of the fixed effects, 0 where there is no sample.
 
     """
 
@@ -59,13 +57,12 @@ def arrange(
     design
         (m, p) fixed effects.
     person, session
-        (m,) labels; at most two samples share both.
+        (m,) labels.
 
     Raises
     ------
     DataError
-        More than two samples in a session, limits that are missing or cross, or an infinite value
-        without a limit.
+        Limits that are missing or cross, or an infinite value without a limit.
 
     Examples
     --------
@@ -92,123 +89,27 @@ def arrange(
     i, s, group = i[order], s[order], group[order]
     first = np.searchsorted(group, group)
     place = np.arange(len(group)) - first
-    if (place > 1).any():
-        worst = i[place > 1][0], s[place > 1][0]
-        raise DataError(
-            f'person {people[worst[0]]} has more than two samples in session {sessions[worst[1]]}; '
-            'average or remove repeated ones'
-        )
-    shape = (len(people), len(sessions), 2)
+    shape = (len(people), len(sessions), max(2, place.max(initial=0) + 1))
     block = Samples(np.full(shape, np.inf), np.ones(shape, int), np.zeros((*shape, design.shape[1])))
     for target, source in zip(block, (y, side, rows)):
         target[i, s, place] = source[order]
     return block
 
 
-def log_bivariate(h: Array, k: Array, rho: Array | float) -> Array:
-    r"""Return the log of P(X <= h, Y <= k) of standard normal X and Y with correlation ``rho``.
-
-    Notes
-    -----
-    By Owen's T function [1]_, to 1e-15.  Far in the lower tail, where its terms cancel, at least the
-    product of the margins, below which it cannot be for a correlation of 0 or more.
-
-    References
-    ----------
-    .. [1] Owen DB. Tables for computing bivariate normal probabilities. Ann Math Stat 1956;27:1075-1090.
-
-    Examples
-    --------
-    A quadrant holds 1/4 + asin(rho) / 2 pi:
-
-    >>> float(np.exp(log_bivariate(np.zeros(1), np.zeros(1), 0.5))[0].round(12))
-    0.333333333333
-
-    """
-    h, k = (np.where(x == 0, 1e-30, x) for x in (h, k))
-    root = np.sqrt(1 - rho**2)
-    halves = (special.ndtr(h) + special.ndtr(k) - (h * k < 0)) / 2
-    joint = (
-        halves
-        - special.owens_t(h, (k - rho * h) / (h * root))
-        - special.owens_t(k, (h - rho * k) / (k * root))
-    )
-    margins = special.ndtr(h) * np.where(rho < 0, 1e-6 * special.ndtr((k - rho * h) / root), special.ndtr(k))
-    return np.log(np.maximum(joint, np.maximum(margins, _TINY)))
-
-
-def _both_measured(residual: Array, s: float, rho: float) -> Array:
-    """Return log-density, its two first and three second derivatives by location: (6, k, q)."""
-    a, b = residual / s
-    q2 = 1 - rho**2
-    by_a, by_b = (a - rho * b) / q2, (b - rho * a) / q2
-    value = -_LOG_2PI - 2 * np.log(s) - (np.log(q2) + a * by_a + b * by_b) / 2
-    curvature = np.full_like(a, -1 / (q2 * s**2))
-    return np.stack([value, by_a / s, by_b / s, curvature, -rho * curvature, curvature])
-
-
-def _one_measured(residual: Array, side: Array, s: float, rho: float) -> Array:
-    """Return the same of a measured sample and a censored (or absent) one."""
-    a, b = residual / s
-    root = np.sqrt(1 - rho**2)
-    bound = np.clip(side[1] * (b - rho * a) / root, -_FAR, _FAR)
-    log_below = special.log_ndtr(bound)
-    hazard = np.exp(-(_LOG_2PI + bound**2) / 2 - log_below)
-    bend = -hazard * (hazard + bound)
-    by_a, by_b = side[1] * rho / (s * root), -side[1] / (s * root)
-    value = -(_LOG_2PI + a**2) / 2 - np.log(s) + log_below
-    seconds = (bend * by_a**2 - 1 / s**2, bend * by_a * by_b, bend * by_b**2)
-    return np.stack([value, a / s + hazard * by_a, hazard * by_b, *seconds])
-
-
-def _none_measured(residual: Array, side: Array, s: float, rho: float) -> Array:
-    """Return the same of two censored (or absent) samples."""
-    h, k = np.clip(side * residual / s, -_FAR, _FAR)
-    turn = side[0] * side[1]
-    r, root = turn * rho, np.sqrt(1 - rho**2)
-    value = log_bivariate(h, k, r)
-    by_h = np.exp(-(_LOG_2PI + h**2) / 2 + special.log_ndtr((k - r * h) / root) - value)
-    by_k = np.exp(-(_LOG_2PI + k**2) / 2 + special.log_ndtr((h - r * k) / root) - value)
-    cross = np.exp(-_LOG_2PI - (h**2 - 2 * r * h * k + k**2) / (2 * root**2) - value) / root
-    first, second = -side[0] * by_h / s, -side[1] * by_k / s
-    return np.stack(
-        [
-            value,
-            first,
-            second,
-            -(h * by_h + r * cross) / s**2 - first**2,
-            turn * cross / s**2 - first * second,
-            -(k * by_k + r * cross) / s**2 - second**2,
-        ]
-    )
-
-
-def _sessions(samples: Samples, location: Array, variances: Variances) -> Array:
-    """Return log-likelihood of each session given its person, and derivatives by location: (6, n, s, q)."""
-    total = variances.session + variances.sample
-    s, rho = np.sqrt(total), variances.session / total
-    found = np.empty((6, *location.shape[:2], location.shape[3]))
-    n_measured = (samples.side == 0).sum(axis=2)
-    for count in np.unique(n_measured):
-        rows = n_measured == count
-        residual = np.moveaxis(samples.value[rows][..., None] - location[rows], 1, 0)
-        side = np.moveaxis(samples.side[rows][..., None], 1, 0)
-        if count == 2:
-            found[:, rows] = _both_measured(residual, s, rho)
-        else:
-            found[:, rows] = (_one_measured if count else _none_measured)(residual, side, s, rho)
-    return found
+def _sessions(samples: Samples, location: Array, variances: Variances) -> SessionTerms:
+    """Return the terms of each session given its person."""
+    return session_terms(samples.value, samples.side, location, variances.session, variances.sample)
 
 
 def _person_mode(samples: Samples, fixed: Array, variances: Variances) -> tuple[Array, Array]:
     """Return where the standardised effect of each person is likeliest, and the spread about it."""
     sd = np.sqrt(variances.person)
     mode = np.zeros(len(fixed))
-    for _ in range(_NEWTON_STEPS):
-        _, a, b, aa, ab, bb = _sessions(samples, fixed[..., None] + sd * mode[:, None, None, None], variances)
-        slope = sd * (a + b).sum(axis=(1, 2)) - mode
-        bend = 1 - np.minimum(variances.person * (aa + 2 * ab + bb).sum(axis=(1, 2)), 0)
-        step = np.clip(slope / bend, -_LONGEST_STEP, _LONGEST_STEP)
+    for _ in range(NEWTON_STEPS):
+        terms = _sessions(samples, fixed[..., None] + sd * mode[:, None, None, None], variances)
+        slope = sd * terms.slope.sum(axis=(1, 2, 3)) - mode
+        bend = 1 - np.minimum(variances.person * terms.bend.sum(axis=(1, 2)), 0)
+        step = np.clip(slope / bend, -LONGEST_STEP, LONGEST_STEP)
         mode = mode + step
         # the rule need not sit on the mode exactly
         if np.abs(step).max() < 0.01:
@@ -235,9 +136,8 @@ def log_likelihood(samples: Samples, coefficients: Array, variances: Variances) 
 
     Notes
     -----
-    :math:`y = x' \beta + u_i + w_{is} + e`.  Given u, a session is normal in two dimensions: a density,
-    a density times a normal probability, or a bivariate probability, in closed form.  The integral over
-    u is an adaptive Gauss-Hermite rule of 60 points about the mode [1]_, exact where nothing is censored
+    :math:`y = x' \beta + u_i + w_{is} + e`.  Given u, sessions are those of
+    :func:`~pipelines.stats.censored_sessions.session_terms`.  The integral over u is an adaptive Gauss-Hermite rule of 60 points about the mode [1]_, exact where nothing is censored
     and good to 1e-8 of the log-likelihood unless nearly everything is censored and people differ several
     times more than the samples of one person (4e-8 at three times in standard deviation, 5e-4 at six).
 
@@ -262,15 +162,14 @@ def log_likelihood(samples: Samples, coefficients: Array, variances: Variances) 
     mode, spread = _person_mode(samples, fixed, variances)
     z = mode[:, None] + np.sqrt(2) * spread[:, None] * _NODES
     terms = _sessions(samples, fixed[..., None] + np.sqrt(variances.person) * z[:, None, None], variances)
-    value, a, b, aa, ab, bb = terms
-    log_weight = np.log(_WEIGHTS) + _NODES**2 + value.sum(axis=1) - (z**2 + _LOG_2PI) / 2
+    log_weight = np.log(_WEIGHTS) + _NODES**2 + terms.value.sum(axis=1) - (z**2 + LOG_2PI) / 2
     person = special.logsumexp(log_weight, axis=1)
     weight = np.exp(log_weight - person[:, None])
     likelihood = person + np.log(np.sqrt(2) * spread)
-    location = np.einsum('tnsq,nq->nst', terms[1:3], weight)
-    slope, bend = a + b, aa + 2 * ab + bb
-    by_person = bend.sum(axis=1) + slope.sum(axis=1) ** 2
-    by_session = (bend + slope**2).sum(axis=1)
-    by_sample = (aa + bb + a**2 + b**2).sum(axis=1)
+    location = np.einsum('nstq,nq->nst', terms.slope, weight)
+    shift = terms.slope.sum(axis=2)
+    by_person = terms.bend.sum(axis=1) + shift.sum(axis=1) ** 2
+    by_session = (terms.bend + shift**2).sum(axis=1)
+    by_sample = terms.trace.sum(axis=1)
     by_variance = np.einsum('vnq,nq->nv', np.stack([by_person, by_session, by_sample]), weight) / 2
     return likelihood, np.hstack([np.einsum('nst,nstp->np', location, samples.design), by_variance])

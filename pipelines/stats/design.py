@@ -219,30 +219,6 @@ class OutcomesDesign:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleLabel:
-    """A blood sample by its name, with session and time for figures."""
-
-    name: str
-    session: str
-    time: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplesDesign:
-    """Arms, unit, and the four samples: before and after the early session, before and after the late one."""
-
-    treatment: str
-    control: str
-    units: str
-    samples: tuple[SampleLabel, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """Return the names of the samples in their order."""
-        return [sample.name for sample in self.samples]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ExpressionDesign:
     """Arms, covariates of samples, contrasts with their titles, and the label of each visit by its name."""
 

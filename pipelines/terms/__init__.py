@@ -48,7 +48,7 @@ from .imaging import (
 )
 from .statistics import (
     BDNF_CONTRASTS,
-    BDNF_MODELS,
+    BIOMARKER_MODELS,
     EXPRESSION_CONTRASTS,
     FALSE_DISCOVERY_RATE,
     INFERENCES,
@@ -56,6 +56,7 @@ from .statistics import (
     MODELS,
     PATHS,
     PRIMARY_MODEL,
+    SAMPLE_LEVEL,
     SET_METHODS,
     SIGMA_CHOICES,
     STRUCTURES_OF_MEDIATORS,
@@ -72,7 +73,7 @@ __all__ = [
     'ADJUSTMENTS',
     'ANALYSES',
     'BDNF_CONTRASTS',
-    'BDNF_MODELS',
+    'BIOMARKER_MODELS',
     'DIFFERENCE',
     'DIRECTIONS',
     'DISCRETE_MODELS',
@@ -97,6 +98,7 @@ __all__ = [
     'PRIMARY_MODEL',
     'REGIONS',
     'REPORTED',
+    'SAMPLE_LEVEL',
     'SENSITIVITY',
     'SET_METHODS',
     'SHIFTED_ARMS',

@@ -104,8 +104,8 @@ INFERENCES = Words(
     ],
 )  # fmt: skip
 
-BDNF_MODELS = Words(
-    'model of BDNF',
+BIOMARKER_MODELS = Words(
+    'model of a biomarker',
     [
         Described(
             name='censored', title='Samples beyond a limit of detection as censored (primary)',
@@ -123,7 +123,7 @@ BDNF_MODELS = Words(
 )  # fmt: skip
 
 BDNF_CONTRASTS = Words(
-    'contrast of BDNF',
+    'contrast of four samples of BDNF',
     [
         Described(name='acute_s7', title='After against before session 7', about='after minus before session 7'),
         Described(name='acute_s42', title='After against before session 42', about='after minus before session 42'),
@@ -137,6 +137,12 @@ BDNF_CONTRASTS = Words(
         ),
     ],
 )  # fmt: skip
+
+SAMPLE_LEVEL = Described(
+    name='level',
+    title='Geometric mean; between arms the ratio of both',
+    about='of the only sample that was taken',
+)
 
 MAP_CONTRASTS = Words(
     'voxel-wise test',

@@ -1,4 +1,4 @@
-"""The group: outcome models, BDNF, and voxel-wise tests of one kind of map."""
+"""The group: outcome models, biomarkers, and voxel-wise tests of one kind of map."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,15 +7,17 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..interfaces.biomarkers import FitSamples
 from ..interfaces.clusters import ListClusters
 from ..interfaces.group_maps import StackMaps
 from ..interfaces.imaging_outcomes import MeasureImaging
 from ..interfaces.missing import ImputeOutcomes
-from ..interfaces.trial import FitOutcomes, FitSamples
+from ..interfaces.trial import FitOutcomes
 from ..interfaces.trial_figures import DrawOutcomes, DrawSamples, DrawTests
 from ..interfaces.voxelwise import InferMaps
 from ..params import GroupParams
-from ..stats.design import OutcomesDesign, SamplesDesign
+from ..stats.biomarker_design import SamplesDesign
+from ..stats.design import OutcomesDesign
 
 TEST_MAPS = ('statistic', 'tfce', 'log_p_max_t', 'log_p_max_tfce')
 _PER_PERSON_GB = 0.002  # pages of the stacked maps that stay in memory
@@ -144,42 +146,43 @@ def _describe_outcomes(design: OutcomesDesign, params: GroupParams) -> str:
     return ' '.join(words) + '\n\n'
 
 
-def init_bdnf_wf(*, design: SamplesDesign, name: str = 'bdnf_wf') -> LiterateWorkflow:
-    """Fit the responses of BDNF to exercise.
+def init_biomarkers_wf(*, designs: Sequence[SamplesDesign], name: str = 'biomarkers_wf') -> LiterateWorkflow:
+    """Fit the contrasts of biomarkers.
 
     Parameters
     ----------
-    design
-        Arms, unit and samples.
+    designs
+        Arms, unit and samples of each.
     name
         Name of the workflow.
 
     Inputs
     ------
     samples
-        Blood samples with their limits of detection.
+        Samples of all of them with their limits of detection.
 
     Outputs
     -------
-    bdnf, bdnf_figure
-        Table of contrasts, and the samples drawn.
+    biomarkers, biomarker_figure
+        Table of contrasts, and the samples drawn, a figure for each biomarker.
 
     """
     workflow = LiterateWorkflow(name=name)
     workflow.__desc__ = (
-        'The logarithm of BDNF was fitted by a mixed model with session, time and their interaction in each arm, '
-        'random effects of the person and of the session within it, and samples beyond the limits of detection as '
-        'censored observations, by maximum likelihood with adaptive Gauss-Hermite quadrature [@pinheiro1995].\n\n'
+        f'The logarithm of {" and ".join(design.title for design in designs)} was fitted by a mixed model with a mean of '
+        'each sample in each arm, random effects of the person and of the session within it, and samples beyond the '
+        'limits of detection as censored observations, by maximum likelihood with adaptive Gauss-Hermite quadrature '
+        '[@pinheiro1995].\n\n'
     )
     inputnode = pe.Node(IdentityInterface(fields=['samples']), name='inputnode')
-    outputnode = pe.Node(IdentityInterface(fields=['bdnf', 'bdnf_figure']), name='outputnode')
-    fit = pe.Node(FitSamples(design=design), name='fit')
-    draw = pe.Node(DrawSamples(design=design), name='draw')
+    outputnode = pe.Node(IdentityInterface(fields=['biomarkers', 'biomarker_figure']), name='outputnode')
+    fit = pe.Node(FitSamples(designs=list(designs)), name='fit')
+    draw = pe.Node(DrawSamples(designs=list(designs)), name='draw')
     workflow.connect([
         (inputnode, fit, [('samples', 'samples')]),
         (inputnode, draw, [('samples', 'samples')]),
-        (fit, outputnode, [('bdnf', 'bdnf')]),
-        (draw, outputnode, [('figure', 'bdnf_figure')]),
+        (fit, outputnode, [('biomarkers', 'biomarkers')]),
+        (draw, outputnode, [('biomarker_figure', 'biomarker_figure')]),
     ])  # fmt: skip
     return workflow
 

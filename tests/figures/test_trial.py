@@ -583,6 +583,25 @@ class TestTimeCourse:
         near, far = (time_course(blood(np.random.default_rng(5), limits=(400.0, up))) for up in (np.inf, 1e6))
         assert near.axes[0].get_ylim() == far.axes[0].get_ylim()
 
+    @pytest.mark.parametrize(('n_sessions', 'rows'), [(2, 1), (3, 2), (5, 3)])
+    def test_many_samples_stand_in_rows(self, rng: np.random.Generator, n_sessions: int, rows: int) -> None:
+        labels = {f'{s}{t}': (f'week {6 * s}', t) for s in range(n_sessions) for t in ('rest', 'post')}
+        table = pd.concat([blood(rng, (9, 9)).assign(arm=arm) for arm in ('yoga', 'walking', 'usual care')])
+        table['participant_id'] += table['arm']
+        first = table[table['sample'] == 's7_pre']
+        whole = pd.concat(
+            [first.assign(sample=name, value=rng.lognormal(6, 0.5, len(first))) for name in labels]
+        )
+        figure = time_course(
+            whole.assign(censored=''),
+            sample_labels=labels,
+            arm_labels={arm: arm for arm in whole['arm'].unique()},
+        )
+        places = {round(axes.get_position().y0, 3) for axes in figure.axes}
+        assert len(places) == rows
+        assert len({axes.get_ylim() for axes in figure.axes}) == 1
+        check_layout(figure)
+
     def test_one_arm(self, rng: np.random.Generator) -> None:
         (axes,) = time_course(blood(rng, (8, 0))).axes
         assert axes.get_title() == 'Exercise\nn = 8'

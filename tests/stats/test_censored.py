@@ -7,23 +7,25 @@ import statsmodels.formula.api as smf
 from scipy import integrate, special, stats
 
 from pipelines.errors import DataError
-from pipelines.stats.bdnf import fit_bdnf, lod_half, plasma_volume_correction
-from pipelines.stats.censored import fit_censored
-from pipelines.stats.censored_likelihood import Variances, arrange, log_bivariate, log_likelihood
+from pipelines.stats import censored_sessions
+from pipelines.stats.biomarker import lod_half
+from pipelines.stats.censored import effects_of, fit_censored
+from pipelines.stats.censored_likelihood import Variances, arrange, log_likelihood
+from pipelines.stats.censored_sessions import log_bivariate
 
 GOLDEN = Path(__file__).resolve().parents[1] / 'golden'
 USUAL = Variances(0.5, 0.2, 0.3)
 
 
-def samples(rng, n=40, variances=USUAL, missing=0.1, effect=(0.1, 0.2)):
-    """Simulate two sessions of two samples; the design has a constant and the exercise."""
-    spread = np.sqrt(variances)
-    y = spread[0] * rng.standard_normal((n, 1, 1)) + spread[1] * rng.standard_normal((n, 2, 1))
-    y = (y + spread[2] * rng.standard_normal((n, 2, 2))).ravel()
-    person, session, post = (grid.ravel() for grid in np.mgrid[:n, :2, :2])
-    design = np.column_stack([np.ones(4 * n), post])
+def samples(rng, n=40, variances=USUAL, missing=0.1, effect=(0.1, 0.2), shape=(2, 2)):
+    """Simulate sessions of samples, ``shape``: of each how many; the design has a constant and the time."""
+    spread, (n_sessions, n_times) = np.sqrt(variances), shape
+    y = spread[0] * rng.standard_normal((n, 1, 1)) + spread[1] * rng.standard_normal((n, n_sessions, 1))
+    y = (y + spread[2] * rng.standard_normal((n, *shape))).ravel()
+    person, session, post = (grid.ravel() for grid in np.mgrid[:n, :n_sessions, :n_times])
+    design = np.column_stack([np.ones(len(y)), post])
     y += design @ effect
-    y[rng.random(4 * n) < missing] = np.nan
+    y[rng.random(len(y)) < missing] = np.nan
     for array in (y, design, person, session):
         array.setflags(write=False)
     return y, design, person, session
@@ -40,7 +42,7 @@ def brute_force(block, coefficients, variances, n_points=400):
         given_u = np.ones(n_points)
         for s in range(len(value)):
             joint = np.ones((n_points, n_points))
-            for t in range(2):
+            for t in np.flatnonzero(np.isfinite(value[s])):
                 r = (value[s, t] - design[s, t] @ coefficients - u[:, None] - v) / sd
                 joint *= special.ndtr(side[s, t] * r) if side[s, t] else stats.norm.pdf(r) / sd
             given_u *= joint @ weight_v
@@ -68,8 +70,60 @@ def test_likelihood_is_the_integral(rng, variances, lower, upper, tolerance):
     assert (block.side[np.isfinite(block.value)] != 0).mean() > 0.3
 
 
-def test_likelihood_without_censoring_is_the_normal_density(rng):
-    y, design, person, session = samples(rng)
+@pytest.mark.parametrize('shape', [(3, 2), (2, 3), (2, 5), (4, 1), (1, 3)])
+@pytest.mark.parametrize('limits', [(-0.5, np.inf), (-0.5, 0.7), (3.0, np.inf)])
+def test_likelihood_of_any_sessions_and_times_is_the_integral(rng, shape, limits):
+    y, design, person, session = samples(rng, 4, shape=shape)
+    block = arrange(y, *limits, design, person, session)
+    found, score = log_likelihood(block, np.array([0.1, 0.2]), USUAL)
+    # both rules are good to some 1e-9 of what a person adds
+    np.testing.assert_allclose(found, brute_force(block, np.array([0.1, 0.2]), USUAL, 200), atol=1e-8)
+    theta = np.array([0.1, 0.2, *USUAL])
+    for j, step in enumerate(1e-5 * np.eye(5)):
+        up, down = (log_likelihood(block, t[:2], Variances(*t[2:]))[0] for t in (theta + step, theta - step))
+        # a central difference loses 5 of 15 digits
+        np.testing.assert_allclose(score[:, j], (up - down) / 2e-5, atol=1e-6)
+
+
+def test_sessions_of_many_samples_are_taken_in_pieces(rng, monkeypatch):
+    y, design, person, session = samples(rng, 12, shape=(3, 3))
+    block = arrange(y, 0.0, np.inf, design, person, session)
+    whole = log_likelihood(block, np.zeros(2), USUAL)
+    monkeypatch.setattr(censored_sessions, '_PIECE', 20_000)
+    for part, wanted in zip(log_likelihood(block, np.zeros(2), USUAL), whole):
+        # the mode is sought until the last of a piece is found: another centre of the same rule
+        np.testing.assert_allclose(part, wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('person', 'session', 'wanted'),
+    [
+        ([1, 2, 3, 4], [1, 1, 1, 1], (False, False)),
+        ([1, 1, 2, 2], [1, 1, 1, 1], (True, False)),  # people and their only sessions are one
+        ([1, 1, 2, 2], [1, 2, 1, 2], (True, False)),
+        ([1, 1, 1, 2], [1, 1, 2, 1], (True, True)),
+    ],
+)
+def test_effects_are_those_that_can_be_told_apart(person, session, wanted):
+    block = arrange([1.0, 2, 4, 7], -np.inf, np.inf, np.ones((4, 1)), person, session)
+    assert effects_of(block) == wanted
+
+
+def test_one_sample_a_session_is_a_random_intercept(rng):
+    y, design, person, session = samples(rng, shape=(3, 1), missing=0.15)
+    design = np.column_stack([design[:, 0], session == 1, session == 2]).astype(float)
+    found = fit_censored(arrange(y, -np.inf, np.inf, design, person, session))
+    frame = pd.DataFrame({'y': y, 'person': person, 'session': session}).dropna()
+    wanted = smf.mixedlm('y ~ C(session)', frame, groups='person').fit(reml=False, gtol=1e-8)
+    # the other optimiser stops some 1e-5 of a standard error away
+    np.testing.assert_allclose(found.coefficients, wanted.fe_params, atol=1e-5)
+    assert found.log_likelihood == pytest.approx(wanted.llf, abs=1e-6)
+    assert found.variances.session == 0
+
+
+@pytest.mark.parametrize('shape', [(2, 2), (2, 3)])
+def test_likelihood_without_censoring_is_the_normal_density(rng, shape):
+    y, design, person, session = samples(rng, shape=shape)
     block = arrange(y, -np.inf, np.inf, design, person, session)
     found, _ = log_likelihood(block, np.array([0.3, -0.1]), USUAL)
     for i, density in enumerate(found):
@@ -133,7 +187,7 @@ def test_tobit_gives_the_numbers_of_survreg():
     table = pd.read_csv(GOLDEN / 'tobin.tsv', sep='\t')
     design = np.column_stack([np.ones(20), table.age, table.quant])
     block = arrange(table.durable, 0.0, np.inf, design, np.arange(20), np.zeros(20))
-    found = fit_censored(block, nested=False)
+    found = fit_censored(block)
     # printed with 8 decimals and 5; the maximum is found to 1e-5 of a standard error
     np.testing.assert_allclose(found.coefficients, [15.14486636, -0.12905928, -0.04554166], rtol=1e-7)
     assert np.sqrt(found.variances.sample) == pytest.approx(5.57254, abs=5e-6)
@@ -222,7 +276,6 @@ def test_censoring_is_undone_where_half_the_limit_is_biased(rng):
 @pytest.mark.parametrize(
     ('y', 'lower', 'upper', 'message'),
     [
-        ([1.0, 2, 3], -np.inf, np.inf, 'more than two samples'),
         ([1.0, 2, np.nan], 3.0, 2.0, 'below its upper limit'),
         ([1.0, 2, np.nan], np.nan, 2.0, 'below its upper limit'),
         ([np.inf, 2, np.nan], -np.inf, np.inf, 'infinite'),
@@ -243,145 +296,3 @@ def test_models_without_a_maximum_are_refused(rng):
     low = np.where((person < 10), 99.0, -9.0)
     with pytest.raises(DataError, match='no maximum'):
         fit_censored(arrange(y, low, np.inf, group, person, session))
-
-
-def response(rng, n=24, missing=0.0):
-    """Simulate concentrations of two arms."""
-    person, session, post = (grid.ravel() for grid in np.mgrid[:n, :2, :2])
-    arm = person % 2
-    y = 3 + 0.1 * session + 0.2 * post + 0.1 * arm * session * post + 0.4 * rng.standard_normal(n)[person]
-    y += 0.2 * rng.standard_normal((n, 2))[person, session] + 0.2 * rng.standard_normal(4 * n)
-    y[rng.random(4 * n) < missing] = np.nan
-    return np.exp(y), person, session, post, arm
-
-
-@pytest.mark.parametrize('arms', [1, 2])
-def test_contrasts_of_complete_samples_are_means_with_reml_errors(rng, arms):
-    """Effects are differences of cell means; standard errors those of REML."""
-    concentration, person, session, post, arm = response(rng)
-    arm = arm if arms == 2 else 0 * arm
-    found = fit_bdnf(concentration, person, session, post, arm)
-    y = np.log(concentration)
-    cells = np.array(
-        [
-            [[y[(arm == a) & (session == s) & (post == t)].mean() for t in (0, 1)] for s in (0, 1)]
-            for a in range(arms)
-        ]
-    )
-    acute = cells[:, :, 1] - cells[:, :, 0]
-    wanted = np.stack(
-        [acute[:, 0], acute[:, 1], cells[:, 1, 0] - cells[:, 0, 0], acute[:, 1] - acute[:, 0]], 1
-    )
-    wanted = wanted if arms == 1 else np.vstack([wanted, wanted[1] - wanted[0]])
-    # least squares of a balanced table, to the accuracy of the optimiser
-    np.testing.assert_allclose(found.contrasts.estimate, wanted.ravel(), atol=1e-6)
-    assert (found.contrasts.df == 24 - arms).all()
-    design = np.column_stack([np.ones(96), session, post, session * post])
-    design = np.hstack([design * (arm == a)[:, None] for a in range(arms)])
-    other = mixed(y, design, person, session, reml=True)
-    for label, weight in (('control', [1, 0]), ('difference', [-1, 1]))[:arms]:
-        for name, coding in (('acute_s7', [0, 0, 1, 0]), ('resting_change', [0, 1, 0, 0])):
-            row = np.kron(weight[:arms], coding)
-            se = np.sqrt(row @ other.cov_params().to_numpy()[: len(row), : len(row)] @ row)
-            at = found.contrasts[(found.contrasts.arm == label) & (found.contrasts.contrast == name)]
-            # the other optimiser finds variances to a few parts in a thousand
-            assert at.se.item() == pytest.approx(se, rel=3e-3)
-
-
-def test_acute_response_of_one_session_is_a_paired_t_test(rng):
-    """Where sessions do not differ in spread, the pooled error has the mean of both paired variances."""
-    concentration, person, session, post, arm = response(rng)
-    found = fit_bdnf(concentration, person, session, post, 0 * arm)
-    change = np.diff(np.log(concentration).reshape(24, 2, 2), axis=2)[..., 0]
-    pooled = np.sqrt(change.var(axis=0, ddof=1).mean() / 24)
-    for name in ('acute_s7', 'acute_s42'):
-        at = found.contrasts[found.contrasts.contrast == name]
-        # to the accuracy of the optimiser
-        assert at.se.item() == pytest.approx(pooled, rel=1e-6)
-
-
-def test_counts_and_units(rng):
-    concentration, person, session, post, arm = response(rng, missing=0.05)
-    known = ~np.isnan(concentration)
-    lower, upper = np.nanquantile(concentration, [0.15, 0.95])
-    found = fit_bdnf(concentration, person, session, post, arm, lower=lower, upper=upper)
-    table = found.contrasts.set_index(['arm', 'contrast'])
-    beyond = known & ((concentration <= lower) | (concentration >= upper))
-    assert table.loc[('control', 'acute_s7'), 'n_censored'] == beyond[arm == 0].sum()
-    assert table.loc[('difference', 'acute_s7'), 'n_censored'] == beyond.sum()
-    assert table.loc[('treated', 'acute_s7'), 'n_samples'] == known[arm == 1].sum()
-    assert table.loc[('difference', 'acute_s7'), 'n'] == 24
-    assert (table.df == 22).all()
-    order = rng.permutation(96)
-    names = np.array([f'sub-{p:02}' for p in person])
-    scaled = fit_bdnf(
-        (1000 * concentration)[order], names[order], session[order], post[order], arm[order],
-        lower=1000 * lower, upper=1000 * upper,
-    )  # fmt: skip
-    # ratios have no unit; to the accuracy of the optimiser
-    np.testing.assert_allclose(scaled.contrasts.estimate, found.contrasts.estimate, atol=1e-6)
-    np.testing.assert_allclose(scaled.contrasts.se, found.contrasts.se, rtol=1e-5)
-
-
-def test_zero_is_censored_where_there_is_a_limit(rng):
-    concentration, person, session, post, arm = response(rng)
-    lower = np.quantile(concentration, 0.2)
-    at_limit, at_zero = (np.where(concentration <= lower, x, concentration) for x in (lower, 0.0))
-    found, other = (fit_bdnf(y, person, session, post, arm, lower=lower) for y in (at_limit, at_zero))
-    assert found.contrasts.equals(other.contrasts)
-    with pytest.raises(DataError, match='infinite'):
-        fit_bdnf(at_zero, person, session, post, arm)
-
-
-def test_the_only_arm_keeps_its_name(rng):
-    concentration, person, session, post, arm = response(rng)
-    treated = arm == 1
-    found = fit_bdnf(concentration[treated], person[treated], session[treated], post[treated], arm[treated])
-    assert set(found.contrasts.arm) == {'treated'}
-    assert (found.contrasts.n == 12).all()
-
-
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        (lambda c, p, s, t, a: (-c, p, s, t, a), '0 or more'),
-        (lambda c, p, s, t, a: (np.nan * c, p, s, t, a), 'every concentration is missing'),
-        (lambda c, p, s, t, a: (c, p, s + 7, t, a), 'session needs 0 or 1'),
-        (lambda c, p, s, t, a: (c, p, s, t[:9], a), 'post needs 0 or 1'),
-        (lambda c, p, s, t, a: (c, p, s, t, s), 'both arms'),
-        (lambda c, p, s, t, a: (c, p, s, 0 * t, a), 'two samples of the same'),
-        (lambda c, p, s, t, a: (np.where((s == 1) & (a == 1), np.nan, c), p, s, t, a), 'treated arm, session 2, before'),
-        (lambda c, p, s, t, a: (np.where((t == 1) & (a == 0), 1e-9, c), p, s, t, a), 'session 1, after exercise: none of 12'),
-    ],
-)  # fmt: skip
-def test_tables_without_an_answer_are_refused(rng, change, message):
-    with pytest.raises(DataError, match=message):
-        fit_bdnf(*change(*response(rng)), lower=1e-6)
-
-
-def test_lost_plasma_is_put_back(rng):
-    """Blood loses water; a protein that stays in it has the same mass before and after."""
-    plasma, cells, haemoglobin, protein = rng.uniform([2500, 1500, 500, 10], [3500, 2500, 900, 90], (20, 4)).T
-    left = plasma * rng.uniform(0.8, 1.05, 20)
-    volumes = plasma + cells, left + cells
-    corrected = plasma_volume_correction(
-        protein / left,
-        *(haemoglobin / volume for volume in volumes),
-        *(100 * cells / volume for volume in volumes),
-    )
-    # one formula inverted by another
-    np.testing.assert_allclose(corrected, protein / plasma, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ('blood', 'message'),
-    [((0.0, 14.0, 42.0, 43.0), 'haemoglobin'), ((14.0, 14.5, 0.42, 0.43), 'multiply fractions'), ((14.0, 14.5, 42.0, 120.0), 'percentage')],
-)  # fmt: skip
-def test_blood_counts_out_of_range_are_refused(blood, message):
-    with pytest.raises(DataError, match=message):
-        plasma_volume_correction(20.0, *blood)
-
-
-def test_missing_blood_counts_stay_missing():
-    found = plasma_volume_correction([20.0, 20.0], [14.0, np.nan], 14.5, 42.0, 43.0)
-    assert np.isnan(found).tolist() == [False, True]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipelines.params import GroupParams, option_name
 from pipelines.terms import MEASURES
@@ -82,7 +82,6 @@ def _uncompared(trial: TrialRecord, tables: GroupTables, *, has_maps: bool) -> I
     """Yield the arms and visits that analyses of two arms, or of two visits, leave out."""
     done = {
         'imaging': ('Maps', has_maps),
-        'bdnf': ('BDNF', bool(tables.get('bdnf'))),
         'expression': ('Gene expression', bool(tables.get('expression_deseq2'))),
         'mediation': ('Mediation', bool(tables.get('mediation_models'))),
     }
@@ -134,6 +133,10 @@ def _of_table(trial: TrialRecord, tables: GroupTables, key: str) -> str:
     part = trial.part.get(key)
     if not part:
         return 'not supplied: the trial file does not name it'
+    return _not_supplied(tables, part)
+
+
+def _not_supplied(tables: GroupTables, part: Mapping[str, Any]) -> str:
     names = [part.get(key) for key in ('table', 'counts', 'samples')]
     rows = [row for row in tables.get('phenotype_report', ()) if row['table'] in names]
     return f'not supplied: {_reported(tables, rows) or "no table was found"}'
@@ -150,8 +153,12 @@ def _why_no_maps(trial: TrialRecord, tables: GroupTables, skipped: set[str]) -> 
 
 
 def _blood(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
-    if not tables.get('bdnf'):
-        yield AbsentPart('bdnf', 'BDNF', _of_table(trial, tables, 'bdnf'))
+    for given in trial.sampled:
+        if not rows_where(tables.get('biomarkers', ()), biomarker=given['name']):
+            title = trial.biomarkers[given['name']]
+            yield AbsentPart('biomarkers', title, _not_supplied(tables, given))
+    if not trial.sampled:
+        yield AbsentPart('biomarkers', 'Biomarkers', 'not supplied: the trial file names none')
 
 
 def _expression(trial: TrialRecord, tables: GroupTables, reasons: Mapping[str, str]) -> Iterator[AbsentPart]:

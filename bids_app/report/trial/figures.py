@@ -69,6 +69,10 @@ class Drawings:
             return self._of_tipping(name.removesuffix('_tipping'))
         if name in _FIXED:
             return _FIXED[name]
+        if name.startswith('biomarker_'):
+            title = self._trial.biomarkers.get(name.removeprefix('biomarker_'), name)
+            alt = f'{title} of every person and the geometric mean of each arm at each sample, on a log axis.'
+            return f'{title} at every sample', '', alt
         kind, _, what = name.partition('_')
         if kind in MAP_TITLES:
             return _of_map(kind, what)
@@ -108,11 +112,6 @@ _FIXED: dict[str, FigureWords] = {
         'All outcomes on one scale',
         'Effects in standard deviations of the baseline with 95 % intervals.',
         'Forest plot of the effects on all outcomes with their intervals.',
-    ),
-    'bdnf': (
-        'BDNF before and after exercise',
-        '',
-        'BDNF of every person and the geometric mean of each arm at each sample, on a log axis.',
     ),
     'expression_components': (
         'Samples by their first two principal components',

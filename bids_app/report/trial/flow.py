@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipelines.figures.flow import FlowStage, Item
-from pipelines.terms import BDNF_MODELS, MAIN, REPORTED
+from pipelines.terms import BIOMARKER_MODELS, MAIN, REPORTED
 
 from ..read import TableRow
 from .mediation import first_of_each
@@ -72,9 +72,9 @@ def stages(trial: TrialRecord, tables: GroupTables) -> list[FlowStage]:
         own = rows_where(status, visit=visit.name)
         seen = [list(_seen(trial, rows_where(own, arm=arm))) for arm in trial.arms]
         found.append(FlowStage(visit.label, seen))
-    blood = [list(_blood(tables, arm)) for arm in trial.arms]
+    blood = [list(_blood(trial, tables, arm)) for arm in trial.arms]
     if any(blood):
-        found.append(FlowStage('Blood samples', blood))
+        found.append(FlowStage('Samples', blood))
     analysed = [list(_analysed(trial, tables, arm)) for arm in trial.arms]
     return [*found, FlowStage('Analysis', analysed)]
 
@@ -98,7 +98,7 @@ def _allocated(trial: TrialRecord, arm: str) -> Iterator[Item]:
 def _seen(trial: TrialRecord, rows: Sequence[TableRow]) -> Iterator[Item]:
     """Yield for each kind of data how many have it, and how many of these are flagged."""
     for data in dict.fromkeys(row['data'] for row in rows):
-        if data in ('bdnf', 'scans'):
+        if data == 'scans' or data in trial.biomarkers:
             continue
         states = Counter(row['status'] for row in rows if row['data'] == data)
         n_flagged = states['flagged']
@@ -109,16 +109,18 @@ def _seen(trial: TrialRecord, rows: Sequence[TableRow]) -> Iterator[Item]:
 
 def data_title(trial: TrialRecord, data: str) -> str:
     """Return a kind of data in words, short enough for a box."""
-    return DATA_TITLES.get(data) or trial.titles().get(data, data)
+    return DATA_TITLES.get(data) or {**trial.titles(), **trial.biomarkers}.get(data, data)
 
 
-def _blood(tables: GroupTables, arm: str) -> Iterator[Item]:
-    rows = rows_where(tables.get('participants', ()), arm=arm, data='bdnf')
-    if rows:
+def _blood(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
+    for name, title in trial.biomarkers.items():
+        rows = rows_where(tables.get('participants', ()), arm=arm, data=name)
         taken = Counter(row['participant_id'] for row in rows if row['status'] != 'missing')
         most = len({row['visit'] for row in rows})
-        yield f'BDNF, all {most} samples', str(sum(n == most for n in taken.values()))
-        yield 'BDNF, at least one', str(len(taken))
+        if most > 1:
+            yield f'{title}, all {most} samples', str(sum(n == most for n in taken.values()))
+        if rows:
+            yield f'{title}, at least one', str(len(taken))
     samples = rows_where(tables.get('expression_samples', ()), arm=arm)
     if samples:
         used = {row['participant_id'] for row in samples if is_used(row)}
@@ -136,8 +138,10 @@ def _analysed(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Ite
         rows = rows_where(tables.get('outcomes', ()), outcome=outcome.name, analysis=MAIN, is_primary='True')
         if rows and outcome.role != 'other':
             yield outcome.title, _in_model(trial, rows, arm)
-    for row in rows_where(tables.get('bdnf', ()), model=BDNF_MODELS['censored'].name, arm=arm)[:1]:
-        yield 'BDNF', _number(row['n'])
+    for name, title in trial.biomarkers.items():
+        model = BIOMARKER_MODELS['censored'].name
+        for row in rows_where(tables.get('biomarkers', ()), biomarker=name, model=model, arm=arm)[:1]:
+            yield title, _number(row['n'])
     if tables.get('expression_samples'):
         samples = [row for row in rows_where(tables['expression_samples'], arm=arm) if is_used(row)]
         n = str(len({row['participant_id'] for row in samples}))

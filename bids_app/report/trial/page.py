@@ -92,7 +92,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
         'estimands': reporting.estimands(trial),
         'supplied': reporting.supplied(trial),
         'lacking': reporting.lacking(trial),
-        'bdnf': trial_results.bdnf(trial, tables),
+        'biomarkers': trial_results.biomarkers(trial, tables),
         'genes': genes,
         'gene_flags': trial_results.gene_flags(output_dir, genes),
         'sets': trial_results.sets(trial, tables),

@@ -72,7 +72,8 @@ class OutcomeRecord(NamedTuple):
 class TrialRecord(NamedTuple):
     """What was recorded of a trial.
 
-    ``part`` holds ``bdnf``, ``expression``, ``attendance`` and ``adverse_events`` as in the trial file;
+    ``part`` holds ``expression``, ``attendance`` and ``adverse_events`` as in the trial file;
+    ``sampled`` holds the biomarkers as they were read;
     ``people``, ``attended`` and ``events`` are rows of tables, the last two None where not supplied;
     ``results`` is the folder of the participants' results, ``left_out`` whom a request leaves out of ``people``.
     ``factors`` are strata and the column of sites; ``estimands`` the attributes of the estimand of each outcome;
@@ -88,6 +89,7 @@ class TrialRecord(NamedTuple):
     factors: list[str]
     outcomes: list[OutcomeRecord]
     part: Mapping[str, Any]
+    sampled: list[dict[str, Any]]
     mediation: list[dict[str, Any]]
     people: list[dict[str, Any]]
     attended: list[dict[str, Any]] | None
@@ -127,6 +129,11 @@ class TrialRecord(NamedTuple):
     def primary(self) -> VisitRecord:
         """Return the visit of the primary contrasts."""
         return next(visit for visit in self.visits if visit.is_primary)
+
+    @property
+    def biomarkers(self) -> Mapping[str, str]:
+        """Return the title of each biomarker."""
+        return {given['name']: given['description'] or given['name'] for given in self.sampled}
 
     def visit(self, name: str) -> VisitRecord:
         """Return a visit by its name.
@@ -181,7 +188,8 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
         covariates=list(trial['covariates']),
         factors=list(dict.fromkeys([*trial['strata'], *([sites['column']] if sites else [])])),
         outcomes=[_outcome(given) for given in trial['outcomes'].values()],
-        part={key: trial.get(key) for key in ('bdnf', 'expression', 'attendance', 'adverse_events')},
+        part={key: trial.get(key) for key in ('expression', 'attendance', 'adverse_events')},
+        sampled=list(trial.get('biomarkers', [])),
         mediation=list(trial['mediation']),
         people=content['participants'],
         attended=content['attendance'],

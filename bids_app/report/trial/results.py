@@ -10,6 +10,7 @@ from pipelines.terms import (
     BDNF_CONTRASTS,
     EXPRESSION_CONTRASTS,
     FALSE_DISCOVERY_RATE,
+    SAMPLE_LEVEL,
     split_flags,
 )
 
@@ -75,18 +76,37 @@ def tests(output_dir: Path, tables: GroupTables) -> dict[str, list[Test]]:
     return found
 
 
-def bdnf(trial: TrialRecord, tables: GroupTables) -> list[tuple[str, list[tuple[str, list[TableRow]]]]]:
-    """Return the rows of BDNF by model, then by arm, the comparison of arms first."""
-    rows = tables.get('bdnf', ())
-    models = list(dict.fromkeys(row['model'] for row in rows))
-    arms = [arm for arm in ('difference', *trial.arms) if any(row['arm'] == arm for row in rows)]
-    rest = [row for row in rows if row['arm'] not in arms]
+class Sampled(NamedTuple):
+    """A biomarker: of every model what is shown of each arm, the comparisons of arms first, with a heading."""
+
+    name: str
+    title: str
+    models: list[tuple[str, list[tuple[str, list[TableRow]]]]]
+
+
+def biomarkers(trial: TrialRecord, tables: GroupTables) -> list[Sampled]:
+    """Return the biomarkers that have results."""
     found = []
-    for model in models:
-        own = [(arm, rows_where(rows, model=model, arm=arm)) for arm in arms]
-        own += [('', [row for row in rest if row['model'] == model])]
-        found.append((model, [(arm, part) for arm, part in own if part]))
+    for name, title in trial.biomarkers.items():
+        rows = rows_where(tables.get('biomarkers', ()), biomarker=name)
+        models = dict.fromkeys(row['model'] for row in rows)
+        own = [(model, _by_arm(trial, rows_where(rows, model=model))) for model in models]
+        found += [Sampled(name, title, own)] if own else []
     return found
+
+
+def _by_arm(trial: TrialRecord, rows: Sequence[TableRow]) -> list[tuple[str, list[TableRow]]]:
+    """Return rows under their headings; those of a model without a result are of no arm."""
+    parts = [
+        (
+            f'Difference between arms, {arm} over {trial.control}',
+            rows_where(rows, arm='difference', treated=arm),
+        )
+        for arm in trial.treated
+    ]
+    parts += [(arm, rows_where(rows, arm=arm)) for arm in trial.arms]
+    parts += [('Not estimated', rows_where(rows, arm='n/a'))]
+    return [(heading, part) for heading, part in parts if part]
 
 
 def contrast_titles(trial: TrialRecord) -> dict[str, str]:
@@ -186,9 +206,17 @@ def events(trial: TrialRecord) -> list[tuple[str, list[int]]]:
     ]
 
 
-def bdnf_title(contrast: str) -> str:
-    """Return a contrast of BDNF in words."""
-    return BDNF_CONTRASTS.titles().get(contrast, contrast)
+def sample_contrast(contrast: str) -> str:
+    """Return a contrast of samples in words; those of the trial file are words already.
+
+    Examples
+    --------
+    >>> sample_contrast('acute_s7'), sample_contrast('week 6: post - pre')
+    ('After against before session 7', 'week 6: post − pre')
+
+    """
+    titles = {**BDNF_CONTRASTS.titles(), SAMPLE_LEVEL.name: SAMPLE_LEVEL.title}
+    return titles.get(contrast, contrast.replace(' - ', ' − '))
 
 
 class Course(NamedTuple):

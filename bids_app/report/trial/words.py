@@ -9,7 +9,7 @@ from pipelines.terms import flag_words, is_flag, split_flags
 
 from ..words import number
 
-BDNF_TITLES = terms.BDNF_MODELS.titles()
+BIOMARKER_TITLES = terms.BIOMARKER_MODELS.titles()
 MAP_TITLES = {
     kind.name: kind.title for kind in sorted(terms.MAPS.values(), key=lambda kind: not kind.is_main)
 }
@@ -25,7 +25,6 @@ DATA_TITLES = {
     'connectivity': 'Connectivity',
     'maps': 'Maps',
     'tract': 'Tract FA',
-    'bdnf': 'BDNF',
     'expression': 'Gene expression',
 }
 

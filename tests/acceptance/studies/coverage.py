@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipelines.stats.bdnf import BdnfFit, fit_bdnf
 from pipelines.stats.change import ancova
 from pipelines.stats.longitudinal.trial import fit_trial
 from tests.acceptance.studies import spread
+from tests.four_samples import fit_four_samples
 
 SEED = 20260101
 N_TRIALS = 2000
@@ -85,7 +85,7 @@ def bdnf_trial(rng: np.random.Generator, scenario: str, low: float, high: float)
     """Simulate censored BDNF with missing sessions and compare every contrast with the truth."""
     y, person, session, post = bdnf_samples(rng, N_PEOPLE, scenario)
     y[(rng.random((N_PEOPLE, 2)) < MISSING)[person, session]] = np.nan
-    fit: BdnfFit = fit_bdnf(np.exp(y), person, session, post, treatment()[person], lower=low, upper=high)
+    fit = fit_four_samples(np.exp(y), person, 2 * session + post, treatment()[person], (low, high))
     control, treated = BDNF[scenario]
     coefficients = {'control': control, 'treated': treated, 'difference': treated - control}
     found = []

@@ -39,7 +39,6 @@ from pipelines.simulated.trial import (
     planted_effects,
     rate_pain,
 )
-from pipelines.stats.bdnf import fit_bdnf
 from pipelines.stats.change import ancova
 from pipelines.stats.design import Outcome, OutcomesDesign, Visit
 from pipelines.stats.expression import differential_expression
@@ -49,6 +48,7 @@ from pipelines.stats.outcomes import model_outcomes
 from pipelines.stats.scores import pathway_scores
 from pipelines.terms import REGIONS
 from tests.acceptance.studies import divide, spread
+from tests.four_samples import fit_four_samples
 
 SEED = 20260301
 N_PEOPLE, N_GENES, N_BOOTSTRAPS = 57, 2000, 1000
@@ -238,9 +238,8 @@ def mediations(trial: Trial, seed: int, n_bootstraps: int) -> Iterable[pd.DataFr
 def bdnf_contrasts(trial: Trial) -> pd.DataFrame:
     """Return the differences between arms in the responses of BDNF."""
     who, session, post = (grid.ravel() for grid in np.indices(trial.bdnf.shape))
-    low, high = TrialParameters().bdnf_limits
-    fit = fit_bdnf(
-        trial.bdnf.ravel(), who, session, post, trial.cohort.treated[who].astype(int), lower=low, upper=high
+    fit = fit_four_samples(
+        trial.bdnf.ravel(), who, 2 * session + post, trial.cohort.treated[who], TrialParameters().bdnf_limits
     )
     own = fit.contrasts[fit.contrasts['arm'] == 'difference']
     return own.assign(quantity='bdnf ' + own['contrast'])

@@ -79,7 +79,7 @@ def test_responders_are_counted_with_their_threshold(trial):
 
 
 def test_acute_response_of_bdnf_is_found(trial):
-    rows = table(trial[1], 'bdnf').set_index(['model', 'arm', 'contrast'])
+    rows = table(trial[1], 'biomarkers').set_index(['model', 'arm', 'contrast'])
     difference = rows.loc[('censored', 'difference', 'change_of_acute')]
     assert 0 < difference.ci_low < 0.3 < difference.ci_high
     assert rows.loc[('censored', 'waitlist', 'acute_s42'), 'ratio'] == pytest.approx(np.exp(0.2), rel=0.2)
@@ -342,7 +342,7 @@ def test_own_trial_file_is_read(small, tmp_path):
     path.write_text(json.dumps(own))
     assert run(bids, out, work, '--trial', str(path), '--skip', 'voxelwise') == 0
     assert set(table(out, 'outcomes')['outcome']) == {'pain'}
-    assert not (out / 'group' / 'bdnf.tsv').exists()
+    assert not (out / 'group' / 'biomarkers.tsv').exists()
 
 
 def test_people_can_be_selected(small, capsys):

@@ -511,7 +511,7 @@ def bdnf_trial(tmp_path, **keys):
 
 
 def sample(tables, pid, name):
-    table = tables.bdnf
+    table = tables.biomarkers
     (row,) = table[(table['participant_id'] == pid) & (table['sample'] == name)].itertuples()
     return row
 
@@ -539,9 +539,9 @@ def test_bdnf_is_long_with_a_row_per_sample(root, tmp_path):
     wide(root)
     blood(root, {('sub-02', 'wk14', 'pre'): 'n/a', ('sub-04', 'wk3', 'pre'): -3})
     tables = read_tables(root, bdnf_trial(tmp_path, LowerLimit=4, UpperLimit='uloq'))
-    assert len(tables.bdnf) == 32
-    assert set(tables.bdnf['lower']) == {4.0}
-    assert set(tables.bdnf['upper']) == {100.0}
+    assert len(tables.biomarkers) == 32
+    assert set(tables.biomarkers['lower']) == {4.0}
+    assert set(tables.biomarkers['upper']) == {100.0}
     assert math.isnan(sample(tables, 'sub-02', 's42_pre').value)
     negative = sample(tables, 'sub-04', 's7_pre')
     assert math.isnan(negative.value)
@@ -567,7 +567,7 @@ def test_bdnf_in_wide_columns_and_per_session(root, tmp_path):
         ['bdnf_wk3_pre', 'bdnf_wk3_post', 'bdnf_ses-wk14_pre', 'wk14_post_bdnf'],
     ):
         tsv(root / 'phenotype' / 'bdnf.tsv', [('participant_id', *columns, 'lod', 'uloq'), *rows])
-        table = read_tables(root, bdnf_trial(tmp_path)).bdnf
+        table = read_tables(root, bdnf_trial(tmp_path)).biomarkers
         assert dict(zip(zip(table['participant_id'], table['sample']), table['value'])) == expected
         assert set(table['lower']) == {5.0}
     (root / 'phenotype' / 'bdnf.tsv').unlink()
@@ -575,7 +575,7 @@ def test_bdnf_in_wide_columns_and_per_session(root, tmp_path):
         part = [(r[0], r[place], r[place + 1], 5, 100) for r in rows]
         head = ('participant_id', 'bdnf_pre', 'bdnf_post', 'lod', 'uloq')
         tsv(root / 'phenotype' / f'bdnf_ses-{session}.tsv', [head, *part])
-    table = read_tables(root, bdnf_trial(tmp_path)).bdnf
+    table = read_tables(root, bdnf_trial(tmp_path)).biomarkers
     assert dict(zip(zip(table['participant_id'], table['sample']), table['value'])) == expected
 
 
@@ -650,7 +650,12 @@ def test_default_trial_leaves_out_what_is_absent(root):
     )
     tables = read_tables(root, read_trial())
     assert set(tables.outcomes['outcome']) == {'nrs'}
-    assert (tables.bdnf, tables.expression, tables.attendance, tables.events) == (None, None, None, None)
+    assert (tables.biomarkers, tables.expression, tables.attendance, tables.events) == (
+        None,
+        None,
+        None,
+        None,
+    )
     absent = set(rows_of(tables, problem='is absent')['table'])
     assert {'phenotype/odi.tsv', 'phenotype/bdnf.tsv', 'phenotype/adverse_events.tsv'} <= absent
     assert list(tables.participants.columns) == ['participant_id', 'arm']
@@ -727,8 +732,8 @@ def test_default_trial_without_columns_of_limits(root):
     )
     blood(root, columns=('bdnf', 'a', 'b'))
     tables = read_tables(root, read_trial())
-    assert tables.bdnf['lower'].isna().all()
-    assert set(tables.bdnf['censored']) == {''}
+    assert tables.biomarkers['lower'].isna().all()
+    assert set(tables.biomarkers['censored']) == {''}
     assert list(rows_of(tables, action='none is assumed')['column']) == ['lod', 'uloq']
 
 
@@ -739,7 +744,7 @@ def test_tables_of_the_default_trial_without_rows(root):
     path.write_text(path.read_text().splitlines()[0] + '\n')
     tables = read_tables(root, read_trial())
     assert tables.outcomes['value'].isna().all()
-    assert tables.bdnf.empty
+    assert tables.biomarkers.empty
     assert len(rows_of(tables, problem='has a header but no rows')) == 2
 
 

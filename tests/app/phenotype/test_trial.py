@@ -46,7 +46,12 @@ def test_the_order_of_keys_means_nothing(tmp_path):
     upside_down['BDNF'] = {**DEFAULT['BDNF'], 'Samples': dict(reversed(DEFAULT['BDNF']['Samples'].items()))}
     as_given, reversed_ = (read_trial(write(tmp_path, content)) for content in (DEFAULT, upside_down))
     assert reversed_ == as_given
-    assert [sample.name for sample in as_given.bdnf.samples] == ['s7_pre', 's7_post', 's42_pre', 's42_post']
+    assert [sample.name for sample in as_given.biomarkers[0].samples] == [
+        's7_pre',
+        's7_post',
+        's42_pre',
+        's42_post',
+    ]
 
 
 def test_default_is_the_registered_trial():
@@ -69,7 +74,7 @@ def test_default_is_the_registered_trial():
     assert trial.outcomes['odi'].items == tuple(f'odi_{n}' for n in range(1, 11))
     assert trial.outcomes['fc_nac_mpfc'].regions == ('NAc', 'mPFC')
     assert trial.outcomes['fa_nac_mpfc_left'].hemisphere == 'L'
-    assert [(s.session_id, s.time) for s in trial.bdnf.samples] == [
+    assert [(s.session_id, s.time) for s in trial.biomarkers[0].samples] == [
         ('ses-wk3', 'pre'), ('ses-wk3', 'post'), ('ses-wk14', 'pre'), ('ses-wk14', 'post'),
     ]  # fmt: skip
     assert [(v.name, v.session_id) for v in trial.expression.visits] == [
@@ -91,7 +96,7 @@ def test_a_trial_of_tables_only_is_enough(tmp_path):
     trial = read_trial(write(tmp_path, SMALL))
     assert not trial.is_default
     assert trial.name == 'trial'
-    assert (trial.bdnf, trial.expression, trial.mediation, trial.attendance) == (None, None, (), None)
+    assert (trial.biomarkers, trial.expression, trial.mediation, trial.attendance) == ((), None, (), None)
     assert trial.visits[1].session_id == 'ses-post'
     assert trial.outcomes['nrs'].lower_is_better is None
 
@@ -241,7 +246,7 @@ def test_every_part_may_be_absent(tmp_path, part):
         models = content['Mediation']
         content['Mediation'] = [m for m in models if not any(':' in name for name in m['Mediators'])]
     trial = read_trial(write(tmp_path, content))
-    field = {'BDNF': 'bdnf', 'AdverseEvents': 'adverse_events'}.get(part, part.lower())
+    field = {'BDNF': 'biomarkers', 'AdverseEvents': 'adverse_events'}.get(part, part.lower())
     assert not getattr(trial, field)
 
 

@@ -35,7 +35,7 @@ from tests.app.report.test_report import Page
 from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, write_trial
 
 SECTIONS = (
-    'summary', 'flow', 'baseline', 'estimand', 'outcomes', 'imaging', 'bdnf', 'expression', 'mediation', 'safety',
+    'summary', 'flow', 'baseline', 'estimand', 'outcomes', 'imaging', 'biomarkers', 'expression', 'mediation', 'safety',
     'quality', 'limits', 'reporting', 'methods', 'run',
 )  # fmt: skip
 CONTRAST = 'armOnChange'
@@ -275,13 +275,13 @@ class TestContent:
     def test_flow_is_drawn_with_the_same_numbers(self, out: Path, html: str) -> None:
         drawn = (out / 'group' / 'figures' / 'flow.svg').read_text()
         words = [' '.join(word.split()) for word in re.findall(r'>([^<>]+)</text>', drawn)]
-        assert {'Randomised', '16', 'exercise', 'waitlist', 'Analysis', 'Blood samples'} <= set(words)
+        assert {'Randomised', '16', 'exercise', 'waitlist', 'Analysis', 'Samples'} <= set(words)
         assert words.count('Allocated') == 2
         assert 'flow-figure_1' in html
 
     def test_blood_is_given_as_ratios(self, html: str, out: Path) -> None:
-        said = section(html, 'bdnf')
-        for row in rows_of(out, 'bdnf'):
+        said = section(html, 'biomarkers')
+        for row in rows_of(out, 'biomarkers'):
             numbers = ('ratio', 'ratio_ci_low', 'ratio_ci_high')
             assert f'{estimate(row, *numbers)} ({interval(row, *numbers)})' in said
         assert said.index('Difference between arms, exercise over waitlist') < said.index(

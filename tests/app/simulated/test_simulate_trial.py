@@ -81,7 +81,7 @@ def test_tables_are_read_without_a_word(tables):
     assert tables.participants['arm'].value_counts().to_dict() == {'exercise': 6, 'waitlist': 5}
     assert set(tables.outcomes['outcome']) == {'nrs', 'odi', 'submap85', 'sixmwd'}
     assert len(tables.outcomes) == 11 * 2 * 4
-    assert len(tables.bdnf) == 44
+    assert len(tables.biomarkers) == 44
     assert set(tables.expression.columns) >= {'sample', 'batch', 'neutrophils'}
     assert tables.attendance['attended'].notna().sum() == 6
 
@@ -101,7 +101,7 @@ def test_tables_hold_what_people_feel(tables, truth):
 def test_bdnf_is_censored_at_its_limits(tables, truth):
     low, high = TrialParameters().bdnf_limits
     times = {'s7_pre': (0, 0), 's7_post': (0, 1), 's42_pre': (1, 0), 's42_post': (1, 1)}
-    for row in tables.bdnf.dropna(subset='value').itertuples():
+    for row in tables.biomarkers.dropna(subset='value').itertuples():
         session, time = times[row.sample]
         level = np.exp(truth['People'][row.participant_id]['log_bdnf'][session][time])
         assert row.value == pytest.approx(level, abs=0.1)
@@ -116,7 +116,7 @@ def test_the_group_finds_the_response_of_bdnf(trial, truth, tmp_path):
         analyse([str(trial), str(out), 'group', *words, '--skip', 'voxelwise', 'expression', 'mediation'])
         == 0
     )
-    table = pd.read_csv(out / 'group' / 'bdnf.tsv', sep='\t')
+    table = pd.read_csv(out / 'group' / 'biomarkers.tsv', sep='\t')
     found = table.query("model == 'censored' and arm == 'difference'").set_index('contrast')
     planted = {name: truth['Effects'][f'bdnf_{name}'] for name in ('acute_s7', 'acute_s42', 'resting_change')}
     for contrast, value in planted.items():
@@ -142,7 +142,7 @@ def test_flaws_are_where_the_truth_says(trial, truth, tables):
     samples = set(zip(tables.expression['participant_id'], tables.expression['session_id']))
     lost = {(label, f'ses-{session}') for label, session in flawed(truth, 'no RNA')}
     assert samples == {(p, f'ses-{s}') for p in truth['People'] for s in ('wk3', 'wk14')} - lost
-    assert tables.bdnf['value'].isna().sum() == 1
+    assert tables.biomarkers['value'].isna().sum() == 1
 
 
 def test_flawed_scans_are_poor(trial, truth):

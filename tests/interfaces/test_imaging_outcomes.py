@@ -1,4 +1,4 @@
-"""BDNF and imaging outcomes from their files: what is read is what the models get."""
+"""Imaging outcomes from their files: what is read is what the models get."""
 
 import json
 
@@ -9,91 +9,7 @@ import pytest
 
 from pipelines.errors import UnknownWordError
 from pipelines.interfaces.imaging_outcomes import measure_imaging
-from pipelines.interfaces.tables import columns_text
-from pipelines.interfaces.trial import fit_samples
-from pipelines.stats.bdnf import fit_bdnf
-from pipelines.stats.design import DerivativeOutcome, SampleLabel, SamplesDesign
-
-DESIGN = SamplesDesign(
-    treatment='a', control='b', units='ng/ml',
-    samples=tuple(SampleLabel(name=f'{s}_{t}', session=s, time=t) for s in ('s7', 's42') for t in ('pre', 'post')),
-)  # fmt: skip
-
-
-@pytest.fixture
-def samples(rng):
-    rows = []
-    for number in range(14):
-        level = rng.normal(5, 0.3)
-        for order, name in enumerate(DESIGN.names):
-            value = round(float(np.exp(level + 0.3 * (order % 2) + rng.normal(0, 0.1))), 3)
-            rows.append(
-                (f'sub-{number:02d}', 'ab'[number % 2], name, value, 80.0, np.nan, '', np.nan, np.nan)
-            )
-    columns = [
-        'participant_id',
-        'arm',
-        'sample',
-        'value',
-        'lower',
-        'upper',
-        'censored',
-        'hemoglobin',
-        'hematocrit',
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def fit(table, tmp_path):
-    (tmp_path / 'bdnf.json').write_text(columns_text(table))
-    found = fit_samples(tmp_path / 'bdnf.json', DESIGN, out_dir=tmp_path).bdnf
-    return pd.read_csv(found, sep='\t', na_values='n/a', keep_default_na=False).set_index(
-        ['model', 'arm', 'contrast']
-    )
-
-
-def test_contrasts_are_those_of_the_model_called_alone(samples, tmp_path):
-    samples.loc[3, ['value', 'censored']] = [np.nan, 'left']  # "< LOD" without a number
-    found = fit(samples, tmp_path)
-    value = samples['value'].fillna(80.0).to_numpy()
-    session, post = np.tile([0, 0, 1, 1], 14), np.tile([0, 1, 0, 1], 14)
-    alone = fit_bdnf(
-        value, samples['participant_id'], session, post, samples['arm'] == 'a', lower=80.0
-    ).contrasts
-    for row in alone.itertuples():
-        arm = {'control': 'b', 'treated': 'a'}.get(row.arm, row.arm)
-        own = found.loc[('censored', arm, row.contrast)]
-        assert own['estimate'] == pytest.approx(row.estimate, rel=1e-8)
-        assert own['ratio'] == pytest.approx(np.exp(row.estimate))
-        assert own['n_censored'] == row.n_censored
-    assert found.loc[('censored', 'difference', 'acute_s7'), 'n_censored'] >= 1
-    assert {model for model, _, _ in found.index} == {'censored', 'lod_half'}
-
-
-def test_lost_plasma_is_put_back(samples, tmp_path):
-    """Haematocrit 44 to 47 %, haemoglobin 15 to 16: Dill and Costill's volume falls by the ratio below."""
-    after = samples['sample'].str.endswith('post')
-    full = samples.assign(hemoglobin=np.where(after, 16.0, 15.0), hematocrit=np.where(after, 47.0, 44.0))
-    found = fit(full, tmp_path)
-    ratio = (15 / 16) * (1 - 0.47) / (1 - 0.44)
-    plain, corrected = (
-        found.loc[(model, 'a', 'acute_s7'), 'estimate'] for model in ('censored', 'plasma_volume')
-    )
-    assert corrected - plain == pytest.approx(np.log(ratio), abs=1e-3)
-
-
-def test_one_arm_is_labelled(samples, tmp_path):
-    found = fit(samples[samples['arm'] == 'a'], tmp_path)
-    assert found['flags'].eq('within_arm_not_randomised').all()
-    assert {arm for _, arm, _ in found.index} == {'a'}
-
-
-def test_a_model_that_cannot_be_fitted_says_why(samples, tmp_path):
-    samples.loc[samples['sample'] == 's42_post', 'value'] = 1.0
-    found = fit(samples, tmp_path)
-    row = found.loc['censored'].iloc[0]
-    assert row['flags'] == 'not_estimated'
-    assert 'within the limits of detection' in row['note']
+from pipelines.stats.design import DerivativeOutcome
 
 
 @pytest.fixture
