@@ -208,7 +208,7 @@ def apart_sentences(trial: Trial, people: pd.DataFrame) -> Iterator[str]:
         if parts:
             apart = f'arms and {name} cannot be told apart: nothing links {" and ".join(map(listed, parts))}'
             if trial.sites and (trial.sites.column, trial.sites.use) == (name, 'random'):
-                yield f'{apart}; models of all visits compare arms as allocated by {name}, others have no estimate'
+                yield f'{apart}; models of all visits take all of {name} to change alike, others have no estimate'
             else:
                 yield f'{apart}, and models that are adjusted for {name} have no estimate; leave it out of the trial file'
 

@@ -11,7 +11,8 @@ from ..figures.tipping import plot_remark, plot_tipping
 from ..stats.design import Outcome, OutcomesDesign
 from ..stats.imputation.sensitivity import ASSUMED_COLUMNS, TIPPING_COLUMNS, Worse, vary_missing
 from ..stats.imputation.visits import Visits
-from ..stats.outcome_data import arrange_outcome
+from ..stats.outcome_data import OutcomeData, arrange_outcome
+from ..stats.outcome_rows import OutcomeRows
 from ..terms import SHIFTED_ARMS
 from ._interface import interface
 from .tables import read_columns, read_table, write_table
@@ -80,12 +81,13 @@ def _vary(
     rng: np.random.Generator, n_imputations: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:  # fmt: skip
     """Return effects, tipping points and curves with arms by name; why there are none stands in ``note``."""
-    names = dict(enumerate((design.control, *design.treated)))
     assert outcome.low is not None
     assert outcome.high is not None
     worse = Worse(lower_is_better=bool(outcome.lower_is_better), width=outcome.high - outcome.low)
     try:
         data = arrange_outcome(seen[seen['outcome'] == outcome.name], people, outcome, design)
+        names, lacking = _arms_seen(data, design)
+        data = data.of_arms(*names)
         visits = Visits(
             outcome=data.values, arm=data.arm, primary=data.primary, covariates=data.covariates,
             is_randomised=design.is_randomised,
@@ -95,11 +97,24 @@ def _vary(
         empty = pd.DataFrame([{'outcome': outcome.name, 'note': str(error)}])
         return empty, pd.DataFrame(), pd.DataFrame()
     told: dict[str, Any] = {'outcome': outcome.name}
+    notes = [*found.notes, *lacking, *filter(None, [OutcomeRows(outcome, design, data).remark])]
     tables = (
-        found.effects.assign(note='; '.join(found.notes), **told), found.tipping.assign(**told), found.curves,
+        found.effects.assign(note='; '.join(notes), **told), found.tipping.assign(**told), found.curves,
     )  # fmt: skip
-    effects, points, curves = (table.assign(arm=table['arm'].map(names)) for table in tables)
+    called = dict(enumerate(names.values()))
+    effects, points, curves = (table.assign(arm=table['arm'].map(called)) for table in tables)
     return effects, points, curves
+
+
+def _arms_seen(data: OutcomeData, design: OutcomesDesign) -> tuple[dict[int, str], list[str]]:
+    """Return the arms by code that have somebody at the primary visit, control among them, and say which lack it."""
+    names = dict(enumerate((design.control, *design.treated)))
+    seen = set(data.arm[~np.isnan(data.values[:, data.primary])].tolist())
+    visit = data.visits[data.primary].name
+    lacking = [f'nobody in {name} has {visit}' for code, name in names.items() if code not in seen]
+    if 0 not in seen or len(seen) < 2:
+        raise DataError('; '.join(lacking))
+    return {code: name for code, name in names.items() if code in seen}, lacking
 
 
 def _draw(

@@ -85,7 +85,7 @@ def _check(people: _People, pairs: Array, n_coefficients: int) -> None:
         )
 
 
-def _refuse_collinear(design: Array) -> None:
+def refuse_collinear(design: Array) -> None:
     """Refuse columns that are linear combinations of others."""
     unit = design / np.linalg.norm(design, axis=0)
     if np.linalg.matrix_rank(unit, tol=1e-8) < design.shape[1]:
@@ -157,7 +157,7 @@ def ancova(
     centred = before - before.mean()
     columns = [np.ones(len(arm)), arm, centred, *([arm * centred] if interaction else [])]
     design = np.column_stack([*columns, table - table.mean(axis=0)])
-    _refuse_collinear(design)
+    refuse_collinear(design)
     q, r = np.linalg.qr(design)
     leverage = np.sum(q**2, axis=1)
     if leverage.max() > 1 - 1e-9:

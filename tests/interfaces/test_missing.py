@@ -1,11 +1,13 @@
 """The primary outcome under assumptions about missing values, as files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipelines.interfaces.missing import impute_outcomes
-from pipelines.interfaces.tables import columns_text, read_table, write_table
+from pipelines.interfaces.tables import columns_text, read_columns, read_table, write_table
 from pipelines.stats.design import Outcome, OutcomesDesign, Visit
 from pipelines.stats.imputation.sensitivity import Worse, vary_missing
 from pipelines.stats.imputation.visits import Visits
@@ -64,6 +66,31 @@ def test_the_same_seed_gives_the_same_files(trial, tmp_path):
         found = impute_outcomes(values, people, DESIGN, 20, 7, out_dir=tmp_path / name)
         texts.append([path.read_text() for path in (found.missing, found.tipping, *found.tipping_figure)])
     assert texts[0] == texts[1]
+
+
+def test_an_arm_without_the_primary_visit_is_named_and_the_others_are_imputed(trial, tmp_path):
+    values, people, *_ = trial
+    told, arm = read_table(values), pd.DataFrame(read_columns(people)).set_index('participant_id')['arm']
+    is_last = told['visit'].astype(str) == '2'
+    told.loc[(told['participant_id'].map(arm) == '1') & is_last, 'value'] = np.nan
+    write_table(told, values)
+    found = impute_outcomes(values, people, DESIGN, 20, 7, out_dir=tmp_path)
+    effects, points = read_table(found.missing), read_table(found.tipping)
+    assert set(effects['arm'].astype(str)) == set(points['arm'].astype(str)) == {'2'}
+    assert effects['estimate'].notna().all()
+    assert effects['note'].str.contains('nobody in 1 has 2').all()
+    told.loc[(told['participant_id'].map(arm) == '0') & is_last, 'value'] = np.nan
+    write_table(told, values)
+    none = read_table(impute_outcomes(values, people, DESIGN, 20, 7, out_dir=tmp_path).missing)
+    assert none['note'].tolist() == ['nobody in 0 has 2; nobody in 1 has 2']
+
+
+def test_groups_that_chance_did_not_make_are_imputed_at_random(trial, tmp_path):
+    values, people, *_ = trial
+    groups = replace(DESIGN, is_randomised=False)
+    effects = read_table(impute_outcomes(values, people, groups, 20, 7, out_dir=tmp_path).missing)
+    assert effects['assumption'].tolist() == ['at_random', 'at_random']
+    assert effects['estimate'].notna().all()
 
 
 def test_what_cannot_be_imputed_says_why(trial, tmp_path):

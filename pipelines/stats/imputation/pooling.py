@@ -8,6 +8,8 @@ from scipy import stats
 
 from pipelines.errors import DataError
 
+from ..change import refuse_collinear
+
 Array = NDArray[Any]
 
 _LEVEL = 0.95
@@ -83,7 +85,7 @@ def analyse_tables(
     Raises
     ------
     DataError
-        One person alone determines a coefficient, or there are too few people.
+        One person alone determines a coefficient, columns say the same, or there are too few people.
 
     Notes
     -----
@@ -108,6 +110,8 @@ def analyse_tables(
     df = len(arm) - n_columns
     if df < 1:
         raise DataError(f'{len(arm)} people, more than {n_columns} are needed; use fewer covariates')
+    first = baseline[0] - baseline[0].mean()
+    refuse_collinear(np.column_stack([rest, first]) if is_randomised else rest)
     parts = []
     for start in range(0, len(primary), _AT_ONCE):
         chunk = slice(start, start + _AT_ONCE)

@@ -247,7 +247,9 @@ def _direction(
     if step is None:
         step = _downhill(expected_information(cells, point, first, curvature.turns), slope, free)
     if step is None:
-        raise NoMaximumError('the people seen do not tell every variance and correlation of the visits')
+        raise NoMaximumError(
+            'the people seen do not tell every variance and correlation of the visits, or one visit nearly tells another'
+        )
     return step, float(-slope @ step / 2)
 
 

@@ -144,8 +144,9 @@ def fit_trial(
     contrast is :math:`\tau_{aj} - \tau_{a0}`.
 
     Sites at random add :math:`u_s \sim N(0, \tau^2)`, the same at every visit and in every arm
-    (:func:`~.sites.add_sites`): effects of arms are taken to be the same at all sites.  Where the arm is one of sites
-    (clusters) degrees of freedom are those of sites.
+    (:func:`~.sites.add_sites`): effects of arms, and changes between visits, are taken to be the same at all sites.
+    Where arms are arms of whole sites degrees of freedom without a baseline are those of sites; with one, sites that
+    change unlike each other are not allowed for.
 
     Examples
     --------

@@ -129,6 +129,8 @@ def gather(
     keep = known & seen.any(axis=1)
     n_without = int((~known & seen.any(axis=1)).sum())
     n_arms = int(group.max()) + 1
+    if sites is not None:
+        _refuse_site_per_arm(group[keep], where[keep])
     y, group, table, where, seen = y[keep], group[keep].astype(int), table[keep], where[keep], seen[keep]
     counts = np.stack([seen[group == a].sum(axis=0) for a in range(n_arms)])
     _check_visits(y, counts, model)
@@ -168,6 +170,12 @@ def _check_shapes(y: Array, arm: Array, table: Array, model: TrialModel) -> None
     for names, n, what in ((model.arms, len(found), 'arms'), (model.visits, y.shape[1], 'visits')):
         if names and len(names) != n:
             raise DataError(f'{len(names)} names are given for {n} {what}')
+
+
+def _refuse_site_per_arm(group: Array, where: Array) -> None:
+    pairs = np.unique(np.column_stack([group, where]), axis=0)
+    if len(np.unique(where)) == len(pairs) == len(np.unique(group)):
+        raise DataError('arms and sites cannot be told apart, for each site is an arm; leave sites out')
 
 
 def _check_visits(y: Array, counts: Array, model: TrialModel) -> None:

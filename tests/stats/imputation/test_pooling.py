@@ -50,6 +50,15 @@ def test_groups_that_chance_did_not_make_are_compared_by_their_changes(rng, is_b
     assert found.df == 46 == wanted.df_resid
 
 
+@pytest.mark.parametrize('is_randomised', [True, False])
+def test_a_site_that_is_an_arm_is_refused(rng, is_randomised):
+    """Rounding would make some number of it."""
+    baseline, primary, arm, _, shifted = tables(rng)
+    sites = np.column_stack([arm == 1, rng.random(50) < 0.5]).astype(float)
+    with pytest.raises(DataError, match='linearly dependent'):
+        analyse_tables(baseline, primary, arm, sites, shifted, is_randomised=is_randomised)
+
+
 def test_many_tables_are_done_in_parts(rng):
     given = tables(rng, m=120)
     found = analyse_tables(*given)

@@ -233,8 +233,12 @@ def test_one_site_or_a_site_per_person_is_no_sample_of_sites(rng, site):
 
 def test_a_site_that_is_an_arm_is_refused(rng):
     y, arm, _ = at_sites(rng, n=60)
+    for model in (TrialModel(has_baseline=False), TrialModel()):
+        with pytest.raises(DataError, match='each site is an arm'):
+            fit_trial(y, arm, None, model, 7 - arm)
+    fit = fit_reml(y, cell_means(arm, 3), 0 * arm)
     with pytest.raises(DataError, match='each site is an arm'):
-        fit_trial(y, arm, None, TrialModel(has_baseline=False), arm)
+        do_sites_differ(fit.cells, fit.point, arm)
     with pytest.raises(DataError, match='60 people have an outcome, 9 a site'):
         fit_trial(y, arm, None, None, arm[:9])
 
