@@ -50,12 +50,12 @@ def maps_of(trial: Trial, tables: Tables, results: Results) -> dict[str, list[Ma
     visits = _map_visits(trial)
     kinds: dict[str, list[MapsOfPerson]] = {}
     for kind in MAPS:
-        owners = [scan for scan in results.scans if kind in scan.maps and scan.session_id in visits]
+        owners: dict[str, list[ScanResult]] = {}
+        for scan in results.scans:
+            if kind in scan.maps and scan.session_id in visits:
+                owners.setdefault(scan.participant_id, []).append(scan)
         labels = tables.participants['participant_id'] if owners else ()
-        people = [
-            _of_person(label, kind, visits, [scan for scan in owners if scan.participant_id == label])
-            for label in labels
-        ]
+        people = [_of_person(label, kind, visits, owners.get(label, [])) for label in labels]
         if people:
             kinds[kind] = people
         elif results.scans:

@@ -1,7 +1,8 @@
 """Who is analysed with what: every participant, visit and kind of data, and why something is not."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -24,12 +25,14 @@ STATUS_COLUMNS = ('participant_id', 'arm', 'visit', 'session_id', 'data', 'statu
 SCANNED = ('scans', 'connectivity', 'maps', 'tract')
 """Kinds of ``data`` that come from the participant level."""
 
+_Found = TypeVar('_Found', bound=tuple[Any, ...])
+
 _MATRIX = MEASURES['roi_connectivity'].name
 
 
 def list_status(settings: Settings, trial: Trial, included: Included, results: Results) -> pd.DataFrame:
     """Return one row per participant, visit and kind of data: nothing is left out without a word."""
-    tables, scanned = included.tables, _scanned(trial)
+    tables, scanned, own = included.tables, _scanned(trial), _Own(included.tables, results)
     rows = [
         (label, arm, 'n/a', 'n/a', 'participant', 'missing', reason)
         for label, (arm, reason) in included.left_out.items()
@@ -38,13 +41,44 @@ def list_status(settings: Settings, trial: Trial, included: Included, results: R
         for visit in trial.visits:
             place = (label, arm, visit.name, visit.session_id)
             if visit in scanned:
-                for data, status, reason in _imaging(settings, label, visit, results, included.exclusions):
+                for data, status, reason in _imaging(settings, label, visit, own, included.exclusions):
                     rows.append((*place, data, status, reason))
-            for data, status, reason in _measured(label, visit, tables):
+            for data, status, reason in _measured(own.outcomes.get((label, visit.name), [])):
                 rows.append((*place, data, status, reason))
-        rows += [(label, arm, *found) for found in _blood(label, trial, tables)]
-        rows += [(label, arm, *found) for found in _genes(label, trial, tables)]
+        blood = _blood(trial, own.biomarkers.get(label), tables.biomarkers)
+        rows += [(label, arm, *found) for found in blood]
+        rows += [
+            (label, arm, *found) for found in _genes(trial, own.expression.get(label), tables.expression)
+        ]
     return pd.DataFrame(rows, columns=list(STATUS_COLUMNS))
+
+
+class _Own:
+    """What was found and measured, by whom and when: looked up once, not for everybody again."""
+
+    def __init__(self, tables: Tables, results: Results) -> None:
+        self.results = results
+        lacked = {key for scan in results.scans for key in scan.lacks}
+        self.had = {key for key in lacked if results.has(key)}
+        self.scans = _by_session(results.scans)
+        self.tracts = _by_session(results.tracts)
+        self.left_out = _by_session(results.left_out)
+        self.outcomes: dict[tuple[str, str], list[tuple[str, float, str]]] = {}
+        columns = ('participant_id', 'visit', 'outcome', 'value', 'flags')
+        for label, visit, *value in zip(*(tables.outcomes[column] for column in columns)):
+            self.outcomes.setdefault((label, visit), []).append(tuple(value))
+        self.biomarkers, self.expression = (
+            {} if table is None else dict(iter(table.groupby('participant_id', sort=False)))
+            for table in (tables.biomarkers, tables.expression)
+        )
+
+
+def _by_session(found: Iterable[_Found]) -> dict[tuple[str, str], list[_Found]]:
+    """Return what was found by participant and session, its first two fields."""
+    own: dict[tuple[str, str], list[_Found]] = {}
+    for each in found:
+        own.setdefault((each[0], each[1]), []).append(each)
+    return own
 
 
 def _scanned(trial: Trial) -> set[Visit]:
@@ -54,19 +88,20 @@ def _scanned(trial: Trial) -> set[Visit]:
 
 
 def _imaging(
-    settings: Settings, label: str, visit: Visit, results: Results, exclusions: Exclusions
+    settings: Settings, label: str, visit: Visit, own: _Own, exclusions: Exclusions
 ) -> Iterator[tuple[str, str, str]]:
-    left_out = [left for left in results.left_out if left[:2] == (label, visit.session_id)]
+    results, place = own.results, (label, visit.session_id)
+    left_out = own.left_out.get(place, [])
     for left in left_out:
         yield 'scans', 'missing', left.reason
 
     def reason_of(modality: str) -> str:
-        own = [left.reason for left in left_out if left.modality == modality]
-        return '; '.join(own) or _why(
+        reasons = [left.reason for left in left_out if left.modality == modality]
+        return '; '.join(reasons) or _why(
             settings, label, visit, exclusions.of_session(label, visit.session_id, modality)
         )
 
-    scans = [s for s in results.scans if (s.participant_id, s.session_id) == (label, visit.session_id)]
+    scans = own.scans.get(place, [])
     if results.scans:
         usable = [scan for scan in scans if _MATRIX not in scan.lacks]
         if usable:
@@ -76,13 +111,12 @@ def _imaging(
             yield 'connectivity', 'missing', '; '.join(lacking) or reason_of('bold')
     for scan in scans:
         # what nobody has is told once, in the log
-        lacking = [why for key, why in scan.lacks.items() if key != _MATRIX and results.has(key)]
+        lacking = [why for key, why in scan.lacks.items() if key != _MATRIX and key in own.had]
         if lacking:
             yield 'maps', 'missing', f'{scan.name}: {"; ".join(dict.fromkeys(lacking))}'
     if results.tracts:
-        tracts = [t for t in results.tracts if (t.participant_id, t.session_id) == (label, visit.session_id)]
-        if tracts:
-            yield 'tract', *_tract_status(tracts[0])
+        if place in own.tracts:
+            yield 'tract', *_tract_status(own.tracts[place][0])
         else:
             yield 'tract', 'missing', reason_of('dwi')
 
@@ -119,20 +153,18 @@ def _why(settings: Settings, label: str, visit: Visit, on_request: Exclusion | N
     return '; '.join(own) or f'no results of {visit.session_id}'
 
 
-def _measured(label: str, visit: Visit, tables: Tables) -> Iterator[tuple[str, str, str]]:
-    own = tables.outcomes
-    own = own[(own['participant_id'] == label) & (own['visit'] == visit.name)]
-    for row in own.itertuples():
-        if pd.isna(row.value):
-            yield row.outcome, 'missing', row.flags or 'no value'
+def _measured(own: Iterable[tuple[str, float, str]]) -> Iterator[tuple[str, str, str]]:
+    for outcome, value, flags in own:
+        if pd.isna(value):
+            yield outcome, 'missing', flags or 'no value'
         else:
-            yield row.outcome, 'analysed', row.flags or 'n/a'
+            yield outcome, 'analysed', flags or 'n/a'
 
 
-def _blood(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:
-    if tables.biomarkers is None:
+def _blood(trial: Trial, rows: pd.DataFrame | None, every: pd.DataFrame | None) -> Iterator[tuple[str, ...]]:
+    if every is None:
         return
-    rows = tables.biomarkers[tables.biomarkers['participant_id'] == label]
+    rows = every[:0] if rows is None else rows
     for biomarker in trial.biomarkers:
         own = rows[rows['biomarker'] == biomarker.name].set_index('sample')
         for sample in biomarker.samples:
@@ -143,12 +175,11 @@ def _blood(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]
             yield sample.name, sample.session_id, biomarker.name, *status
 
 
-def _genes(label: str, trial: Trial, tables: Tables) -> Iterator[tuple[str, ...]]:
+def _genes(trial: Trial, rows: pd.DataFrame | None, every: pd.DataFrame | None) -> Iterator[tuple[str, ...]]:
     """Yield the sequenced samples of a person; one alone cannot be compared with anything."""
-    if trial.expression is None or tables.expression is None:
+    if trial.expression is None or every is None:
         return
-    rows = tables.expression[tables.expression['participant_id'] == label]
-    columns = dict(zip(rows['visit'], rows['counts_column']))
+    columns = {} if rows is None else dict(zip(rows['visit'], rows['counts_column']))
     is_pair = len([name for name in columns.values() if name]) == len(trial.expression.visits)
     for visit in trial.expression.visits:
         if not columns.get(visit.name):

@@ -191,14 +191,16 @@ def _check_files(root: Path, receipts: Mapping[str, Receipts], results: Results)
     unknown = [label for label, own in receipts.items() if not own]
     if unknown:
         LOGGER.warning('%s: no record of a finished run; the results are used as they are', _some(unknown))
-    used = [(scan.participant_id, path) for scan in results.scans for path in scan.files.values()]
-    used += [
-        (t.participant_id, path) for t in results.tracts for path in (t.table, t.table.with_suffix('.json'))
-    ]
+    used: dict[str, dict[Path, None]] = {}
+    for scan in results.scans:
+        used.setdefault(scan.participant_id, {}).update(dict.fromkeys(scan.files.values()))
+    for tract in results.tracts:
+        files = tract.table, tract.table.with_suffix('.json')
+        used.setdefault(tract.participant_id, {}).update(dict.fromkeys(files))
     bad = []
     for label, own in receipts.items():
         known = {name: state for receipt in own.values() for name, state in receipt['outputs'].items()}
-        for path in dict.fromkeys(path for who, path in used if who == label and own):
+        for path in used.get(label, ()) if own else ():
             name = path.relative_to(root).as_posix()
             if name not in known or not is_unchanged(path, known[name]):
                 bad.append(name)

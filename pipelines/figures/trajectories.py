@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .trial import (
     FAINT,
+    MANY,
     PAPER,
     WIDTH,
     Bounds,
@@ -168,7 +169,7 @@ def _draw_arm(axes: Axes, known: pd.DataFrame, visits: Mapping[str, str], look: 
     seen = ~np.isnan(values)
     is_again = seen.sum(axis=1) > 1
     lines = [np.column_stack([places[n, seen[n]], values[n, seen[n]]]) for n in np.flatnonzero(is_again)]
-    axes.add_collection(LineCollection(lines, **FAINT))
+    axes.add_collection(LineCollection(lines, rasterized=len(lines) > MANY, **FAINT))
     alone = seen & ~is_again[:, None]
     axes.plot(places[alone], values[alone], 'o', mfc='white', mec='#555555', ms=4.5, label='one visit')
     name_people(axes, wide.index, places, np.where(is_again[:, None], values, np.nan))

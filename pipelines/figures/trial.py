@@ -53,6 +53,9 @@ FAINT: dict[str, Any] = {'colors': '#8a8a8a', 'linewidths': 0.8, 'alpha': 0.55}
 PERSON = 'person-'
 """What the identifiers of people's dots in a SVG file begin with."""
 
+MANY = 200
+"""People of a panel beyond which nobody can be pointed at: they are drawn as one picture and have no names."""
+
 _TITLE, _NOTE = 56, 88  # letters in the width of a figure
 
 
@@ -128,8 +131,16 @@ def name_people(axes: Axes, people: Iterable[str], places: Array, values: Array,
     look
         Of the dots, where they are not small and grey.
 
+    Notes
+    -----
+    More people than :data:`MANY` become one picture: a drawing of 5,000 would be 20 MB, and no dot could be told
+    from its neighbours.
+
     """
     style: dict[str, Any] = {'color': '#8a8a8a', 'ms': 2.5, 'alpha': None if look else 0.7} | look
+    if len(values) > MANY:
+        axes.plot(np.ravel(places), np.ravel(values), 'o', label='person', rasterized=True, **style)
+        return
     for person, at, height in zip(people, places, values):
         if not np.isnan(height).all():
             axes.plot(at, height, 'o', gid=f'{PERSON}{person}', label='person', **style)

@@ -20,7 +20,7 @@ from pipelines.errors import DataError
 from pipelines.figures.forest import ForestWords, plot_forest
 from pipelines.figures.timecourse import geometric_mean_interval, plot_time_course
 from pipelines.figures.trajectories import TrajectoryWords, plot_trajectories
-from pipelines.figures.trial import looks_of, mean_interval
+from pipelines.figures.trial import MANY, looks_of, mean_interval, name_people
 
 ARMS = {'treatment': 'Exercise', 'control': 'Wait-list'}
 VISITS = {'baseline': 'Week 0', 'followup': 'Week 14'}
@@ -649,3 +649,14 @@ class TestTimeCourse:
         table.loc[2, ['value', 'censored']] = [np.nan, 'left']
         with pytest.raises(DataError, match='s42_pre of sub-treatment0 is nan, censored left'):
             time_course(table)
+
+
+@pytest.mark.parametrize('n', [MANY, MANY + 1])
+def test_many_people_are_one_picture(n):
+    """A drawing of 5,000 people would be 20 MB, for every outcome."""
+    axes = Figure().add_subplot()
+    places, values = np.tile([0.0, 1.0], (n, 1)), np.arange(2.0 * n).reshape(n, 2)
+    name_people(axes, [f'sub-{i}' for i in range(n)], places, values)
+    assert len(axes.lines) == (n if n == MANY else 1)
+    assert sum(len(line.get_xdata()) for line in axes.lines) == 2 * n
+    assert [bool(line.get_rasterized()) for line in axes.lines[:1]] == [n > MANY]

@@ -29,13 +29,26 @@
     });
   });
 
+  // Long tables are packed; a button unpacks them.
+  document.querySelectorAll('tbody[data-packed] .unpack').forEach((button) => {
+    const body = button.closest('tbody');
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      const bytes = Uint8Array.from(atob(body.dataset.packed), (letter) => letter.charCodeAt(0));
+      const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+      body.innerHTML = await new Response(plain).text();
+      body.removeAttribute('data-packed');
+      body.closest('table').dispatchEvent(new Event('unpacked'));
+    });
+  });
+
   // Rows that hold all words of the box are shown.
   document.querySelectorAll('input[data-filters]').forEach((input) => {
     const table = document.getElementById(input.dataset.filters);
-    const rows = [...table.tBodies[0].rows];
     const said = document.querySelector(`output[for="${input.dataset.filters}"]`);
     const show = () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const rows = [...table.tBodies[0].rows];
       rows.forEach((row) => {
         const text = row.textContent.toLowerCase();
         row.hidden = !words.every((word) => text.includes(word));
@@ -43,8 +56,12 @@
       said.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
     };
     input.addEventListener('input', show);
-    input.closest('.filter').hidden = false;
-    show();
+    const begin = () => {
+      input.closest('.filter').hidden = false;
+      show();
+    };
+    if (table.querySelector('tbody[data-packed]')) table.addEventListener('unpacked', begin);
+    else begin();
   });
 
   // People in a figure: one stop for the Tab key, then the arrow keys.

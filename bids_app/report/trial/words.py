@@ -7,6 +7,7 @@ from pipelines import terms
 from pipelines.figures.paths import write_interval
 from pipelines.terms import flag_words, is_flag, split_flags
 
+from ..fold import folded
 from ..words import number
 
 BIOMARKER_TITLES = terms.BIOMARKER_MODELS.titles()
@@ -170,7 +171,7 @@ TRIAL_FILTERS = {
     filter_.__name__: filter_
     for filter_ in (
         flag_words, split_flags, reason_words, p_value, small_p, with_sign, estimate, interval, significant, count,
-        leaders,
+        leaders, folded,
     )
 }  # fmt: skip
 """The functions above by their names in the template."""
