@@ -81,6 +81,10 @@ _OTHERS = (
     ('group/log/', 'the trial as it was read, commands, versions, what was absent and what failed'),
     ('group/phenotype_report.tsv', 'what was read from which table, and what was wrong with it'),
     ('logs/CITATION.md, logs/CITATION.bib', 'methods text of the last run, of all its participants'),
+    (
+        'logs/resources.tsv',
+        'steps of all runs: time (s), the most memory their process held, what it held before, what they were planned with (GB)',
+    ),
     ('dataset_description.json, .bidsignore, README', 'what makes the folder a BIDS derivative dataset'),
 )
 

@@ -94,8 +94,24 @@ def moment(started: str) -> str:
     return re.sub(r'^(\d{4})-?(\d\d)-?(\d\d)[-T ](\d\d):?(\d\d).*$', r'\1-\2-\3 \4:\5', started)
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    Examples
+    --------
+    >>> duration(12.3), duration(150), duration(5400)
+    ('12 s', '2.5 min', '1.5 h')
+
+    """
+    for unit, name in ((3600, 'h'), (60, 'min')):
+        if seconds >= unit:
+            return f'{seconds / unit:.1f} {name}'
+    return f'{seconds:.0f} s'
+
+
 FILTERS = {
-    filter_.__name__: filter_ for filter_ in (fixed, percent, thousandths, anchor, capitalised, label, moment)
+    filter_.__name__: filter_
+    for filter_ in (fixed, percent, thousandths, anchor, capitalised, label, moment, duration)
 }
 """The functions above by their names in the templates."""
 

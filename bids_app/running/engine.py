@@ -20,6 +20,7 @@ from ..folders import close_steps
 from ..settings import Settings
 from .faults import chain_of, judge, raised_in, write_crash
 from .jobs import cancel_jobs
+from .taken import add_taken
 
 EVERYBODY = '?'
 """Label of a failure whose participant is not known."""
@@ -151,6 +152,7 @@ def execute(settings: Settings, workflow: Any, run_id: str, labels: list[str]) -
             return failures
         finally:
             cancel_jobs()
+            add_taken(settings.output_dir, run_id, progress.taken)
     return read_crashes(crashes, settings)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from pipelines.interfaces._interface import PROGRESS
 
 from ..settings import STEPS
+from .taken import Taken, taken_by
 
 _PATIENCE = 60.0  # s between two lines of a log on one step
 _ENTITIES = ('sub', 'ses', 'task', 'acq', 'ce', 'rec', 'dir', 'run', 'echo')
@@ -36,6 +37,8 @@ class Progress:
         self.stream = stream or sys.stdout
         self.failed: list[str] = []
         self._running: dict[str, _Running] = {}
+        self.taken: list[Taken] = []
+        self._since = time.time()
         self._looked = 0.0
         self._bar: Any = None
         if self.stream.isatty():
@@ -84,6 +87,8 @@ class Progress:
         self.done += not part  # parts of a step are not in the total
         if status == 'exception':
             self.failed.append(name)
+        elif (taken := taken_by(node, name, self._since)) is not None:
+            self.taken.append(taken)
         state = 'FAILED' if status == 'exception' else 'done'
         step = self._running.pop(name, None)  # steps run in this process never report a start
         self._show(name, f'{state} in {time.monotonic() - step.began:.0f} s' if step else state)

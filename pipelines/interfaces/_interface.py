@@ -18,6 +18,8 @@ from nipype.interfaces.base import (
     traits,
 )
 
+from ._measure import measured
+
 PROGRESS = 'progress.txt'
 """File in the folder of a step that runs long: how far it is, for the program that waits for it."""
 
@@ -138,7 +140,8 @@ def interface(function: Callable[..., Any], *, is_brief: bool = False) -> type[S
         }
         if 'out_dir' in hints:
             arguments['out_dir'] = Path(runtime.cwd)
-        result = function(**arguments)
+        with measured(Path(runtime.cwd)):
+            result = function(**arguments)
         self._results.update({k: _as_output(v) for k, v in result._asdict().items()})
         return runtime
 

@@ -12,6 +12,7 @@ from pipelines.terms import REGIONS, split_flags
 
 from ...running.files import replace_text
 from ...running.manifest import digest_of
+from ...running.taken import read_taken
 from ..page import render_page
 from ..read import ScanRecord, entities_and_suffix, read_record, read_scans
 from . import results, tract
@@ -89,6 +90,7 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         'tract': tract,
         'n_tracts': sum(found[0].fa is not None for scan in scans for found in tract.sessions(scan)),
         'facts': scan_facts,
+        'taken': read_taken(output_dir, participant),
     }
     html = render_page('report.html', output_dir, record, folders, context)
     return replace_text(html, page or output_dir / f'{participant}.html')

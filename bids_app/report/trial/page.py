@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.figures.flow import plot_flow
 
 from ...running.files import replace_text
+from ...running.taken import OF_NOBODY, read_taken
 from ..page import render_page
 from ..person import results
 from ..read import RunRecord
@@ -68,6 +69,7 @@ def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
         'find': trial_results,
         'compare': contrasts,
         'share_of': share_of,
+        'taken': read_taken(output_dir, OF_NOBODY),
         **_numbers(output_dir, trial, record, tables),
         **_maps(tests, output_dir),
         **_flow(folder, trial, tables),
