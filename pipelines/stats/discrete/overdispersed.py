@@ -96,8 +96,8 @@ def fit_at(data: Counted, alpha: float, start: Array | None = None) -> Array:
         score = data.design.T @ ((data.counts - mu) / (1 + alpha * mu))
         return solve_information(gram, score, _MODEL)
 
-    found = climb(lambda at: data.log_likelihood(at, alpha), step_from, begin)
-    if found is None:
+    found, is_top = climb(lambda at: data.log_likelihood(at, alpha), step_from, begin)
+    if not is_top:
         raise DataError('the likelihood of the counts has no maximum; use fewer covariates')
     return found
 

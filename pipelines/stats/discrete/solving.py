@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 
 from pipelines.errors import DataError
 
@@ -12,6 +13,7 @@ Array = NDArray[Any]
 
 _STEPS, _HALVINGS = 200, 40
 _CONVERGED = 1e-9  # change of a coefficient
+_FLAT = 1e-5  # largest slope of a penalised likelihood at its top
 _ORDINARY = 10.0  # log odds; a maximum where all are smaller needs no proof
 
 
@@ -95,8 +97,8 @@ def fit_likelihood(data: Likelihood) -> Fit:
         first, second = data.slope(at)
         return solve_information(second, first, data.name)
 
-    at = climb(data.log_likelihood, step_from, data.start())
-    if at is None:
+    at, is_top = climb(data.log_likelihood, step_from, data.start())
+    if not is_top:
         raise DataError(f'the likelihood of {data.name} has no maximum; use fewer covariates')
     return Fit(at, invert_information(data.slope(at)[1], data.name), data.log_likelihood(at))
 
@@ -148,16 +150,37 @@ def fit_penalised(data: Likelihood, held: tuple[int, float] | None = None) -> Fi
         step[free] = solve_information(curvature[np.ix_(free, free)], total[free], data.name)
         return step
 
-    at = climb(lambda coefficients: penalised(data, coefficients), step_from, start)
-    if at is None:
-        raise DataError(
-            f'the search for the penalised likelihood of {data.name} did not end; use fewer covariates'
-        )
+    at, is_top = climb(lambda coefficients: penalised(data, coefficients), step_from, start)
+    if not is_top:
+        at = _finish_penalised(data, at, free)
     return Fit(at, invert_information(data.information(at), data.name), penalised(data, at))
 
 
-def climb(height: Callable[[Array], float], step_from: Callable[[Array], Array], at: Array) -> Array | None:
-    """Return where steps come to rest, each halved until it ends no lower; None where they do not.
+def _finish_penalised(data: Likelihood, at: Array, free: Array) -> Array:
+    """Return the top from near it, where the bend of the penalty makes scoring slow."""
+
+    def cost(values: Array) -> tuple[float, Array]:
+        there = at.copy()
+        there[free] = values
+        height = penalised(data, there)
+        if not np.isfinite(height):
+            return 1e10, np.zeros_like(values)
+        return -height, -(data.slope(there)[0] + data.penalty_slope(there)[0])[free]
+
+    found = optimize.minimize(cost, at[free], method='BFGS', jac=True, options={'gtol': _FLAT / 100})
+    if np.abs(found.jac).max(initial=0) > _FLAT:
+        raise DataError(
+            f'the search for the penalised likelihood of {data.name} did not end; use fewer covariates'
+        )
+    top = at.copy()
+    top[free] = found.x
+    return top
+
+
+def climb(
+    height: Callable[[Array], float], step_from: Callable[[Array], Array], at: Array
+) -> tuple[Array, bool]:
+    """Return where steps end, each halved until it is no lower, and whether they came to rest.
 
     Parameters
     ----------
@@ -172,7 +195,7 @@ def climb(height: Callable[[Array], float], step_from: Callable[[Array], Array],
     --------
     A step that goes ten times too far:
 
-    >>> top = climb(lambda x: -float(x @ x), lambda x: -10 * x, np.array([3.0]))
+    >>> top, _ = climb(lambda x: -float(x @ x), lambda x: -10 * x, np.array([3.0]))
     >>> bool(abs(top[0]) < 1e-8)
     True
 
@@ -188,8 +211,8 @@ def climb(height: Callable[[Array], float], step_from: Callable[[Array], Array],
                 break
         at = at + length * step
         if largest * length < _CONVERGED:
-            return at
-    return None
+            return at, True
+    return at, False
 
 
 def solve_information(information: Array, right: Array, whose: str) -> Array:

@@ -159,3 +159,19 @@ def test_separation_of_random_data_is_the_failure_of_newton(rng):
 def test_information_that_vanishes_is_refused_in_words():
     with pytest.raises(DataError, match='the information of a logistic regression is singular; use fewer'):
         invert_information(np.zeros((2, 2)), 'a logistic regression')
+
+
+def test_a_profile_along_which_scoring_is_slow_is_followed_to_its_top(rng):
+    """Twelve sites, one arm without failures, and its coefficient held far away."""
+    arm = np.arange(80) % 2
+    site = (np.arange(80) // 2 % 12)[:, None] == np.arange(1, 12)
+    data = Events(
+        np.column_stack([np.ones(80), arm, site]), np.where(arm, 1.0, rng.integers(0, 2, 80)), np.ones(80)
+    )
+    fit = fit_penalised(data)
+    for value in fit.coefficients[1] + np.arange(-2.0, 8.0):
+        held = fit_penalised(data, (1, value))
+        slope = np.delete(data.slope(held.coefficients)[0] + data.penalty_slope(held.coefficients)[0], 1)
+        # a slope of 1e-5 is a height of 1e-10
+        np.testing.assert_allclose(slope, 0, atol=1e-5)
+        assert held.log_likelihood <= fit.log_likelihood + 1e-9
