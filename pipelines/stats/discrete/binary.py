@@ -13,7 +13,7 @@ from .logistic import Events
 from .people import Compared, Groups, arrange_groups
 from .profile import profile_estimate
 from .results import Comparison, DiscreteFit, collect_contrasts, tally_levels
-from .solving import Fit, fit_or_penalise, fit_penalised
+from .solving import LikelihoodFit, fit_or_penalise, fit_penalised
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -72,19 +72,19 @@ def compare_binary(groups: Groups) -> DiscreteFit:
     return collect_contrasts(kind, people, ratios, marginal, described)
 
 
-def wald(fit: Fit, place: int, spread: float = 1.0, df: float = np.inf) -> Estimate:
+def wald(fit: LikelihoodFit, place: int, spread: float = 1.0, df: float = np.inf) -> Estimate:
     """Return a coefficient with its interval; ``spread`` multiplies the variance."""
     se = np.sqrt(spread * fit.covariance[place, place])
     return t_estimate(float(fit.coefficients[place]), float(se), df)
 
 
-def profile_firth(data: Events, fit: Fit, place: int) -> Estimate:
+def profile_firth(data: Events, fit: LikelihoodFit, place: int) -> Estimate:
     """Return a penalised coefficient with the interval and test of its profile."""
     estimate, se = float(fit.coefficients[place]), float(np.sqrt(fit.covariance[place, place]))
     return profile_estimate(estimate, se, lambda value: fit_penalised(data, (place, value)).log_likelihood)
 
 
-def expect_events(people: Compared, data: Events, fit: Fit, *, is_shrunken: bool) -> Expected:
+def expect_events(people: Compared, data: Events, fit: LikelihoodFit, *, is_shrunken: bool) -> Expected:
     """Return the risk of each person in each arm per trial."""
     designs = [people.design_in(place) for place in range(len(people.arms))]
     risks = np.column_stack([special.expit(design @ fit.coefficients) for design in designs])

@@ -15,7 +15,7 @@ from .binary import expect_events, wald
 from .logistic import Events
 from .people import Compared, Groups, arrange_groups
 from .results import Comparison, DiscreteFit, collect_contrasts
-from .solving import Fit, fit_or_penalise
+from .solving import LikelihoodFit, fit_or_penalise
 from .standardise import Marginal, standardise
 
 Array = NDArray[Any]
@@ -126,7 +126,7 @@ def _log_ratios(people: Compared, maximum: float) -> tuple[list[Estimate | None]
     return found, notes
 
 
-def _dispersion(data: Events, fit: Fit, df: int) -> float:
+def _dispersion(data: Events, fit: LikelihoodFit, df: int) -> float:
     weights = data.weights(fit.coefficients)
     risk = 1 / (1 + np.exp(-data.design @ fit.coefficients))
     squares = (data.events - data.trials * risk) ** 2 / weights

@@ -17,7 +17,7 @@ from .logistic import Events
 from .people import Compared, Groups, arrange_groups
 from .profile import profile_estimate
 from .results import Comparison, DiscreteFit, collect_contrasts, tally_levels
-from .solving import Fit, fit_or_penalise, fit_penalised
+from .solving import LikelihoodFit, fit_or_penalise, fit_penalised
 from .standardise import Expected, leverages, standardise
 
 Array = NDArray[Any]
@@ -148,14 +148,14 @@ def proportional_design(people: Compared, n_cuts: int, place: int | None = None)
     return np.concatenate([intercepts, np.repeat(columns[:, None], n_cuts, axis=1)], axis=2)
 
 
-def _common_ratio(data: Levels, fit: Fit, place: int, *, is_penalised: bool) -> Estimate:
+def _common_ratio(data: Levels, fit: LikelihoodFit, place: int, *, is_penalised: bool) -> Estimate:
     estimate, se = float(fit.coefficients[place]), float(np.sqrt(fit.covariance[place, place]))
     if not is_penalised:
         return t_estimate(estimate, se, np.inf)
     return profile_estimate(estimate, se, lambda value: fit_penalised(data, (place, value)).log_likelihood)
 
 
-def _expect(people: Compared, data: Levels, fit: Fit, cut: int) -> Expected:
+def _expect(people: Compared, data: Levels, fit: LikelihoodFit, cut: int) -> Expected:
     """Return the risk of each person in each arm to be above a cut, counted from 1."""
     n, n_cuts, p = data.design.shape
     arms = range(len(people.arms))
@@ -177,7 +177,7 @@ def _expect_alone(event: Compared) -> Expected:
     return expect_events(event, data, fit, is_shrunken=is_separated)
 
 
-def check_parallel(people: Compared, data: Levels, fit: Fit) -> Parallel:
+def check_parallel(people: Compared, data: Levels, fit: LikelihoodFit) -> Parallel:
     r"""Test whether the odds ratios of the arms are the same at every cut.
 
     Parameters

@@ -47,7 +47,7 @@ class Likelihood(Protocol):
         """Return (p,) derivatives of half the log determinant of the information, and a (p, p) bound of its bend."""
 
 
-class Fit(NamedTuple):
+class LikelihoodFit(NamedTuple):
     """Coefficients (p,), their covariance (p, p) and the log-likelihood, penalised if so fitted."""
 
     coefficients: Array
@@ -55,7 +55,7 @@ class Fit(NamedTuple):
     log_likelihood: float
 
 
-def fit_or_penalise(data: Likelihood) -> tuple[Fit, bool]:
+def fit_or_penalise(data: Likelihood) -> tuple[LikelihoodFit, bool]:
     """Fit by maximum likelihood, or with the penalty where there is no maximum; True: with the penalty.
 
     Raises
@@ -74,7 +74,7 @@ def fit_or_penalise(data: Likelihood) -> tuple[Fit, bool]:
     return (fit, False) if is_ordinary or not data.is_separated() else (fit_penalised(data), True)
 
 
-def fit_likelihood(data: Likelihood) -> Fit:
+def fit_likelihood(data: Likelihood) -> LikelihoodFit:
     """Fit by maximum likelihood.
 
     Parameters
@@ -100,7 +100,7 @@ def fit_likelihood(data: Likelihood) -> Fit:
     at, is_top = climb(data.log_likelihood, step_from, data.start())
     if not is_top:
         raise DataError(f'the likelihood of {data.name} has no maximum; use fewer covariates')
-    return Fit(at, invert_information(data.slope(at)[1], data.name), data.log_likelihood(at))
+    return LikelihoodFit(at, invert_information(data.slope(at)[1], data.name), data.log_likelihood(at))
 
 
 def penalised(data: Likelihood, coefficients: Array) -> float:
@@ -112,7 +112,7 @@ def penalised(data: Likelihood, coefficients: Array) -> float:
     return float(height + log_det / 2) if sign > 0 else -np.inf
 
 
-def fit_penalised(data: Likelihood, held: tuple[int, float] | None = None) -> Fit:
+def fit_penalised(data: Likelihood, held: tuple[int, float] | None = None) -> LikelihoodFit:
     r"""Fit with Jeffreys' prior as a penalty (Firth), which has a maximum whatever the data.
 
     Parameters
@@ -153,7 +153,7 @@ def fit_penalised(data: Likelihood, held: tuple[int, float] | None = None) -> Fi
     at, is_top = climb(lambda coefficients: penalised(data, coefficients), step_from, start)
     if not is_top:
         at = _finish_penalised(data, at, free)
-    return Fit(at, invert_information(data.information(at), data.name), penalised(data, at))
+    return LikelihoodFit(at, invert_information(data.information(at), data.name), penalised(data, at))
 
 
 def _finish_penalised(data: Likelihood, at: Array, free: Array) -> Array:

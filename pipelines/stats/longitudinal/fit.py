@@ -12,7 +12,7 @@ from pipelines.terms import VisitStructure
 
 from .cells import Cells, arrange_cells
 from .likelihood import Curvature, LikelihoodPoint, evaluate, expected_information, information
-from .sites import NEXT_TO_NOTHING, add_sites, do_sites_differ, with_expected
+from .sites import NEXT_TO_NOTHING, add_sites, do_sites_differ, free_among, invert_among, with_expected
 from .structures import CovarianceModel, structure_of
 
 Array = NDArray[Any]
@@ -158,15 +158,21 @@ def fit_reml(
 
     """
     given = np.asarray(outcome, float), np.asarray(design, float), np.asarray(group)
-    is_held = False
-    if sites is not None:
-        alone, whose = fit_reml(*given, structure=structure), np.asarray(sites)
-        is_held = not do_sites_differ(alone.cells, alone.point, whose)
-        given = add_sites(*given, whose)
+    if sites is None:
+        return _climb(given, structure, has_sites=False, is_held=False)
+    alone, whose = _climb(given, structure, has_sites=False, is_held=False), np.asarray(sites)
+    is_held = not do_sites_differ(alone.cells, alone.point, whose)
+    return _climb(add_sites(*given, whose), structure, has_sites=True, is_held=is_held)
+
+
+def _climb(
+    given: tuple[Array, Array, Array], structure: VisitStructure, *, has_sites: bool, is_held: bool
+) -> RemlFit:
+    """Return the maximum of outcome, design and groups."""
     cells = arrange_cells(*given)
     model = structure_of(structure, cells.seen.shape[1])
     parameters = model.start(_start(cells))
-    free = free_among(parameters, has_sites=sites is not None)
+    free = free_among(parameters, has_sites=has_sites)
     if is_held:
         parameters[-1, 0], free = NEXT_TO_NOTHING, free[:-1]
     try:
@@ -184,34 +190,12 @@ def fit_reml(
                 curvature = with_expected(cells, point, first, curvature)
             return _finished(RemlFit(
                 cells=cells, structure=structure, model=model, parameters=parameters, point=point,
-                curvature=curvature, has_sites=sites is not None, is_held=is_held,
+                curvature=curvature, has_sites=has_sites, is_held=is_held,
             ))  # fmt: skip
         before = gain
         parameters, point = _step(cells, model, parameters, point, step.reshape(parameters.shape))
         _refuse_singular(model.sigma(parameters))
     raise NoMaximumError(f'no maximum after {_MOST_STEPS} steps')
-
-
-def free_among(parameters: Array, *, has_sites: bool) -> Array:
-    """Return the places of the parameters (G, k) that the likelihood knows: sites have a variance alone."""
-    is_free = np.ones(parameters.shape, bool)
-    if has_sites:
-        is_free[-1, 1:] = False
-    return np.flatnonzero(is_free)
-
-
-def invert_among(square: Array, free: Array) -> Array:
-    """Return the inverse of the rows and columns that are free, among zeros.
-
-    Examples
-    --------
-    >>> invert_among(np.diag([2.0, 0.0, 4.0]), np.array([0, 2])).tolist()
-    [[0.5, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.25]]
-
-    """
-    found, among = np.zeros_like(square), np.ix_(free, free)
-    found[among] = np.linalg.inv(square[among])
-    return found
 
 
 def _start(cells: Cells) -> Array:

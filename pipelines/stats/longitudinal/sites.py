@@ -121,3 +121,25 @@ def with_expected(cells: Cells, point: LikelihoodPoint, first: Array, curvature:
     observed = curvature.observed.copy()
     observed[at], observed[:, at] = expected[at], expected[:, at]
     return curvature._replace(observed=observed)
+
+
+def free_among(parameters: Array, *, has_sites: bool) -> Array:
+    """Return the places of the parameters (G, k) that the likelihood knows: sites have a variance alone."""
+    is_free = np.ones(parameters.shape, bool)
+    if has_sites:
+        is_free[-1, 1:] = False
+    return np.flatnonzero(is_free)
+
+
+def invert_among(square: Array, free: Array) -> Array:
+    """Return the inverse of the rows and columns that are free, among zeros.
+
+    Examples
+    --------
+    >>> invert_among(np.diag([2.0, 0.0, 4.0]), np.array([0, 2])).tolist()
+    [[0.5, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.25]]
+
+    """
+    found, among = np.zeros_like(square), np.ix_(free, free)
+    found[among] = np.linalg.inv(square[among])
+    return found

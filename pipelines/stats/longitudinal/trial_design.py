@@ -120,17 +120,14 @@ def gather(
     n = len(y)
     table = np.empty((n, 0)) if covariates is None else np.asarray(covariates, float)
     table = table[:, None] if table.ndim == 1 else table
-    _check_shapes(y, group, table, model)
     where = np.zeros(n) if sites is None else np.asarray(sites, float)
-    if where.shape != (n,):
-        raise DataError(f'{n} people have an outcome, {where.size} a site')
+    _check_shapes(y, group, table, model)
+    _check_sites(where, group)
     seen = ~np.isnan(y)
     known = ~np.isnan(table).any(axis=1) & ~np.isnan(where)
     keep = known & seen.any(axis=1)
     n_without = int((~known & seen.any(axis=1)).sum())
     n_arms = int(group.max()) + 1
-    if sites is not None:
-        _refuse_site_per_arm(group[keep], where[keep])
     y, group, table, where, seen = y[keep], group[keep].astype(int), table[keep], where[keep], seen[keep]
     counts = np.stack([seen[group == a].sum(axis=0) for a in range(n_arms)])
     _check_visits(y, counts, model)
@@ -172,9 +169,12 @@ def _check_shapes(y: Array, arm: Array, table: Array, model: TrialModel) -> None
             raise DataError(f'{len(names)} names are given for {n} {what}')
 
 
-def _refuse_site_per_arm(group: Array, where: Array) -> None:
-    pairs = np.unique(np.column_stack([group, where]), axis=0)
-    if len(np.unique(where)) == len(pairs) == len(np.unique(group)):
+def _check_sites(where: Array, group: Array) -> None:
+    if where.shape != group.shape:
+        raise DataError(f'{len(group)} people have an outcome, {where.size} a site')
+    known = ~np.isnan(where)
+    pairs = np.unique(np.column_stack([group, where])[known], axis=0)
+    if len(np.unique(where[known])) == len(pairs) == len(np.unique(group)):
         raise DataError('arms and sites cannot be told apart, for each site is an arm; leave sites out')
 
 
