@@ -114,12 +114,14 @@ def _describe_outcomes(design: OutcomesDesign, params: GroupParams) -> str:
         'arms share the mean at baseline [@lu2010]' if design.is_randomised
         else 'arms were not allocated at random and have means of their own at baseline, so that changes are compared'
     )  # fmt: skip
+    at_random = design.sites is not None and design.sites.use == 'random'
+    sites = ' Sites have a random intercept, the same at all visits and in all arms.' if at_random else ''
     words = []
     if 'continuous' in kinds:
         words += [
             f'Continuous outcomes of all visits were fitted together by restricted maximum likelihood: {baseline}, '
             'covariates have a slope at each visit, people with one visit count, and the covariance of visits is '
-            'unstructured, one for each arm where every arm has enough people with the primary visit. Inference is by '
+            f'unstructured, one for each arm where every arm has enough people with the primary visit.{sites} Inference is by '
             'Kenward and Roger with the observed information [@kenward1997; @kenward1998]; where arms share one '
             'covariance, by a cluster-robust standard error (CR2) with Satterthwaite degrees of freedom '
             '[@pustejovsky2018]. ANCOVA with HC3 standard errors [@mackinnon1985], with and without a slope per arm, '

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.params import GroupParams
-from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Visit
+from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Sites, Visit
 from pipelines.workflows.group import init_outcomes_wf
 from tests.wiring import check_wiring
 
@@ -62,6 +62,19 @@ def test_imputations_are_told_where_they_are_made():
     assert 'imputed 50 times' in workflow(PAIN).__desc__
     without_range = Outcome(name='pain', role='primary', lower_is_better=True)
     assert 'imputed' not in workflow(without_range).__desc__
+
+
+def test_what_another_group_would_have_become_is_told_of_arms_by_lot_only():
+    assert 'imputed 50 times at random, by jump to reference' in workflow(PAIN).__desc__
+    groups = workflow(PAIN, is_randomised=False).__desc__
+    assert 'imputed 50 times at random, and shifted' in groups
+    assert 'reference' not in groups
+
+
+@pytest.mark.parametrize('use', ['fixed', 'random', 'blocks'])
+def test_random_intercepts_of_sites_are_told(use):
+    text = workflow(PAIN, sites=Sites(column='clinic', use=use)).__desc__
+    assert ('Sites have a random intercept' in text) == (use == 'random')
 
 
 def test_the_order_of_testing_is_told():
