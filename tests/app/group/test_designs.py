@@ -280,6 +280,10 @@ def test_a_site_of_one_arm_alone_is_told_before_anything_is_computed(tmp_path):
     assert said.startswith(
         'arms and site cannot be told apart: nothing links graded activity and motor control, '
     )
+    assert said.endswith('have no estimate; leave it out of the trial file')
+    path.write_text(path.read_text().replace('"As": "fixed"', '"As": "random"'))
+    (said,) = apart(tmp_path, bids, path)
+    assert said.endswith('models of all visits take all of site to change alike, others have no estimate')
     people.loc[people['group'].eq('motor control').idxmax(), 'site'] = 'Brisbane'
     save(people, bids / 'participants.tsv')
     assert apart(tmp_path, bids, path) == []

@@ -105,8 +105,8 @@ def test_models_contrasts_and_factors(whole):
         'all before it are significant'
     ]
     assert said['adjusted for'] == [
-        'age; stratum sex (15 F, 15 M); sites clinic (12 a, 12 b, 6 c) as fixed effects, in place of the random ones that '
-        'were asked for'
+        'age; stratum sex (15 F, 15 M); sites clinic (12 a, 12 b, 6 c) as random intercepts in models of all visits, fixed '
+        'effects in others'
     ]
 
 
@@ -199,7 +199,7 @@ def test_sites_in_words(tmp_path, use):
     assert said.startswith('age (1 missing); stratum sex (1 F, 1 missing); sites clinic (1 a, 1 b) as ')
     ends = {
         'fixed': 'as fixed effects',
-        'random': 'ones that were asked for',
+        'random': 'as random intercepts in models of all visits, fixed effects in others',
         'blocks': 'do not keep people within them',
     }
     assert said.endswith(ends[use])
