@@ -31,6 +31,8 @@ _LIMITS = {
     errno.EFBIG: 'a file grew beyond what this user may write (ulimit -f)',
 }
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_CUT_SHORT = re.compile(r'\d+ requested and \d+ written')
+"""What NumPy says of a file that it could not write whole; the system's reason is lost."""
 _NO_THREAD = "can't start new thread"
 
 
@@ -105,6 +107,13 @@ def judge(chain: list[Raised], settings: Settings | None) -> Fault:
             return _out_of_memory(raised)
         if raised.number in _FULL:
             return _full_disk(raised, [each.message for each in chain], settings)
+        if _CUT_SHORT.search(raised.message):
+            where = f'in the work folder {settings.work_dir} ' if settings else ''
+            return Fault(
+                f'a file {where}could not be written whole: its disk is full, or no file may be so large (ulimit -f). '
+                'Free some space or raise the limit, and run again to resume.',
+                StoppedError.exit_code,
+            )
         if raised.number in _FORBIDDEN and (path := _PATH.search(raised.message)):
             return _forbidden(Path(path[1]), settings, raised)
         if raised.number in _LIMITS and not own:

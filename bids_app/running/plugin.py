@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ _BROKEN = {
 """Signals of the system that end a process and say why."""
 _PROGRAM_GB = 0.6
 """What a job needs before its step begins: the interpreter and the libraries it imports."""
+_GRACE = 5.0  # s, for a process that is ending
 _SOONEST, _LATEST = 1.0, 15.0  # s, between two questions to the batch system
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2), Linux
 _TRANSIENT = ('timed out', 'not available at the moment', 'Unable to contact')
@@ -129,16 +131,24 @@ class GuardedMultiProc(_Watching, MultiProcPlugin):
         if error is None:
             super()._async_callback(args)
             return
-        # the pool is broken: every task without a result is lost with it
+        # the pool is broken, and every task without a result lost with it; or a step's result could not be kept
         for taskid, future in list(self._task_obj.items()):
             if future is args and taskid not in self._taskresult:
-                message = f'StoppedError: {self._how_it_broke(taskid)}'
-                self._taskresult[taskid] = {'taskid': taskid, 'result': None, 'traceback': [message]}
+                is_broken = isinstance(error, BrokenProcessPool)
+                said = (
+                    [f'StoppedError: {self._how_it_broke(taskid)}'] if is_broken else format_exception(error)
+                )
+                self._taskresult[taskid] = {'taskid': taskid, 'result': None, 'traceback': said}
 
     def _how_it_broke(self, taskid: int | None = None) -> str:
         """Say why a worker process ended, and what the step that it ran was thought to need."""
         planned = [self.procs[job].mem_gb for task, job in self.pending_tasks if task == taskid]
-        codes = [process.exitcode for process in (getattr(self.pool, '_processes', None) or {}).values()]
+        processes = list((getattr(self.pool, '_processes', None) or {}).values())
+        end = time.monotonic() + _GRACE
+        # a process closes its files first, which is what breaks the pool, and can then be asked how it ended
+        while all(process.exitcode is None for process in processes) and time.monotonic() < end:
+            time.sleep(0.01)
+        codes = [process.exitcode for process in processes]
         return how_it_was_killed(codes, planned[0] if planned else None)
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import psutil
@@ -16,6 +17,7 @@ from scipy.sparse import lil_matrix
 
 from bids_app.running import engine
 from bids_app.running.engine import read_crashes
+from bids_app.running.faults import judge, raised_in
 from bids_app.running.plugin import Dependencies, GuardedMultiProc
 from bids_app.settings import Settings
 from bids_app.simulated.cli import main as simulate
@@ -111,6 +113,40 @@ def test_a_step_that_cannot_begin_is_named(tmp_path, monkeypatch, number, says):
     (failure,) = read_crashes(tmp_path / 'crashes', settings_in(tmp_path))
     assert (failure.node, failure.exit_code) == ('regions', 75)
     assert says in failure.message
+
+
+def test_a_result_that_could_not_be_kept_is_told_with_its_reason(tmp_path, monkeypatch):
+    """On a full disk a step ends in an error of its own, and the pool is whole: nothing was killed."""
+    monkeypatch.chdir(tmp_path)
+    pool = GuardedMultiProc({'n_procs': 1, 'memory_gb': 1})
+    future = Future()
+    pool._task_obj[7] = future
+    future.add_done_callback(pool._async_callback)
+    error = FileNotFoundError('result_clean.pklz')
+    error.__cause__ = OSError(28, 'No space left on device')
+    future.set_exception(error)
+    text = ''.join(pool._get_result(7)['traceback'])
+    pool.pool.shutdown()
+    assert '[Errno 28]' in text
+    assert judge(raised_in(text), settings_in(tmp_path)).message.startswith('the disk of the work folder')
+
+
+@pytest.mark.parametrize('size', [2, 4])
+def test_a_run_on_a_scratch_disk_that_is_too_small(dataset, tmp_path, size):
+    if os.geteuid():
+        pytest.skip('only root can make a disk')
+    (tmp_path / 'work').mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', f'size={size}m,mode=755', 'tmpfs', tmp_path / 'work']
+    if subprocess.run(mount).returncode:
+        pytest.skip('no disk can be made here')
+    try:
+        status, text = rest_of(start(dataset, tmp_path))
+    finally:
+        subprocess.run(['umount', tmp_path / 'work'], check=True)
+    assert status == 75, text
+    assert f'the disk of the work folder {tmp_path / "work"} is full (disk, not memory)' in text
+    assert 'Traceback' not in text
+    assert rest_of(start(dataset, tmp_path))[0] == 0
 
 
 def settings_in(folder):

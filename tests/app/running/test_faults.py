@@ -112,6 +112,7 @@ def test_what_is_written_with_drafts_into_a_full_work_folder_is_scratch(settings
         (RuntimeError("can't start new thread"), 'ulimit -u'),
         (system(errno.EFBIG), 'ulimit -f'),
         (system(errno.ENOMEM), 'memory ran out'),
+        (OSError('1701700 requested and 511968 written'), 'could not be written whole'),
     ],
 )
 def test_limits_are_told_by_name(error, word):
