@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import psutil
@@ -226,3 +227,28 @@ def test_a_scheduler_keeps_its_matrix_when_map_nodes_enlarge_it():
     assert isinstance(plugin.depidx, Dependencies)
     plugin.depidx = None
     assert plugin.depidx is None
+
+
+def overflow(path):
+    """Fill a file that is mapped to memory and larger than its disk: the system ends the process."""
+    np.lib.format.open_memmap(path, 'w+', np.float32, (2**22,))[:] = 1
+
+
+def test_a_map_that_outgrows_its_disk_is_told_as_a_disk(tmp_path, monkeypatch):
+    if os.geteuid():
+        pytest.skip('only root can make a disk')
+    monkeypatch.chdir(tmp_path)
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]).returncode:
+        pytest.skip('no disk can be made here')
+    try:
+        pool = GuardedMultiProc({'n_procs': 1, 'memory_gb': 1})
+        future = pool.pool.submit(overflow, disk / 'maps.npy')
+        with pytest.raises(BrokenProcessPool):
+            future.result(timeout=SLOW)
+        said = pool._how_it_broke()
+    finally:
+        subprocess.run(['umount', disk], check=True)
+    assert 'the scratch disk (--work-dir) is full' in said
+    assert 'disk, not memory' in said
