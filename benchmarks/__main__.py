@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 from threadpoolctl import threadpool_info
 
 from . import app
+from . import scale as many
 from .data import write_run
 from .fresh import call
 
 README = Path(__file__).with_name('README.md')
 N_VOXELS, N_VOLUMES, N_PARTICIPANTS = 235_000, 240, 600
 N_SEEDS = 6_000
+STARTS, GROUPS = (500, 1000, 2000, 5000), (500, 1000, 2000)
 LARGE_STEPS = ('prepare', 'resample', 'tensor')
 _REPEATS = 2
 _HEADER = '| what | ours | instead | ratio | wanted | |\n|---|---|---|---|---|---|'
@@ -208,12 +210,50 @@ def voxelwise(work_dir: Path) -> list[Row]:
     ]  # fmt: skip
 
 
+def scale(work_dir: Path) -> list[Row]:
+    """Start, group and page of many people: linear in their number, drawn in ``scale.svg``."""
+    found = {
+        'start': [call('scale.start', root=work_dir / f'start{n}', n_people=n) for n in STARTS],
+        'group': [call('scale.group', root=work_dir / f'group{n}', n_people=n) for n in GROUPS],
+    }
+    many.draw(found, README.with_name('scale.svg'))
+    each = [1e3 * row['seconds'] / row['n'] for row in found['start']]
+    took, memory, pages = ([row[key] for row in found['group']] for key in ('seconds', 'gb', 'page_mb'))
+    sizes, groups = (', '.join(f'{n:,}' for n in sizes) for sizes in (STARTS, GROUPS))
+    most = max(GROUPS) / 1e3
+    return [
+        Row(
+            f'start of {sizes} people with two sessions, processor time of each', f'{", ".join(f"{ms:.1f}" for ms in each)} ms',
+            '88 ms (index of PyBIDS)', f'{88 / max(each):.0f}', 'at most 5 ms', max(each) <= 5,
+        ),
+        Row(
+            f'group and page of {groups} people', f'{", ".join(f"{each:.0f}" for each in took)} s',
+            '', '', 'linear', _is_linear(found['group'], 'seconds'),
+        ),
+        Row(
+            'its peak memory', f'{", ".join(f"{gb:.2f}" for gb in memory)} GB', '', '', 'at most 1 GB more',
+            max(memory) - min(memory) < 1,
+        ),
+        Row(
+            'its page', f'{", ".join(f"{mb:.2f}" for mb in pages)} MB', f'{16 * most:.0f} MB (unfolded)',
+            f'{16 * most / pages[-1]:.0f}', 'under 10 MB', max(pages) < 10,
+        ),
+    ]  # fmt: skip
+
+
+def _is_linear(rows: list[dict[str, float]], key: str) -> bool:
+    """Return whether the last size takes at most 1.5 times what a straight line from the first would give."""
+    first, last = rows[0], rows[-1]
+    return last[key] <= 1.5 * first[key] * last['n'] / first['n']
+
+
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
     'intrinsic': intrinsic,
     'chain': chain,
     'application': application,
     'diffusion': diffusion,
     'voxelwise': voxelwise,
+    'scale': scale,
 }
 
 

@@ -112,3 +112,21 @@ def test_memory_of_diffusion_is_that_of_its_steps(tmp_path):
     for step in ('prepare', 'resample', 'tensor'):
         assert memory(str(tmp_path), step)['peak'] > 0
     assert (tmp_path / 'tensor' / 'fa.nii.gz').is_file()
+
+
+def test_many_people_are_started_and_analysed(tmp_path):
+    from benchmarks.scale import draw, group, start
+
+    found = {'start': [start(str(tmp_path / 'start'), 3)], 'group': [group(str(tmp_path / 'group'), 12)]}
+    assert found['start'][0]['n'] == 3
+    assert 0.2 < found['group'][0]['page_mb'] < 2
+    draw(found, tmp_path / 'scale.svg')
+    assert 'people' in (tmp_path / 'scale.svg').read_text()
+
+
+def test_a_straight_line_is_told_from_a_square():
+    from benchmarks.__main__ import _is_linear
+
+    line, square = ([{'n': n, 'seconds': 5 + (n / 100) ** power} for n in (500, 2000)] for power in (1, 2))
+    assert _is_linear(line, 'seconds')
+    assert not _is_linear(square, 'seconds')
