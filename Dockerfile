@@ -37,6 +37,7 @@ RUN case "$TEMPLATES" in \
 FROM ${BASE}
 ARG BASE
 ARG BASE_DIGEST=
+ARG IMAGE=clbpe
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED=
@@ -63,7 +64,7 @@ RUN useradd --create-home --shell /bin/sh clbpe \
 # caches lie in /tmp under the number of the user: the program sees to that (bids_app/running/home.py)
 ENV PATH=/opt/clbpe/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \
-    CLBPE_DOCKER_TAG=clbpe:${VERSION} \
+    CLBPE_DOCKER_TAG=${IMAGE}:${VERSION} \
     MPLBACKEND=Agg \
     NO_ET=1 \
     PYTHONNOUSERSITE=1 \

@@ -224,7 +224,7 @@ def test_an_image_without_docker_is_the_same():
     """What Apptainer builds by itself has the folders, the variables and the labels of Docker's image."""
     docker, own = ((REPOSITORY / name).read_text() for name in ('Dockerfile', 'examples/clbpe.def'))
     environment = re.search(r'^ENV PATH.*?[^\\]\n', docker, re.DOTALL | re.MULTILINE)[0].replace(
-        '${VERSION}', __version__
+        '${IMAGE}:${VERSION}', f'clbpe:{__version__}'
     )
     pairs = set(re.findall(r'([A-Z_]+=[^\s\\]+)', environment))
     assert len(pairs) >= 10
@@ -268,7 +268,9 @@ def test_an_image_is_built_under_the_name_of_the_publisher(tmp_path):
     command = [REPOSITORY / 'scripts/image', '--build-arg', 'TEMPLATES=all']
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f'1 build --tag clbpe:{__version__} --build-arg VERSION={__version__} ')
+    assert done.stdout.startswith(
+        f'1 build --tag clbpe:{__version__} --build-arg IMAGE=clbpe --build-arg VERSION={__version__} '
+    )
     assert re.search(
         r'REVISION=[0-9a-f]{40} --build-arg CREATED=\S+Z --build-arg TEMPLATES=all \.$', done.stdout.strip()
     )
