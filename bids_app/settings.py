@@ -147,11 +147,20 @@ class Settings:
         }
 
     def name_of(self, path: Path) -> str:
-        """Return a file by its dataset, wherever that lies: ``raw:sub-01/anat/sub-01_T1w.nii.gz``."""
-        for name, root in (*self.derivatives, ('raw', self.bids_dir)):
+        """Return a file by its dataset, wherever that lies: ``raw:sub-01/anat/sub-01_T1w.nii.gz``.
+
+        What lies elsewhere is told by its name, with a number that stands for its folder: records are published.
+        """
+        places = (
+            *self.derivatives,
+            ('raw', self.bids_dir),
+            ('work', self.work_dir),
+            ('out', self.output_dir),
+        )
+        for name, root in places:
             if path.is_relative_to(root):
                 return f'{name}:{path.relative_to(root).as_posix()}'
-        return str(path)
+        return f'{zlib.crc32(str(path.parent).encode()):08x}:{path.name}'
 
     def seed_of(self, name: str) -> int:
         """Return a seed for one step, never 0: from the run's seed and the step's name."""

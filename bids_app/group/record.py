@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..outputs.record import without_folder
 from ..phenotype.estimand import estimand_of
 from ..phenotype.parts import Trial
 from ..phenotype.tables import Tables
@@ -39,7 +40,7 @@ def record_trial(
 
     """
     return {
-        'trial': asdict(trial),
+        'trial': _described(trial),
         'participants': _records(tables.participants),
         'estimands': {name: asdict(estimand_of(trial, outcome)) for name, outcome in trial.outcomes.items()},
         'left_out': [
@@ -50,6 +51,18 @@ def record_trial(
         'events': None if tables.events is None else _records(tables.events),
         'results': os.path.relpath(results_dir, output_dir),
     }
+
+
+def _described(trial: Trial) -> dict[str, Any]:
+    """Return the trial; files that options named are told without the folders of this machine."""
+    about = asdict(trial)
+    expression = about['expression'] or {}
+    for key in ('counts', 'samples'):
+        if expression.get(key):
+            expression[key] = without_folder(expression[key])
+    if expression.get('gene_sets'):
+        expression['gene_sets'] = [without_folder(path) for path in expression['gene_sets']]
+    return about
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from ..folders import check_writable
 from ..outputs.dataset import write_dataset_files
 from ..outputs.found import collect_results
 from ..outputs.group import TRIAL_RECORD
-from ..outputs.record import save_record
+from ..outputs.record import save_record, without_folder
 from ..participant.run import versions
 from ..phenotype.rnaseq import with_named_files
 from ..phenotype.tables import read_tables
@@ -78,7 +78,8 @@ def _process(settings: Settings, plan: GroupPlan, included: Included, inputs: li
         print(f'clbpe: the group is already up to date; results in {out}')
         return 0
     found = [plan.expression.findings] if plan.expression else []
-    write_tsv(pd.concat([*found, included.tables.report], ignore_index=True), out / 'phenotype_report.tsv')
+    told = pd.concat([*found, included.tables.report], ignore_index=True)
+    write_tsv(told.assign(table=told['table'].map(without_folder)), out / 'phenotype_report.tsv')
     status = list_status(settings, plan.trial, included, plan.results)
     write_tsv(status, out / 'participants.tsv')
     tell_missing(status)

@@ -41,6 +41,18 @@ def without_folders(text: str, root: str = '') -> str:
     return _PATH.sub(shorten, text)
 
 
+def without_folder(name: str) -> str:
+    """Return the name of a file that may be told by its absolute path; one relative to a dataset stays.
+
+    Examples
+    --------
+    >>> without_folder('/disk/me/counts.tsv'), without_folder('phenotype/nrs.tsv')
+    ('counts.tsv', 'phenotype/nrs.tsv')
+
+    """
+    return PurePosixPath(name).name if name.startswith('/') else name
+
+
 def save_record(record: Mapping[str, Any], crashes: Iterable[Path | None], folder: Path, root: Path) -> None:
     """Write ``run.json`` and the crash files of a run.
 

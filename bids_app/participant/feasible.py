@@ -52,7 +52,7 @@ def feasible(settings: Settings, person: ParticipantInputs) -> ParticipantInputs
     for run in person.runs:
         try:
             _check(settings, run)
-        except ClbpeError as error:
+        except (ClbpeError, PermissionError) as error:
             absent.append(Absence.of('bold', error))
         else:
             runs.append(run)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from pipelines.access import why_unreadable
-from pipelines.errors import ClbpeError, DatasetError
+from pipelines.errors import ClbpeError, DatasetError, MissingInputError
 
 _OBJECTS = {'GeneratedBy': list, 'PipelineDescription': dict}
 """What says who made a dataset: since BIDS 1.4 a list of objects, before that one object."""
@@ -35,14 +35,12 @@ class Absence(NamedTuple):
     on_request: bool = False
 
     @classmethod
-    def of(cls, modality: str, error: ClbpeError) -> 'Absence':
+    def of(cls, modality: str, error: ClbpeError | PermissionError) -> 'Absence':
         """Return what an error says of a scan; a file that this user may not read is not told as damaged."""
-        cause = error.__cause__
-        refused = (
-            why_unreadable(Path(cause.filename)) if isinstance(cause, OSError) and cause.filename else None
-        )
+        files = (e.filename for e in (error, error.__cause__) if isinstance(e, OSError) and e.filename)
+        refused = next((reason for file in files if (reason := why_unreadable(Path(file)))), None)
         told = refused or error
-        return cls(modality, str(told), told.exit_code)
+        return cls(modality, str(told), getattr(told, 'exit_code', MissingInputError.exit_code))
 
 
 def check_description(path: Path) -> None:

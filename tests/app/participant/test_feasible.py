@@ -161,3 +161,20 @@ def test_the_default_regions_need_no_atlas(tmp_path, monkeypatch):
     check_regions(settings_of(root))
     with pytest.raises(AssertionError, match='NAc was looked up'):
         check_regions(settings_of(root, '--mpfc', 'paracingulate-ventral'))
+
+
+def test_a_table_that_may_not_be_read_is_of_its_run_alone(tmp_path, monkeypatch):
+    """Others are processed; whose it is is said."""
+    root = raw(tmp_path, 240)
+    person = collect(settings_of(root), '01')
+
+    def refuse(settings, run):
+        raise PermissionError(13, 'Permission denied', '/data/confounds.tsv')
+
+    monkeypatch.setattr('bids_app.participant.feasible._check', refuse)
+    monkeypatch.setattr(
+        'bids_app.scans.dataset.why_unreadable', lambda path: MissingInputError(f'{path}: whose')
+    )
+    found = feasible(settings_of(root), person)
+    assert not found.runs
+    assert ('/data/confounds.tsv: whose', 66) in [(each.reason, each.exit_code) for each in found.absent]
