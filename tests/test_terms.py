@@ -12,7 +12,7 @@ from pipelines import terms
 from pipelines.errors import ClbpeError, ParameterError, UnknownWordError
 from pipelines.interfaces.voxelwise import Contrast
 from pipelines.params import DenoiseParams
-from pipelines.stats import expression
+from pipelines.stats.expression_contrasts import contrasts_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -47,7 +47,9 @@ def test_regions_are_left_right_and_both_of_each_structure():
 
 def test_names_of_literals_are_those_of_the_terms():
     assert get_args(Contrast) == tuple(terms.MAP_CONTRASTS)
-    assert tuple(expression.CONTRASTS) == tuple(terms.EXPRESSION_CONTRASTS)
+    assert get_args(terms.ReferenceKind) == tuple(terms.REFERENCES)
+    asked = contrasts_of(['a', 'b'], ['a', 'b'], {'first': 'x', 'mid': 'y', 'last': 'z'})
+    assert {each.kind for each in asked} == set(terms.EXPRESSION_CONTRASTS)
     assert tuple(MAP_ROWS) == tuple(terms.MAPS)
 
 

@@ -8,14 +8,13 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.params import GroupParams
 from pipelines.stats.biomarker_design import SampleLabel, SamplesDesign
-from pipelines.stats.counts import VISITS
 from pipelines.stats.design import (
     GENE_SET,
-    ExpressionDesign,
     MediationDesign,
 )
+from pipelines.stats.expression_contrasts import ExpressionDesign
 from pipelines.stats.mediation_trial import variants
-from pipelines.terms import EXPRESSION_CONTRASTS, MEASURES
+from pipelines.terms import MEASURES
 from pipelines.workflows.group import KindOfMap, init_biomarkers_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
@@ -50,7 +49,9 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
         has_sets = bool(plan.expression.gene_sets)
         planned += of_expression(out, plan.expression.contrasts, has_sets=has_sets)
     if plan.analyses:
-        planned += of_mediation(out, [v.label for analysis in plan.analyses for v in variants(analysis)])
+        labels = [v.label for analysis in plan.analyses for v in variants(analysis)]
+        is_late = any(analysis.reference == 'postRandomisation' for analysis in plan.analyses)
+        planned += of_mediation(out, labels, is_late=is_late)
     return planned
 
 
@@ -170,17 +171,12 @@ def _params(settings: Settings) -> GroupParams:
 def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     assert plan.expression
     assert plan.trial.expression
-    names = {'treatment': plan.trial.arms.treatment, 'control': plan.trial.arms.control}
     design = ExpressionDesign(
-        **names,
-        covariates=tuple(plan.expression.covariates),
-        contrasts=tuple(
-            (name, EXPRESSION_CONTRASTS[name].title.format(**names)) for name in plan.expression.contrasts
-        ),
-        visits=tuple(
-            (name, visit.session_id.removeprefix('ses-'))
-            for name, visit in zip(VISITS, plan.trial.expression.visits)
-        ),
+        arms=plan.trial.arms.names,
+        covariates=plan.expression.covariates,
+        contrasts=plan.expression.contrasts,
+        visits=tuple(plan.expression.visits.items()),
+        reference=plan.trial.expression.reference,
     )
     workflow = init_expression_wf(
         design=design,

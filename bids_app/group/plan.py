@@ -94,7 +94,7 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
         )
     absent: dict[str, str] = {}
     everybody, tables = tables, _two_arms(trial, tables)
-    expression = _expression(settings, trial, tables, absent)
+    expression = _expression(settings, trial, everybody, absent)
     analyses = _analyses(settings, trial, outcomes, expression, absent)
     columns = ['participant_id', 'arm']
     factors = dict.fromkeys((*trial.covariates, *trial.factors))

@@ -225,7 +225,8 @@ def _other_analyses(plan: GroupPlan, tables: Tables) -> Iterator[str]:
         assert tables.biomarkers is not None
         yield f'{biomarker.title}: {(tables.biomarkers["biomarker"] == biomarker.name).sum()} samples'
     if plan.expression:
-        yield f'expression: {len(plan.expression.samples)} samples, {len(plan.expression.sets)} gene sets'
+        asked = '; '.join(contrast.title for contrast in plan.expression.contrasts)
+        yield f'expression: {len(plan.expression.samples)} samples, {len(plan.expression.sets)} gene sets; {asked}'
     for analysis in plan.analyses:
         yield f'mediation {analysis.name}: {" and ".join(analysis.mediators)} on {analysis.outcome}'
     for kind in plan.people:
@@ -245,7 +246,6 @@ def two_arm_sentences(trial: Trial, parts: Sequence[str]) -> Iterator[str]:
 
 def _two_arm_parts(plan: GroupPlan) -> list[str]:
     found = {
-        'expression': plan.expression is not None,
         'mediation': bool(plan.analyses),
         'voxel-wise': bool(plan.people),
     }

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from pipelines.stats.counts import VISITS
 from pipelines.stats.design import visits_of
 from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES, join_flags, split_flags, unusable_flags
@@ -180,10 +181,11 @@ def _genes(trial: Trial, rows: pd.DataFrame | None, every: pd.DataFrame | None) 
     if trial.expression is None or every is None:
         return
     columns = {} if rows is None else dict(zip(rows['visit'], rows['counts_column']))
-    is_pair = len([name for name in columns.values() if name]) == len(trial.expression.visits)
+    is_pair = len([name for name in columns.values() if name]) > 1
+    others = 'the other sample is' if len(trial.expression.visits) == len(VISITS) else 'all other samples are'
     for visit in trial.expression.visits:
         if not columns.get(visit.name):
             status = ('missing', 'no counts' if visit.name in columns else 'no sample')
         else:
-            status = ('analysed', 'n/a') if is_pair else ('missing', 'the other sample is missing')
+            status = ('analysed', 'n/a') if is_pair else ('missing', f'{others} missing')
         yield visit.name, visit.session_id, 'expression', *status

@@ -1,15 +1,18 @@
 """The table of the files of gene expression and mediation."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pipelines.terms import EXPRESSION_CONTRASTS, FLAGS, PATHS, SET_METHODS
+from pipelines.stats.expression_contrasts import ExpressionContrast
+from pipelines.terms import EXPRESSION_CONTRASTS, FLAGS, PATHS, SET_METHODS, methods_of_sets
 
 from .group import figure_row, levels, of_table, table_row
 from .plan import Planned
+from .rows import Derivative
 
 _CONTRAST = {
-    'Description': 'what was compared, from the first sample to the last',
+    'Description': 'what was compared; with several arms or visits their labels stand behind the words below',
     'Levels': levels(EXPRESSION_CONTRASTS),
 }
 _FLAGS = {'Description': 'what limits the result'}
@@ -17,19 +20,38 @@ _GENES = {
     'contrast': _CONTRAST,
     'gene_id': {'Description': 'name in the table of counts'},
     'baseMean': {'Description': 'mean of the counts over size factors'},
-    'log2FoldChange': {'Description': 'estimate', 'Units': 'log2'},
+    'log2FoldChange': {'Description': 'estimate; n/a: several changes at once', 'Units': 'log2'},
     'lfcSE': {'Description': 'its standard error', 'Units': 'log2'},
-    'stat': {'Description': 'Wald statistic'},
-    'pvalue': {'Description': 'two-sided p value of the t distribution; n/a: an outlier among the counts'},
-    'padj': {
-        'Description': 'false discovery rate (Benjamini and Hochberg); n/a: too weakly expressed to be tested'
-    },
+    'stat': {'Description': 'Wald statistic of DESeq2, for comparison'},
+    'F': {'Description': 'quasi-likelihood F'},
+    'df': {'Description': 'its degrees of freedom: the number of changes, or differences, tested at once'},
+    'df_residual': {'Description': 'its degrees of freedom below: residual and prior ones of the gene'},
+    'pvalue': {'Description': 'p value of F'},
+    'padj': {'Description': 'false discovery rate within the contrast (Benjamini and Hochberg)'},
     'log2FoldChange_shrunk': {'Description': 'moderated estimate, for display', 'Units': 'log2'},
+    'flags': _FLAGS,
+}
+_CONTRASTS = {
+    'contrast': _CONTRAST,
+    'title': {'Description': 'in words'},
+    'is_joint': {'Description': 'whether several changes are tested at once, which have no sign'},
+    'df': _GENES['df'],
+    'df_residual': {'Description': 'degrees of freedom below, of the gene with the smallest p value'},
+    'df_prior': {
+        'Description': 'median over genes of the degrees of freedom that the trend of quasi-dispersions is worth'
+    },
+    'n_genes': {'Description': 'genes tested'},
+    'n_called': {'Description': 'genes with a false discovery rate below 10 %'},
+    'f_needed': {
+        'Description': 'F that the best gene alone would need to be called: p = 0.1 / genes tested, at its degrees of freedom'
+    },
+    'f_largest': {'Description': 'largest F seen'},
+    'gene_id': {'Description': 'gene of the largest F'},
     'flags': _FLAGS,
 }
 _SAMPLES = {
     'sample_id': {'Description': 'name in the table of samples'},
-    'visit': {'Description': 'reference is the first sample, drawn after randomisation'},
+    'visit': {'Description': 'reference is the first sample, followup the last'},
     'counts_column': {'Description': 'name in the table of counts'},
     'size_factor': {'Description': 'sequencing depth relative to the others'},
     'status': {'Description': 'whether it entered', 'Levels': {'analysed': 'yes', 'excluded': 'no'}},
@@ -74,8 +96,9 @@ _SCORES = {
         },
     },
 }
+_LATE = FLAGS['reference_post_randomisation'].name
 _OF_MEDIATION = (
-    'reference_post_randomisation', 'exploratory', 'no_baseline', 'flagged_values', 'degenerate_resamples',
+    _LATE, 'exploratory', 'no_baseline', 'flagged_values', 'degenerate_resamples',
     'total_not_away_from_zero', 'opposite_signs',
 )  # fmt: skip
 _PATHS = {
@@ -125,7 +148,10 @@ FACTS_OF = {'expression_deseq2': 'expression_facts', 'expression_enrichment': 'e
 """Outputs whose sidecar has what another output says."""
 
 _EXPRESSION = (
-    table_row('expression_deseq2', 'Change of gene expression, DESeq2 in pairs of samples', _GENES),
+    table_row('expression_deseq2', 'Change of gene expression, by F within people', _GENES),
+    table_row(
+        'expression_contrasts', 'Contrasts of gene expression, and what the best gene would need', _CONTRASTS
+    ),
     table_row('expression_samples', 'Samples, their size factors, and why some are left out', _SAMPLES),
     table_row('expression_dispersions', 'Dispersion of every gene', _DISPERSIONS),
 )
@@ -142,23 +168,42 @@ _MEDIATION = (
 TABLES = (*_EXPRESSION, *_OF_SETS, *_MEDIATION)
 
 
-def of_expression(output_dir: Path, contrasts: Iterable[str], *, has_sets: bool) -> Iterator[Planned]:
-    """Yield the files of gene expression."""
+def of_expression(
+    output_dir: Path, contrasts: Sequence[ExpressionContrast], *, has_sets: bool
+) -> Iterator[Planned]:
+    """Yield the files of gene expression; changes without a sign are neither drawn nor ranked."""
     yield from (of_table(output_dir, 'expression', row) for row in _EXPRESSION)
     rows = [figure_row('components', 'expression_components')]
-    for number, name in enumerate(contrasts):
+    for number, name in enumerate(each.name for each in contrasts if not each.is_joint):
         rows += [figure_row(f'{kind}[{number}]', f'expression_{name}_{kind}') for kind in ('ma', 'volcano')]
     yield from (of_table(output_dir, 'expression', row) for row in rows)
     if has_sets:
-        pairs = [f'enrichment_{name}_{method}' for name in contrasts for method in SET_METHODS]
+        pairs = [
+            f'enrichment_{each.name}_{method}'
+            for each in contrasts
+            for method in methods_of_sets(is_joint=each.is_joint)
+        ]
         drawn = (figure_row(f'enrichment_figures[{n}]', name) for n, name in enumerate(pairs))
         yield from (of_table(output_dir, 'enrichment', row) for row in (*_OF_SETS, *drawn))
 
 
-def of_mediation(output_dir: Path, labels: Sequence[str]) -> Iterator[Planned]:
-    """Yield the files of mediation, a figure for every model."""
+def of_mediation(output_dir: Path, labels: Sequence[str], *, is_late: bool) -> Iterator[Planned]:
+    """Yield the files of mediation, a figure for every model.
+
+    ``is_late``: a first sample of expression was drawn after randomisation, which else no legend speaks of.
+    """
     drawn = [
         figure_row(f'path_figures[{number}]', f'mediation_{label}') for number, label in enumerate(labels)
     ]
-    for row in (*_MEDIATION, *drawn):
+    tables = _MEDIATION if is_late else [_without_flag(row, _LATE) for row in _MEDIATION]
+    for row in (*tables, *drawn):
         yield of_table(output_dir, 'mediation', row)
+
+
+def _without_flag(row: Derivative, flag: str) -> Derivative:
+    """Return a row whose legend does not explain a flag that cannot be."""
+    if 'flags' not in row.fields:
+        return row
+    about = row.fields['flags']
+    levels = {name: words for name, words in about['Levels'].items() if name != flag}
+    return replace(row, fields={**row.fields, 'flags': {**about, 'Levels': levels}})

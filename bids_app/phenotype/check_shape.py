@@ -5,12 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from pipelines.terms import REPORTED
+from pipelines.stats.counts import VISITS
+from pipelines.terms import REPORTED, ReferenceKind
 
 from ..tables.problems import nearest
 from ..tables.text import MISSING
 
 _DATE = re.compile(r'[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?')
+
+
+BLOOD_ENDS = ('first', 'last')
+"""Names of visits of samples that say nothing but where they stand."""
 
 
 def in_order(visits: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -24,6 +29,58 @@ def in_order(visits: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """
     names = list(visits)
     return sorted(names, key=lambda name: name != 'baseline') if len(names) == 2 else names
+
+
+def blood_order(visits: Mapping[str, Any]) -> list[str]:
+    """Return the names of the visits of samples in their order; those called ``first`` and ``last`` are.
+
+    Examples
+    --------
+    >>> blood_order({'last': {}, 'T1': {}, 'first': {}})
+    ['first', 'T1', 'last']
+
+    """
+    first, last = BLOOD_ENDS
+    return sorted(visits, key=lambda name: (name == last) - (name == first))
+
+
+def reference_of(content: Mapping[str, Any]) -> ReferenceKind:
+    """Return whether the first sample of expression was drawn after randomisation.
+
+    As the trial file says; else it was where there was a randomisation and the sample's session is not that of the
+    trial's baseline.
+    """
+    if 'Expression' not in content or not content['Arms'].get('Randomised', True):
+        return 'baseline'
+    expression, visits = content['Expression'], content['Visits']
+    if 'Reference' in expression:
+        given: ReferenceKind = expression['Reference']
+        return given
+    sessions = [
+        part[names[0]]['Session'].removeprefix('ses-')
+        for part, names in (
+            (expression['Visits'], blood_order(expression['Visits'])),
+            (visits, in_order(visits)),
+        )
+    ]
+    return 'baseline' if len(visits) < 2 or sessions[0] == sessions[1] else 'postRandomisation'
+
+
+def expression_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the visits of samples, and what is said of a randomisation that there was not."""
+    expression = content['Expression']
+    names = blood_order(expression['Visits'])
+    yield from same_session('Expression.Visits', expression['Visits'])
+    for name in names[1:-1]:
+        if name in VISITS:
+            yield f'Expression.Visits: "{name}" is what tables call the first or last sample. Give it another name.'
+    if len({name.casefold() for name in names}) < len(names):
+        yield f'Expression.Visits: two visits have the same name ({", ".join(names)}). Each needs its own.'
+    if expression.get('Reference') == 'postRandomisation' and not content['Arms'].get('Randomised', True):
+        yield (
+            'Expression.Reference: postRandomisation is after a randomisation, and Arms.Randomised is false. Remove one '
+            'of them.'
+        )
 
 
 def treated_arms(content: Mapping[str, Any]) -> list[str]:

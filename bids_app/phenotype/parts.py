@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome, PrimaryContrast, Sites
 from pipelines.stats.visit import Visit
+from pipelines.terms import ReferenceKind
 
 from .reporting import Estimand, Reporting
 
@@ -89,14 +90,18 @@ class Biomarker:
 
 @dataclass(frozen=True, kw_only=True)
 class Expression:
-    """Counts of genes, the table of their samples, and what is asked of them; ``is_named``: by an option."""
+    """Counts of genes, the table of their samples, and what is asked of them.
+
+    ``visits`` are in their order, ``reference`` says what the first of them is; ``is_named``: by an option.
+    """
 
     counts: str
     samples: str
-    visits: tuple[Visit, Visit]
+    visits: tuple[Visit, ...]
     sample_column: str = 'sample_id'
     gene_sets: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+    reference: ReferenceKind = 'baseline'
     is_named: bool = False
 
 

@@ -13,14 +13,17 @@ from pipelines.interfaces.counts import read_counts, read_layout
 from pipelines.interfaces.expression import read_sets
 from pipelines.params import GroupParams
 from pipelines.stats.count_columns import is_annotation
-from pipelines.stats.counts import VISITS, check_counts, kept_genes, pair_samples
+from pipelines.stats.counts import VISITS, check_counts, kept_genes, pair_samples, sample_visits
 from pipelines.stats.deseq import SizeFactorType, size_factor_type
 from pipelines.stats.design import GENE_SET
-from pipelines.stats.expression import MIN_PAIRS, arrange_pairs, contrasts_of
+from pipelines.stats.expression_contrasts import ExpressionContrast, contrasts_of
+from pipelines.stats.expression_design import MIN_PAIRS, arrange_pairs
 from pipelines.stats.genesets import MAX_SIZE, MIN_SIZE, GeneSets, identifier_kind, match_sets
 from pipelines.stats.remarks import Remark
+from pipelines.stats.visit import Visit
 
 from ..tables.problems import Problems, Severity, nearest
+from .check_shape import BLOOD_ENDS
 from .parts import Expression, Trial
 
 LOGGER = logging.getLogger(__name__)
@@ -29,7 +32,8 @@ LOGGER = logging.getLogger(__name__)
 class ExpressionPlan(NamedTuple):
     """What is computed of gene expression.
 
-    ``samples`` has ``sample_id participant_id arm visit session_id counts_column`` and covariates; ``sets`` are
+    ``samples`` has ``sample_id participant_id arm visit session_id counts_column`` and covariates; ``visits`` their
+    labels by the names that tables have for them; ``sets`` are
     the sets that can be analysed; ``findings`` what was set right or set aside in counts and sets, as in the
     report of the tables.
     """
@@ -37,7 +41,8 @@ class ExpressionPlan(NamedTuple):
     counts: Path
     samples: pd.DataFrame
     gene_sets: tuple[Path, ...]
-    contrasts: tuple[str, ...]
+    contrasts: tuple[ExpressionContrast, ...]
+    visits: Mapping[str, str]
     covariates: tuple[str, ...]
     sets: tuple[str, ...]
     size_factors: SizeFactorType
@@ -110,27 +115,47 @@ def plan_expression(root: Path, trial: Trial, table: pd.DataFrame | None) -> Exp
     if table is None:
         return NoExpression(f'{wanted.counts} or {wanted.samples} is absent')
     covariates = tuple(name for name in wanted.covariates if name in table)
-    samples, path, problems = _samples(table, wanted), root / wanted.counts, Problems()
+    names = [visit.name for visit in wanted.visits]
+    renamed = dict(zip(names, sample_visits(names)))
+    visits = {renamed[visit.name]: _label(visit) for visit in wanted.visits}
+    samples, path, problems = _samples(table, renamed), root / wanted.counts, Problems()
     try:
         counts, remarks = read_counts(path, dict(zip(samples['sample_id'], samples['counts_column'])))
-        check_counts(counts, samples)
+        check_counts(counts, samples, tuple(visits))
     except DataError as error:
         raise DataError(f'{path}: {error}') from error
     _note(problems, wanted.counts, remarks)
-    paired = pair_samples(samples, covariates).paired
-    n_pairs = {arm: int((paired['arm'] == arm).sum()) // 2 for arm in samples['arm'].unique()}
-    if not n_pairs or min(n_pairs.values()) < MIN_PAIRS:
-        listed = ', '.join(f'{n} of {arm}' for arm, n in n_pairs.items()) or 'none'
-        return NoExpression(
-            f'too few people with both blood samples and all covariates: {listed}; {MIN_PAIRS} of an arm are needed'
-        )
-    design = arrange_pairs(samples, treatment=trial.arms.treatment, covariates=covariates).design
-    factors = _size_factors(problems, path, wanted, counts[design.index], n_pairs)
+    if few := _too_few(samples, covariates, visits):
+        return NoExpression(few)
+    arranged = arrange_pairs(samples, arms=trial.arms.names, covariates=covariates, visits=tuple(visits))
+    factors = _size_factors(problems, path, wanted, counts[arranged.design.index], arranged.n_pairs)
     files, sets = _sets(root, trial, wanted, counts.index, problems)
     for message in problems.messages(Severity.WARNING):
         LOGGER.warning(message)
-    contrasts = tuple(contrasts_of(n_pairs, trial.arms.treatment))
-    return ExpressionPlan(path, samples, files, contrasts, covariates, sets, factors, problems.report())
+    contrasts = tuple(contrasts_of(list(arranged.n_pairs), trial.arms.names, visits))
+    return ExpressionPlan(
+        path, samples, files, contrasts, visits, covariates, sets, factors, problems.report()
+    )
+
+
+def _too_few(samples: pd.DataFrame, covariates: Sequence[str], visits: Mapping[str, str]) -> str:
+    """Return why nobody can be compared, empty where people can."""
+    paired = pair_samples(samples, covariates, tuple(visits)).paired
+    counted = {
+        (arm, visit): int(((paired['arm'] == arm) & (paired['visit'] == visit)).sum())
+        for arm in samples['arm'].unique()
+        for visit in visits
+    }
+    if counted and min(counted.values()) >= MIN_PAIRS:
+        return ''
+    if len(visits) == len(VISITS):
+        said = 'both blood samples'
+        found = {arm: n for (arm, _), n in counted.items()}
+    else:
+        said = 'two blood samples'
+        found = {f'{arm} at {visits[visit]}': n for (arm, visit), n in counted.items()}
+    listed = ', '.join(f'{n} of {who}' for who, n in found.items()) or 'none'
+    return f'too few people with {said} and all covariates: {listed}; {MIN_PAIRS} of an arm are needed'
 
 
 def _note(problems: Problems, name: str, remarks: Iterable[Remark]) -> None:
@@ -153,8 +178,12 @@ def _size_factors(
     return found
 
 
-def _samples(table: pd.DataFrame, wanted: Expression) -> pd.DataFrame:
-    visits = {visit.name: name for visit, name in zip(wanted.visits, VISITS)}
+def _label(visit: Visit) -> str:
+    """Return what a visit of samples is called in words: its session where its name tells the order only."""
+    return visit.session if visit.name in BLOOD_ENDS else visit.name
+
+
+def _samples(table: pd.DataFrame, visits: Mapping[str, str]) -> pd.DataFrame:
     table = table[table['counts_column'] != ''].reset_index(drop=True)
     renamed = table.rename(columns={'sample': 'sample_id'}).assign(visit=table['visit'].map(visits))
     first = ['sample_id', 'participant_id', 'arm', 'visit', 'session_id', 'counts_column']

@@ -12,7 +12,7 @@ from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome, Primary
 from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES
 
-from .check_shape import in_order
+from .check_shape import blood_order, in_order, reference_of
 from .parts import AdverseEvents, Arms, Attendance, Biomarker, Expression, Sample, TableOutcome, Trial
 from .reporting import Estimand, read_reporting
 from .trial_check import trial_errors
@@ -73,6 +73,7 @@ def _schema() -> dict[str, Any]:
 def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Trial:
     expression, arms = content.get('Expression'), _arms(content['Arms'])
     visits = _visits(content['Visits'])
+    reference = reference_of(content)
     return Trial(
         name=content.get('Name', source.stem),
         arms=arms,
@@ -86,8 +87,11 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         estimand=_part(Estimand, content, 'Estimand') or Estimand(),
         reporting=read_reporting(content.get('Reporting', {}), arms.names),
         biomarkers=tuple(_biomarkers(content)),
-        expression=expression and record(Expression, expression, visits=_blood_visits(expression['Visits'])),
-        mediation=tuple(record(Analysis, given) for given in content.get('Mediation', ())),
+        expression=expression
+        and record(Expression, expression, visits=_blood_visits(expression['Visits']), reference=reference),
+        mediation=tuple(
+            record(Analysis, given, reference=reference) for given in content.get('Mediation', ())
+        ),
         attendance=_part(Attendance, content, 'Attendance'),
         adverse_events=_part(AdverseEvents, content, 'AdverseEvents'),
         remarks=tuple(content.get('Remarks', ())),
@@ -139,11 +143,8 @@ def _visits(given: Mapping[str, Mapping[str, Any]]) -> tuple[Visit, ...]:
     )
 
 
-def _blood_visits(given: Mapping[str, Mapping[str, Any]]) -> tuple[Visit, Visit]:
-    first, last = (
-        Visit(name=name, session_id=_session(given[name]['Session'])) for name in ('first', 'last')
-    )
-    return first, last
+def _blood_visits(given: Mapping[str, Mapping[str, Any]]) -> tuple[Visit, ...]:
+    return tuple(Visit(name=name, session_id=_session(given[name]['Session'])) for name in blood_order(given))
 
 
 def _biomarkers(content: Mapping[str, Any]) -> Iterator[Biomarker]:

@@ -11,10 +11,10 @@ from .check_biomarkers import biomarker_contradictions
 from .check_outcomes import outcome_contradictions
 from .check_shape import (
     arm_contradictions,
+    expression_contradictions,
     factor_contradictions,
     in_order,
     reporting_contradictions,
-    same_session,
     sequence_contradictions,
     visit_contradictions,
 )
@@ -98,7 +98,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     yield from arm_contradictions(content)
     yield from visit_contradictions(content['Visits'])
     if 'Expression' in content:
-        yield from same_session('Expression.Visits', content['Expression']['Visits'])
+        yield from expression_contradictions(content)
     for name, outcome in content['Outcomes'].items():
         yield from outcome_contradictions(f'Outcomes.{name}', outcome, in_order(content['Visits']))
     yield from factor_contradictions(content)

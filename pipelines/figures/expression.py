@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def plot_components(
     arm_labels
         Label of each value of ``arm``: treatment, control.
     visit_labels
-        Label of each value of ``visit``: the first is drawn hollow.
+        Label of each value of ``visit``: the first is drawn hollow, the last filled, others in a tint.
 
     Raises
     ------
@@ -146,17 +147,19 @@ def plot_components(
     axes.add_collection(LineCollection(joined, zorder=1, **FAINT))
     for (arm, arm_label), (colour, _, mark) in zip(arm_labels.items(), looks_of(arm_labels).values()):
         for number, (visit, visit_label) in enumerate(visit_labels.items()):
+            # white at the first visit, the arm's colour at the last, a tint between
+            tint = number / max(len(visit_labels) - 1, 1)
             rows = ((samples['arm'] == arm) & (samples['visit'] == visit)).to_numpy()
             if rows.any():
                 label = f'{arm_label}, {visit_label}, n = {rows.sum()}'
-                face = colour if number else 'white'
+                face = tuple(1 - tint * (1 - part) for part in to_rgb(colour))
                 axes.plot(*at[rows].T, mark, mfc=face, mec=colour, mew=1.3, ms=6, label=label)
     names = [f'PC{number} ({100 * part:.0f} % of variance)' for number, part in enumerate(share[:2], 1)]
     axes.set_xlabel(names[0], fontsize=11)
     axes.set_ylabel(names[1], fontsize=11)
     axes.margins(0.06)
     axes.legend(**_ABOVE)
-    write(figure, title, 'A line joins the two samples of a person. Variance of the genes that vary most.')
+    write(figure, title, 'A line joins the samples of a person. Variance of the genes that vary most.')
     return figure
 
 

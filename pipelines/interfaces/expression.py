@@ -1,7 +1,7 @@
 """Gene expression from files: counts, samples and gene sets to tables."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from ..stats.enrich import over_representation, preranked
+from ..stats.enrich import ENRICHMENT_COLUMNS, over_representation, preranked, signed_root
 from ..stats.expression import DifferentialExpression, differential_expression
+from ..stats.expression_contrasts import ExpressionDesign
 from ..stats.genesets import MAX_SIZE, MIN_SIZE, match_sets, read_gmt, without_weights
 from ..stats.identifiers import name_sets
 from ..stats.remarks import Remark
@@ -32,6 +33,7 @@ _CELLS = re.compile(
 
 class _Expression(NamedTuple):
     expression_deseq2: Path
+    expression_contrasts: Path
     expression_samples: Path
     expression_dispersions: Path
     vst: Path
@@ -93,9 +95,7 @@ def read_sets(paths: Sequence[Path], genes: Sequence[str]) -> GeneSetFiles:
     return GeneSetFiles(named.sets, (*remarks, *named.remarks))
 
 
-def fit_expression(
-    counts: Path, samples: Path, treatment: str, covariates: list[str], *, out_dir: Path
-) -> _Expression:
+def fit_expression(counts: Path, samples: Path, design: ExpressionDesign, *, out_dir: Path) -> _Expression:
     """Compare the change of gene expression between arms.
 
     Parameters
@@ -104,31 +104,33 @@ def fit_expression(
         See :func:`~pipelines.interfaces.counts.read_counts`; columns that ``samples`` lacks are left out.
     samples
         ``sample_id participant_id arm visit counts_column`` and covariates.
-    treatment, covariates
-        See :func:`~pipelines.stats.expression.differential_expression`.
+    design
+        Arms, covariates, visits, and what the first of these is.
     out_dir
         Folder of the tables.
 
     Returns
     -------
     _Expression
-        Genes per contrast, samples with size factors and why some are left out, dispersions, and
+        Genes per contrast, contrasts, samples with size factors and why some are left out, dispersions, and
         variance-stabilised counts.
 
     """
     listed = read_columns(samples)
     table = read_counts(counts, dict(zip(listed['sample_id'], listed['counts_column'])))
     found = differential_expression(
-        table.counts, listed, treatment=treatment, covariates=covariates, alpha=FALSE_DISCOVERY_RATE
-    )
+        table.counts, listed, arms=design.arms, covariates=design.covariates, visits=dict(design.visits),
+        reference=design.reference,
+    )  # fmt: skip
     written = {
         'expression_deseq2': found.table,
+        'expression_contrasts': found.contrasts,
         'expression_samples': _list_samples(listed, found),
         'expression_dispersions': found.fit.dispersions.rename_axis('gene_id').reset_index(),
         'vst': found.fit.vst.rename_axis('gene_id').reset_index(),
     }
     paths = {name: write_table(table, out_dir / f'{name}.tsv') for name, table in written.items()}
-    return _Expression(**paths, facts=_facts(found, covariates, table.remarks))
+    return _Expression(**paths, facts=_facts(found, design, table.remarks))
 
 
 def _list_samples(listed: pd.DataFrame, found: DifferentialExpression) -> pd.DataFrame:
@@ -140,12 +142,15 @@ def _list_samples(listed: pd.DataFrame, found: DifferentialExpression) -> pd.Dat
     )
 
 
-def _facts(found: DifferentialExpression, covariates: list[str], remarks: Sequence[Remark]) -> dict[str, Any]:
-    has_cells = any(_CELLS.search(name) for name in covariates)
+def _facts(
+    found: DifferentialExpression, design: ExpressionDesign, remarks: Sequence[Remark]
+) -> dict[str, Any]:
+    has_cells = any(_CELLS.search(name) for name in design.covariates)
     return {
-        'Pairs': found.n_pairs, 'Genes': len(found.fit.dispersions), 'Covariates': covariates,
+        'Pairs': found.n_pairs, 'Genes': len(found.fit.dispersions), 'Covariates': list(design.covariates),
         'CountTable': [str(remark) for remark in remarks], 'SizeFactors': found.fit.size_factor_type,
         'Flags': [*found.flags, *raised(no_cell_counts=not has_cells)], 'FalseDiscoveryRate': FALSE_DISCOVERY_RATE,
+        'Reference': design.reference,
     }  # fmt: skip
 
 
@@ -179,8 +184,8 @@ def enrich_sets(expression_deseq2: Path, gene_sets: list[Path], seed: int, *, ou
         for contrast, own in genes.groupby('contrast', sort=False)
         for table in _test_sets(own.set_index('gene_id'), sets, seed)
     ]
-    table = pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-    table = table[['contrast', *(c for c in table if c != 'contrast')]]
+    empty = pd.DataFrame(columns=['contrast', *ENRICHMENT_COLUMNS])
+    table = pd.concat([p for p in parts if len(p)] or [empty], ignore_index=True)[list(empty)]
     matched = match_sets(sets, genes['gene_id'].unique())
     facts = {
         'GeneSetFiles': [path.name for path in gene_sets],
@@ -198,14 +203,15 @@ def enrich_sets(expression_deseq2: Path, gene_sets: list[Path], seed: int, *, ou
 EnrichSets = interface(enrich_sets)
 
 
-def _test_sets(
-    genes: pd.DataFrame, sets: dict[str, tuple[str, ...]], seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the tests of sets in one contrast: by ranking and, where genes were called, over-representation."""
+def _test_sets(genes: pd.DataFrame, sets: dict[str, tuple[str, ...]], seed: int) -> Iterator[pd.DataFrame]:
+    """Yield the tests of sets in one contrast: by ranking where changes have a sign, then of called genes."""
     tested = genes.index[genes['padj'].notna()]
     called = genes.index[genes['padj'] < FALSE_DISCOVERY_RATE]
-    ranked = preranked(genes['stat'].dropna(), sets, seed=seed)
-    return ranked, over_representation(called, tested, sets) if len(called) else ranked.head(0)
+    ranking = signed_root(genes['F'], genes['log2FoldChange']).dropna()
+    if len(ranking):
+        yield preranked(ranking, sets, seed=seed)
+    if len(called):
+        yield over_representation(called, tested, sets)
 
 
 def _list_sets(sets: dict[str, tuple[str, ...]], measured: set[str]) -> pd.DataFrame:

@@ -10,8 +10,9 @@ from ..figures.expression import plot_components, plot_enrichment, plot_ma, plot
 from ..figures.paths import draw_paths
 from ..figures.words import plot_words
 from ..stats.components import principal_components
-from ..stats.design import GENE_SET, ExpressionDesign, MediationDesign
-from ..terms import SET_METHODS
+from ..stats.design import GENE_SET, MediationDesign
+from ..stats.expression_contrasts import ExpressionDesign
+from ..terms import SET_METHODS, methods_of_sets
 from ._interface import interface
 from .tables import read_table
 from .trial_figures import save_svg
@@ -48,21 +49,21 @@ def draw_expression(
     Returns
     -------
     _Expression
-        Two lists in the order of ``contrasts``, and one figure.
+        Two lists in the order of those contrasts whose changes have a sign, and one figure.
 
     """
     genes, ma, volcano = read_table(expression_deseq2), [], []
-    for name, title in design.contrasts:
-        own = genes[genes['contrast'] == name]
-        ma.append(save_svg(plot_ma(own, title=title), out_dir / f'{name}_ma.svg'))
-        volcano.append(save_svg(plot_volcano(own, title=title), out_dir / f'{name}_volcano.svg'))
+    for each in design.with_sign:
+        own = genes[genes['contrast'] == each.name]
+        ma.append(save_svg(plot_ma(own, title=each.title), out_dir / f'{each.name}_ma.svg'))
+        volcano.append(save_svg(plot_volcano(own, title=each.title), out_dir / f'{each.name}_volcano.svg'))
     values = read_table(vst, text=['gene_id']).set_index('gene_id')
     samples = read_table(expression_samples, columns=['sample_id', 'participant_id', 'arm', 'visit'])
-    samples = samples[samples['sample_id'].isin(values.columns)]
+    samples = design.in_order(samples[samples['sample_id'].isin(values.columns)])
     found = principal_components(values)
     figure = plot_components(
         found.scores, found.share, samples, title='Samples by their principal components',
-        arm_labels={arm: arm for arm in (design.treatment, design.control)}, visit_labels=dict(design.visits),
+        arm_labels={arm: arm for arm in design.arms}, visit_labels=dict(design.visits),
     )  # fmt: skip
     return _Expression(ma, volcano, save_svg(figure, out_dir / 'components.svg'))
 
@@ -84,11 +85,11 @@ def draw_enrichment(expression_enrichment: Path, design: ExpressionDesign, *, ou
 
     """
     table, paths = read_table(expression_enrichment), []
-    for name, title in design.contrasts:
-        for method, term in SET_METHODS.items():
-            own = table[(table['contrast'] == name) & (table['method'] == method)]
-            figure = _enrichment(own, f'{title}: {term.title}')
-            paths.append(save_svg(figure, out_dir / f'{name}_{method}.svg'))
+    for contrast in design.contrasts:
+        for method in methods_of_sets(is_joint=contrast.is_joint):
+            own = table[(table['contrast'] == contrast.name) & (table['method'] == method)]
+            figure = _enrichment(own, f'{contrast.title}: {SET_METHODS[method].title}')
+            paths.append(save_svg(figure, out_dir / f'{contrast.name}_{method}.svg'))
     return _Enrichment(paths)
 
 

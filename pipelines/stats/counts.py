@@ -1,4 +1,4 @@
-"""Tables of gene counts and of their samples: checks, pairs and the filter of low counts."""
+"""Tables of gene counts and of their samples: checks, samples of one person and the filter of low counts."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 from .remarks import some
 
 VISITS = ('reference', 'followup')
-"""First and last sample.  The first is drawn after randomisation: a reference, not a baseline."""
+"""First and last sample: what change is counted from, and what it is counted to."""
 
 SAMPLE_COLUMNS = ('sample_id', 'participant_id', 'arm', 'visit')
 """Required columns of a table of samples."""
@@ -21,7 +21,7 @@ MIN_COUNT = 10
 
 
 class Pairs(NamedTuple):
-    """Samples that enter a paired analysis, and those that do not.
+    """Samples that enter an analysis within people, and those that do not.
 
     Attributes
     ----------
@@ -36,7 +36,19 @@ class Pairs(NamedTuple):
     excluded: pd.DataFrame
 
 
-def check_counts(counts: pd.DataFrame, samples: pd.DataFrame) -> None:
+def sample_visits(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what tables call the visits of samples: the first and last as :data:`VISITS`, others by their names.
+
+    Examples
+    --------
+    >>> sample_visits(['T0', 'T1', 'T2'])
+    ('reference', 'T1', 'followup')
+
+    """
+    return (VISITS[0], *names[1:-1], VISITS[1])
+
+
+def check_counts(counts: pd.DataFrame, samples: pd.DataFrame, visits: Sequence[str] = VISITS) -> None:
     """Check that counts are counts and that every sample is known.
 
     Parameters
@@ -44,7 +56,9 @@ def check_counts(counts: pd.DataFrame, samples: pd.DataFrame) -> None:
     counts
         Genes x samples: non-negative whole numbers, genes in the index, ``sample_id`` in the columns.
     samples
-        One row per sample with :data:`SAMPLE_COLUMNS`; ``visit`` is one of :data:`VISITS`.
+        One row per sample with :data:`SAMPLE_COLUMNS`.
+    visits
+        What ``visit`` may be.
 
     Raises
     ------
@@ -63,7 +77,7 @@ def check_counts(counts: pd.DataFrame, samples: pd.DataFrame) -> None:
     pipelines.errors.DataError: gene IL6, sample a: 1.5 is no count; give raw reads, not normalised values
 
     """
-    _check_samples(samples)
+    _check_samples(samples, visits)
     for what, labels in (('gene', counts.index), ('sample', counts.columns)):
         twice = labels[labels.duplicated()].unique()
         if len(twice):
@@ -97,7 +111,7 @@ def _check_values(counts: pd.DataFrame) -> None:
             )
 
 
-def _check_samples(samples: pd.DataFrame) -> None:
+def _check_samples(samples: pd.DataFrame, visits: Sequence[str]) -> None:
     absent = [column for column in SAMPLE_COLUMNS if column not in samples]
     if absent:
         raise DataError(
@@ -110,10 +124,10 @@ def _check_samples(samples: pd.DataFrame) -> None:
     twice = samples.loc[samples['sample_id'].duplicated(), 'sample_id'].unique()
     if len(twice):
         raise DataError(f'sample {some(list(twice))} has more than one row in the table of samples')
-    other = samples[~samples['visit'].isin(VISITS)]
+    other = samples[~samples['visit'].isin(visits)]
     if len(other):
         row = other.iloc[0]
-        raise DataError(f'sample {row["sample_id"]}: visit {row["visit"]} is none of {", ".join(VISITS)}')
+        raise DataError(f'sample {row["sample_id"]}: visit {row["visit"]} is none of {", ".join(visits)}')
     repeated = samples[samples.duplicated(['participant_id', 'visit'], keep=False)]
     for (person, visit), group in repeated.groupby(['participant_id', 'visit'], sort=False):
         raise DataError(
@@ -125,15 +139,19 @@ def _check_samples(samples: pd.DataFrame) -> None:
             raise DataError(f'participant {person} is in two arms: {", ".join(map(str, arms.unique()))}')
 
 
-def pair_samples(samples: pd.DataFrame, covariates: Sequence[str] = ()) -> Pairs:
-    """Return the people with both samples and all covariates, and why others are left out.
+def pair_samples(
+    samples: pd.DataFrame, covariates: Sequence[str] = (), visits: Sequence[str] = VISITS
+) -> Pairs:
+    """Return the samples of people who have two or more with all covariates, and why others are left out.
 
     Parameters
     ----------
     samples
         Checked by :func:`check_counts`.
     covariates
-        Columns of it that must be known in both samples.
+        Columns of it that must be known.
+    visits
+        In their order.
 
     Raises
     ------
@@ -152,17 +170,24 @@ def pair_samples(samples: pd.DataFrame, covariates: Sequence[str] = ()) -> Pairs
     absent = [name for name in covariates if name not in samples]
     if absent:
         raise DataError(f'covariate {", ".join(absent)} is no column of the table of samples')
-    order = samples['visit'].map(VISITS.index).rename('order')
+    order = samples['visit'].map(list(visits).index).rename('order')
     ordered = samples.assign(order=order).sort_values(['participant_id', 'order'], kind='stable')
-    reasons = {}
-    for person, own in ordered.groupby('participant_id', sort=False):
-        missing = [f'no {visit} sample' for visit in VISITS if visit not in set(own['visit'])]
-        missing += [f'{name} missing' for name in covariates if own[name].isna().any()]
-        if missing:
-            reasons[person] = '; '.join(missing)
-    left = ordered['participant_id'].isin(list(reasons))
+    reasons: dict[str, str] = {}
+    for _, own in ordered.groupby('participant_id', sort=False):
+        unknown = own[list(covariates)].isna()
+        complete = ~unknown.any(axis=1)
+        if complete.sum() > 1:
+            reasons |= {
+                own.at[row, 'sample_id']: '; '.join(f'{name} missing' for name in covariates if cells[name])
+                for row, cells in unknown[~complete].iterrows()
+            }
+            continue
+        missing = [f'no {visit} sample' for visit in visits if visit not in set(own['visit'])]
+        missing += [f'{name} missing' for name in covariates if unknown[name].any()]
+        reasons |= dict.fromkeys(own['sample_id'], '; '.join(missing))
+    left = ordered['sample_id'].isin(list(reasons))
     excluded = ordered.loc[left, ['participant_id', 'sample_id']]
-    excluded = excluded.assign(reason=excluded['participant_id'].map(reasons).astype(object))
+    excluded = excluded.assign(reason=excluded['sample_id'].map(reasons).astype(object))
     return Pairs(ordered[~left].drop(columns='order').reset_index(drop=True), excluded.reset_index(drop=True))
 
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from pydeseq2.dds import DeseqDataSet
 from pydeseq2.ds import DeseqStats
 
-from pipelines.terms import FALSE_DISCOVERY_RATE
-
 from .deseq_inference import GroupedInference
 
 Array = NDArray[Any]
@@ -27,7 +25,7 @@ class Fit(NamedTuple):
     Attributes
     ----------
     tables
-        For each contrast a table of genes with DESeq2's columns.
+        For each contrast a table of genes with DESeq2's ``baseMean log2FoldChange lfcSE stat``.
     size_factors, size_factor_type
         By sample; how they were found, see :func:`size_factor_type`.
     dispersions
@@ -73,11 +71,8 @@ def fit_counts(
     counts: pd.DataFrame,
     design: pd.DataFrame,
     contrasts: Mapping[str, Array],
-    *,
-    alpha: float = FALSE_DISCOVERY_RATE,
-    use_t: bool = False,
 ) -> Fit:
-    """Fit DESeq2's model of every gene and test contrasts of its coefficients.
+    """Fit DESeq2's model of every gene and estimate contrasts of its coefficients.
 
     Parameters
     ----------
@@ -87,16 +82,12 @@ def fit_counts(
         Samples x coefficients; the leading columns are an intercept, or one per participant.
     contrasts
         Name and weights (coefficients,).
-    alpha
-        See :data:`FALSE_DISCOVERY_RATE`.
-    use_t
-        See :class:`~pipelines.stats.deseq_inference.GroupedInference`.
 
     Notes
     -----
     PyDESeq2 [1]_ with the defaults of DESeq2 [2]_: size factors (:func:`size_factor_type`), parametric trend of
     dispersion, Cook's distances where a row of the design occurs three times or more (never in a paired
-    design), Wald tests, independent filtering.  Variance-stabilised counts know the mean of a gene only.
+    design), Wald statistics.  Variance-stabilised counts know the mean of a gene only.
 
     References
     ----------
@@ -106,7 +97,7 @@ def fit_counts(
        data with DESeq2. Genome Biology 2014;15:550.
 
     """
-    inference, kind = GroupedInference(use_t=use_t), size_factor_type(counts)
+    inference, kind = GroupedInference(), size_factor_type(counts)
     with warnings.catch_warnings():
         # a trend that cannot be fitted is reported by is_trend_constant
         warnings.simplefilter('ignore')
@@ -116,16 +107,23 @@ def fit_counts(
             size_factors_fit_type=kind,
         )  # fmt: skip
         data.deseq2()
-        tables = {}
-        for name, weights in contrasts.items():
-            test = DeseqStats(
-                data, contrast=np.asarray(weights, float), alpha=alpha, inference=inference, quiet=True
-            )
-            test.summary()
-            tables[name] = test.results_df
+        tables = {name: _estimate(data, weights, inference) for name, weights in contrasts.items()}
         is_constant = data.uns['disp_function_type'] == 'mean'
         columns = {'gene_wise': 'genewise_dispersions', 'trend': 'fitted_dispersions', 'final': 'dispersions'}
         dispersions = pd.DataFrame({new: data.var[old] for new, old in columns.items()})
         data.vst()
     vst = pd.DataFrame(data.layers['vst_counts'].T, index=counts.index, columns=counts.columns)
     return Fit(tables, data.obs['size_factors'], kind, dispersions, vst, bool(is_constant))
+
+
+def _estimate(data: DeseqDataSet, weights: Array, inference: GroupedInference) -> pd.DataFrame:
+    test = DeseqStats(data, contrast=np.asarray(weights, float), inference=inference, quiet=True)
+    test.run_wald_test()
+    return pd.DataFrame(
+        {
+            'baseMean': test.base_mean,
+            'log2FoldChange': test.LFC @ test.contrast_vector / np.log(2),
+            'lfcSE': test.SE / np.log(2),
+            'stat': test.statistics,
+        }
+    )

@@ -23,12 +23,6 @@ _FLAT = 1e-3  # slope at which DESeq2's line search gains less than its toleranc
 class GroupedInference(DefaultInference):
     """Fit designs whose leading columns are an intercept, or one intercept per participant.
 
-    Parameters
-    ----------
-    use_t
-        Refer Wald statistics to the t distribution with the residual degrees of freedom, the ``useT`` of
-        DESeq2; its default is the normal distribution.
-
     It maximises the same likelihoods as :class:`pydeseq2.default_inference.DefaultInference` and takes
     its place as ``inference`` of ``DeseqDataSet``; a design without such columns, and a gene that does
     not converge, is left to it.
@@ -48,9 +42,8 @@ class GroupedInference(DefaultInference):
 
     """
 
-    def __init__(self, *, use_t: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__(n_cpus=1)
-        self._use_t = use_t
 
     def lin_reg_mu(self, counts: Array, size_factors: Array, design_matrix: Array, min_mu: float) -> Array:
         """Return (n, genes) means by least squares on normalised counts, at least ``min_mu``."""
@@ -148,9 +141,7 @@ class GroupedInference(DefaultInference):
 
         (se,) = _stack(fit, len(disp))
         statistic = lfc @ contrast / se
-        n, p = np.shape(design_matrix)
-        law = stats.t(n - p) if self._use_t else stats.norm()
-        return 2 * law.sf(np.abs(statistic)), statistic, se
+        return 2 * stats.norm.sf(np.abs(statistic)), statistic, se
 
 
 def _stack(fit: Callable[[slice], tuple[Array, ...]], genes: int) -> tuple[Array, ...]:

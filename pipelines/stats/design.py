@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.terms import ReferenceKind
+
 from .visit import Visit
 
 Role = Literal['primary', 'secondary', 'other']
@@ -218,17 +220,6 @@ class OutcomesDesign:
         return [outcome for outcome in self.outcomes if isinstance(outcome, DerivativeOutcome)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExpressionDesign:
-    """Arms, covariates of samples, contrasts with their titles, and the label of each visit by its name."""
-
-    treatment: str
-    control: str
-    covariates: tuple[str, ...]
-    contrasts: tuple[tuple[str, str], ...]
-    visits: tuple[tuple[str, str], ...]
-
-
 @dataclass(frozen=True)
 class Analysis:
     """A mediation analysis as a trial names it.
@@ -243,6 +234,8 @@ class Analysis:
         Of the mediators; columns of the table of people.
     pre_named
         The gene sets were chosen before anybody saw expression by arm.
+    reference
+        Of expression: whether its first sample was drawn after randomisation.
 
     """
 
@@ -252,6 +245,7 @@ class Analysis:
     structure: Literal['single', 'parallel', 'serial'] = 'single'
     covariates: tuple[str, ...] = ()
     pre_named: bool = False
+    reference: ReferenceKind = 'postRandomisation'
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ def preranked(statistic: pd.Series, sets: GeneSets, *, seed: int, n_permutations
     Parameters
     ----------
     statistic
-        Wald statistic by gene; genes without one are left out.
+        By gene, such as of :func:`signed_root`; genes without one are left out.
     sets
         As from :func:`~pipelines.stats.genesets.read_gmt`.
     seed
@@ -131,6 +131,18 @@ def preranked(statistic: pd.Series, sets: GeneSets, *, seed: int, n_permutations
         numbers = (float(row[column]) for column in ('ES', 'NES', 'NOM p-val'))
         rows.append((name, len(matched[name]), *numbers, leading))
     return _table('gsea', rows)
+
+
+def signed_root(f: pd.Series, change: pd.Series) -> pd.Series:
+    r"""Return :math:`\mathrm{sign}(\beta) \sqrt{F}`, which is t where F has one degree of freedom.
+
+    Examples
+    --------
+    >>> signed_root(pd.Series([4.0, 9.0]), pd.Series([-0.2, 0.1])).tolist()
+    [-2.0, 3.0]
+
+    """
+    return np.sign(change) * np.sqrt(f)
 
 
 def _codes(genes: pd.Index) -> dict[str, str]:

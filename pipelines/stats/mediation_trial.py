@@ -11,6 +11,7 @@ import pandas as pd
 from pipelines.errors import DataError
 from pipelines.terms import FLAGS, join_flags
 
+from .counts import VISITS
 from .design import GENE_SET, Analysis
 from .expression import POST_RANDOMISATION
 from .mediate import MediationFit, mediate, mediation_table
@@ -65,8 +66,8 @@ def variants(analysis: Analysis) -> list[Variant]:
     Notes
     -----
     Serial mediators are taken in every order, for their values are of the same visit.  A single mediator
-    has a model with its slope differing between arms beside it.  The first sample of gene expression is
-    drawn after randomisation, so that it may itself be an effect of treatment: models with a score are
+    has a model with its slope differing between arms beside it.  Where the first sample of gene expression was
+    drawn after randomisation, it may itself be an effect of treatment: models with a score are then
     flagged and stand beside the same without that sample.  A set that nobody named before the data were
     seen is exploratory.
 
@@ -95,7 +96,7 @@ def variants(analysis: Analysis) -> list[Variant]:
             found = [Variant(stem, model), Variant(f'{stem}_interaction', crossed)]
         case other:
             assert_never(other)
-    if not scores:
+    if not scores or analysis.reference == 'baseline':
         return found
     without = [
         Variant(f'{v.label}_withoutReference', _rename(v.model, ' (without reference)'), with_reference=False)
@@ -125,7 +126,7 @@ def tabulate_people(
     people
         ``participant_id arm`` and covariates.
     scores
-        ``participant_id visit`` and a column per gene set, visits ``reference`` and ``followup``.
+        ``participant_id visit`` and a column per gene set, of which visits ``reference`` and ``followup`` are taken.
     treatment
         The arm that is coded 1.
 
@@ -151,7 +152,8 @@ def tabulate_people(
         wide = wide.reindex(index=order, columns=['baseline', 'followup'])
         parts.append(wide.set_axis([baseline_of(str(name)), str(name)], axis=1))
     if scores is not None:
-        for visit, own in scores.set_index('participant_id').groupby('visit'):
+        ends = scores[scores['visit'].isin(VISITS)]
+        for visit, own in ends.set_index('participant_id').groupby('visit'):
             named = own.drop(columns='visit').add_prefix(GENE_SET)
             if visit == 'reference':
                 named = named.rename(columns=baseline_of)

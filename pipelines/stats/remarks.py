@@ -29,3 +29,16 @@ def some(names: Sequence[object], shown: int = SHOWN) -> str:
     """
     named = ', '.join(map(str, names[:shown]))
     return named if len(names) <= shown else f'{named} ... ({len(names)} in all)'
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """Return names as a sentence has them.
+
+    Examples
+    --------
+    >>> enumerated(['yoga', 'walking', 'waiting']), enumerated(['yoga'])
+    ('yoga, walking and waiting', 'yoga')
+
+    """
+    *first, last = names
+    return f'{", ".join(first)} and {last}' if first else last

@@ -56,6 +56,7 @@ from .statistics import (
     MODELS,
     PATHS,
     PRIMARY_MODEL,
+    REFERENCES,
     SAMPLE_LEVEL,
     SET_METHODS,
     SIGMA_CHOICES,
@@ -63,8 +64,10 @@ from .statistics import (
     STRUCTURES_OF_VISITS,
     Described,
     Inference,
+    ReferenceKind,
     SigmaChoice,
     VisitStructure,
+    methods_of_sets,
 )
 from .trials import KINDS, KINDS_IN_PART, REPORTED, SITE_USES, VISIT_TITLES, Kind, Reported, SiteUse
 from .words import Term, Words
@@ -96,6 +99,7 @@ __all__ = [
     'PATHS',
     'PRESETS',
     'PRIMARY_MODEL',
+    'REFERENCES',
     'REGIONS',
     'REPORTED',
     'SAMPLE_LEVEL',
@@ -118,6 +122,7 @@ __all__ = [
     'Map',
     'Measure',
     'Preset',
+    'ReferenceKind',
     'Region',
     'Reported',
     'SigmaChoice',
@@ -131,6 +136,7 @@ __all__ = [
     'flag_words',
     'is_flag',
     'join_flags',
+    'methods_of_sets',
     'raised',
     'split_flags',
     'unusable_flags',

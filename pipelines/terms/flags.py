@@ -128,7 +128,7 @@ FLAGS = Words(
         ),
         Flag(
             name='within_arm_not_randomised', scope='model',
-            title='a change within one arm, not a randomised comparison',
+            title='a change within arms, not a randomised comparison',
         ),
         Flag(
             name='reference_post_randomisation', scope='model',

@@ -9,7 +9,9 @@ from ..interfaces.mechanism_figures import DrawEnrichment, DrawExpression, DrawM
 from ..interfaces.mediation import MediateOutcomes
 from ..params import GroupParams
 from ..stats.deseq import SizeFactorType
-from ..stats.design import ExpressionDesign, MediationDesign
+from ..stats.design import MediationDesign
+from ..stats.expression_contrasts import ExpressionDesign
+from ..terms import REFERENCES, ReferenceKind
 
 _FIT_GB = 2.5  # 60,000 genes of 114 samples
 
@@ -27,7 +29,7 @@ def init_expression_wf(
     Parameters
     ----------
     design
-        Arms, covariates of samples, contrasts and visits.
+        Arms, covariates of samples, contrasts, visits, and what the first of these is.
     gene_sets
         GMT files; without any there are neither enrichment nor scores.
     random_seed
@@ -44,28 +46,30 @@ def init_expression_wf(
 
     Outputs
     -------
-    expression_deseq2, expression_samples, expression_dispersions, expression_facts
+    expression_deseq2, expression_contrasts, expression_samples, expression_dispersions, expression_facts
         Tables, and what a sidecar says of them.
     expression_enrichment, expression_sets, expression_scores, enrichment_facts
         The same of sets.
     ma, volcano, components, enrichment_figures
-        Figures: the first two a list per contrast, the last a list per contrast and method.
+        Figures: the first two a list per contrast whose changes have a sign, the last a list per contrast and method.
 
     """
     workflow = LiterateWorkflow(name=name)
     workflow.__desc__ = ''.join(
-        [_EXPRESSION_TEXT, _SIZE_FACTOR_TEXTS[size_factors], _SETS_TEXT if gene_sets else '']
+        [
+            _EXPRESSION_TEXT,
+            _about_reference(design.reference),
+            _SIZE_FACTOR_TEXTS[size_factors],
+            _SETS_TEXT if gene_sets else '',
+        ]
     )
     inputnode = pe.Node(IdentityInterface(fields=['counts', 'samples']), name='inputnode')
-    tables = ['expression_deseq2', 'expression_samples', 'expression_dispersions']
+    tables = ['expression_deseq2', 'expression_contrasts', 'expression_samples', 'expression_dispersions']
     of_sets = ['expression_enrichment', 'expression_sets', 'enrichment_facts', 'expression_scores']
     drawn = ['ma', 'volcano', 'components']
     fields = [*tables, 'expression_facts', *of_sets, *drawn, 'enrichment_figures']
     outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
-    fit = pe.Node(
-        FitExpression(treatment=design.treatment, covariates=list(design.covariates)),
-        name='fit', mem_gb=_FIT_GB,
-    )  # fmt: skip
+    fit = pe.Node(FitExpression(design=design), name='fit', mem_gb=_FIT_GB)
     draw = pe.Node(DrawExpression(design=design), name='draw')
     workflow.connect([
         (inputnode, fit, [('counts', 'counts'), ('samples', 'samples')]),
@@ -92,12 +96,21 @@ def init_expression_wf(
 
 
 _EXPRESSION_TEXT = (
-    'Reads of genes were fitted by negative binomial models with a mean per person, the change from the first to the '
-    'last blood sample in each arm, and covariates of the sample [@love2014], as PyDESeq2 does [@muzellec2023], with '
-    'p values of the t distribution, adjusted for the number of genes [@benjamini1995]. The first sample is drawn '
-    'after randomisation: the difference of the changes is no difference from a baseline. Differences of sequencing '
-    'depth were accounted for by size factors, '
+    'Reads of genes were fitted by negative binomial models with a mean per person, the change from the first blood '
+    'sample to each later one in each arm, and covariates of the sample. Size factors, dispersions over the mean and '
+    'fold changes are those of DESeq2 [@love2014], as PyDESeq2 computes them [@muzellec2023]; p values are of '
+    'quasi-likelihood F tests [@lund2012] with the trend of the dispersion, residual degrees of freedom without samples '
+    'that are fitted as zero [@lun2017], and quasi-dispersions moderated robustly towards a trend over abundance '
+    '[@smyth2004; @phipson2016], adjusted for the number of genes [@benjamini1995]. '
 )
+_DEPTH_TEXT = 'Differences of sequencing depth were accounted for by size factors, '
+
+
+def _about_reference(reference: ReferenceKind) -> str:
+    said = REFERENCES[reference].about
+    return f'{said} {_DEPTH_TEXT}' if said else _DEPTH_TEXT
+
+
 _SIZE_FACTOR_TEXTS: dict[SizeFactorType, str] = {
     'ratio': 'the median over genes of the ratio to their geometric mean.\n\n',
     'poscounts': (

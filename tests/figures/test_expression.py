@@ -172,14 +172,27 @@ class TestComponents:
         assert len(lines.get_segments()) == 5
         np.testing.assert_allclose(lines.get_segments()[0], scores.loc[['s1r', 's1f']])
         looks = {line.get_label(): (line.get_marker(), line.get_markerfacecolor()) for line in axes.lines}
+        own = {arm: to_rgb(look[0]) for arm, look in looks_of(ARMS).items()}
         assert looks == {
-            'Exercise, week 3, n = 3': ('o', 'white'),
-            'Exercise, week 14, n = 3': ('o', looks_of(ARMS)['exercise'][0]),
-            'Wait-list, week 3, n = 2': ('s', 'white'),
-            'Wait-list, week 14, n = 3': ('s', looks_of(ARMS)['waitlist'][0]),
+            'Exercise, week 3, n = 3': ('o', (1, 1, 1)),
+            'Exercise, week 14, n = 3': ('o', pytest.approx(own['exercise'])),
+            'Wait-list, week 3, n = 2': ('s', (1, 1, 1)),
+            'Wait-list, week 14, n = 3': ('s', pytest.approx(own['waitlist'])),
         }
         assert f'PC1 ({100 * share[0]:.0f} % of variance)' in written(figure)
         check_texts_apart(figure)
+
+    def test_a_visit_between_has_a_tint(self, rng) -> None:
+        vst, samples = blood(rng)
+        names = list(VISITS)
+        samples['visit'] = np.where(samples['participant_id'].isin(['0', '1']), 'between', samples['visit'])
+        labels = {names[0]: 'week 3', 'between': 'week 6', names[1]: 'week 14'}
+        figure = plot_components(
+            *principal_components(vst), samples, title='Blood', arm_labels=ARMS, visit_labels=labels
+        )
+        faces = {line.get_label(): line.get_markerfacecolor() for line in figure.axes[0].lines}
+        half = [(1 + part) / 2 for part in to_rgb(looks_of(ARMS)['exercise'][0])]
+        np.testing.assert_allclose(faces['Exercise, week 6, n = 2'], half)
 
     def test_arms_differ_in_grey(self) -> None:
         luminance = [

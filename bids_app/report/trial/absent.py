@@ -82,7 +82,6 @@ def _uncompared(trial: TrialRecord, tables: GroupTables, *, has_maps: bool) -> I
     """Yield the arms and visits that analyses of two arms, or of two visits, leave out."""
     done = {
         'imaging': ('Maps', has_maps),
-        'expression': ('Gene expression', bool(tables.get('expression_deseq2'))),
         'mediation': ('Mediation', bool(tables.get('mediation_models'))),
     }
     of_visits = ('imaging', 'mediation')

@@ -12,7 +12,6 @@ from pipelines.interfaces.trial_figures import save_svg
 from ...running.files import replace_text
 from ..inline import inline_svg, width_of
 from .record import TrialRecord
-from .results import contrast_titles
 from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES
 
 _WIDE = 420.0  # points; narrower figures are drawn for a telephone
@@ -44,11 +43,15 @@ class Drawings:
         Names of outcomes and arms.
     pages
         Address of each participant's page.
+    contrasts
+        Contrasts of gene expression in words.
 
     """
 
-    def __init__(self, folder: Path, trial: TrialRecord, pages: Mapping[str, str]) -> None:
-        self._folder, self._trial, self._pages = folder, trial, pages
+    def __init__(
+        self, folder: Path, trial: TrialRecord, pages: Mapping[str, str], contrasts: Mapping[str, str]
+    ) -> None:
+        self._folder, self._trial, self._pages, self._contrasts = folder, trial, pages, contrasts
 
     def get(self, name: str) -> Drawing | None:
         """Return a figure by the name of its file; None if it is not there."""
@@ -92,8 +95,9 @@ class Drawings:
         return f'{title}: tipping point', 'Missing values shifted towards worse, step by step.', alt
 
     def _of_genes(self, kind: str, what: str) -> FigureWords:
-        titles = contrast_titles(self._trial)
-        contrast = next((key for key in titles if what.startswith(key)), '')
+        titles = self._contrasts
+        # the name of one may begin as that of another
+        contrast = max((key for key in titles if what.startswith(key)), key=len, default='')
         end = what.removeprefix(contrast).strip('_')
         if kind == 'enrichment':
             title = f'{METHOD_TITLES.get(end, end)}: {titles.get(contrast, contrast)}'
@@ -115,7 +119,7 @@ _FIXED: dict[str, FigureWords] = {
     ),
     'expression_components': (
         'Samples by their first two principal components',
-        'The two samples of a person are joined.',
+        'The samples of a person are joined.',
         'Samples of blood by the first two principal components of their gene expression.',
     ),
 }

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipelines.figures.flow import FlowStage, Item
+from pipelines.stats.counts import VISITS
 from pipelines.terms import BIOMARKER_MODELS, MAIN, REPORTED
 
 from ..read import TableRow
@@ -125,7 +126,8 @@ def _blood(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
     if samples:
         used = {row['participant_id'] for row in samples if is_used(row)}
         yield 'RNA, sequenced', str(len({row['participant_id'] for row in samples}))
-        yield 'RNA, complete pairs', str(len(used))
+        is_pair = len({row['visit'] for row in samples}) <= len(VISITS)
+        yield 'RNA, complete pairs' if is_pair else 'RNA, two samples or more', str(len(used))
 
 
 def is_used(row: TableRow) -> bool:
@@ -145,7 +147,7 @@ def _analysed(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Ite
     if tables.get('expression_samples'):
         samples = [row for row in rows_where(tables['expression_samples'], arm=arm) if is_used(row)]
         n = str(len({row['participant_id'] for row in samples}))
-        yield 'Gene expression', _ELSEWHERE if arm in trial.others else n
+        yield 'Gene expression', n
     yield from _mediated(trial, tables, arm)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pipelines.stats.design import GENE_SET
 from pipelines.stats.mediation_trial import MEDIUM_PATH, SMALL_PATH
-from pipelines.terms import PATHS, STRUCTURES_OF_MEDIATORS, flag_words, split_flags
+from pipelines.terms import FLAGS, PATHS, STRUCTURES_OF_MEDIATORS, flag_words, split_flags
 
 from ..read import TableRow
 from ..words import number
@@ -150,7 +150,7 @@ def _names(cell: str) -> list[str]:
 
 def _timing(row: TableRow, last: str) -> str:
     text = f'mediator and outcome are both of visit {last}: that the mediator comes first is assumed'
-    if GENE_SET in row['mediators']:
+    if FLAGS['reference_post_randomisation'].name in split_flags(row['flags']):
         text += '; the first sample of gene expression was drawn after randomisation'
     return text
 

@@ -57,7 +57,8 @@ def write_trial_report(output_dir: Path) -> Path:
 def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: GroupTables) -> dict[str, Any]:
     folder = output_dir / 'group'
     tests = trial_results.tests(output_dir, tables)
-    drawings = Drawings(folder / 'figures', trial, quality.pages_of(trial, folder))
+    titles = trial_results.contrast_titles(tables)
+    drawings = Drawings(folder / 'figures', trial, quality.pages_of(trial, folder), titles)
     return {
         'trial': trial,
         'tables': tables,
@@ -82,7 +83,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
     has_maps = any(output_dir.glob('tpl-*/*_stat-t_statmap.nii.gz'))
     scans = quality.scan_quality(trial, tables, quality.pages_of(trial, folder))
     flags = [flag for scan in scans for flag in scan.flags]
-    genes = trial_results.genes(trial, tables)
+    genes = trial_results.genes(tables)
     effects = contrasts.effects(trial, tables)
     return {
         'effects': effects,
@@ -97,7 +98,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
         'biomarkers': trial_results.biomarkers(trial, tables),
         'genes': genes,
         'gene_flags': trial_results.gene_flags(output_dir, genes),
-        'sets': trial_results.sets(trial, tables),
+        'sets': trial_results.sets(tables),
         'mediation': mediation_analyses(trial, tables),
         'absent': absent.absent_parts(trial, record, tables, has_maps=has_maps),
         'trying': absent.trials_only(record),

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, MissingInputError
-from pipelines.terms import KINDS, REPORTED, VISIT_TITLES
+from pipelines.terms import KINDS, REFERENCES, REPORTED, VISIT_TITLES
 
 from ...outputs.group import TRIAL_RECORD
 from ..read import RunRecord, read_json, record_of
@@ -104,6 +104,12 @@ class TrialRecord(NamedTuple):
     def arms(self) -> tuple[str, ...]:
         """Return all arms, the control last."""
         return (*self.treated, self.control)
+
+    @property
+    def about_reference(self) -> str:
+        """Return what is to be said of the first sample of gene expression, empty where it is nothing."""
+        expression = self.part.get('expression')
+        return REFERENCES[expression['reference']].about if expression else ''
 
     @property
     def treatment(self) -> str:

@@ -8,7 +8,6 @@ from pipelines.stats.describe import describe
 from pipelines.stats.outcomes import CHANGE
 from pipelines.terms import (
     BDNF_CONTRASTS,
-    EXPRESSION_CONTRASTS,
     FALSE_DISCOVERY_RATE,
     SAMPLE_LEVEL,
     split_flags,
@@ -37,10 +36,15 @@ class Test(NamedTuple):
 
 
 class Genes(NamedTuple):
-    """Differential expression of one contrast: counts, and the genes with the smallest p values."""
+    """Differential expression of one contrast: counts, and the genes with the smallest p values.
+
+    ``about`` is its row of contrasts; ``is_joint``: of several changes at once, which have no sign.
+    """
 
     contrast: str
     title: str
+    is_joint: bool
+    about: TableRow
     n_tested: int
     n_called: int
     n_up: int
@@ -109,15 +113,14 @@ def _by_arm(trial: TrialRecord, rows: Sequence[TableRow]) -> list[tuple[str, lis
     return [(heading, part) for heading, part in parts if part]
 
 
-def contrast_titles(trial: TrialRecord) -> dict[str, str]:
+def contrast_titles(tables: GroupTables) -> dict[str, str]:
     """Return the contrasts of expression in words."""
-    arms = {'treatment': trial.treatment, 'control': trial.control}
-    return {name: title.format(**arms) for name, title in EXPRESSION_CONTRASTS.titles().items()}
+    return {row['contrast']: row['title'] for row in tables.get('expression_contrasts', ())}
 
 
-def genes(trial: TrialRecord, tables: GroupTables) -> list[Genes]:
+def genes(tables: GroupTables) -> list[Genes]:
     """Return differential expression by contrast."""
-    titles = contrast_titles(trial)
+    about = {row['contrast']: row for row in tables.get('expression_contrasts', ())}
     found = []
     for contrast, rows in _grouped(
         tables.get('expression_deseq2', ()), lambda row: (row['contrast'],)
@@ -126,7 +129,9 @@ def genes(trial: TrialRecord, tables: GroupTables) -> list[Genes]:
         found.append(
             Genes(
                 contrast=contrast[0],
-                title=titles.get(contrast[0], contrast[0]),
+                title=about[contrast[0]]['title'],
+                is_joint=about[contrast[0]]['is_joint'] == 'True',
+                about=about[contrast[0]],
                 n_tested=sum(row['padj'] != 'n/a' for row in rows),
                 n_called=len(called),
                 n_up=sum((number(row['log2FoldChange']) or 0) > 0 for row in called),
@@ -146,9 +151,9 @@ def gene_flags(output_dir: Path, found: Sequence[Genes]) -> list[str]:
     return [flag for flag in said if flag not in of_rows]
 
 
-def sets(trial: TrialRecord, tables: GroupTables) -> list[Sets]:
+def sets(tables: GroupTables) -> list[Sets]:
     """Return enrichment by contrast and method."""
-    titles = contrast_titles(trial)
+    titles = contrast_titles(tables)
     rows = tables.get('expression_enrichment', ())
     found = []
     for (contrast, method), own in _grouped(rows, lambda row: (row['contrast'], row['method'])).items():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.simulated.counts import SimulatedCounts, simulate_counts
-from pipelines.stats.enrich import preranked
+from pipelines.stats.enrich import preranked, signed_root
 from pipelines.stats.expression import differential_expression
 from tests.acceptance.studies import spread
 
@@ -41,13 +41,13 @@ def trial(number: int, n_genes: int = N_GENES, covariates: tuple[str, ...] = COV
         np.random.default_rng([SEED, number]), n_genes=n_genes, n_changed=n_changed, n_pathways=n_genes // 240
     )
     counts, samples = tables(drawn)
-    found = differential_expression(counts, samples, treatment='exercise', covariates=covariates)
+    found = differential_expression(counts, samples, arms=('exercise', 'waitlist'), covariates=covariates)
     table = found.table[found.table['contrast'] == 'difference'].set_index('gene_id')
     planted = pd.Series(drawn.effect, counts.index) != 0
     called = table.index[table['padj'] < LEVEL]
     null = table['pvalue'][~planted[table.index]].dropna()
     sets = {f'set{i:02d}': tuple(counts.index[genes]) for i, genes in enumerate(drawn.pathways)}
-    ranking = preranked(table['stat'], sets, seed=SEED)['set'].tolist()
+    ranking = preranked(signed_root(table['F'], table['log2FoldChange']), sets, seed=SEED)['set'].tolist()
     return {
         'trial': number,
         'n_genes': len(table),

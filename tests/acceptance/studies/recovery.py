@@ -163,7 +163,9 @@ def score_cohort(cohort: Cohort, flaws: Flaws, rng: np.random.Generator) -> np.n
     genes = [f'gene{k}' for k in range(len(drawn.counts))]
     samples = samples[kept]
     counts = pd.DataFrame(drawn.counts[:, kept], genes, samples['sample_id'])
-    fit = differential_expression(counts, samples, treatment='exercise', covariates=gene_files.COVARIATES).fit
+    fit = differential_expression(
+        counts, samples, arms=('exercise', 'waitlist'), covariates=gene_files.COVARIATES
+    ).fit
     members = tuple(genes[g] for g in drawn.pathways[0])
     scores = pathway_scores(fit.vst, {gene_files.PATHWAY: members}).loc[gene_files.PATHWAY]
     table = np.full((len(cohort.treated), 2), np.nan)

@@ -52,10 +52,10 @@ def test_the_table_of_genes_is_that_of_the_model_called_alone(trial):
     samples = table(trial[1], 'expression_samples')
     assert samples.set_index('sample_id')['reason'].dropna().to_dict() == {'01_wk3': 'no followup sample'}
     counts = read_counts(trial[0] / COUNTS).counts[samples['sample_id']]
-    wanted = differential_expression(counts, samples, treatment='exercise').table
+    wanted = differential_expression(counts, samples, arms=('exercise', 'waitlist')).table
     found = table(trial[1], 'expression_deseq2')
-    assert set(found['contrast']) == {'difference', 'change_treatment', 'change_control'}
-    numbers = ['log2FoldChange', 'stat', 'padj', 'log2FoldChange_shrunk']
+    assert set(found['contrast']) == {'difference', 'change_treatment', 'change_control', 'any_change'}
+    numbers = ['log2FoldChange', 'stat', 'F', 'df_residual', 'padj', 'log2FoldChange_shrunk']
     pd.testing.assert_frame_equal(found[numbers], wanted[numbers], rtol=1e-8)
 
 

@@ -30,6 +30,7 @@ from bids_app.report.trial.words import estimate, interval
 from bids_app.running.files import replace_json
 from pipelines.errors import MissingInputError
 from pipelines.interfaces.trial_figures import save_svg
+from pipelines.stats.expression import CONTRAST_COLUMNS, GENE_COLUMNS
 from pipelines.terms import FLAGS
 from tests.app.report.test_report import Page
 from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, write_trial
@@ -88,16 +89,29 @@ def text_of(html: str) -> str:
 def write_genes(out: Path) -> None:
     """Write what gene expression and mediation leave, with numbers made up."""
     group, rng = out / 'group', np.random.default_rng(2)
-    genes = []
-    for contrast in ('difference', 'change_treatment'):
+    genes, contrasts = [], []
+    titles = {
+        'difference': 'Difference in change, exercise minus waitlist', 'change_treatment': 'Change within exercise',
+        'any_change': 'Any change within exercise and waitlist',
+    }  # fmt: skip
+    for contrast, title in titles.items():
+        is_joint, flag = (
+            contrast == 'any_change',
+            'n/a' if contrast == 'difference' else 'within_arm_not_randomised',
+        )
+        contrasts.append(
+            (contrast, title, is_joint, 1 + is_joint, 60.25, 8.5, 40, 1, 9.4375, 31.0625, 'GENE7', flag)
+        )
         for number in range(40):
             p = 1e-9 if number == 7 else float(rng.uniform(0.02, 1))
             change = round(float(rng.normal()), 4)
             padj = 'n/a' if number == 3 else p * 2
-            flag = 'n/a' if contrast == 'difference' else 'within_arm_not_randomised'
-            genes.append((contrast, f'GENE{number}', 100.5, change, 0.3, 1.0, p, padj, change / 2, flag))
-    names = 'contrast gene_id baseMean log2FoldChange lfcSE stat pvalue padj log2FoldChange_shrunk flags'
-    save(pd.DataFrame(genes, columns=names.split()), group / 'expression_deseq2.tsv')
+            changes = ['n/a'] * 3 if is_joint else [change, 0.3, 1.0]
+            shrunk = 'n/a' if is_joint else change / 2
+            f = (1.25, 1 + is_joint, 60.25)
+            genes.append((contrast, f'GENE{number}', 100.5, *changes, *f, p, padj, shrunk, flag))
+    save(pd.DataFrame(genes, columns=list(GENE_COLUMNS)), group / 'expression_deseq2.tsv')
+    save(pd.DataFrame(contrasts, columns=list(CONTRAST_COLUMNS)), group / 'expression_contrasts.tsv')
     sets = [('difference', 'gsea', 'HALLMARK_A', 40, 0.51, 1.83, 0.0004, 0.004, 'GENE7 GENE9')]
     names = 'contrast method set size es nes p padj leading_edge'
     save(pd.DataFrame(sets, columns=names.split()), group / 'expression_enrichment.tsv')
@@ -296,6 +310,8 @@ class TestContent:
         assert f'{called} of {len(tested)} tested genes are called' in said
         assert said.index('GENE7 ') < min(said.index(f'GENE{n} ') for n in (0, 1, 2) if f'GENE{n} ' in said)
         assert FLAGS['within_arm_not_randomised'].title in said
+        assert 'the best gene needs F = 9.44 on 1 and 60.2 degrees of freedom (p = 0.1 / 40)' in said
+        assert 'the largest F seen is 31.1 (GENE7)' in said
         assert 'No cell counts were given as covariates' in said
         assert 'HALLMARK_A 40 0.51 1.83 4.0 × 10⁻⁴ 0.004 GENE7 GENE9' in said
 
@@ -308,8 +324,8 @@ class TestContent:
         assert said.count(FLAGS['size_factors_poscounts'].title) == 1
         assert f'{FLAGS["dropped"].title} (age)' in said
         assert FLAGS['no_cell_counts'].title not in said
-        assert said.count(FLAGS['within_arm_not_randomised'].title) == 1  # beside the contrast
-        genes = trial_results.genes(read_trial_record(copy), read_group_tables(copy))
+        assert said.count(FLAGS['within_arm_not_randomised'].title) == 2  # beside each contrast of changes
+        genes = trial_results.genes(read_group_tables(copy))
         assert trial_results.gene_flags(copy, genes) == [flags[0], flags[1], flags[3]]
         assert trial_results.gene_flags(copy, []) == []
 
