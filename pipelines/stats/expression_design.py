@@ -11,6 +11,8 @@ from pipelines.errors import DataError
 from .counts import VISITS, Pairs, pair_samples
 from .expression_contrasts import change_column
 from .outcomes import encode
+from .remarks import enumerated
+from .told_apart import arms_without_link
 
 MIN_PAIRS = 2
 """People with two samples that a model needs in each arm and at each visit."""
@@ -102,7 +104,8 @@ def arrange_pairs(
     Raises
     ------
     DataError
-        Fewer than two people in an arm at a visit, an unknown arm, or more coefficients than samples.
+        Fewer than two people in an arm at a visit, visits of an arm that nobody links, an unknown arm, or more
+        coefficients than samples.
 
     """
     pairs = pair_samples(samples, covariates, visits)
@@ -131,4 +134,11 @@ def _count_people(
                     f'arm {arm}: {n} people with a sample of {visit}, another one and all covariates, '
                     f'{MIN_PAIRS} are needed; leave out covariates, or the samples of this arm or visit'
                 )
+        # visits stand to people as arms to the levels of a category
+        if parts := arms_without_link(own['visit'], own['participant_id']):
+            apart = ' and '.join(enumerated(part) for part in parts)
+            raise DataError(
+                f'arm {arm}: nobody has samples that link {apart}, so that there is no change from one to the other; '
+                'leave out a visit, or the samples of this arm'
+            )
     return {arm: int(paired.loc[paired['arm'] == arm, 'participant_id'].nunique()) for arm in found}

@@ -189,6 +189,21 @@ def test_visits_that_nobody_of_an_arm_made_are_named():
         differential_expression(counts_of(samples, {}), samples, arms=ARMS)
 
 
+def test_visits_that_nobody_links_are_named():
+    """Two people of week 0 and 6, two of week 12 and 18: their changes cannot be joined."""
+    visits = ('reference', 'week 6', 'week 12', 'followup')
+    samples = samples_of(visits=visits)
+    early = samples['participant_id'].str.endswith(('0', '1'))
+    apart = samples[(samples['arm'] != 'yoga') | (early == samples['visit'].isin(visits[:2]))]
+    with pytest.raises(
+        DataError, match='arm yoga: nobody has samples that link reference and week 6 and followup and'
+    ):
+        arrange_pairs(apart, arms=ARMS, visits=visits)
+    linked = pd.concat([apart, samples[samples['sample_id'] == 'yoga0_followup']])
+    design = arrange_pairs(linked, arms=ARMS, visits=visits).design
+    assert np.linalg.matrix_rank(design) == design.shape[1]
+
+
 def test_contrasts_of_an_unknown_kind_are_refused():
     design, _ = paired_design(samples_of(), visits=tuple(VISITS))
     contrast = contrasts_of(ARMS, ARMS, VISITS)[0]
