@@ -10,7 +10,6 @@ from pipelines.params import GroupParams
 from pipelines.stats.biomarker_design import SampleLabel, SamplesDesign
 from pipelines.stats.design import (
     GENE_SET,
-    MediationDesign,
 )
 from pipelines.stats.expression_contrasts import ExpressionDesign
 from pipelines.stats.mediation_trial import variants
@@ -49,9 +48,8 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
         has_sets = bool(plan.expression.gene_sets)
         planned += of_expression(out, plan.expression.contrasts, has_sets=has_sets)
     if plan.analyses:
-        labels = [v.label for analysis in plan.analyses for v in variants(analysis)]
         is_late = any(analysis.reference == 'postRandomisation' for analysis in plan.analyses)
-        planned += of_mediation(out, labels, is_late=is_late)
+        planned += of_mediation(out, [variant.label for variant in variants(plan.mediation)], is_late=is_late)
     return planned
 
 
@@ -192,16 +190,11 @@ def _expression(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
 def _mediation(
     workflow: LiterateWorkflow, settings: Settings, plan: GroupPlan, stages: Mapping[str, Any]
 ) -> LiterateWorkflow:
-    design = MediationDesign(
-        treatment=plan.trial.arms.treatment,
-        analyses=tuple(plan.analyses),
-        titles=tuple((outcome.name, outcome.title) for outcome in plan.outcomes),
-    )
     mediation = init_mediation_wf(
-        design=design, params=_params(settings), random_seed=settings.seed_of('mediation')
+        design=plan.mediation, params=_params(settings), random_seed=settings.seed_of('mediation')
     )
     mediation.inputs.inputnode.participants = str(plan.tables['mediation'])
-    workflow.connect([(stages['outcomes'], mediation, [('outputnode.before_after', 'inputnode.values')])])
+    workflow.connect([(stages['outcomes'], mediation, [('outputnode.values', 'inputnode.values')])])
     names = [name for analysis in plan.analyses for name in analysis.mediators]
     if any(name.startswith(GENE_SET) for name in names):
         workflow.connect(

@@ -9,7 +9,8 @@ import pandas as pd
 
 from pipelines.errors import MissingInputError
 from pipelines.interfaces.tables import columns_text
-from pipelines.stats.design import GENE_SET, Analysis, OutcomesDesign
+from pipelines.stats.design import OutcomesDesign
+from pipelines.stats.mediation_design import Analysis, MediationDesign
 
 from ..outputs.found import Results
 from ..phenotype.parts import Biomarker, Trial
@@ -19,6 +20,7 @@ from ..phenotype.trial import DerivativeOutcome, Outcome
 from ..running.files import drafted
 from ..settings import Settings
 from .maps import MapsOfPerson, maps_of, possible_tests
+from .mediation import choose_analyses, measured_visits
 
 LOGGER = logging.getLogger(__name__)
 
@@ -51,6 +53,18 @@ class GroupPlan(NamedTuple):
     def design(self) -> OutcomesDesign:
         """Return what models, readers and figures need to know of the trial."""
         return design_of(self.trial, self.outcomes)
+
+    @property
+    def mediation(self) -> MediationDesign:
+        """Return what mediation needs to know of the trial."""
+        return MediationDesign(
+            treated=self.trial.treated,
+            control=self.trial.arms.control,
+            analyses=tuple(self.analyses),
+            outcomes=tuple(self.outcomes),
+            visits=self.trial.visits,
+            is_randomised=self.trial.is_randomised,
+        )
 
 
 def primary_of(outcomes: list[Outcome]) -> Outcome:
@@ -95,7 +109,12 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
     absent: dict[str, str] = {}
     everybody, tables = tables, _two_arms(trial, tables)
     expression = _expression(settings, trial, everybody, absent)
-    analyses = _analyses(settings, trial, outcomes, expression, absent)
+    analyses: list[Analysis] = []
+    if 'mediation' in settings.skip:
+        absent['mediation'] = '--skip mediation'
+    else:
+        measured = measured_visits(trial, outcomes, everybody, results, expression)
+        analyses = choose_analyses(trial, outcomes, measured, absent)
     columns = ['participant_id', 'arm']
     factors = dict.fromkeys((*trial.covariates, *trial.factors))
     adjusted = design_of(trial, outcomes).adjusted
@@ -111,7 +130,7 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
         files['samples'] = expression.samples
     if analyses:
         used = dict.fromkeys(name for analysis in analyses for name in analysis.covariates)
-        files['mediation'] = tables.participants[[*columns, *_present(used, tables)]]
+        files['mediation'] = everybody.participants[[*columns, *_present(used, everybody)]]
     written = {
         name: write_text(columns_text(table), folder / f'{name}.json') for name, table in files.items()
     }
@@ -166,43 +185,6 @@ def _expression(
     if tables.expression is not None:
         LOGGER.warning('gene expression is left out: %s', found.reason)
     return None
-
-
-def _analyses(
-    settings: Settings,
-    trial: Trial,
-    outcomes: list[Outcome],
-    expression: ExpressionPlan | None,
-    absent: dict[str, str],
-) -> list[Analysis]:
-    """Return the mediation analyses whose variables exist and are continuous; of the others say why not."""
-    if 'mediation' in settings.skip:
-        absent['mediation'] = '--skip mediation'
-        return []
-    known = {outcome.name for outcome in outcomes}
-    others = {outcome.name: outcome.kind for outcome in outcomes if outcome.kind != 'continuous'}
-    known |= {f'{GENE_SET}{name}' for name in expression.sets} if expression else set()
-    found = []
-    for model in trial.mediation:
-        missing = [name for name in (*model.mediators, model.outcome) if name not in known]
-        odd = [f'{name} is {others[name]}' for name in (*model.mediators, model.outcome) if name in others]
-        if missing:
-            reason = f'there is no {" and no ".join(missing)}'
-            absent[f'mediation {model.name}'] = reason
-        elif odd:
-            absent[f'mediation {model.name}'] = (
-                f'{" and ".join(odd)}, where the model is of continuous outcomes'
-            )
-        else:
-            found.append(model)
-    left_out = [
-        f'{key.split(maxsplit=1)[1]} ({why})' for key, why in absent.items() if key.startswith('mediation ')
-    ]
-    if left_out:
-        LOGGER.warning('mediation analyses left out: %s', '; '.join(left_out))
-    if not trial.mediation:
-        absent['mediation'] = 'the trial file has no part Mediation'
-    return found
 
 
 def _available(trial: Trial, tables: Tables, results: Results) -> list[Outcome]:

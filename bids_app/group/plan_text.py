@@ -5,10 +5,18 @@ from dataclasses import fields
 
 import pandas as pd
 
-from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, primary_visit, visits_of
+from pipelines.stats.design import (
+    DerivativeOutcome,
+    Outcome,
+    PrimaryContrast,
+    primary_visit,
+    visits_of,
+)
+from pipelines.stats.mediation_design import Analysis
+from pipelines.stats.mediation_visits import order_of
 from pipelines.stats.told_apart import arms_without_link
 from pipelines.stats.visit import Visit
-from pipelines.terms import REPORTED, SITE_USES
+from pipelines.terms import REPORTED, SITE_USES, TIME_ORDERS
 
 from ..phenotype.estimand import against, estimand_of, kind_of
 from ..phenotype.parts import Trial
@@ -228,9 +236,35 @@ def _other_analyses(plan: GroupPlan, tables: Tables) -> Iterator[str]:
         asked = '; '.join(contrast.title for contrast in plan.expression.contrasts)
         yield f'expression: {len(plan.expression.samples)} samples, {len(plan.expression.sets)} gene sets; {asked}'
     for analysis in plan.analyses:
-        yield f'mediation {analysis.name}: {" and ".join(analysis.mediators)} on {analysis.outcome}'
+        yield f'mediation {analysis.name}: {mediation_sentence(analysis, plan.trial)}'
     for kind in plan.people:
         yield f'voxel-wise {kind}: {", ".join(plan.contrasts[kind])}'
+
+
+def mediation_sentence(analysis: Analysis, trial: Trial) -> str:
+    """Say what is mediator and outcome when, which arms are compared, and what an analysis has no baseline of."""
+    outcome, last = trial.outcomes[analysis.outcome], analysis.outcome_visit
+    order = order_of(analysis)
+    if order == TIME_ORDERS['same_visit'].name:
+        both = 'both' if len(analysis.mediators) == 1 else 'all'
+        text = f'{listed(analysis.mediators)} on {analysis.outcome}, {both} at {last}'
+    else:
+        pairs = zip(analysis.mediators, analysis.mediator_visits, strict=True)
+        when = [f'{name} {f"at {visit}" if visit else "of the last sample"}' for name, visit in pairs]
+        text = f'{listed(when)} on {analysis.outcome} at {last}'
+    parts = [text]
+    if order == TIME_ORDERS['before'].name:
+        parts.append(
+            'the mediator comes first' if len(analysis.mediators) == 1 else 'the mediators come first'
+        )
+    if outcome.kind == 'binary':
+        parts.append('effects on the risk of its event')
+    names = (*analysis.mediators, analysis.outcome)
+    without = [name for name in names if name in trial.outcomes and not trial.outcomes[name].has_baseline]
+    if without:
+        parts.append(f'no baseline of {listed(without)}')
+    parts.append(against(trial.treated, trial.arms.control))
+    return '; '.join(parts)
 
 
 def two_arm_sentences(trial: Trial, parts: Sequence[str]) -> Iterator[str]:
@@ -238,7 +272,7 @@ def two_arm_sentences(trial: Trial, parts: Sequence[str]) -> Iterator[str]:
     if parts and len(trial.treated) > 1:
         left = listed(trial.treated[1:])
         yield f'{listed(parts)}: {trial.arms.treatment} against {trial.arms.control}, without {left}'
-    own = [part for part in parts if part in ('mediation', 'voxel-wise')]
+    own = [part for part in parts if part == 'voxel-wise']
     between = [visit.name for visit in trial.visits if not visit.is_baseline and not visit.is_primary]
     if own and between:
         yield f'{listed(own)}: of the baseline and the primary visit, without {listed(between)}'
@@ -246,7 +280,6 @@ def two_arm_sentences(trial: Trial, parts: Sequence[str]) -> Iterator[str]:
 
 def _two_arm_parts(plan: GroupPlan) -> list[str]:
     found = {
-        'mediation': bool(plan.analyses),
         'voxel-wise': bool(plan.people),
     }
     return [part for part, is_there in found.items() if is_there]

@@ -153,12 +153,13 @@ def tell_missing(status: pd.DataFrame) -> None:
 
 
 def _tell_gaps(out: Path) -> None:
-    """Print which mediation analyses have no estimate, and why, once for all variants of one."""
+    """Print which mediation analyses have no estimate, and why, once for all variants of one in an arm."""
     path = out / 'mediation_models.tsv'
     if path.is_file():
         models = pd.read_csv(path, sep='\t', keep_default_na=False, dtype=str)
         failed = models[models['note'] != 'n/a']
-        for note in failed.groupby(failed['label'].str.split('_').str[0], sort=False)['note'].first():
+        stems = failed['label'].str.split('_').str[0]
+        for note in failed.groupby([stems, failed['arm']], sort=False)['note'].first().unique():
             print(f'clbpe: not estimated: {note}', file=sys.stderr)
 
 

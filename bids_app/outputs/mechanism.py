@@ -5,7 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.stats.expression_contrasts import ExpressionContrast
-from pipelines.terms import EXPRESSION_CONTRASTS, FLAGS, PATHS, SET_METHODS, methods_of_sets
+from pipelines.terms import (
+    EXPRESSION_CONTRASTS,
+    FLAGS,
+    KINDS,
+    PATH_SCALES,
+    PATHS,
+    SET_METHODS,
+    STRUCTURES_OF_MEDIATORS,
+    TIME_ORDERS,
+    methods_of_sets,
+)
 
 from .group import figure_row, levels, of_table, table_row
 from .plan import Planned
@@ -98,17 +108,24 @@ _SCORES = {
 }
 _LATE = FLAGS['reference_post_randomisation'].name
 _OF_MEDIATION = (
-    _LATE, 'exploratory', 'no_baseline', 'flagged_values', 'degenerate_resamples',
-    'total_not_away_from_zero', 'opposite_signs',
+    _LATE, 'exploratory', 'no_baseline', 'constant_baseline', 'flagged_values',
+    'degenerate_resamples', 'separated', 'separated_resamples', 'total_not_away_from_zero', 'opposite_signs',
 )  # fmt: skip
 _PATHS = {
     'analysis': {'Description': 'name in the trial file, and variant'},
+    'arm': {'Description': 'treated arm that is compared with the control'},
     'mediator': {'Description': 'mediator, or chain of mediators'},
+    'mediator_visits': {
+        'Description': 'visit of each mediator of the analysis, separated by semicolons; a gene set has its last sample'
+    },
+    'outcome': {'Description': 'name in the trial file'},
+    'outcome_visit': {'Description': 'visit of the outcome'},
     'path': {
         'Description': 'effect, per unit of what it comes from',
         'Levels': levels(PATHS),
     },
-    'estimate': {'Description': 'in units of the outcome; of the mediator for a'},
+    'scale': {'Description': 'what the estimate is in', 'Levels': levels(PATH_SCALES)},
+    'estimate': {'Description': 'on its scale; units are those of the outcome, of the mediator for a'},
     'se': {'Description': 'standard deviation over resamples'},
     'ci_low': {'Description': 'lower limit of the 95 % percentile interval'},
     'ci_high': {'Description': 'upper limit of the 95 % percentile interval'},
@@ -120,10 +137,15 @@ _PATHS = {
     },
 }  # fmt: skip
 _MODELS = {
-    'analysis': _PATHS['analysis'],
+    **{name: _PATHS[name] for name in ('analysis', 'arm', 'mediator_visits', 'outcome', 'outcome_visit')},
     'label': {'Description': 'in the name of the figure'},
-    'structure': {'Description': 'of the mediators'},
+    'structure': {'Description': 'of the mediators', 'Levels': STRUCTURES_OF_MEDIATORS.titles()},
     'mediators': {'Description': 'separated by semicolons'},
+    'kind': {
+        'Description': 'of the outcome',
+        'Levels': {kind: KINDS[kind].title for kind in ('continuous', 'binary')},
+    },
+    'time_order': {'Description': 'of mediators and outcome', 'Levels': levels(TIME_ORDERS)},
     'baselines': {'Description': 'first values in all models, separated by semicolons'},
     'covariates': {'Description': 'further regressors, separated by semicolons'},
     'n': _PATHS['n'],
@@ -131,9 +153,15 @@ _MODELS = {
     'n_control': {'Description': 'of them in the control arm'},
     'n_incomplete': {'Description': 'people left out because something is missing'},
     'n_degenerate': {'Description': 'resamples without an estimate'},
-    'without_mediator': {'Description': 'effect of treatment in the regression without mediators'},
+    'n_penalised': {
+        'Description': 'resamples in which a binary outcome is separated, fitted with the penalty of Firth'
+    },
+    'without_mediator': {
+        'Description': 'effect of treatment in the regression without mediators; of a binary outcome the difference in risk'
+    },
     'power_medium': {
-        'Description': 'power at this number of people when both paths are 0.39 (standardised), simulated'
+        'Description': 'power at this number of people when both paths are 0.39 (standardised), simulated; a binary outcome '
+        'as a normal variable that is cut'
     },
     'power_small': {'Description': 'the same for 0.26'},
     'flags': _PATHS['flags'],

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome, PrimaryContrast, Sites
+from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, Sites
+from pipelines.stats.mediation_design import Analysis
 from pipelines.stats.visit import Visit
 from pipelines.terms import ReferenceKind
 

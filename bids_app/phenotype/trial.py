@@ -8,10 +8,11 @@ from typing import Any
 
 from pipelines.errors import DataError
 from pipelines.stats.biomarker_design import FOUR_SAMPLES
-from pipelines.stats.design import Analysis, DerivativeOutcome, Outcome, PrimaryContrast, Sites
+from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, Sites
 from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES
 
+from .check_mediation import read_analysis
 from .check_shape import blood_order, in_order, reference_of
 from .parts import AdverseEvents, Arms, Attendance, Biomarker, Expression, Sample, TableOutcome, Trial
 from .reporting import Estimand, read_reporting
@@ -89,9 +90,7 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         biomarkers=tuple(_biomarkers(content)),
         expression=expression
         and record(Expression, expression, visits=_blood_visits(expression['Visits']), reference=reference),
-        mediation=tuple(
-            record(Analysis, given, reference=reference) for given in content.get('Mediation', ())
-        ),
+        mediation=tuple(read_analysis(given, reference) for given in content.get('Mediation', ())),
         attendance=_part(Attendance, content, 'Attendance'),
         adverse_events=_part(AdverseEvents, content, 'AdverseEvents'),
         remarks=tuple(content.get('Remarks', ())),

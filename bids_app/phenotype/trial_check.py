@@ -1,13 +1,11 @@
 """Say in plain words what is wrong with a trial file: its keys first, then what they say together."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.stats.design import GENE_SET
-
 from ..tables.problems import nearest
 from .check_biomarkers import biomarker_contradictions
+from .check_mediation import mediation_contradictions
 from .check_outcomes import outcome_contradictions
 from .check_shape import (
     arm_contradictions,
@@ -106,14 +104,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     yield from reporting_contradictions(content)
     yield from biomarker_contradictions(content)
     yield from _category_contradictions(content)
-    models = content.get('Mediation', ())
-    labels = ['-'.join(re.findall('[a-z0-9]+', model['Name'].casefold())) for model in models]
-    for label in dict.fromkeys(labels):
-        if labels.count(label) > 1:
-            alike = [model['Name'] for model, own in zip(models, labels) if own == label]
-            yield f'Mediation: {" and ".join(alike)} have one name for their files. Rename all but one.'
-    for number, model in enumerate(models):
-        yield from _model_contradictions(f'Mediation.{number}', model, content)
+    yield from mediation_contradictions(content)
 
 
 def _category_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
@@ -122,19 +113,3 @@ def _category_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for name in content.get('Categories', ()):
         if name not in covariates:
             yield f'Categories: "{name}" is none of the Covariates. {nearest(name, covariates)}'
-
-
-def _model_contradictions(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:
-    outcomes, mediators = list(content['Outcomes']), model['Mediators']
-    for key, name in [('Mediators', m) for m in mediators] + [('Outcome', model['Outcome'])]:
-        if key == 'Mediators' and name.startswith(GENE_SET):
-            if 'Expression' not in content:
-                yield f'{path}.{key}: "{name}" needs the part Expression, which is absent.'
-        elif name not in outcomes:
-            yield f'{path}.{key}: "{name}" is none of the Outcomes. {nearest(name, outcomes)}'
-    if model['Outcome'] in mediators:
-        yield f'{path}: {model["Outcome"]} is mediator and outcome at once.'
-    structure = model.get('Structure', 'single')
-    if (structure == 'single') != (len(mediators) == 1):
-        wanted = 'one mediator' if structure == 'single' else 'two or more mediators'
-        yield f'{path}.Structure: {structure} needs {wanted}; Mediators names {len(mediators)}.'

@@ -62,7 +62,7 @@ def record(kind: Any, given: Mapping[str, Any], /, **others: Any) -> Any:
 
     Examples
     --------
-    >>> from pipelines.stats.design import Analysis
+    >>> from pipelines.stats.mediation_design import Analysis
     >>> record(Analysis, {'Name': 'm', 'Mediators': ['fc'], 'Outcome': 'nrs', 'PreNamed': True}).mediators
     ('fc',)
 

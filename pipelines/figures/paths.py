@@ -1,6 +1,7 @@
 """Path diagram of a mediation analysis, and its sensitivity to confounding."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ def draw_paths(
     outcome: str,
     names: dict[str, str] | None = None,
     curve: tuple[Array, Array] | None = None,
+    notes: Sequence[str] = (),
 ) -> Figure:
     """Draw treatment, mediators and outcome, the paths between them, and the effects below.
 
@@ -68,6 +70,8 @@ def draw_paths(
         What stands in the boxes of mediators, where it is not their name in the table.
     curve
         Correlations of the errors (m,) and the indirect effect at each (m,), drawn below.
+    notes
+        Lines below the effects.
 
     Raises
     ------
@@ -89,7 +93,8 @@ def draw_paths(
     effects = _effects(paths, words)
     n_rows = 1 if is_serial else len(mediators)
     diagram = n_rows * _STEP[shape] + _BOX[1] + _MARGIN
-    below = _LINE * (len(effects) + 2)
+    notes = [f'n = {int(paths["n"].iloc[0])} people; 95 % intervals; dashed: includes 0', *notes]
+    below = _LINE * (len(effects) + len(notes) + 1)
     height = diagram + below + (_CURVE if curve is not None else 0)
     figure = Figure(figsize=(_WIDTH / 72, height / 72), dpi=150, facecolor='white')
     axes = figure.add_axes((0, 1 - (diagram + below) / height, 1, (diagram + below) / height))
@@ -101,7 +106,7 @@ def draw_paths(
         _draw_box(axes, place, text)
     for arrow in arrows:
         _draw_arrow(axes, arrow)
-    _write_effects(axes, effects, int(paths['n'].iloc[0]))
+    _write_effects(axes, effects, notes)
     if curve is not None:
         _draw_curve(figure, curve, height)
     return figure
@@ -243,7 +248,7 @@ def _effects(paths: pd.DataFrame, words: dict[str, str]) -> list[tuple[str, str,
     return found
 
 
-def _write_effects(axes: Axes, effects: list[tuple[str, str, str]], n: int) -> None:
+def _write_effects(axes: Axes, effects: list[tuple[str, str, str]], notes: Sequence[str]) -> None:
     look: dict[str, Any] = {'fontsize': _SIZE, 'va': 'center'}
     axes.plot([8, _WIDTH - 8], [-2, -2], color=_GREY, linewidth=0.6)
     for line, (name, numbers, p) in enumerate(effects):
@@ -252,8 +257,8 @@ def _write_effects(axes: Axes, effects: list[tuple[str, str, str]], n: int) -> N
         axes.text(8, y, name, weight=weight, **look)
         axes.text(_WIDTH - 66, y, numbers, ha='right', weight=weight, **look)
         axes.text(_WIDTH - 8, y, p, ha='right', **look)
-    note = f'n = {n} people; 95 % intervals; dashed: includes 0'
-    axes.text(8, -_LINE * (len(effects) + 1.0), note, color=_GREY, **look)
+    for line, note in enumerate(notes, len(effects) + 1):
+        axes.text(8, -_LINE * line, note, color=_GREY, **look)
 
 
 def _draw_curve(figure: Figure, curve: tuple[Array, Array], height: float) -> None:

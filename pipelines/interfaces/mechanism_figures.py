@@ -10,8 +10,9 @@ from ..figures.expression import plot_components, plot_enrichment, plot_ma, plot
 from ..figures.paths import draw_paths
 from ..figures.words import plot_words
 from ..stats.components import principal_components
-from ..stats.design import GENE_SET, MediationDesign
+from ..stats.design import GENE_SET
 from ..stats.expression_contrasts import ExpressionDesign
+from ..stats.mediation_design import MediationDesign
 from ..terms import SET_METHODS, methods_of_sets
 from ._interface import interface
 from .tables import read_table
@@ -119,7 +120,7 @@ def draw_mediation(
     mediation, mediation_models, mediation_sensitivity
         Of :func:`~pipelines.interfaces.mediation.mediate_outcomes`.
     design
-        The treated arm, and what outcomes are called.
+        What outcomes are called.
     out_dir
         Folder of the figures.
 
@@ -143,18 +144,33 @@ DrawMediation = interface(draw_mediation, is_brief=True)
 def _paths(
     model: dict[str, Any], paths: pd.DataFrame, curves: pd.DataFrame, design: MediationDesign
 ) -> Figure:
-    own = paths[paths['analysis'] == model['analysis']]
+    own = _of_model(paths, model)
+    title = f'{model["analysis"]}, {model["arm"]}' if len(design.treated) > 1 else model['analysis']
     if not len(own):
-        return plot_words(model['analysis'], str(model['note']))
+        return plot_words(title, str(model['note']))
     mediators = list(dict.fromkeys(own.loc[own['path'] == 'a', 'mediator']))
     if model['structure'] == 'serial' and len(mediators) > 2:
-        return plot_words(
-            model['analysis'], 'More than two mediators in series are not drawn; see mediation.tsv.'
-        )
-    curve = curves[curves['analysis'] == model['analysis']]
-    titles = dict(design.titles)
+        return plot_words(title, 'More than two mediators in series are not drawn; see mediation.tsv.')
+    curve, titles = _of_model(curves, model), design.titles
     names = {name: titles.get(name, name.removeprefix(GENE_SET).replace('_', ' ')) for name in mediators}
     return draw_paths(
-        own, treatment=design.treatment, outcome=titles.get(model['outcome'], model['outcome']),
-        names=names, curve=(curve['rho'].to_numpy(), curve['indirect'].to_numpy()) if len(curve) else None,
+        own, treatment=model['arm'], outcome=titles.get(model['outcome'], model['outcome']), names=names,
+        curve=(curve['rho'].to_numpy(), curve['indirect'].to_numpy()) if len(curve) else None,
+        notes=_notes(model),
     )  # fmt: skip
+
+
+def _of_model(table: pd.DataFrame, model: dict[str, Any]) -> pd.DataFrame:
+    return table[(table['analysis'] == model['analysis']) & (table['arm'] == model['arm'])]
+
+
+def _notes(model: dict[str, Any]) -> list[str]:
+    """Return when mediators and outcome were measured where that differs, and what effects on a risk are in."""
+    found = []
+    if model['time_order'] in ('before', 'partly'):
+        visits = dict.fromkeys(str(model['mediator_visits']).split(';'))
+        several = 's' if ';' in str(model['mediators']) else ''
+        found.append(f'mediator{several} at {" and ".join(visits)}, outcome at {model["outcome_visit"]}')
+    if model['kind'] == 'binary':
+        found.append('mediator on outcome in log odds; effects are differences in risk')
+    return found

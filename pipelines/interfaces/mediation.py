@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..stats.design import MediationDesign
-from ..stats.mediation_trial import analyse_mediation, tabulate_people
-from ..terms import split_flags, unusable_flags
+from ..stats.mediation_design import MediationDesign
+from ..stats.mediation_people import TrialTables
+from ..stats.mediation_trial import analyse_mediation
 from ._interface import interface
 from .expression import MEDIATOR_SCORE, SCORE_KEYS
 from .tables import read_columns, read_table, write_table
@@ -34,9 +34,9 @@ def mediate_outcomes(
     values
         Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
     participants
-        ``participant_id arm`` and the covariates of the analyses.
+        ``participant_id arm`` of all arms, and the covariates of the analyses.
     design
-        The treated arm and the analyses.
+        Arms, visits and analyses.
     seed, n_bootstraps
         Of the resamples.
     scores
@@ -50,13 +50,8 @@ def mediate_outcomes(
         Paths, models and sensitivity to confounding.
 
     """
-    seen, people = read_table(values), read_columns(participants)
-    table = tabulate_people(seen, people, _of_sets(scores, design), treatment=design.treatment)
-    doubtful = seen['flags'].map(lambda cell: bool(unusable_flags(split_flags(cell))))
-    found = analyse_mediation(
-        table, design.analyses, seed=seed, n_bootstraps=n_bootstraps,
-        flagged=seen.loc[doubtful, 'outcome'].unique(),
-    )  # fmt: skip
+    tables = TrialTables(read_table(values), read_columns(participants), _of_sets(scores, design))
+    found = analyse_mediation(tables, design, seed=seed, n_bootstraps=n_bootstraps)
     written = {
         'mediation': found.paths,
         'mediation_models': found.models,

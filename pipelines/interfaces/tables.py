@@ -13,7 +13,7 @@ TEXT = frozenset({
     'participant_id', 'arm', 'visit', 'outcome', 'model', 'units', 'flags', 'note', 'sample', 'sample_id', 'censored',
     'counts_column', 'gene_id', 'contrast', 'method', 'set', 'leading_edge', 'status', 'reason', 'analysis', 'label', 'structure',
     'mediators', 'mediator', 'path', 'baselines', 'covariates', 'map', 'peak_region', 'regions', 'scale', 'adjustment',
-    'level', 'threshold', 'assumption', 'shifted', 'end', 'title',
+    'level', 'threshold', 'assumption', 'shifted', 'end', 'title', 'mediator_visits', 'outcome_visit', 'kind', 'time_order',
 })  # fmt: skip
 """Columns of our tables that hold words, also where all of them look like numbers; all others hold numbers."""
 

@@ -73,6 +73,20 @@ def chunks(n_people: int, n_columns: int, n_bootstraps: int) -> Iterator[int]:
         yield min(size, n_bootstraps - start)
 
 
+def count_drawn(drawn: Array, n_people: int) -> Array:
+    """Return (B, n) how often each person is in each resample.
+
+    Examples
+    --------
+    >>> count_drawn(np.array([[0, 0, 2]]), 3).tolist()
+    [[2.0, 0.0, 1.0]]
+
+    """
+    cells = drawn + n_people * np.arange(len(drawn))[:, None]
+    times = np.bincount(cells.ravel(), minlength=n_people * len(drawn))
+    return times.reshape(-1, n_people).astype(float)
+
+
 def cross_products(columns: Array, drawn: Array) -> Array:
     """Return the cross products of variables in every resample.
 
@@ -95,8 +109,7 @@ def cross_products(columns: Array, drawn: Array) -> Array:
 
     """
     n, p = columns.shape
-    cells = drawn + n * np.arange(len(drawn))[:, None]
-    times = np.bincount(cells.ravel(), minlength=n * len(drawn)).reshape(-1, n).astype(float)
+    times = count_drawn(drawn, n)
     products = (columns[:, :, None] * columns[:, None, :]).reshape(n, p * p)
     return np.asarray((products.T @ times.T).reshape(p, p, -1))
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.terms import ReferenceKind
-
 from .visit import Visit
 
 Role = Literal['primary', 'secondary', 'other']
@@ -218,40 +216,3 @@ class OutcomesDesign:
     def imaging(self) -> list[DerivativeOutcome]:
         """Return the outcomes that are read from derivatives."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, DerivativeOutcome)]
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """A mediation analysis as a trial names it.
-
-    Attributes
-    ----------
-    name
-        Of the analysis.
-    mediators, outcome
-        Names of outcomes of the trial; a mediator may be :data:`GENE_SET` and a set.
-    structure, covariates
-        Of the mediators; columns of the table of people.
-    pre_named
-        The gene sets were chosen before anybody saw expression by arm.
-    reference
-        Of expression: whether its first sample was drawn after randomisation.
-
-    """
-
-    name: str
-    mediators: tuple[str, ...]
-    outcome: str
-    structure: Literal['single', 'parallel', 'serial'] = 'single'
-    covariates: tuple[str, ...] = ()
-    pre_named: bool = False
-    reference: ReferenceKind = 'postRandomisation'
-
-
-@dataclass(frozen=True, kw_only=True)
-class MediationDesign:
-    """The treated arm, the analyses, and what outcomes are called."""
-
-    treatment: str
-    analyses: tuple[Analysis, ...]
-    titles: tuple[tuple[str, str], ...] = ()

@@ -26,18 +26,20 @@ class PathModel(NamedTuple):
     treatment
         0 = control, 1 = treated.
     mediators
-        At follow-up; in series each acts on those after it.
+        After treatment began; in series each acts on those after it.
     outcome
-        At follow-up.
+        Measured with the mediators or after them.
     baselines
-        Of mediators and outcome.  A mediator whose reference is missing, or was taken after
-        randomisation, goes without.
+        Of mediators and outcome, of those that have one; a reference that was taken after randomisation may be left
+        out.
     covariates
         Further regressors.  Baselines and covariates are in the models of all mediators and the outcome.
     structure
         Of the mediators.
     interaction
         The slope on the (single) mediator differs between the arms.
+    kind
+        Of the outcome; that of a binary one is 0 or 1.
     flags
         Words for every row of the result, such as ``reference_post_randomisation`` or ``exploratory``.
 
@@ -51,6 +53,7 @@ class PathModel(NamedTuple):
     covariates: tuple[str, ...] = ()
     structure: Literal['single', 'parallel', 'serial'] = 'single'
     interaction: bool = False
+    kind: Literal['continuous', 'binary'] = 'continuous'
     flags: tuple[str, ...] = ()
 
 
@@ -66,8 +69,10 @@ class Prepared(NamedTuple):
         orthogonal to these.
     n_fixed
         f.
-    centred
-        (n,) first mediator minus its mean.
+    mediators
+        (n, k) each minus its mean.
+    outcome
+        (n,) as it is.
     n_incomplete
         People left out because something is missing.
 
@@ -76,12 +81,13 @@ class Prepared(NamedTuple):
     arm: Array
     columns: Array
     n_fixed: int
-    centred: Array
+    mediators: Array
+    outcome: Array
     n_incomplete: int
 
 
 def orders(model: PathModel) -> tuple[PathModel, ...]:
-    """Return a serial model with its mediators in every order, named by it.
+    """Return a serial model with its mediators in every order, named by it; time may rule out some of them.
 
     Examples
     --------
@@ -152,6 +158,9 @@ def _complete(table: pd.DataFrame, model: PathModel) -> pd.DataFrame:
             raise DataError(
                 f'{where}: {name} is {complete[name].iloc[0]:g} for all {n} complete people; leave it out'
             )
+    wrong = complete.loc[~complete[model.outcome].isin((0, 1)), model.outcome]
+    if model.kind == 'binary' and len(wrong):
+        raise DataError(f'{where}: the binary outcome {model.outcome} is {wrong.iloc[0]:g}; allowed: 0 and 1')
     return complete
 
 
@@ -191,5 +200,5 @@ def prepare(table: pd.DataFrame, model: PathModel) -> Prepared:
     basis, _ = np.linalg.qr(np.column_stack([np.ones(len(arm)), others / others.std()]))
     tested = centred.drop(columns=others.columns).to_numpy()
     columns = np.column_stack([basis, tested - basis @ (basis.T @ tested)])
-    mediator = centred[model.mediators[0]].to_numpy()
-    return Prepared(arm, columns, basis.shape[1], mediator, len(table) - len(complete))
+    mediators, outcome = centred[[*model.mediators]].to_numpy(), complete[model.outcome].to_numpy()
+    return Prepared(arm, columns, basis.shape[1], mediators, outcome, len(table) - len(complete))

@@ -4,10 +4,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from pipelines.errors import ParameterError
 
-from .bootstrap import cross_products, draw_resamples, percentile_interval, successive_regressions
+from .bootstrap import (
+    LEAST_BOOTSTRAPS,
+    count_drawn,
+    cross_products,
+    draw_resamples,
+    percentile_interval,
+    successive_regressions,
+)
+from .discrete.resampled import climb_together
 
 Array = NDArray[Any]
 
@@ -103,13 +112,7 @@ def mediation_power(
     True
 
     """
-    if min(n_treatment, n_control) < _LEAST_IN_ARM or n_trials < 1:
-        raise ParameterError(
-            f'{n_treatment} treated and {n_control} control people in {n_trials} trials; '
-            f'{_LEAST_IN_ARM} people of each arm and one trial are needed'
-        )
-    if max(abs(a), abs(b)) >= 1:
-        raise ParameterError(f'paths {a:g} and {b:g}; standardised paths are between -1 and 1')
+    _check_trials((n_treatment, n_control), (a, b), n_trials)
     x = standard_arm(n_treatment, n_control)
     n_found = 0
     for _ in range(n_trials):
@@ -120,5 +123,76 @@ def mediation_power(
         )
         indirect = coefficients[1, 2] * coefficients[2, 3]
         n_found += bool(percentile_interval(indirect[~np.isnan(indirect)]).p <= 0.05)
+    return _power_of(n_found, n_trials)
+
+
+def risk_power(
+    sizes: tuple[int, int],
+    paths: tuple[float, float],
+    share: float,
+    rng: np.random.Generator,
+    *,
+    n_trials: int = 1000,
+    n_bootstraps: int = 1000,
+) -> Power:
+    r"""Return the power of :func:`mediation_power` where the outcome is whether a normal variable is above a cut.
+
+    Parameters
+    ----------
+    sizes, paths
+        People treated and in control, and the two standardised paths.
+    share
+        Of people who have the event, between 0 and 1.
+    rng, n_trials, n_bootstraps
+        As there.
+
+    Raises
+    ------
+    ParameterError
+        As there, or the share is not between 0 and 1.
+
+    Notes
+    -----
+    The event is :math:`b M + \sqrt{1 - b^2} e_2 > \Phi^{-1}(1 - \text{share})`, analysed by the logistic model.  The
+    indirect effect on the risk has the sign of the product of its paths, so that the product is tested.  The slope of
+    a resample that separates counts by the direction in which it does.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> few, many = (risk_power((n, n), (0.6, 0.6), 0.5, rng, n_trials=30, n_bootstraps=99) for n in (8, 80))
+    >>> few.power < many.power
+    True
+
+    """
+    _check_trials(sizes, paths, n_trials)
+    if not 0 < share < 1:
+        raise ParameterError(f'{share:g} of people have the event; the share is between 0 and 1')
+    x, cut, n_found = standard_arm(*sizes), special.ndtri(1 - share), 0
+    for _ in range(n_trials):
+        mediator, latent = simulate_paths(x, *paths, rng)
+        drawn, event = draw_resamples(x, n_bootstraps, rng), (latent > cut).astype(float)
+        columns = np.column_stack([np.ones(len(x)), x, mediator])
+        coefficients, _ = successive_regressions(cross_products(columns, drawn))
+        slopes, _ = climb_together(columns, event, count_drawn(drawn, len(x)).T)
+        indirect = coefficients[1, 2] * slopes[2]
+        known = indirect[~np.isnan(indirect)]
+        n_found += len(known) >= LEAST_BOOTSTRAPS and bool(percentile_interval(known).p <= 0.05)
+    return _power_of(n_found, n_trials)
+
+
+def _power_of(n_found: int, n_trials: int) -> Power:
     power = n_found / n_trials
     return Power(power, float(np.sqrt(power * (1 - power) / n_trials)))
+
+
+def _check_trials(sizes: tuple[int, int], paths: tuple[float, float], n_trials: int) -> None:
+    n_treatment, n_control = sizes
+    a, b = paths
+    if min(n_treatment, n_control) < _LEAST_IN_ARM or n_trials < 1:
+        raise ParameterError(
+            f'{n_treatment} treated and {n_control} control people in {n_trials} trials; '
+            f'{_LEAST_IN_ARM} people of each arm and one trial are needed'
+        )
+    if max(abs(a), abs(b)) >= 1:
+        raise ParameterError(f'paths {a:g} and {b:g}; standardised paths are between -1 and 1')

@@ -150,8 +150,21 @@ FLAGS = Words(
         Flag(
             name='no_baseline', scope='model', title='a mediator or outcome has no value before treatment',
         ),
+        Flag(
+            name='constant_baseline', scope='model',
+            title='the first value of a mediator or outcome is the same for everybody and left out',
+        ),
         Flag(name='flagged_values', scope='model', title='some values come from scans with quality flags'),
         Flag(name='degenerate_resamples', scope='model', title='some resamples had no estimate'),
+        Flag(
+            name='separated', scope='model',
+            title='treatment, mediator or covariates separate those with the event from those without: fitted with the '
+            'penalty of Firth',
+        ),
+        Flag(
+            name='separated_resamples', scope='model',
+            title='in some resamples the event is separated: these were fitted with the penalty of Firth',
+        ),
         Flag(
             name='total_not_away_from_zero', scope='model',
             title='no proportion is given of a total effect that may be zero',

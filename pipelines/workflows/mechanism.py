@@ -9,8 +9,9 @@ from ..interfaces.mechanism_figures import DrawEnrichment, DrawExpression, DrawM
 from ..interfaces.mediation import MediateOutcomes
 from ..params import GroupParams
 from ..stats.deseq import SizeFactorType
-from ..stats.design import MediationDesign
 from ..stats.expression_contrasts import ExpressionDesign
+from ..stats.mediation_design import MediationDesign
+from ..stats.mediation_visits import order_of
 from ..terms import REFERENCES, ReferenceKind
 
 _FIT_GB = 2.5  # 60,000 genes of 114 samples
@@ -137,7 +138,7 @@ def init_mediation_wf(
     Parameters
     ----------
     design
-        The treated arm, the analyses, and what outcomes are called.
+        Arms, visits and outcomes of the trial, and the analyses.
     params
         Number of resamples.
     random_seed
@@ -148,7 +149,7 @@ def init_mediation_wf(
     Inputs
     ------
     values, participants
-        Outcomes; arms and covariates.
+        Outcomes at all visits; arms and covariates.
     scores
         Of gene sets, where a mediator is one.
 
@@ -161,13 +162,7 @@ def init_mediation_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = (
-        'Mediation was estimated by linear models of mediator and outcome at follow-up with the baselines of both in '
-        f'each [@landau2018], with intervals from {params.n_bootstraps:,} resamples of people within arms, and the '
-        'correlation of errors at which an indirect effect would be zero [@imai2010]. That nothing else '
-        'affects both mediator and outcome is an assumption which randomisation does not give; both are of the same '
-        'visit.\n\n'
-    )
+    workflow.__desc__ = _describe_mediation(design, params)
     inputnode = pe.Node(IdentityInterface(fields=['values', 'participants', 'scores']), name='inputnode')
     tables = ['mediation', 'mediation_models', 'mediation_sensitivity']
     outputnode = pe.Node(IdentityInterface(fields=[*tables, 'path_figures']), name='outputnode')
@@ -182,3 +177,48 @@ def init_mediation_wf(
         (draw, outputnode, [('path_figures', 'path_figures')]),
     ])  # fmt: skip
     return workflow
+
+
+def _describe_mediation(design: MediationDesign, params: GroupParams) -> str:
+    """Say which models were fitted, and what is known of the order of mediators and outcomes."""
+    kinds = {design.kind_of(analysis.outcome) for analysis in design.analyses}
+    orders = {order_of(analysis) for analysis in design.analyses}
+    models = {
+        frozenset({'continuous'}): 'linear models of mediator and outcome',
+        frozenset({'binary'}): 'a linear model of the mediator and a logistic model of the outcome',
+    }.get(frozenset(kinds), 'linear models of mediators and outcomes, logistic ones of binary outcomes,')
+    words = [
+        f'Mediation was estimated by {models} after treatment began, with the baselines that there are of both in each '
+        f'[@landau2018], with intervals from {params.n_bootstraps:,} resamples of people within arms.'
+    ]
+    if len(design.treated) > 1:
+        words.append('Each treated arm was compared with the control by models of these two arms.')
+    if 'continuous' in kinds:
+        words.append(
+            'The correlation of errors at which an indirect effect would be zero was computed for single mediators '
+            '[@imai2010].'
+        )
+    if 'binary' in kinds:
+        words.append(
+            'Effects on a binary outcome are natural effects on the risk [@imai2010general], the logistic model averaged over '
+            'the normal distribution of the mediator; resamples in which the event is separated were fitted with the '
+            'penalty of Firth [@firth1993].'
+        )
+    words.append(
+        'That nothing else affects both mediator and outcome is an assumption which randomisation does not give.'
+        if design.is_randomised
+        else 'That nothing else affects two of group, mediator and outcome is an assumption: chance did not make the groups.'
+    )
+    start = 'In some analyses ' if len(orders) > 1 else ''
+    told = (start + text for name, text in _ORDER_TEXTS.items() if name in orders)
+    words += [f'{text[0].upper()}{text[1:]}.' for text in told]
+    return ' '.join(words) + '\n\n'
+
+
+_ORDER_TEXTS = {
+    'before': 'mediators were measured at a visit before that of the outcome',
+    'partly': 'one mediator was measured before the outcome and another at its visit',
+    'same_visit': 'mediator and outcome are of the same visit, and that the mediator comes first is an assumption',
+    'not_known': 'the last blood sample is of a session that is no visit, and that it comes before the outcome is an '
+    'assumption',
+}

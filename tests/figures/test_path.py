@@ -224,6 +224,21 @@ def test_fits_a_telephone_and_is_svg():
     assert smallest / (figure.get_figwidth() * 72) * 390 >= 8.8
 
 
+def test_notes_stand_below_the_effects():
+    notes = ['mediator at week 6, outcome at week 12', 'effects are differences in risk']
+    plain, noted = draw(single()), draw(single(), notes=notes)
+    assert [text for text in texts(noted) if text not in texts(plain)] == notes
+    assert noted.get_figheight() > plain.get_figheight()
+    lines = {text.get_text(): text.get_position()[1] for text in noted.axes[0].texts}
+    assert (
+        lines['total']
+        > lines['n = 57 people; 95 % intervals; dashed: includes 0']
+        > lines[notes[0]]
+        > lines[notes[1]]
+    )
+    assert lines[notes[1]] > noted.axes[0].get_ylim()[0]
+
+
 def test_three_in_series_are_refused():
     table = pd.concat([parallel('a1', 'a2', 'a3'), rows(('a1>a2', 'd21', 0.1))], ignore_index=True)
     with pytest.raises(ValueError, match='3 mediators in series'):

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from scipy import stats
 
 from pipelines.errors import DataError, ParameterError
 from pipelines.stats.bootstrap import (
@@ -16,10 +18,10 @@ from pipelines.stats.bootstrap import (
     percentile_interval,
     successive_regressions,
 )
-from pipelines.stats.mediate import PATH_COLUMNS, mediate, mediation_table
+from pipelines.stats.mediate import PATH_COLUMNS, mediate
 from pipelines.stats.mediation_model import PathModel, orders
 from pipelines.stats.mediation_paths import acme
-from pipelines.stats.mediation_power import mediation_power
+from pipelines.stats.mediation_power import mediation_power, risk_power, simulate_paths, standard_arm
 from tests.acceptance.checks import met
 from tests.acceptance.simulations import share_of_mediation
 from tests.acceptance.studies import mediation as study
@@ -390,8 +392,10 @@ class TestProportion:
 class TestTable:
     def test_one_row_per_analysis_and_path(self, people, rng):
         fits = [mediate(people, m, rng, n_bootstraps=99) for m in (SINGLE, PARALLEL, *orders(SERIAL))]
-        table = mediation_table(fits)
-        assert tuple(table) == PATH_COLUMNS
+        table = pd.concat([fit.paths for fit in fits])
+        assert all(tuple(fit.paths) == PATH_COLUMNS for fit in fits)
+        assert set(table.scale) == {'units', 'none'}
+        assert set(table.path[table.scale == 'none']) == {'proportion', 'rho_at_zero'}
         assert not table.duplicated(['analysis', 'mediator', 'path']).any()
         single = table[table.analysis == SINGLE.analysis]
         assert single.path.tolist() == ['a', 'b', 'indirect', 'direct', 'total', 'proportion', 'rho_at_zero']
@@ -501,6 +505,36 @@ class TestPower:
         # three Monte Carlo errors of 600 trials, and half a unit of the last digit
         assert found.power == pytest.approx(wanted, abs=3 * found.mc_se + 0.005)
         assert found.mc_se == pytest.approx(np.sqrt(found.power * (1 - found.power) / 600))
+
+    @pytest.mark.parametrize('share', [0.3, 0.5])
+    def test_power_of_a_risk_is_that_of_both_paths_tested(self, share):
+        """Where many people make the interval of a product one of both slopes: t and Wald tests of statsmodels."""
+        n, a, b = 200, 0.15, 0.15
+        found = risk_power((n, n), (a, b), share, np.random.default_rng(3), n_trials=150, n_bootstraps=299)
+        rng, x, n_both = np.random.default_rng(4), standard_arm(n, n), 0
+        for _ in range(300):
+            mediator, latent = simulate_paths(x, a, b, rng)
+            event = latent > stats.norm.isf(share)
+            first = sm.OLS(mediator, sm.add_constant(x)).fit().pvalues[1]
+            design = sm.add_constant(np.column_stack([x, mediator]))
+            n_both += max(first, sm.Logit(event, design).fit(disp=0).pvalues[2]) < 0.05
+        # three errors of 150 and 300 trials; .02 for two tests that are not quite one
+        error = np.sqrt(found.power * (1 - found.power) * (1 / 150 + 1 / 300))
+        assert 0.3 < n_both / 300 < 0.98
+        assert found.power == pytest.approx(n_both / 300, abs=3 * error + 0.02)
+
+    def test_a_cut_costs_power(self):
+        whole = mediation_power(29, 28, 0.39, 0.39, np.random.default_rng(1), n_trials=200, n_bootstraps=299)
+        cut = risk_power(
+            (29, 28), (0.39, 0.39), 0.4, np.random.default_rng(1), n_trials=200, n_bootstraps=299
+        )
+        assert cut.power < whole.power - 0.1
+        assert cut.mc_se == pytest.approx(np.sqrt(cut.power * (1 - cut.power) / 200))
+
+    @pytest.mark.parametrize('share', [0, 1, 1.2])
+    def test_an_event_of_nobody_or_everybody(self, rng, share):
+        with pytest.raises(ParameterError, match=f'{share:g} of people have the event'):
+            risk_power((20, 20), (0.3, 0.3), share, rng)
 
     def test_signs_do_not_matter_and_no_path_has_no_power(self):
         def power(a, b):

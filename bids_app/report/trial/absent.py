@@ -82,14 +82,12 @@ def _uncompared(trial: TrialRecord, tables: GroupTables, *, has_maps: bool) -> I
     """Yield the arms and visits that analyses of two arms, or of two visits, leave out."""
     done = {
         'imaging': ('Maps', has_maps),
-        'mediation': ('Mediation', bool(tables.get('mediation_models'))),
     }
-    of_visits = ('imaging', 'mediation')
     for key, (part, is_there) in done.items():
         if is_there and trial.others:
             reason = f'not compared yet: only {trial.treatment} and {trial.control} are'
             yield AbsentPart(key, f'{part} of {listed(trial.others)}', reason)
-        if is_there and trial.between and key in of_visits:
+        if is_there and trial.between and key == 'imaging':
             visits = listed([visit.name for visit in trial.between])
             yield AbsentPart(
                 key, f'{part} of {visits}', 'not analysed yet: only the baseline and the primary visit are'

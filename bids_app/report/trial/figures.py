@@ -124,8 +124,8 @@ _FIXED: dict[str, FigureWords] = {
     ),
 }
 _PATHS = (
-    'Estimates with 95 % intervals; a dashed path’s interval includes zero. Below: the effects, and how the '
-    'indirect effect would change if errors of mediator and outcome were correlated.'
+    'Estimates with 95 % intervals; a dashed path’s interval includes zero. Below: the effects and, of one mediator of a '
+    'continuous outcome, how the indirect effect would change if errors of mediator and outcome were correlated.'
 )
 
 

@@ -160,16 +160,20 @@ def _in_model(trial: TrialRecord, rows: Sequence[TableRow], arm: str) -> str:
 
 
 def _mediated(trial: TrialRecord, tables: GroupTables, arm: str) -> Iterator[Item]:
-    column = 'n_control' if arm == trial.control else 'n_treatment'
     models = first_of_each(tables.get('mediation_models', ()))
-    if len(models) > _FEW:
-        counts = sorted({int(_number(row[column])) for row in models})
-        n = str(counts[0]) if len(counts) == 1 else f'{counts[0]} to {counts[-1]}'
-        yield f'Mediation, {len(models)} analyses', _ELSEWHERE if arm in trial.others else n
+    if arm == trial.control:
+        # of the models of each treated arm, which may leave out others of the control arm
+        found: dict[str, int] = {}
+        for row in models:
+            found[row['analysis']] = max(found.get(row['analysis'], 0), int(_number(row['n_control'])))
+    else:
+        found = {row['analysis']: int(_number(row['n_treatment'])) for row in models if row['arm'] == arm}
+    if len(found) > _FEW:
+        least, most = min(found.values()), max(found.values())
+        yield f'Mediation, {len(found)} analyses', str(most) if least == most else f'{least} to {most}'
         return
-    for row in models:
-        n = _ELSEWHERE if arm in trial.others else _number(row[column])
-        yield f'Mediation, {row["analysis"]}', n
+    for name, n in found.items():
+        yield f'Mediation, {name}', str(n)
 
 
 def _number(cell: str) -> str:

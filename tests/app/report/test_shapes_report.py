@@ -30,13 +30,13 @@ def whole(tmp_path):
 
 
 def test_other_arms_and_visits_are_named_where_they_are_not_compared_yet(whole):
-    tables = {'mediation_models': [{'analysis': 'pain', 'note': 'n/a'}]}
+    tables = {'mediation_models': [{'analysis': 'pain', 'arm': 'yoga', 'note': 'n/a'}]}
     parts = {found.part: found for found in absent_parts(*whole, tables, has_maps=True)}
-    for name, key in (('Maps', 'imaging'), ('Mediation', 'mediation')):
-        arm, visits = parts[f'{name} of walking'], parts[f'{name} of six weeks and a year']
-        assert arm.reason == 'not compared yet: only yoga and usual care are'
-        assert visits.reason.startswith('not analysed yet')
-        assert arm.key == visits.key == key
+    arm, visits = parts['Maps of walking'], parts['Maps of six weeks and a year']
+    assert arm.reason == 'not compared yet: only yoga and usual care are'
+    assert visits.reason.startswith('not analysed yet')
+    assert arm.key == visits.key == 'imaging'
+    assert not [part for part in parts if part.startswith('Mediation of')]
     assert not {'Arm walking', 'Visit six weeks', 'Visit a year', 'Gene expression of walking'} & set(parts)
     without = [found.part for found in absent_parts(*whole, {}, has_maps=False)]
     assert not [part for part in without if ' of walking' in part]

@@ -133,17 +133,20 @@ def write_mediation(out: Path) -> None:
         ('direct', -1.1, 0.4, -1.9, -0.35, 0.01), ('total', -1.94, 0.3, -2.6, -1.3, 0.0),
         ('rho_at_zero', 0.41, 'n/a', 'n/a', 'n/a', 'n/a'),
     ]  # fmt: skip
-    paths = [('connectivity', 'fc_nac_mpfc', *row, 12, 'flagged_values') for row in numbers]
-    names = 'analysis mediator path estimate se ci_low ci_high p n flags'
+    paths = [
+        ('connectivity', 'exercise', 'fc_nac_mpfc', row[0], 'units', *row[1:], 12, 'flagged_values')
+        for row in numbers
+    ]
+    names = 'analysis arm mediator path scale estimate se ci_low ci_high p n flags'
     save(pd.DataFrame(paths, columns=names.split()), group / 'mediation.tsv')
     models = [
-        ('connectivity', 'single', 'fc_nac_mpfc', 'nrs', 'age', 12, 7, 5, 4, 0, 0.31, 0.08, 'flagged_values', 'n/a'),
-        ('genes_of_a_name_without_a_blank_that_is_wider_than_a_telephone', 'single', 'expression:SET', 'nrs', 'n/a', *['n/a'] * 7, 'reference_post_randomisation',
+        ('connectivity', 'exercise', 'single', 'fc_nac_mpfc', 'followup', 'nrs', 'followup', 'continuous', 'same_visit', 'age', 12, 7, 5, 4, 0, 0, 0.31, 0.08, 'flagged_values', 'n/a'),
+        ('genes_of_a_name_without_a_blank_that_is_wider_than_a_telephone', 'exercise', 'single', 'expression:SET', 'last sample', 'nrs', 'followup', 'continuous', 'not_known', 'n/a', *['n/a'] * 8, 'reference_post_randomisation',
          '8 people are complete, 10 are needed'),
     ]  # fmt: skip
     names = (
-        'analysis structure mediators outcome covariates n n_treatment n_control n_incomplete n_degenerate power_medium '
-        'power_small flags note'
+        'analysis arm structure mediators mediator_visits outcome outcome_visit kind time_order covariates n n_treatment '
+        'n_control n_incomplete n_degenerate n_penalised power_medium power_small flags note'
     )
     save(pd.DataFrame(models, columns=names.split()), group / 'mediation_models.tsv')
 
@@ -338,6 +341,14 @@ class TestContent:
             assert said.count(f' {field} ') == 1, field
         assert '12 in every path (7 exercise, 5 waitlist); 4 left out' in said
         assert 'correlated by 0.41' in said
+        assert (
+            'mediator and outcome are both measured at follow-up: that the mediator comes first is assumed'
+            in said.lower()
+        )
+        assert (
+            '“score of the gene set set” of the last sample, the outcome at follow-up: that the mediator comes'
+            in said.lower()
+        )
         assert '31 % when both paths are of medium size' in said
         assert 'No result. 8 people are complete, 10 are needed' in said
         assert 'through “score of the gene set SET”' in said
@@ -347,13 +358,22 @@ class TestContent:
         trial = read_trial_record(out)
         row = {
             'analysis': 's (fc_nac_mpfc>nrs) (without reference)',
+            'arm': 'exercise',
             'mediators': 'fc_nac_mpfc;nrs',
+            'mediator_visits': 'followup;followup',
             'outcome': 'odi',
+            'outcome_visit': 'followup',
+            'kind': 'continuous',
+            'time_order': 'same_visit',
         }
         row |= {'structure': 'serial', 'flags': 'n/a', 'label': 's', 'covariates': 'n/a', 'note': 'too few'}
         (found,) = mediation_analyses(trial, {'mediation_models': [row], 'mediation': []})
         wanted = 'Connectivity of NAc and mPFC → Average low back pain, numeric rating scale'
         assert found.name == f's ({wanted}) (without reference)'
+        assert dict(found.fields)['Timing'] == (
+            'mediator and outcome are both measured at follow-up: that the mediator comes first is assumed; which '
+            'mediator comes first is assumed'
+        )
 
     def test_attendance_and_events_are_counted(self, html: str) -> None:
         said = section(html, 'safety')
