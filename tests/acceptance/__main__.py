@@ -29,6 +29,8 @@ READERS: dict[str, Run] = {'fuzz': fuzz.fuzz}
 TABLES: dict[str, Run] = {
     'arms_error': simulations.arms_error,
     'coverage': simulations.coverage,
+    'discrete': simulations.discrete,
+    'missing': simulations.missing,
     'mediation': simulations.mediation,
     'expression': simulations.expression,
     'recovery': simulations.recovery,
