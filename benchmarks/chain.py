@@ -18,9 +18,10 @@ def ours(
 ) -> dict[str, Any]:
     """Run the five steps of ``pipelines.workflows.connectivity`` and return their time and peak memory."""
     from pipelines.interfaces import connectivity, denoise, design, regions
-    from pipelines.params import DenoiseParams, MapParams, RegionParams
+    from pipelines.params import CircuitMaps, DenoiseParams, MapParams
+    from pipelines.terms import default_circuit
 
-    regions_of, maps_of = RegionParams(), MapParams(fwhm=FWHM)
+    circuit, maps_of = default_circuit(), MapParams(fwhm=FWHM)
     f = {key: Path(path) for key, path in files.items()}
     folders = {
         name: Path(out) / name for name in ('design', 'regions', 'clean', 'seeds', 'intrinsic', 'written')
@@ -36,12 +37,21 @@ def ours(
 
     given = f['bold'], f['confounds'], DenoiseParams(), t_r, 'run'
     made = step('design', design.make_design, *given, confounds_metadata=f['metadata'])
-    drawn = step('regions', regions.make_regions, f['mask'], SPACE, regions_of.nac, regions_of.mpfc)
+    drawn = step('regions', regions.make_regions, f['mask'], SPACE, circuit)
     volumes = drawn.regions, drawn.tissue, drawn.brain
-    clean = f['bold'], f['mask'], made.operator, *volumes, f['confounds'], FWHM, t_r, made.metadata
+    clean = (
+        f['bold'],
+        f['mask'],
+        made.operator,
+        *volumes,
+        f['confounds'],
+        CircuitMaps(circuit=circuit, fwhm=FWHM),
+        t_r,
+        made.metadata,
+    )
     done = step('clean', denoise.clean_series, *clean)
     maps = done.smoothed, done.analysis_mask
-    step('seeds', connectivity.map_seeds, *maps, made.operator, done.timeseries)
+    step('seeds', connectivity.map_seeds, *maps, made.operator, done.timeseries, circuit)
     partners = drawn.grey_matter, drawn.brain, maps_of.icc_mask
     step('intrinsic', connectivity.map_intrinsic, *maps, *partners, done.metadata, drawn.sources)
     if write_denoised:

@@ -203,7 +203,23 @@ def make_settings(argv: Sequence[str] | None = None) -> Settings:
         'verbosity': options.verbose,
         'command': shlex.join(str(word) for word in command),
         **analysis,
+        **_regions(analysis['regions'], analysis['group']),
     })  # fmt: skip
+
+
+def _regions(regions: Any, group: Any) -> dict[str, Any]:
+    """Return the list of regions where a table or the trial file has one; the default's stays with the options."""
+    if not regions.regions and not group.trial:
+        return {}
+    from pipelines.terms import default_circuit
+
+    from .phenotype.regions import chosen_circuit
+
+    listed = chosen_circuit(regions, Path(group.trial) if group.trial else None)
+    choices = [own.choice for own in listed.structures] if listed else []
+    if len(choices) == 2 and listed == default_circuit(*choices):
+        return {'regions': dataclasses.replace(regions, nac=choices[0], mpfc=choices[1])}
+    return {'listed': listed}
 
 
 def _parameters(options: argparse.Namespace, parameters: type[Parameters]) -> Parameters:

@@ -21,6 +21,7 @@ from pipelines.params import (
     option_name,
     parameter_values,
 )
+from pipelines.terms import Circuit
 
 STEPS = 'clbpe_wf'
 """Folder of the steps in the work folder: the name of the workflow."""
@@ -72,6 +73,7 @@ class Settings:
     command: str = ''
     denoise: DenoiseParams = field(default_factory=DenoiseParams)
     regions: RegionParams = field(default_factory=RegionParams)
+    listed: Circuit | None = None
     maps: MapParams = field(default_factory=MapParams)
     space: SpaceParams = field(default_factory=SpaceParams)
     distortion: DistortionParams = field(default_factory=DistortionParams)
@@ -106,6 +108,15 @@ class Settings:
                 )
 
     @property
+    def circuit(self) -> Circuit:
+        """Return the regions and their pairs: those of a table or of the trial file, else what options chose."""
+        return self.listed or self.regions.circuit()
+
+    def circuit_of(self, label: str) -> Circuit:
+        """Return the circuit of a participant: files may differ between people."""
+        return self.circuit.of_person(label)
+
+    @property
     def results_dir(self) -> Path:
         """Return where the results of the participant level are: ``-d clbpe=PATH``, else the output folder."""
         return dict(self.derivatives).get('clbpe', self.output_dir)
@@ -116,7 +127,6 @@ class Settings:
             self.space,
             self.distortion,
             self.denoise,
-            self.regions,
             self.maps,
             self.dwi,
             self.tract,
@@ -124,10 +134,17 @@ class Settings:
         )
         return {
             **self.parameters_of(*of_all),
+            **self.region_parameters(),
             'bids_filters': self.bids_filters,
             'derivatives': [name for name, _ in self.derivatives],
             'exclude': list(self.exclude),
         }
+
+    def region_parameters(self) -> dict[str, object]:
+        """Return what decides which regions there are: the options, or the rows of the list."""
+        if self.listed:
+            return {'regions': self.listed.rows()}
+        return {name: value for name, value in parameter_values(self.regions) if name != 'regions'}
 
     def parameters_of(self, *analyses: Parameters) -> dict[str, Any]:
         """Return what decides the numbers of some analyses, as plain JSON values."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from .errors import ParameterError
-from .terms import PRESETS
+from .terms import PRESETS, Circuit, default_circuit
 
 IccMask = Literal['gm', 'brain']
 Space = Literal['MNI152NLin6Asym', 'MNI152NLin2009cAsym']
@@ -131,6 +131,16 @@ class RegionParams(Parameters):
         'medial prefrontal cortex: frontal-medial, paracingulate-ventral, freesurfer, '
         'sphere:X,Y,Z,R, or FILE[:LABEL]',
     )
+    regions: str | None = option(
+        None,
+        'table of regions, in place of nucleus accumbens and medial prefrontal cortex: columns name, hemisphere, '
+        'source, role, pairs',
+        metavar='TSV',
+    )
+
+    def circuit(self) -> Circuit:
+        """Return nucleus accumbens and medial prefrontal cortex as they were chosen."""
+        return default_circuit(self.nac, self.mpfc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +149,15 @@ class MapParams(Parameters):
 
     fwhm: float = option(6.0, 'smoothing of maps inside the brain mask (0 = off)', unit='mm', low=0, high=20)
     icc_mask: IccMask = option('gm', 'voxels whose correlations enter intrinsic connectivity')
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitMaps:
+    """What is measured of a run: whose regions, and how maps are made (see :class:`MapParams`)."""
+
+    circuit: Circuit
+    fwhm: float = 6.0
+    icc_mask: IccMask = 'gm'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +200,14 @@ class TractParams(Parameters):
     max_angle: float = option(30.0, 'angle between two steps', unit='degrees', low=5, high=90)
     max_length: float = option(100.0, 'length of a streamline', unit='mm', low=20, high=500)
     tract: TractOf = option('person', 'one tract for all sessions of a person, or one per session')
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitTracts:
+    """What is tracked: between whose regions, and how many streamlines are wanted per direction."""
+
+    circuit: Circuit
+    n_streamlines: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,18 +7,19 @@ from typing import get_args
 
 import pytest
 
-from bids_app.outputs.bold import MAP_ROWS
+from bids_app.outputs.bold import map_rows
 from pipelines import terms
 from pipelines.errors import ClbpeError, ParameterError, UnknownWordError
 from pipelines.interfaces.voxelwise import Contrast
 from pipelines.params import DenoiseParams
 from pipelines.stats.expression_contrasts import contrasts_of
 
+CIRCUIT = terms.default_circuit()
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize(
-    'words', [terms.REGIONS, terms.MEASURES, terms.MAPS, terms.FLAGS, terms.PRESETS, terms.MODELS, terms.PATHS],
+    'words', [CIRCUIT.regions, terms.MEASURES, terms.map_words(CIRCUIT.seeds), terms.FLAGS, terms.PRESETS, terms.MODELS, terms.PATHS],
     ids=lambda words: words._kind,
 )  # fmt: skip
 @pytest.mark.parametrize('word', ['', 'unknown', 'NAC', ' NAc', '36p'])
@@ -39,10 +40,11 @@ def test_a_name_declared_twice_is_an_error():
 
 
 def test_regions_are_left_right_and_both_of_each_structure():
-    assert list(terms.REGIONS) == ['NAcL', 'NAcR', 'NAc', 'mPFCL', 'mPFCR', 'mPFC']
-    assert terms.SIDES_OF == {'NAc': ('NAcL', 'NAcR'), 'mPFC': ('mPFCL', 'mPFCR')}
-    assert [terms.dseg_labels(name) for name in terms.REGIONS] == [(1,), (2,), (1, 2), (4,), (5,), (4, 5)]
-    assert terms.REGIONS['mPFCR'].title == 'Medial prefrontal cortex, right'
+    assert list(CIRCUIT.regions) == ['NAcL', 'NAcR', 'NAc', 'mPFCL', 'mPFCR', 'mPFC']
+    assert CIRCUIT.drawn == ('NAcL', 'NAcR', 'mPFCL', 'mPFCR')
+    assert CIRCUIT.mains == ('NAc', 'mPFC')
+    assert [CIRCUIT.numbers(name) for name in CIRCUIT.regions] == [(1,), (2,), (1, 2), (4,), (5,), (4, 5)]
+    assert CIRCUIT.regions['mPFCR'].title == 'Medial prefrontal cortex, right'
 
 
 def test_names_of_literals_are_those_of_the_terms():
@@ -50,7 +52,7 @@ def test_names_of_literals_are_those_of_the_terms():
     assert get_args(terms.ReferenceKind) == tuple(terms.REFERENCES)
     asked = contrasts_of(['a', 'b'], ['a', 'b'], {'first': 'x', 'mid': 'y', 'last': 'z'})
     assert {each.kind for each in asked} == set(terms.EXPRESSION_CONTRASTS)
-    assert tuple(MAP_ROWS) == tuple(terms.MAPS)
+    assert tuple(map_rows(CIRCUIT)) == tuple(terms.map_words(CIRCUIT.seeds))
 
 
 def test_presets_are_the_choices_of_the_option():
@@ -78,7 +80,7 @@ def test_flags_say_what_is_unusable():
         terms.unusable_flags(['no_flag'])
 
 
-@pytest.mark.parametrize('name', ['dropout_VTA', 'short_NAcL', 'dropped', 'short:age'])
+@pytest.mark.parametrize('name', ['dropout_', 'dropout_2nd', 'short_NAcL', 'dropped', 'short:age'])
 def test_what_stands_behind_a_flag_must_fit(name):
     known = name in terms.FLAGS
     assert terms.is_flag(name) == known

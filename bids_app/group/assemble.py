@@ -10,10 +10,12 @@ from pipelines.params import GroupParams
 from pipelines.stats.biomarker_design import SampleLabel, SamplesDesign
 from pipelines.stats.design import (
     GENE_SET,
+    DerivativeOutcome,
+    OutcomesDesign,
 )
 from pipelines.stats.expression_contrasts import ExpressionDesign
 from pipelines.stats.mediation_trial import variants
-from pipelines.terms import MEASURES
+from pipelines.terms import MEASURES, Circuit
 from pipelines.workflows.group import KindOfMap, init_biomarkers_wf, init_outcomes_wf, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
@@ -28,7 +30,7 @@ from ..settings import STEPS, Settings
 from .plan import GroupPlan
 
 _SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999, 'n_imputations': 100}
-_READ = {'qc': 'qc', 'relmat': 'relmat', 'regions': 'regions_dseg'}
+_READ = {'qc': 'qc', 'relmat': 'relmat', 'regions': 'regions_dseg', 'region_names': 'regions_table'}
 """Files of a run by the names that the step of imaging outcomes gives them."""
 
 
@@ -112,18 +114,30 @@ def _outcomes(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     tracts = [
         {
             'participant_id': tract.participant_id, 'visit': visits[tract.session_id],
-            'session_id': tract.session_id.removeprefix('ses-'), 'table': str(tract.table),
+            'session_id': tract.session_id.removeprefix('ses-'), 'table': str(tract.table), 'bundle': tract.bundle,
             'stamp': stamp_of(tract.table),
         }
         for tract in plan.results.tracts
     ]  # fmt: skip
     workflow = init_outcomes_wf(
-        scans=scans, tracts=tracts, design=design, params=_params(settings),
+        scans=scans, tracts=tracts, design=_with_pairs(design, plan.results.circuit), params=_params(settings),
         random_seed=settings.seed_of('missing'),
     )  # fmt: skip
     workflow.inputs.inputnode.tables = str(plan.tables['outcomes'])
     workflow.inputs.inputnode.participants = str(plan.tables['people'])
     return workflow
+
+
+def _with_pairs(design: OutcomesDesign, circuit: Circuit) -> OutcomesDesign:
+    """Return the design with the regions of tracts by name: where an outcome names none, the first pair is meant."""
+    pairs = [(pair.first, pair.second) for pair in circuit.pairs]
+    outcomes = [
+        replace(own, regions=next((pair for pair in pairs if set(pair) == set(own.regions)), pairs[0]))
+        if isinstance(own, DerivativeOutcome) and MEASURES[own.derivative].source == 'tract' and pairs
+        else own
+        for own in design.outcomes
+    ]
+    return replace(design, outcomes=tuple(outcomes))
 
 
 def _biomarkers(plan: GroupPlan) -> LiterateWorkflow:

@@ -8,7 +8,7 @@ from typing import TypedDict
 from pipelines.stats.before_after import BASELINE, FOLLOWUP
 from pipelines.stats.design import Outcome, primary_visit
 from pipelines.stats.visit import Visit
-from pipelines.terms import MAPS, MEASURES
+from pipelines.terms import MEASURES, map_words
 
 from ..outputs.found import Results, ScanResult, stamp_of
 from ..outputs.group import LEAST_PEOPLE
@@ -49,7 +49,7 @@ def maps_of(trial: Trial, tables: Tables, results: Results) -> dict[str, list[Ma
     """Return for each kind of map that anybody has who has which images at which visit."""
     visits = _map_visits(trial)
     kinds: dict[str, list[MapsOfPerson]] = {}
-    for kind in MAPS:
+    for kind in map_words(results.circuit.seeds):
         owners: dict[str, list[ScanResult]] = {}
         for scan in results.scans:
             if kind in scan.maps and scan.session_id in visits:

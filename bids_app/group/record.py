@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.terms import Circuit
+
 from ..outputs.record import without_folder
 from ..phenotype.estimand import estimand_of
 from ..phenotype.parts import Trial
@@ -21,6 +23,7 @@ def record_trial(
     *,
     output_dir: Path,
     results_dir: Path,
+    circuit: Circuit,
     left_out: Mapping[str, tuple[str, str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return what ``group/log/trial.json`` holds.
@@ -35,6 +38,8 @@ def record_trial(
         Dataset of derivatives.
     results_dir
         Where the participants' results were found, recorded relative to ``output_dir``.
+    circuit
+        Regions of the results.
     left_out
         Arm and reason of those who have an arm and are left out on request.
 
@@ -49,6 +54,7 @@ def record_trial(
         ],
         'attendance': None if tables.attendance is None else _records(tables.attendance),
         'events': None if tables.events is None else _records(tables.events),
+        'regions': circuit.rows(),
         'results': os.path.relpath(results_dir, output_dir),
     }
 

@@ -16,6 +16,7 @@ from ..outputs.dataset import write_dataset_files
 from ..outputs.found import collect_results
 from ..outputs.group import TRIAL_RECORD
 from ..outputs.record import save_record, without_folder
+from ..outputs.recorded import recorded_circuit
 from ..participant.run import versions
 from ..phenotype.rnaseq import with_named_files
 from ..phenotype.tables import read_tables
@@ -41,7 +42,8 @@ def run_group(settings: Settings) -> int:
     if settings.reports_only:
         print(f'clbpe: report {write_trial_report(settings.output_dir)}')
         return 0
-    trial = read_trial(Path(settings.group.trial) if settings.group.trial else None)
+    settings = replace(settings, listed=recorded_circuit(settings))
+    trial = read_trial(Path(settings.group.trial) if settings.group.trial else None, settings.circuit)
     trial = with_named_files(trial, settings.group)
     wanted = replace(trial, expression=None) if 'expression' in settings.skip else trial
     included = select_people(settings, trial, read_tables(settings.bids_dir, wanted))
@@ -109,7 +111,7 @@ def _describe_trial(settings: Settings, trial: Trial, included: Included, folder
     """Write what the report needs to know of the trial."""
     record = record_trial(
         trial, included.tables, output_dir=settings.output_dir, results_dir=settings.results_dir,
-        left_out=included.left_out,
+        circuit=settings.circuit, left_out=included.left_out,
     )  # fmt: skip
     return write_text(json.dumps(record, indent=2, default=str) + '\n', folder / 'trial.json')
 

@@ -1,9 +1,11 @@
 """The rows of files that come of a BOLD run."""
 
+import hashlib
+import json
 import re
 from typing import Any
 
-from pipelines.terms import MAP_MEASURES, MAPS, MEASURES, REGIONS, Map
+from pipelines.terms import MAP_MEASURES, MEASURES, Circuit, Map, default_circuit, map_words
 
 from .rows import HEAD, MASK, REGION_COLUMNS, STRIPPED, Derivative, figures
 
@@ -33,53 +35,76 @@ def _map(output: str, description: str, units: str, **more: Any) -> Derivative:
     return _functional(output, 'boldmap', '.nii.gz', description, units=units, is_standard=True, **more)
 
 
-CONNECTIVITY = (
-    _functional('design', 'design', '.tsv', 'Nuisance regressors, one row per volume', desc='denoise'),
-    _functional('outliers', 'outliers', '.tsv', 'Volumes left out (1), one column per reason', desc='denoise'),
-    _functional(
-        'timeseries', 'timeseries', '.tsv', 'Mean denoised, unsmoothed series of each region; kept volumes only',
-        atlas='{atlas}', stat='mean', is_standard=True,
-    ),
-    _functional(
-        'coverage', 'coverage', '.tsv', 'Quality of each region before denoising', atlas='{atlas}', is_standard=True
-    ),
-    _functional(
-        'relmat', 'relmat', '.tsv', 'Correlation between regions', units='Fisher z',
-        atlas='{atlas}', stat='fisherz', is_standard=True, term=MEASURES['roi_connectivity'],
-    ),
-    *(
-        # both have one sidecar: it says the same for either
-        _functional(
-            name, 'dseg', extension, 'Regions: labels in the image, what they are in the table', desc='regions',
-            is_standard=True, units='label', fields=REGION_COLUMNS,
-        )
-        for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
-    ),
-    *(
-        _map(
-            f'seed_maps[{i}]', f'Correlation of every voxel with {seed}', 'Fisher z', seg=seed, stat='fisherz',
-            term=MAPS[seed],
-        )
-        for i, seed in enumerate(REGIONS)
-    ),
-    _map('icc', 'Intrinsic connectivity: root mean square of correlations', 'r', stat='icc', term=MAPS['icc']),
-    _map('iccadj', 'Squared intrinsic connectivity adjusted for degrees of freedom', 'r^2', stat='iccadj'),
-    _map('iccnorm', 'Intrinsic connectivity as normal scores of its ranks', 'z', stat='icc', desc='norm'),
-    _map('alff', 'Amplitude of low-frequency fluctuations, over its mean in the brain', '1', stat='alff', term=MAPS['alff']),
-    _map('falff', 'Share of the band in the amplitude of all frequencies up to 0.25 Hz', '1', stat='falff', term=MAPS['falff']),
-    _functional('qc', 'qc', '.json', '', desc='denoise'),  # last: a run that has it is complete
+RELMAT = _functional(
+    'relmat', 'relmat', '.tsv', 'Correlation between regions', units='Fisher z',
+    atlas='{atlas}', stat='fisherz', is_standard=True, term=MEASURES['roi_connectivity'],
 )  # fmt: skip
-
-MAP_ROWS = {row.term.name: row for row in CONNECTIVITY if isinstance(row.term, Map)}
-"""Row of each kind of map."""
-if MAP_ROWS.keys() != MAPS.keys():
-    raise TypeError(f'kinds of maps without a file: {sorted(MAPS.keys() ^ MAP_ROWS.keys())}')
-
-QC, RELMAT, COVERAGE, REGIONS_DSEG = (
-    next(row for row in CONNECTIVITY if row.output == output)
-    for output in ('qc', 'relmat', 'coverage', 'regions_dseg')
-)
+COVERAGE = _functional(
+    'coverage', 'coverage', '.tsv', 'Quality of each region before denoising', atlas='{atlas}', is_standard=True
+)  # fmt: skip
+# both have one sidecar: it says the same for either
+REGIONS_TABLE, REGIONS_DSEG = (
+    _functional(
+        name, 'dseg', extension, 'Regions: labels in the image, what they are in the table', desc='regions',
+        is_standard=True, units='label', fields=REGION_COLUMNS,
+    )
+    for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
+)  # fmt: skip
+QC = _functional('qc', 'qc', '.json', '', desc='denoise')
 """Rows that readers ask for by name."""
+
+
+def map_rows(circuit: Circuit) -> dict[str, Derivative]:
+    """Return the row of each kind of map of a circuit.
+
+    Raises
+    ------
+    TypeError
+        A kind of map has no file.
+
+    """
+    kinds = map_words(circuit.seeds)
+    rows = [
+        *(
+            _map(
+                f'seed_maps[{i}]', f'Correlation of every voxel with {seed.name}', 'Fisher z', seg=seed.name,
+                stat='fisherz', term=kinds[seed.name],
+            )
+            for i, seed in enumerate(circuit.seeds)
+        ),
+        _map('icc', 'Intrinsic connectivity: root mean square of correlations', 'r', stat='icc', term=kinds['icc']),
+        _map('alff', 'Amplitude of low-frequency fluctuations, over its mean in the brain', '1', stat='alff', term=kinds['alff']),
+        _map('falff', 'Share of the band in the amplitude of all frequencies up to 0.25 Hz', '1', stat='falff', term=kinds['falff']),
+    ]  # fmt: skip
+    found = {row.term.name: row for row in rows if isinstance(row.term, Map)}
+    if found.keys() != kinds.keys():
+        raise TypeError(f'kinds of maps without a file: {sorted(kinds.keys() ^ found.keys())}')
+    return found
+
+
+def connectivity_rows(circuit: Circuit) -> tuple[Derivative, ...]:
+    """Return the rows of the connectivity of a run."""
+    maps = map_rows(circuit)
+    return (
+        _functional('design', 'design', '.tsv', 'Nuisance regressors, one row per volume', desc='denoise'),
+        _functional('outliers', 'outliers', '.tsv', 'Volumes left out (1), one column per reason', desc='denoise'),
+        _functional(
+            'timeseries', 'timeseries', '.tsv', 'Mean denoised, unsmoothed series of each region; kept volumes only',
+            atlas='{atlas}', stat='mean', is_standard=True,
+        ),
+        COVERAGE,
+        RELMAT,
+        REGIONS_TABLE,
+        REGIONS_DSEG,
+        *(maps[seed.name] for seed in circuit.seeds),
+        maps['icc'],
+        _map('iccadj', 'Squared intrinsic connectivity adjusted for degrees of freedom', 'r^2', stat='iccadj'),
+        _map('iccnorm', 'Intrinsic connectivity as normal scores of its ranks', 'z', stat='icc', desc='norm'),
+        maps['alff'],
+        maps['falff'],
+        QC,  # last: a run that has it is complete
+    )  # fmt: skip
+
 
 DENOISED = (
     _functional('denoised', 'bold', '.nii.gz', 'Denoised', desc='denoised', is_standard=True, fields=STRIPPED),
@@ -95,19 +120,26 @@ CONNECTIVITY_FIGURES = figures(
 )  # fmt: skip
 
 
-def atlas_label(nac: str, mpfc: str) -> str:
-    """Return the ``atlas-`` label of a choice of regions: alphanumeric, different for each choice.
+def atlas_label(circuit: Circuit) -> str:
+    """Return the ``atlas-`` label of a circuit: alphanumeric, different for each.
+
+    Nucleus accumbens and medial prefrontal cortex, each from one source, are called by those; any other list by a
+    digest of it.
 
     Examples
     --------
-    >>> atlas_label('harvard-oxford', 'frontal-medial')
+    >>> atlas_label(default_circuit())
     'HarvardOxfordFrontalMedial'
-    >>> atlas_label('sphere:9,9,-8,4', 'paracingulate-ventral')
+    >>> atlas_label(default_circuit('sphere:9,9,-8,4', 'paracingulate-ventral'))
     'Sphere99m84ParacingulateVentral'
 
     """
+    choices = [own.choice for own in circuit.structures]
+    if len(choices) != 2 or circuit != default_circuit(*choices):
+        rows = json.dumps(circuit.rows(), sort_keys=True)
+        return f'Custom{hashlib.sha256(rows.encode()).hexdigest()[:6]}'
     words = re.split(
-        r'[^0-9A-Za-z]+', f'{nac}+{mpfc}'.replace(',-', ',m').replace(':-', ':m').replace('.', 'p')
+        r'[^0-9A-Za-z]+', '+'.join(choices).replace(',-', ',m').replace(':-', ':m').replace('.', 'p')
     )
     return ''.join(
         word[:1].upper() + word[1:] if word[:1] != 'm' or not word[1:2].isdigit() else word for word in words

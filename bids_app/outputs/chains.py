@@ -93,8 +93,9 @@ def chain_of_shown(settings: Settings, anatomy: ShownAnatomy) -> Chain:
 
 def chain_of_run(settings: Settings, person: ParticipantInputs, run: BoldRun) -> Chain:
     """Return the connectivity of a BOLD run, with its preprocessing where it is raw."""
-    parameters = settings.parameters_of(settings.space, settings.denoise, settings.regions, settings.maps)
-    inputs = [*run.files(), *region_files(settings)]
+    parameters = settings.parameters_of(settings.space, settings.denoise, settings.maps)
+    parameters |= settings.region_parameters()
+    inputs = [*run.files(), *region_files(settings, person.label)]
     if run.preprocessed is None:
         parameters |= settings.parameters_of(settings.distortion)
         inputs += person.t1w
@@ -115,11 +116,11 @@ def chain_of_tract(
     """Return the tract of some sessions."""
     assert person.diffusion
     inputs, parameters = _of_diffusion(settings, person, members)
-    parameters |= settings.parameters_of(settings.space, settings.regions, settings.tract)
+    parameters |= settings.parameters_of(settings.space, settings.tract) | settings.region_parameters()
     # what is made counts, not what was asked for: the group does not mix the two
     parameters['tract'] = 'independent' if is_tract_per_session(settings) else 'person'
     inputs += [path for session in members if session.anatomy for path in session.anatomy.files()]
-    inputs += region_files(settings)
+    inputs += region_files(settings, person.label)
     return make_chain(settings, source, of_tract(settings, person.diffusion, source), inputs, parameters)
 
 

@@ -1,15 +1,17 @@
 """The rows of the table of files that diffusion gives; see :mod:`.rows`."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from pipelines.terms import MEASURES
+from pipelines.terms import MEASURES, Bundle, Circuit, Pair
 
 from .rows import HEAD, MASK, REGION_COLUMNS, Derivative, figures
 
 
 def _diffusion(output: str, suffix: str, extension: str, description: str, **more: Any) -> Derivative:
     """Return a row; keywords that are none of a row's fields are entities of its name."""
-    about = {key: more.pop(key) for key in ('is_standard', 'units', 'fields', 'term') if key in more}
+    about = {key: more.pop(key) for key in ('is_standard', 'units', 'fields', 'term', 'facts') if key in more}
     return Derivative(output, suffix, extension, 'dwi', more, description=description, **about)
 
 
@@ -41,12 +43,17 @@ DIFFUSION_T1W = (
     ),
 )  # fmt: skip
 
-_BUNDLE = 'NAcMPFC'
 _TRACT_COLUMNS = {
     'session_id': {'Description': 'session whose maps are read'},
     'hemi': {
         'Description': 'hemisphere',
-        'Levels': {'L': 'left', 'R': 'right', 'B': 'mean of both visitation maps'},
+        'Levels': {
+            'L': 'left',
+            'R': 'right',
+            'B': 'mean of both visitation maps',
+            'C': 'across the midline',
+            'n/a': 'on the midline',
+        },
     },
     'param': {'Description': 'fa fractional anisotropy; md, ad, rd diffusivities in mm^2/s'},
 }
@@ -63,7 +70,7 @@ _VALUE_COLUMNS = {
     'flags': {'Description': 'what limits the value'},
 }
 _NODE_COLUMNS = {
-    'node': {'Description': '1 at the nucleus accumbens, 100 at the medial prefrontal cortex'},
+    'node': {'Description': '1 at the {first}, 100 at the {second}'},
     'mean': {'Description': 'weighted by nearness to the core of the bundle'},
     'sd': {'Description': 'over streamlines, same weights'},
 }
@@ -72,51 +79,87 @@ _CURVE_COLUMNS = {
     'value': {'Description': 'plain mean over these voxels'},
     'volume': {'Description': 'of these voxels', 'Units': 'mm^3'},
 }
-TRACT = (
-    *(
-        _diffusion(
-            f'streamlines[{i}]', 'streamlines', '.trk', f'Streamlines from nucleus accumbens to medial prefrontal cortex, {side}',
-            units='mm', is_standard=True, bundle=f'{_BUNDLE}{side[0].upper()}',
-        )
-        for i, side in enumerate(('left', 'right'))
-    ),
-    *(
-        _diffusion(
-            f'probsegs[{i}]', 'probseg', '.nii.gz', f'Share of streamlines that visit a voxel, mean of both directions, {side}',
-            units='probability', is_standard=True, label=f'{_BUNDLE}{side[0].upper()}',
-        )
-        for i, side in enumerate(('left', 'right'))
-    ),
-    *(
-        _diffusion(
-            name, 'dseg', extension, 'Regions: labels in the image, what they are in the table', desc='regions',
-            is_standard=True, units='label', fields=REGION_COLUMNS,
-        )
-        for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
-    ),
-    _diffusion(
-        'scalarstats', 'scalarstats', '.tsv', 'Values of the tract', bundle=_BUNDLE, term=MEASURES['tract_fa'],
-        fields={**_TRACT_COLUMNS, **_VALUE_COLUMNS},
-    ),
-    _diffusion(
-        'profile', 'scalarstats', '.tsv', 'Values along the tract', bundle=_BUNDLE, desc='profile',
-        fields={**_TRACT_COLUMNS, **_NODE_COLUMNS},
-    ),
-    _diffusion(
-        'threshold', 'scalarstats', '.tsv', 'Anisotropy by visitation threshold', bundle=_BUNDLE, desc='threshold',
-        fields={**_TRACT_COLUMNS, **_CURVE_COLUMNS},
-    ),
+_WORDS = {'L': 'left', 'R': 'right', 'C': 'across the midline', 'n/a': 'on the midline'}
+
+SCALARSTATS = _diffusion(
+    'scalarstats', 'scalarstats', '.tsv', 'Values of the tract', bundle='{bundle}', term=MEASURES['tract_fa'],
+    fields={**_TRACT_COLUMNS, **_VALUE_COLUMNS},
 )  # fmt: skip
-"""Of a person, or of every session with --tract independent."""
+"""Of any pair."""
 
-SCALARSTATS = next(row for row in TRACT if row.term is MEASURES['tract_fa'])
+_PROFILE = _diffusion(
+    'profile', 'scalarstats', '.tsv', 'Values along the tract', bundle='{bundle}', desc='profile',
+    fields={**_TRACT_COLUMNS, **_NODE_COLUMNS},
+)  # fmt: skip
+_THRESHOLD = _diffusion(
+    'threshold', 'scalarstats', '.tsv', 'Anisotropy by visitation threshold', bundle='{bundle}', desc='threshold',
+    fields={**_TRACT_COLUMNS, **_CURVE_COLUMNS},
+)  # fmt: skip
 
-TCK = tuple(
-    _diffusion(
-        f'tck[{i}]', 'streamlines', '.tck', row.description, units='mm', is_standard=True, **row.entities
-    )
-    for i, row in enumerate(TRACT[:2])
-)
+
+def _streamlines(circuit: Circuit, output: str, extension: str) -> Iterator[Derivative]:
+    for number, own, facts in _bundles(circuit):
+        yield _diffusion(
+            f'{output}[{number}]', 'streamlines', extension, f'Streamlines from {_joined(circuit, own)}', units='mm',
+            is_standard=True, bundle=own.name, facts=facts,
+        )  # fmt: skip
+
+
+def _bundles(circuit: Circuit) -> Iterator[tuple[int, Bundle, str]]:
+    """Yield number and bundle, and the output that has the facts of its pair."""
+    for number, own in enumerate(circuit.bundles):
+        yield number, own, f'metadata[{circuit.pairs.index(own.pair)}]'
+
+
+def _joined(circuit: Circuit, own: Bundle) -> str:
+    first, second = (circuit.by_name[name].title for name in (own.pair.first, own.pair.second))
+    return f'{first} to {second}, {_WORDS[own.hemisphere]}'
+
+
+def tract_rows(circuit: Circuit) -> tuple[Derivative, ...]:
+    """Return the rows of the tracts of a person, or of every session with --tract independent."""
+    return (
+        *_streamlines(circuit, 'streamlines', '.trk'),
+        *(
+            _diffusion(
+                f'probsegs[{number}]', 'probseg', '.nii.gz',
+                f'Share of streamlines that visit a voxel, mean of both directions, {_WORDS[own.hemisphere]}',
+                units='probability', is_standard=True, label=own.name, facts=facts,
+            )
+            for number, own, facts in _bundles(circuit)
+        ),
+        *(
+            _diffusion(
+                name, 'dseg', extension, 'Regions: labels in the image, what they are in the table', desc='regions',
+                is_standard=True, units='label', fields=REGION_COLUMNS, facts='metadata[0]',
+            )
+            for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
+        ),
+        *(
+            _of_pair(row, number, pair, circuit)
+            for number, pair in enumerate(circuit.pairs)
+            for row in (SCALARSTATS, _PROFILE, _THRESHOLD)
+        ),
+    )  # fmt: skip
+
+
+def _of_pair(row: Derivative, number: int, pair: Pair, circuit: Circuit) -> Derivative:
+    """Return the row of a table of any pair as that of one."""
+    fields = {key: dict(value) for key, value in row.fields.items()}
+    if 'node' in fields:
+        first, second = (circuit.by_name[name].title for name in (pair.first, pair.second))
+        fields['node']['Description'] = fields['node']['Description'].format(first=first, second=second)
+    return replace(
+        row, output=f'{row.output}[{number}]', entities={**row.entities, 'bundle': pair.name}, fields=fields,
+        facts=f'metadata[{number}]',
+    )  # fmt: skip
+
+
+def tck_rows(circuit: Circuit) -> tuple[Derivative, ...]:
+    """Return the rows of streamlines for other programs."""
+    return tuple(_streamlines(circuit, 'tck', '.tck'))
+
+
 DIFFUSION_FIGURES = figures('dwi', 'mask', 'colorfa')
 TRACT_FIGURES = figures('dwi', 'tract', 'profile', 'threshold')
 (DIFFUSION_COREGISTRATION, DIFFUSION_NORMALIZATION, DIFFUSION_MOTION) = figures(

@@ -8,17 +8,17 @@ from typing import NamedTuple, assert_never
 
 from pipelines.errors import DataError
 from pipelines.stats.visit import Visit
-from pipelines.terms import MEASURES
+from pipelines.terms import MEASURES, Circuit, Map, default_circuit
 
 from ..phenotype.parts import Trial
 from ..running.manifest import is_unchanged, read_receipts
 from ..scans.exclusion import NOTHING, Exclusions
 from ..scans.query import entities_of
 from ..settings import Settings
-from .bold import MAP_ROWS, QC, REGIONS_DSEG, RELMAT
-from .diffusion import SCALARSTATS
+from .bold import QC, REGIONS_DSEG, REGIONS_TABLE, RELMAT, map_rows
 from .left_out import LeftOut, Receipts, inputs_of, warn_of
 from .rows import SOURCE_ENTITIES, Derivative
+from .tract_tables import TractResult, tract_tables
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,20 +48,13 @@ class ScanResult(NamedTuple):
     lacks: dict[str, str]
 
 
-class TractResult(NamedTuple):
-    """The table of one tract and the session of it that is meant, empty when there is only one."""
-
-    participant_id: str
-    session_id: str
-    table: Path
-
-
 class Results(NamedTuple):
-    """Everything that was found of the participant level, and what of it is left out."""
+    """Everything that was found of the participant level, what of it is left out, and of which regions it is."""
 
     scans: list[ScanResult]
     tracts: list[TractResult]
     left_out: Sequence[LeftOut] = ()
+    circuit: Circuit = default_circuit()
 
     @property
     def space(self) -> str:
@@ -105,7 +98,7 @@ def collect_results(
     wanted = _wanted(settings, trial)
     results = _admitted(
         [scan for label in known for scan in _scans_of(root / label, trial, settings, wanted)],
-        [tract for label in known for tract in _tracts_of(root / label, trial)],
+        [tract for label in known for tract in tract_tables(root / label, trial, settings.circuit)],
         exclusions,
         lambda label, path: inputs_of(root, receipts[label], path),
     )
@@ -120,7 +113,7 @@ def collect_results(
             '--output-space for all.'
         )
     _check_files(root, receipts, results)
-    return results
+    return results._replace(circuit=settings.circuit)
 
 
 def _admitted(
@@ -143,7 +136,8 @@ def _admitted(
         own = (why for name, why in made_of.items() if f'_{tract.session_id}_' in name)
         why = exclusions.of_session(*tract[:2], 'dwi') or next(own, None)
         if why:
-            left_out.append(LeftOut(*tract[:2], 'dwi', why.said()))
+            gone = LeftOut(*tract[:2], 'dwi', why.said())
+            left_out += [gone] if gone not in left_out else []  # once for all pairs
         else:
             kept.tracts.append(tract)
             warn_of(f'{tract.table.name} of {tract.session_id}', made_of)
@@ -153,19 +147,20 @@ def _admitted(
 def _wanted(settings: Settings, trial: Trial) -> dict[str, list[Derivative]]:
     """Return the rows that each analysis of the trial reads of a BOLD run: a reader asks for no more."""
     found: dict[str, list[Derivative]] = {}
+    rows = map_rows(settings.circuit)
     for outcome in trial.derivative_outcomes:
         measure = MEASURES[outcome.derivative]
         match measure.source:
             case 'matrix':
                 found[measure.name] = [RELMAT]
             case 'map':
-                found[measure.name] = [MAP_ROWS[measure.map], REGIONS_DSEG]
+                found[measure.name] = [rows[measure.map], REGIONS_DSEG, REGIONS_TABLE]
             case 'tract':
                 pass
             case other:
                 assert_never(other)
     if 'voxelwise' not in settings.skip:
-        found |= {kind: [row] for kind, row in MAP_ROWS.items()}
+        found |= {kind: [row] for kind, row in rows.items()}
     return found
 
 
@@ -256,7 +251,12 @@ def _scan(
     spaces = {entities_of(path).get('space', '') for path in files.values()} - {''}
     if len(spaces) > 1:
         raise DataError(f'{qc}: results of this run are in different spaces: {", ".join(sorted(spaces))}.')
-    maps = {kind: files[row.output] for kind, row in MAP_ROWS.items() if row.output in files}
+    maps = {
+        row.term.name: files[row.output]
+        for rows in wanted.values()
+        for row in rows
+        if isinstance(row.term, Map) and row.output in files
+    }
     stem = qc.name.removesuffix(f'_desc-denoise_{QC.suffix}{QC.extension}')
     return ScanResult(
         label, visit.session_id, stem, files, maps, next(iter(spaces), ''), dof, flags, lacks,
@@ -275,19 +275,6 @@ def _quality(qc: Path) -> tuple[float, list[str]]:
         raise DataError(
             f'{qc} is no quality file of a finished run ({error}). Process the participant again with --overwrite.'
         ) from error
-
-
-def _tracts_of(folder: Path, trial: Trial) -> Iterator[TractResult]:
-    """Yield tracts of one person (a table for all sessions) and those of a session of its own."""
-    common = _tables_in(folder / 'dwi')
-    for visit in trial.visits:
-        own = _tables_in(folder / visit.session_id / 'dwi')
-        for table in own or common:
-            yield TractResult(folder.name, visit.session_id, table)
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob('*') if SCALARSTATS.is_name(path.name, {}))
 
 
 def stamp_of(*paths: Path) -> str:

@@ -12,13 +12,13 @@ from pipelines.terms import (
     BIOMARKER_MODELS,
     DISCRETE_MODELS,
     EFFECT_SCALES,
-    MAPS,
     MISSING_ASSUMPTIONS,
     MODELS,
     SAMPLE_LEVEL,
     SHIFTED_ARMS,
     TIPPING_ENDS,
     Described,
+    maps_named,
 )
 
 from .plan import Planned
@@ -182,7 +182,7 @@ def map_name(space: str, kind: str, end: str) -> str:
     'tpl-MNI152NLin6Asym_param-icc_desc-n_statmap.nii.gz'
 
     """
-    return f'tpl-{space}/tpl-{space}_{MAPS[kind].entity}-{kind}_{end}.nii.gz'
+    return f'tpl-{space}/tpl-{space}_{maps_named([kind])[kind].entity}-{kind}_{end}.nii.gz'
 
 
 def end_of_test(contrast: str, output: str) -> str:

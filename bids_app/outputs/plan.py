@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.interfaces.choices import file_of
+from pipelines.interfaces import choices
 from pipelines.params import SPACES
 
 from ..scans.bold import RAW_RESOLUTION, BoldRun
@@ -14,7 +14,14 @@ from ..scans.people import ParticipantInputs
 from ..scans.query import entities_of
 from ..settings import Settings
 from .anatomy import ANATOMICAL_FIGURES, ANATOMY
-from .bold import CONNECTIVITY, CONNECTIVITY_FIGURES, DENOISED, FUNCTIONAL, FUNCTIONAL_FIGURES, atlas_label
+from .bold import (
+    CONNECTIVITY_FIGURES,
+    DENOISED,
+    FUNCTIONAL,
+    FUNCTIONAL_FIGURES,
+    atlas_label,
+    connectivity_rows,
+)
 from .diffusion import (
     DIFFUSION,
     DIFFUSION_COREGISTRATION,
@@ -23,9 +30,9 @@ from .diffusion import (
     DIFFUSION_NORMALIZATION,
     DIFFUSION_RAW,
     DIFFUSION_T1W,
-    TCK,
-    TRACT,
     TRACT_FIGURES,
+    tck_rows,
+    tract_rows,
 )
 from .rows import Derivative, derivative_name
 
@@ -40,10 +47,9 @@ class Planned(NamedTuple):
     path: Path
 
 
-def region_files(settings: Settings) -> list[Path]:
-    """Return the images that name regions."""
-    named = (file_of(choice) for choice in (settings.regions.nac, settings.regions.mpfc))
-    return [found[0].absolute() for found in named if found]
+def region_files(settings: Settings, label: str) -> list[Path]:
+    """Return the images that a participant's regions are taken from."""
+    return choices.source_files(settings.circuit_of(label))
 
 
 def of_participant(settings: Settings, person: ParticipantInputs) -> Iterator[Planned]:
@@ -84,9 +90,10 @@ def of_shown_anatomy(settings: Settings, anatomy: ShownAnatomy) -> Planned:
 
 def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
     """Yield the files of one BOLD run."""
-    atlas = atlas_label(settings.regions.nac, settings.regions.mpfc)
+    circuit = settings.circuit
+    atlas = atlas_label(circuit)
     stages: dict[str, tuple[Derivative, ...]] = {
-        'connectivity': (*CONNECTIVITY, *(DENOISED if settings.extra.write_denoised else ())),
+        'connectivity': (*connectivity_rows(circuit), *(DENOISED if settings.extra.write_denoised else ())),
         'connectivity_figures': CONNECTIVITY_FIGURES,
     }
     if run.preprocessed is None:
@@ -120,7 +127,9 @@ def is_tract_per_session(settings: Settings) -> bool:
 def tracts_of(
     settings: Settings, label: str, found: Diffusion
 ) -> list[tuple[dict[str, str], list[DwiSession]]]:
-    """Return entities and sessions of every tract: one for all, or one each."""
+    """Return entities and sessions of every search for tracts: one for all, one each, or none without pairs."""
+    if not settings.circuit.pairs:
+        return []
     if is_tract_per_session(settings):
         return [(session.entities, [session]) for session in found.sessions]
     return [({'sub': label}, found.sessions)]
@@ -128,7 +137,7 @@ def tracts_of(
 
 def of_tract(settings: Settings, found: Diffusion, entities: Mapping[str, str]) -> Iterator[Planned]:
     """Yield the files of one tract."""
-    rows = [*TRACT, *(TCK if settings.extra.write_tck else ())]
+    rows = [*tract_rows(settings.circuit), *(tck_rows(settings.circuit) if settings.extra.write_tck else ())]
     yield from _diffusion(settings, found, entities, {'tract': rows, 'tract_figures': TRACT_FIGURES})
 
 

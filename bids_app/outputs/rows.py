@@ -29,7 +29,7 @@ class Derivative:
     """One row: the outputnode's field, what its name adds to the source's entities, its sidecar.
 
     ``fields`` are further values of the sidecar; a row without description has none.  ``term`` is what
-    the file holds, by which a reader asks for it.
+    the file holds, by which a reader asks for it; ``facts`` the output that its sidecar has values of.
     """
 
     output: str
@@ -42,6 +42,7 @@ class Derivative:
     units: str = 'arbitrary'
     fields: Mapping[str, Any] = field(default_factory=dict)
     term: Term | None = None
+    facts: str = 'metadata'
 
     def is_name(self, name: str, source: Mapping[str, str]) -> bool:
         """Return whether a file is of this row and comes from a scan.

@@ -171,7 +171,7 @@ def save_stage(
         if row.description:
             about = {'Description': row.description, 'Units': row.units, **row.fields, **sidecar}
             about |= space if row.is_standard else {}
-        files.append(Sunk(row.output, path, about, 'metadata' if about else ''))
+        files.append(Sunk(row.output, path, about, row.facts if about else ''))
     add_sink(workflow, source, f'save_{stage.name}', files, stage.receipt)
 
 

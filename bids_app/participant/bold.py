@@ -6,6 +6,7 @@ from typing import Any
 from nipype.pipeline.engine.utils import topological_sort
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from pipelines.interfaces.choices import needs_anatomy
 from pipelines.interfaces.headers import series_gb
 from pipelines.interfaces.normalize import standard_gb
 from pipelines.params import SPACES
@@ -56,6 +57,9 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
         runs.append(own)
         if anatomy and run.preprocessed is None:
             _connect_anatomy(workflow, anatomy, own, person.t1w_of(run.entities))
+            if needs_anatomy(settings.circuit):
+                way = ('anatomical_wf.outputnode.anat2std_xfm', 'connectivity_wf.inputnode.anat2std_xfm')
+                workflow.connect([(anatomy, own, [way])])
     if person.diffusion:
         add_diffusion(workflow, settings, person, None if person.diffusion.is_preprocessed else anatomy)
     scans = [own for own in (anatomy, *runs) if own]
@@ -103,7 +107,7 @@ def run_workflow(settings: Settings, person: ParticipantInputs, run: BoldRun) ->
     size = series_gb(run.bold) if run.preprocessed else standard_gb(run.bold, run.space)
     connectivity = init_connectivity_wf(
         denoise=settings.denoise,
-        regions=settings.regions,
+        circuit=settings.circuit_of(person.label),
         maps=settings.maps,
         series=Series(run.bold.name, run.t_r, run.space, size),
         writes_denoised=settings.extra.write_denoised,
@@ -130,7 +134,9 @@ def run_workflow(settings: Settings, person: ParticipantInputs, run: BoldRun) ->
 
 def _figures(settings: Settings, run: BoldRun, stage: SavedStage) -> Any:
     """Return the step of the figures of a run; fMRIPrep's anatomy is shown where there is one."""
-    gallery = connectivity_figures(fd_threshold=settings.denoise.fd_threshold, space=run.space)
+    gallery = connectivity_figures(
+        fd_threshold=settings.denoise.fd_threshold, space=run.space, circuit=settings.circuit
+    )
     if not run.anatomy:
         return figures_node(gallery, stage)
     figures = figures_node({**gallery, **functional_figures(is_standard=True)}, stage)

@@ -16,7 +16,7 @@ from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
 from ..outputs.anatomy import ANATOMY
 from ..outputs.chains import chain_of_session, chain_of_tract
 from ..outputs.diffusion import DIFFUSION
-from ..outputs.plan import region_files, tracts_of
+from ..outputs.plan import tracts_of
 from ..outputs.rows import derivative_name
 from ..outputs.sinks import draw_from, figures_node, pick, save_stage
 from ..scans.diffusion import DwiSession
@@ -191,8 +191,7 @@ def tract_workflow(
     workflow = LiterateWorkflow(name=f'tract_{number}_wf')
     tract = init_tract_wf(
         params=settings.tract,
-        regions=settings.regions,
-        region_files=[str(path) for path in region_files(settings)],
+        circuit=settings.circuit_of(person.label),
         space=found.template,
         sessions=[member.label for member in members],
         has_t1w=found.has_t1w,
@@ -201,7 +200,7 @@ def tract_workflow(
         random_seed=settings.seed_of('_'.join([*entities.values(), 'tract'])),
     )
     stages = chain_of_tract(settings, person, entities, members).stages
-    figures = figures_node(tract_figures(), stages['tract_figures'])
+    figures = figures_node(tract_figures(circuit=settings.circuit), stages['tract_figures'])
     draw_from(workflow, tract, figures, [f for f in figures.interface.fields if f != 'background'])
     sidecar = _sources(members)
     labelled = [anatomy.t1w_dseg for anatomy in found.anatomies if not anatomy.has_tissue]

@@ -3,32 +3,32 @@
 import logging
 
 from pipelines.errors import ClbpeError
-from pipelines.params import RegionParams
-from pipelines.terms import STRUCTURES
+from pipelines.terms import default_circuit
 
 from ..scans.bold import BoldRun
 from ..scans.dataset import Absence
-from ..scans.people import ParticipantInputs
+from ..scans.people import ParticipantInputs, participants
 from ..settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 
 
 def check_regions(settings: Settings) -> None:
-    """Refuse a choice of regions that no run could use.
+    """Refuse regions that no run of the chosen people could use.
 
     Raises
     ------
     ClbpeError
-        Naming the option, its value and what is offered.
+        Naming the option or region, its source and what is offered.
 
     """
-    if settings.regions == RegionParams():
+    if settings.circuit == default_circuit():
         return  # a run with nothing to do should not wait for the import of atlases
-    from pipelines.interfaces.atlas import check_choice
+    from pipelines.interfaces.drawing import check_sources
 
-    for name, choice in zip(STRUCTURES, (settings.regions.nac, settings.regions.mpfc)):
-        check_choice(name, choice)
+    circuits = dict.fromkeys(settings.circuit_of(label) for label in participants(settings))
+    for own in dict.fromkeys(own for circuit in circuits for own in circuit.structures):
+        check_sources(own)
 
 
 def feasible(settings: Settings, person: ParticipantInputs) -> ParticipantInputs:

@@ -16,8 +16,10 @@ from pipelines.errors import StoppedError
 
 from .. import __version__
 from ..folders import check_writable
+from ..outputs.bold import QC
 from ..outputs.chains import left_to_do, methods_of
 from ..outputs.dataset import write_dataset_files
+from ..outputs.diffusion import SCALARSTATS
 from ..outputs.plan import of_participant, region_files
 from ..outputs.record import save_record
 from ..running import engine
@@ -160,7 +162,7 @@ def _print_absent(found: list[ParticipantInputs]) -> None:
 
 def tracked_files(settings: Settings, person: ParticipantInputs) -> list[Path]:
     """Return the files whose change makes results out of date: inputs, and images that name regions."""
-    return [*person.files(), *region_files(settings)]
+    return [*person.files(), *region_files(settings, person.label)]
 
 
 def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> list[Failure]:
@@ -253,7 +255,7 @@ def _print_flags(settings: Settings, person: ParticipantInputs) -> None:
     """Say which runs carry flags; the report says what they mean."""
     for planned in of_participant(settings, person):
         facts = planned.path.with_suffix('.json')
-        if planned.row.output in ('qc', 'scalarstats') and facts.is_file():
+        if (planned.row == QC or planned.row.term == SCALARSTATS.term) and facts.is_file():
             flags = json.loads(facts.read_text())['Flags']
             name = planned.path.name.split('_desc-')[0].removesuffix('_scalarstats.tsv')
             if flags:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never, cast
 
 from pipelines.stats.design import OutcomeKind
-from pipelines.terms import MEASURES
+from pipelines.terms import MEASURES, Circuit
 
 from ..tables.problems import nearest
 from ..tables.text import MISSING
@@ -37,10 +37,27 @@ def outcome_contradictions(path: str, outcome: Mapping[str, Any], visits: Sequen
 
 def _derivative(path: str, outcome: Mapping[str, Any]) -> Iterator[str]:
     measure, given = MEASURES[outcome['Derivative']], len(outcome.get('Regions', ()))
-    if given != measure.n_regions:
+    if given != measure.n_regions and not (measure.source == 'tract' and given == 2):
         yield f'{path}.Regions: {given} regions where {measure.name} has {measure.n_regions}.'
     if 'Hemisphere' in outcome and measure.source != 'tract':
         yield f'{path}.Hemisphere is of tracts only. Name the side in Regions, as NAcL.'
+
+
+def region_contradictions(outcomes: Mapping[str, Mapping[str, Any]], circuit: Circuit) -> Iterator[str]:
+    """Yield the regions that outcomes name and a circuit does not have, and tracts of what is no pair of it."""
+    for name, outcome in outcomes.items():
+        if 'Derivative' not in outcome:
+            continue
+        path, given = f'Outcomes.{name}', outcome.get('Regions', ())
+        if MEASURES[outcome['Derivative']].source != 'tract':
+            for number, region in enumerate(given):
+                if region not in circuit.regions:
+                    yield f'{path}.Regions.{number}: "{region}" is no region. {nearest(region, list(circuit.regions))}'
+            continue
+        pairs = [f'{pair.first} and {pair.second}' for pair in circuit.pairs]
+        if given and not any({pair.first, pair.second} == set(given) for pair in circuit.pairs):
+            offered = '; '.join(pairs) or 'none'
+            yield f'{path}.Regions: no tract joins {" and ".join(given)}. Pairs: {offered}.'
 
 
 def _items(path: str, outcome: Mapping[str, Any]) -> Iterator[str]:

@@ -10,11 +10,13 @@ from pipelines.errors import DataError
 from pipelines.stats.biomarker_design import FOUR_SAMPLES
 from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, Sites
 from pipelines.stats.visit import Visit
-from pipelines.terms import MEASURES
+from pipelines.terms import MEASURES, Circuit, default_circuit
 
 from .check_mediation import read_analysis
+from .check_outcomes import region_contradictions
 from .check_shape import blood_order, in_order, reference_of
 from .parts import AdverseEvents, Arms, Attendance, Biomarker, Expression, Sample, TableOutcome, Trial
+from .regions import circuit_of_trial
 from .reporting import Estimand, read_reporting
 from .trial_check import trial_errors
 from .trial_json import load_json, record
@@ -33,13 +35,15 @@ __all__ = [
 ]
 
 
-def read_trial(path: Path | None = None) -> Trial:
+def read_trial(path: Path | None = None, circuit: Circuit | None = None) -> Trial:
     """Read and check a trial file.
 
     Parameters
     ----------
     path
         JSON file; None: the trial CLBPE.
+    circuit
+        Regions that its outcomes may name; None: those of its own part Regions, else the default's.
 
     Raises
     ------
@@ -59,6 +63,10 @@ def read_trial(path: Path | None = None) -> Trial:
     source = path or DATA_DIR / 'trial.json'
     content = load_json(source)
     errors = trial_errors(content, _schema())
+    if not errors and path:
+        default = default_circuit()
+        own = circuit_of_trial(content['Regions'], source, default) if 'Regions' in content else default
+        errors = list(region_contradictions(content['Outcomes'], circuit or own))
     if errors:
         listed = ''.join(f'\n- {error}' for error in errors)
         raise DataError(f'{source} cannot be used as a trial file:{listed}')

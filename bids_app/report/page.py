@@ -84,7 +84,14 @@ def parameters(record: RunRecord) -> list[tuple[str, str, str]]:
         about = known[name].metadata if name in known else {}
         value = record.parameters[name]
         items = value if isinstance(value, list | dict) else ['default' if value in (None, '') else value]
-        text = ', '.join(map(str, items)) or 'none'
+        text = ', '.join(map(_text, items)) or 'none'
         unit = about.get('unit', '') if isinstance(value, int | float) else ''
         rows.append((option_name(name), f'{text} {unit}'.strip(), about.get('help', '')))
     return rows
+
+
+def _text(value: Any) -> str:
+    """Return a value as text; of an object, such as a region, its values."""
+    return (
+        ' '.join(str(part) for part in value.values() if part) if isinstance(value, Mapping) else str(value)
+    )

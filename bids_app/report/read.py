@@ -6,8 +6,7 @@ Everything is optional: a run that stopped early still gets its report.
 import csv
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,14 +20,28 @@ LOGGER = logging.getLogger(__name__)
 
 TableRow = dict[str, str]
 
-_SIDECAR = replace(SCALARSTATS, extension='.json')
+
+class TractRecord(NamedTuple):
+    """A pair's tract of one scan or of all: the table of its values, and their sidecar."""
+
+    name: str
+    title: str
+    session: str
+    bundle: str
+    rows: Sequence[TableRow]
+    tracking: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def pair(self) -> str:
+        """Return the two structures that it joins, else the name of the bundle."""
+        ends = self.tracking.get('Ends')
+        return '–'.join(map(str, ends)) if isinstance(ends, list) and ends else self.bundle
 
 
 class ScanRecord(NamedTuple):
     """What was made of one scan: ``name`` holds its source entities, ``title`` says them in words.
 
-    ``facts`` are the values of all its sidecars; those of the quality file win.  ``tract`` is the
-    table of the tract's values and ``tracking`` their sidecar.
+    ``facts`` are the values of all its sidecars; those of the quality file win.
     """
 
     name: str
@@ -38,8 +51,7 @@ class ScanRecord(NamedTuple):
     relmat: list[TableRow]
     coverage: list[TableRow]
     figures: list[Path]
-    tract: Sequence[TableRow] = ()
-    tracking: Mapping[str, Any] = MappingProxyType({})
+    tracts: Sequence[TractRecord] = ()
 
 
 class RunRecord(NamedTuple):
@@ -125,9 +137,17 @@ def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> ScanRecor
         relmat=_read_table(own, RELMAT),
         coverage=_read_table(own, COVERAGE),
         figures=[path for path in figures if source_of(path.name) == name],
-        tract=_read_table(own, SCALARSTATS),
-        tracking=next((read_json(path) for path in own if _SIDECAR.is_name(path.name, {})), {}),
+        tracts=list(_read_tracts(name, own)),
     )
+
+
+def _read_tracts(name: str, own: list[Path]) -> Iterator[TractRecord]:
+    for path in own:
+        if SCALARSTATS.is_name(path.name, {}):
+            about = entities_and_suffix(path.name)
+            session, tracking = about.get('ses', ''), read_json(path.with_suffix('.json'))
+            rows = _read_table([path], SCALARSTATS)
+            yield TractRecord(name, scan_title(name), session, about['bundle'], rows, tracking)
 
 
 def read_record(output_dir: Path, participant: str) -> RunRecord:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, MissingInputError, SingleVolumeError
-from pipelines.interfaces.choices import Segmentation
+from pipelines.interfaces.choices import FREESURFER, Segmentation, needs_anatomy, needs_freesurfer
 from pipelines.params import SPACES
-from pipelines.terms import PRESETS, STRUCTURES
+from pipelines.terms import PRESETS
 
 from ..settings import Settings
 from .absent import why_no_bold
@@ -25,6 +25,7 @@ from .fmriprep import (
     find_anatomy,
     find_preprocessed,
     find_segmentation,
+    find_transform,
     has_mask,
 )
 from .images import Images
@@ -148,7 +149,9 @@ def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRu
     source = {key: value for key, value in entities.items() if key not in ('space', 'res', 'desc')}
     folders = anatomical_folders(dataset.root, entities)
     segmentation = Segmentation()
-    if 'freesurfer' in (settings.regions.nac, settings.regions.mpfc):
+    if needs_anatomy(settings.circuit):
+        segmentation = Segmentation(anat2std_xfm=find_transform(folders, entities['space']))
+    if needs_freesurfer(settings.circuit):
         segmentation = find_segmentation(bold, folders, entities['space'])
         _check_segmentation(settings, segmentation, entities['space'])
     raw = settings.bids_dir / bold.parent.relative_to(dataset.root) / f'{_joined(source)}_bold.nii.gz'
@@ -166,11 +169,11 @@ def _joined(entities: dict[str, str]) -> str:
 
 
 def _check_segmentation(settings: Settings, found: Segmentation, space: str) -> None:
-    from pipelines.interfaces.atlas import freesurfer_labels
+    from pipelines.interfaces.drawing import freesurfer_labels
 
-    for name, choice in zip(STRUCTURES, (settings.regions.nac, settings.regions.mpfc)):
-        if choice == 'freesurfer':
-            freesurfer_labels(name, found, space)
+    for own in settings.circuit.structures:
+        if any(source.partition(':')[0] == FREESURFER for _, source in own.sources):
+            freesurfer_labels(own, found, space)
 
 
 def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
@@ -185,7 +188,7 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
             f'{bold.name} is one of several echoes, which are not combined here. Give fMRIPrep output with '
             '--derivatives, or choose one echo by --bids-filter-file with {"bold": {"echo": 2}}.'
         )
-    if 'freesurfer' in (settings.regions.nac, settings.regions.mpfc):
+    if needs_freesurfer(settings.circuit):
         raise MissingInputError(
             f'{bold.name}: region freesurfer needs the output of fMRIPrep. Give it with --derivatives, or '
             'choose another region.'

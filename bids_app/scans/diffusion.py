@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import ClbpeError, DataError, MissingInputError
+from pipelines.interfaces.choices import needs_anatomy, needs_freesurfer
 from pipelines.params import SPACES
 
 from ..settings import Settings
@@ -84,17 +85,30 @@ def collect_diffusion(
     """Return the usable diffusion sessions of one participant, and why others are not."""
     if 'diffusion' in settings.skip:
         return None, [Absence('dwi', f'sub-{label}: diffusion is left out by --skip diffusion.')]
-    if 'freesurfer' in (settings.regions.nac, settings.regions.mpfc):
+    if needs_freesurfer(settings.circuit) and settings.circuit.pairs:
         reason = f'sub-{label}: region freesurfer is not offered for diffusion. Choose another region, or --skip diffusion.'
         return None, [Absence('dwi', reason, MissingInputError.exit_code)]
     for dataset in (Dataset(*named) for named in settings.derivatives):
         found = _find(settings, images, dataset.root, label, desc='preproc')
         if found:
-            return _preprocessed(settings, dataset, label, found)
+            return _placed(settings, label, *_preprocessed(settings, dataset, label, found))
     scans = _find(settings, images, settings.bids_dir, label, desc=None)
     if not scans:
         return None, [Absence('dwi', _nothing_found(settings, label))]
-    return _raw(settings, scans, has_t1w=bool(t1w))
+    return _placed(settings, label, *_raw(settings, scans, has_t1w=bool(t1w)))
+
+
+def _placed(
+    settings: Settings, label: str, found: Diffusion | None, absent: list[Absence]
+) -> tuple[Diffusion | None, list[Absence]]:
+    """Leave out diffusion that lies in no anatomy of the person where regions are drawn in one."""
+    if not found or found.space != INDIVIDUAL or not needs_anatomy(settings.circuit):
+        return found, absent
+    reason = (
+        f'sub-{label}: a region is a file in the space of the T1w image, and the diffusion scans lie between '
+        'sessions. Give the region in a template, or --skip diffusion.'
+    )
+    return None, [*absent, Absence('dwi', reason, MissingInputError.exit_code)]
 
 
 def _nothing_found(settings: Settings, label: str) -> str:

@@ -122,7 +122,7 @@ def anatomical_folders(root: Path, entities: dict[str, str]) -> list[Path]:
 def find_segmentation(bold: Path, folders: Sequence[Path], space: str) -> Segmentation:
     """Return FreeSurfer's labels and the transform from the first folder that has them, else those beside a series."""
     for folder in folders:
-        transform = next(folder.glob(f'*_from-T1w_to-{space}_mode-image_xfm.h5'), None)
+        transform = find_transform([folder], space)
         labels = {
             kind: next((p for p in sorted(folder.glob(f'*_desc-{kind}_dseg.nii*')) if '_space-' not in p.name), None)
             for kind in ('aseg', 'aparcaseg')
@@ -132,6 +132,12 @@ def find_segmentation(bold: Path, folders: Sequence[Path], space: str) -> Segmen
                 LOGGER.warning('%s has no segmentation: that in %s is used', folders[0], folder)
             return Segmentation(labels['aseg'], labels['aparcaseg'], transform)
     return _beside(bold)
+
+
+def find_transform(folders: Sequence[Path], space: str) -> Path | None:
+    """Return the transform to a template from the first folder that has it."""
+    found = (next(folder.glob(f'*_from-T1w_to-{space}_mode-image_xfm.h5'), None) for folder in folders)
+    return next((path for path in found if path), None)
 
 
 def _beside(bold: Path) -> Segmentation:

@@ -1,5 +1,6 @@
 """Charts of the participant report: the carpet of a run and the matrix of its regions."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +17,7 @@ CARPET_TISSUES = ('grey matter', 'GM', 'deep grey matter', 'white matter', 'WM',
 """Order of the tissues in the carpet, from the top; others follow."""
 
 _NAME_GAP = 0.075  # of a carpet's height
+_ROOMY = 10  # rows of a matrix that fit a usual page
 _LEFT_OUT = '#F5C26B'  # light in grey print, unlike the mid grey of a carpet
 
 
@@ -144,26 +146,32 @@ def _mark_tissues(axes: Axes, tissue: Array) -> None:
     axes.tick_params(axis='y', length=0)
 
 
-def draw_relmat(z: Array, labels: list[str], *, primary: tuple[str, str] = ('NAc', 'mPFC')) -> Figure:
-    """Draw a matrix of Fisher z with its numbers; the primary pair has a heavy frame.
+def draw_relmat(
+    z: Array, labels: list[str], groups: Sequence[str], *, primary: Sequence[tuple[str, str]] = ()
+) -> Figure:
+    """Draw a matrix of Fisher z with its numbers; primary pairs have a heavy frame.
 
     Parameters
     ----------
     z
         (n, n) Fisher z; the diagonal is not shown.  NaN is shown as n/a.
     labels
-        Names of the regions; a name that begins another contains it (NAc contains NAcL), and
-        such a pair is hatched, because its value is high by construction.
+        Names of the regions.
+    groups
+        The structure of each.  Both sides together contain either, and such a pair is hatched, because its value is
+        high by construction.
     primary
-        The pair that is framed.
+        Pairs that are framed.
 
     """
     n = len(labels)
     shown = np.array(z, dtype=float)
-    hidden = np.array([[a.startswith(b) or b.startswith(a) for b in labels] for a in labels])
+    whole = [label == group for label, group in zip(labels, groups)]
+    hidden = np.array([[g == h and (a or b) for h, b in zip(groups, whole)] for g, a in zip(groups, whole)])
     # beyond 1 (r = 0.76) the numbers say more than a colour that would pale all others
     limit = float(np.clip(np.nanmax(np.abs(np.where(hidden, np.nan, shown)), initial=0), 0.3, 1))
-    figure = Figure(figsize=(6.4, 5.4), dpi=130, facecolor='white')
+    scale = max(1.0, n / _ROOMY)
+    figure = Figure(figsize=(6.4 * scale, 5.4 * scale), dpi=130, facecolor='white')
     axes = figure.add_axes((0.13, 0.1, 0.7, 0.86))
     colours = axes.imshow(np.where(hidden, np.nan, shown), cmap='RdBu_r', vmin=-limit, vmax=limit)
     for row, column in np.ndindex(n, n):
@@ -180,8 +188,10 @@ def draw_relmat(z: Array, labels: list[str], *, primary: tuple[str, str] = ('NAc
         axes.text(
             column, row, text, ha='center', va='center', color='white' if dark else 'black', fontsize=11
         )
-    _frame(axes, labels, primary)
-    axes.set_xticks(range(n), labels, fontsize=10)
+    for pair in primary:
+        _frame(axes, labels, pair)
+    slant: dict[str, Any] = {'rotation': 45, 'ha': 'right'} if n > _ROOMY else {}
+    axes.set_xticks(range(n), labels, fontsize=10, **slant)
     axes.set_yticks(range(n), labels, fontsize=10)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 
-BLUE, GREEN, ORANGE, YELLOW = '#56B4E9', '#00B988', '#E69F00', '#F0E442'
+BLUE, GREEN, ORANGE, YELLOW, RED = '#56B4E9', '#00B988', '#E69F00', '#F0E442', '#D55E00'
 """Colours that people with any colour vision tell apart (after Okabe and Ito); lines differ in dash too."""
 
 _OUTSIDE = 1e6  # mm: padding between cuts is sampled outside every image, where the value is 0

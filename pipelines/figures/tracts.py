@@ -1,5 +1,6 @@
 """Figures of the diffusion analysis: colour FA, the tract on the brain, its charts, head motion."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -8,24 +9,26 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from .montage import ORANGE, Montage, Outline, Overlay, draw_montage
+from .montage import BLUE, ORANGE, Montage, Outline, Overlay, draw_montage
 
 Array = NDArray[Any]
 
 PURPLE = '#A0409C'
 """Darker in grey print than ``ORANGE``, and told from it by people with any colour vision."""
 
-SIDE_LOOKS: dict[str, tuple[str, str, Literal['solid', 'dashed']]] = {
+SIDE_LOOKS: dict[str, tuple[str, str, Literal['solid', 'dashed', 'dotted']]] = {
     'L': ('left', ORANGE, 'solid'),
     'R': ('right', PURPLE, 'dashed'),
+    'C': ('across', BLUE, 'dotted'),
+    'n/a': ('midline', BLUE, 'dotted'),
     'B': ('both', '#444444', 'solid'),
 }
 """Word, colour and dash of each side; dashes tell the sides apart without colour."""
 
-_MAPS = {'L': 'YlOrBr_r', 'R': 'RdPu_r'}
+_MAPS = {'L': 'YlOrBr_r', 'R': 'RdPu_r', 'C': 'GnBu_r', 'n/a': 'GnBu_r'}
 _DIRECTIONS = (('left–right', '#FF5555'), ('front–back', '#55DD55'), ('up–down', '#8899FF'))
 _DASHES: tuple[Any, ...] = ('solid', 'dashed', 'dotted', 'dashdot', (0, (8, 2, 1, 2, 1, 2)))
-_MARKS = 'os^Dv'
+_MARKS = {'L': 'o', 'R': 's', 'C': '^', 'n/a': '^'}
 _LINE = 0.1  # visitation that is outlined
 _WIDE_RANGE = 20.0  # thresholds that span more than this ratio are spaced by their logarithm
 _PAPER: dict[str, Any] = {'dpi': 130, 'facecolor': 'white'}
@@ -39,7 +42,7 @@ _AXES: dict[str, tuple[str, Any]] = {
 
 
 class Curve(NamedTuple):
-    """One line of a chart: a measure of one session (empty: the only one) and side (``L R B``).
+    """One line of a chart: a measure of one session (empty: the only one) and side (``L R C n/a``).
 
     ``x``, ``y`` and ``spread`` are (n,), the last the standard deviation of ``y``.
     """
@@ -110,12 +113,12 @@ def draw_colour_fa(place: Montage, rgb: Array, mask: Array) -> Figure:
 def draw_tract(
     place: Montage,
     background: Array,
-    visits: dict[str, Array],
+    visits: Mapping[str, Array],
     *,
     regions: list[Outline],
     counts: dict[str, str] | None = None,
 ) -> Figure:
-    """Draw how many streamlines visit each place, left and right in their own colour.
+    """Draw how many streamlines visit each place, each side in its own colour.
 
     Parameters
     ----------
@@ -124,7 +127,7 @@ def draw_tract(
     background
         (height, width) grey values, >= 0.
     visits
-        For the sides ``L`` and ``R`` the (height, width) share of streamlines, 0 to 1.
+        For the sides, as ``L`` and ``R``, the (height, width) share of streamlines, 0 to 1.
     regions
         Outlines of the regions that the tract joins.
     counts
@@ -148,35 +151,49 @@ def draw_tract(
     return draw_montage(place, background, outlines=outlines, overlays=overlays[::-1])
 
 
-def draw_profile(curves: list[Curve], *, name: str = 'FA') -> Figure:
+def draw_profile(
+    curves: list[Curve],
+    *,
+    sides: Sequence[str] = ('L', 'R'),
+    ends: tuple[str, str] = ('NAc', 'mPFC'),
+    name: str = 'FA',
+) -> Figure:
     """Draw a measure along the tract, a panel for each side, a dash for each session.
 
     Parameters
     ----------
     curves
-        ``x`` are the nodes from the nucleus accumbens to the prefrontal cortex, ``y`` the measure,
-        ``spread`` its standard deviation over streamlines, shown as a band.
+        ``x`` are the nodes from one region to the other, ``y`` the measure, ``spread`` its standard deviation over
+        streamlines, shown as a band.
+    sides
+        Where the tract lies.
+    ends
+        The regions that it joins.
     name
         Measure and unit.
 
     """
     figure = Figure(figsize=(9.5, 4.0), **_PAPER)
     shared: Any = None
-    for number, hemi in enumerate('LR', 1):
+    for number, hemi in enumerate(sides, 1):
         word, colour, _ = SIDE_LOOKS[hemi]
-        axes = shared = figure.add_subplot(1, 2, number, sharex=shared, sharey=shared)
+        axes = shared = figure.add_subplot(1, len(sides), number, sharex=shared, sharey=shared)
         for session, curve in _of_side(curves, hemi):
             label, look = curve.session or f'tract {word}', {'color': colour, 'linestyle': _DASHES[session]}
             axes.plot(curve.x, curve.y, label=label, linewidth=1.6, **look)
             if curve.spread is not None:
                 band = curve.y - curve.spread, curve.y + curve.spread
                 axes.fill_between(curve.x, *band, color=colour, alpha=0.16, linewidth=0)
-        _finish(axes, word.capitalize(), 'from NAc (1) to mPFC (100)', name if hemi == 'L' else '')
+        _finish(
+            axes, word.capitalize(), f'from {ends[0]} (1) to {ends[1]} (100)', name if number == 1 else ''
+        )
     figure.tight_layout()
     return figure
 
 
-def draw_threshold(curves: list[Curve], volumes: list[Curve], *, name: str = 'FA') -> Figure:
+def draw_threshold(
+    curves: list[Curve], volumes: list[Curve], *, sides: Sequence[str] = ('L', 'R'), name: str = 'FA'
+) -> Figure:
     """Draw a measure, and the volume that it comes from, against the visitation threshold.
 
     Parameters
@@ -185,6 +202,8 @@ def draw_threshold(curves: list[Curve], volumes: list[Curve], *, name: str = 'FA
         ``x`` thresholds of visitation (0 to 1), ``y`` mean of the measure where it is reached.
     volumes
         The same with ``y`` the volume in mm^3.
+    sides
+        Where the tract lies.
     name
         Measure and unit.
 
@@ -194,10 +213,10 @@ def draw_threshold(curves: list[Curve], volumes: list[Curve], *, name: str = 'FA
     wide = every.size and every.min() > 0 and every.max() > _WIDE_RANGE * every.min()
     for number, (shown, title) in enumerate(((curves, name), (volumes, 'volume (mm³)')), 1):
         axes = figure.add_subplot(1, 2, number)
-        for hemi in 'LR':
+        for hemi in sides:
             word, colour, _ = SIDE_LOOKS[hemi]
             for session, curve in _of_side(shown, hemi):
-                look = {'color': colour, 'linestyle': _DASHES[session], 'marker': _MARKS['LR'.index(hemi)]}
+                look = {'color': colour, 'linestyle': _DASHES[session], 'marker': _MARKS[hemi]}
                 label = ', '.join(part for part in (word, curve.session) if part)
                 axes.plot(curve.x, curve.y, label=label, markersize=3.5, linewidth=1.4, **look)
         axes.set_xscale('log' if wide else 'linear')

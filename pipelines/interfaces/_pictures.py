@@ -5,19 +5,23 @@ from typing import Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
+from PIL import Image
 
 from .. import figures
 from ..errors import DataError
 from ..figures import Outline
 from ..numerics.resample import apply_linear, sample
-from ..terms import REGIONS, SIDES_OF, STRUCTURES
+from ..terms import Circuit
+from .atlas import sample_object
 
 Array = NDArray[Any]
 
 _MARGIN = 6.0  # mm around the brain
+_COLOURS = (figures.BLUE, figures.YELLOW, figures.ORANGE, figures.GREEN, figures.PURPLE, figures.RED)
 
 
 class Figured(NamedTuple):
@@ -86,11 +90,11 @@ def centre(image: SpatialImage, volume: int) -> Array | None:
     return apply_linear(image.affine, inside.astype(float)).mean(axis=0) if len(inside) else None
 
 
-def rows_through(centres: dict[str, Array | None]) -> list[list[tuple[int, float]]]:
-    """Return a row of cuts through both sides of each structure that has voxels."""
+def rows_through(centres: dict[str, Array | None], circuit: Circuit) -> list[list[tuple[int, float]]]:
+    """Return a row of cuts through the sides of each structure that has voxels."""
     rows = []
-    for structure in sorted({REGIONS[name].structure for name in centres}, reverse=True):
-        sides = [centres.get(side) for side in SIDES_OF[structure]]
+    for structure in sorted(circuit.structures, key=lambda own: own.name, reverse=True):
+        sides = [centres.get(structure.label(side)) for side in structure.sides]
         found = [centre for centre in sides if centre is not None]
         if found:
             middle = np.mean(found, axis=0)
@@ -98,21 +102,22 @@ def rows_through(centres: dict[str, Array | None]) -> list[list[tuple[int, float
     return rows or [[(0, 0.0), (1, 0.0), (2, 0.0)]]
 
 
-def region_colour(name: str) -> str:
+def region_colour(name: str, circuit: Circuit) -> str:
     """Return the colour of a region's structure."""
-    return dict(zip(STRUCTURES, (figures.BLUE, figures.YELLOW)))[REGIONS[name].structure]
+    number = list(circuit.by_name).index(circuit.regions[name].structure)
+    return _COLOURS[number % len(_COLOURS)]
 
 
 def region_outline(
-    place: figures.Montage, image: SpatialImage, volume: int, name: str, flags: str
+    place: figures.Montage, image: SpatialImage, volume: int, name: str, flags: str, circuit: Circuit
 ) -> Outline:
     """Return the border of one region; dashed and called flagged if it has flags."""
     inside = (drawn_values(image, volume) > 0).astype(np.float32)
-    canvas = sample(inside, image.affine, place.points.reshape(-1, 3), 1)
+    canvas = sample_object(inside, image.affine, place.points.reshape(-1, 3), 1)
     flagged = flags not in ('', 'n/a')
     return Outline(
         canvas.reshape(place.points.shape[:2]),
-        region_colour(name),
+        region_colour(name, circuit),
         f'{name}: flagged' if flagged else name,
         'dashed' if flagged else 'solid',
         1.5,
@@ -124,4 +129,22 @@ def save(figure: Figure, path: Path) -> Figured:
     path.unlink(missing_ok=True)
     colour = figure.get_facecolor()
     figure.savefig(path, dpi=figure.dpi, facecolor=colour)
+    return Figured(path)
+
+
+def save_below(drawn: list[Figure], path: Path) -> Figured:
+    """Write figures below each other as one PNG; a single one as :func:`save` does."""
+    if len(drawn) == 1:
+        return save(drawn[0], path)
+    pictures = []
+    for number, figure in enumerate(drawn):
+        part = save(figure, path.with_name(f'{path.stem}_{number}.png')).figure
+        pictures.append(Image.open(part).convert('RGB'))
+    size = max(picture.width for picture in pictures), sum(picture.height for picture in pictures)
+    colour = to_hex(drawn[0].get_facecolor())
+    whole, top = Image.new('RGB', size, colour), 0
+    for picture in pictures:
+        whole.paste(picture, (0, top))
+        top += picture.height
+    whole.save(path)
     return Figured(path)

@@ -9,7 +9,7 @@ import pandas as pd
 from ..numerics.intrinsic import intrinsic_connectivity, noise_floor
 from ..numerics.seed import fisher_z, seed_correlation
 from ..params import IccMask
-from ..terms import PRESETS, REGIONS, raised
+from ..terms import PRESETS, Circuit, raised
 from .headers import open_image
 from .images import load_mask, save_map
 
@@ -17,7 +17,7 @@ _MIN_OVERLAP = 0.9
 
 
 class SeedMaps(NamedTuple):
-    """Fisher z maps in the order of the region labels, and their matrix."""
+    """Fisher z maps in the order of the seeds, and the matrix of all regions."""
 
     seed_maps: list[Path]
     relmat: Path
@@ -33,7 +33,7 @@ class IntrinsicFiles(NamedTuple):
 
 
 def map_seeds(
-    smoothed: Path, analysis_mask: Path, operator: Path, timeseries: Path, *, out_dir: Path
+    smoothed: Path, analysis_mask: Path, operator: Path, timeseries: Path, circuit: Circuit, *, out_dir: Path
 ) -> SeedMaps:
     """Correlate each region's unsmoothed series with every smoothed voxel and with each other.
 
@@ -47,6 +47,8 @@ def map_seeds(
         npz whose ``expand`` turns coordinates into series.
     timeseries
         Region series; an all-missing column gives a map of zeros and missing values in the matrix.
+    circuit
+        Its regions, and which of them are seeds.
 
     Notes
     -----
@@ -58,27 +60,29 @@ def map_seeds(
     mask = load_mask(analysis_mask, like)
     with np.load(operator) as archive:
         expand = archive['expand']
-    seeds = pd.read_csv(timeseries, sep='\t', na_values=['n/a'])[list(REGIONS)].to_numpy(float)
-    coordinates = expand.T @ np.nan_to_num(seeds)
+    series = pd.read_csv(timeseries, sep='\t', na_values=['n/a'])[list(circuit.regions)]
+    seeds = [region.name for region in circuit.seeds]
+    coordinates = expand.T @ np.nan_to_num(series[seeds].to_numpy(float))
     z = fisher_z(seed_correlation(np.load(smoothed), coordinates.astype(np.float32), demean=False))
-    maps = [save_map(row, mask, like, out_dir / f'{label}.nii.gz') for row, label in zip(z, REGIONS)]
-    region_matrix(seeds).to_csv(
+    maps = [save_map(row, mask, like, out_dir / f'{label}.nii.gz') for row, label in zip(z, seeds)]
+    region_matrix(series).to_csv(
         out_dir / 'relmat.tsv', sep='\t', na_rep='n/a', float_format='%.8g', index_label='node'
     )
     return SeedMaps(maps, out_dir / 'relmat.tsv')
 
 
-def region_matrix(series: np.ndarray) -> pd.DataFrame:
-    """Return Fisher z between the columns of ``series`` (T, 6), missing on the diagonal.
+def region_matrix(series: pd.DataFrame) -> pd.DataFrame:
+    """Return Fisher z between the columns of ``series`` (T, R), missing on the diagonal.
 
     A region with itself has no finite z; a region without a series has none at all.
     """
-    matrix = fisher_z(seed_correlation(np.nan_to_num(series), np.nan_to_num(series)))
-    absent = np.isnan(series).all(axis=0)
+    values = series.to_numpy(float)
+    matrix = fisher_z(seed_correlation(np.nan_to_num(values), np.nan_to_num(values)))
+    absent = np.isnan(values).all(axis=0)
     matrix[absent] = np.nan
     matrix[:, absent] = np.nan
     np.fill_diagonal(matrix, np.nan)
-    return pd.DataFrame(matrix, index=list(REGIONS), columns=list(REGIONS))
+    return pd.DataFrame(matrix, index=list(series), columns=list(series))
 
 
 def map_intrinsic(

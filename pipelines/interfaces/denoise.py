@@ -10,7 +10,8 @@ import pandas as pd
 from ..errors import DataError
 from ..numerics import clean
 from ..numerics.smooth import smooth_in_mask
-from ..terms import REGIONS, SIDES_OF
+from ..params import CircuitMaps
+from ..terms import Circuit
 from ._interface import interface
 from .design import save_table
 from .headers import open_image, open_series
@@ -46,7 +47,7 @@ def clean_series(
     tissue: Path,
     brain: Path,
     confounds: Path,
-    fwhm: float,
+    maps: CircuitMaps,
     t_r: float,
     metadata: dict,
     *,
@@ -64,8 +65,8 @@ def clean_series(
         On the same grid: 4D regions, tissue labels and the template's brain.
     confounds
         Table that the motion traces of the carpet come from.
-    fwhm
-        Smoothing inside the mask, mm; 0 = none.
+    maps
+        Whose regions they are, and the smoothing inside the mask, mm (0 = none).
     t_r
         Repetition time, s.
     metadata
@@ -79,14 +80,14 @@ def clean_series(
     """
     scan, factors = read_scan(bold, bold_mask, operator)
     files = regions, tissue, brain, confounds
-    return clean_scan(scan, factors, files, fwhm, t_r, metadata, out_dir=out_dir)
+    return clean_scan(scan, factors, files, maps, t_r, metadata, out_dir=out_dir)
 
 
 def clean_scan(
     scan: Scan,
     factors: dict[str, np.ndarray],
     files: tuple[Path, Path, Path, Path],
-    fwhm: float,
+    maps: CircuitMaps,
     t_r: float,
     metadata: dict,
     *,
@@ -100,17 +101,17 @@ def clean_scan(
         Of :func:`read_scan`.
     files
         Regions, tissue, brain and confounds.
-    fwhm, t_r, metadata
+    maps, t_r, metadata
         As there.
 
     """
     regions, tissue, brain, confounds = files
     cleaned = clean.reduce_series(factors['reduce'], scan.series)
     zooms = scan.like.header.get_zooms()[:3]
-    smoothed = smooth_in_mask(cleaned, scan.mask, zooms, fwhm)
+    smoothed = smooth_in_mask(cleaned, scan.mask, zooms, maps.fwhm)
     stack = np.moveaxis(np.asarray(open_image(regions).dataobj) > 0, -1, 0)
-    coverage, flags = save_coverage(scan, stack, load_mask(brain, scan.like), out_dir)
-    series = region_series(cleaned, factors['expand'], stack[:, scan.mask])
+    coverage, flags = save_coverage(scan, stack, load_mask(brain, scan.like), maps.circuit, out_dir)
+    series = region_series(cleaned, factors['expand'], stack[:, scan.mask], maps.circuit)
     for name, values in (('cleaned', cleaned), ('smoothed', smoothed)):
         np.save(out_dir / f'{name}.npy', values)
     return Cleaned(
@@ -153,7 +154,9 @@ def read_scan(bold: Path, bold_mask: Path, operator: Path) -> tuple[Scan, dict[s
     return Scan(like, analysed, series, raw.mean, sd[varies], keep), factors
 
 
-def region_series(reduced: np.ndarray, expand: np.ndarray, members: np.ndarray) -> pd.DataFrame:
+def region_series(
+    reduced: np.ndarray, expand: np.ndarray, members: np.ndarray, circuit: Circuit
+) -> pd.DataFrame:
     """Return the mean series of each region; a bilateral one is the average of its two sides.
 
     Parameters
@@ -163,7 +166,9 @@ def region_series(reduced: np.ndarray, expand: np.ndarray, members: np.ndarray) 
     expand
         (T_kept, K) that turns coordinates into series.
     members
-        (6, N) bool, in the order of :data:`~pipelines.terms.REGIONS`.
+        (R, N) bool, in the order of the circuit's regions.
+    circuit
+        Whose regions they are.
 
     Returns
     -------
@@ -176,10 +181,12 @@ def region_series(reduced: np.ndarray, expand: np.ndarray, members: np.ndarray) 
         label: expand @ reduced[:, member].mean(axis=1, dtype=np.float64)
         if member.any()
         else np.full(len(expand), np.nan)
-        for label, member in zip(REGIONS, members)
+        for label, member in zip(circuit.regions, members)
     }
-    for both, sides in SIDES_OF.items():
-        columns[both] = (columns[sides[0]] + columns[sides[1]]) / 2
+    for own in circuit.structures:
+        if own.name in columns and len(own.sides) == 2:
+            left, right = (columns[own.label(side)] for side in own.sides)
+            columns[own.name] = (left + right) / 2
     return pd.DataFrame(columns)
 
 

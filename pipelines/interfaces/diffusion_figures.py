@@ -3,7 +3,7 @@
 Every function returns one PNG; the application names it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ import pandas as pd
 from .. import figures
 from ..figures import Curve, Outline
 from ..numerics.resample import apply_linear, sample
-from ..terms import LATERAL, SIDES_OF, STRUCTURES, dseg_labels
-from ._pictures import Figured, drawn_values, on, region_colour, rows_through, save, three_planes
+from ..terms import Bundle, Circuit
+from ._pictures import Figured, drawn_values, on, region_colour, rows_through, save, save_below, three_planes
 from ._pictures import open_picture as load_image
 
 _CONTEXT = 26.0  # mm around the tract and its regions that a picture shows
@@ -77,66 +77,92 @@ def plot_diffusion_coregistration(
 
 
 def plot_tract(
-    background: Path, probsegs: list[Path], regions_dseg: Path, scalarstats: Path, *, out_dir: Path
+    background: Path,
+    probsegs: list[Path],
+    regions_dseg: Path,
+    scalarstats: list[Path],
+    circuit: Circuit,
+    *,
+    out_dir: Path,
 ) -> Figured:
-    """Draw the tract of both sides and the regions that it joins.
+    """Draw the tracts of each pair and the regions that they join, the pairs below each other.
 
     Parameters
     ----------
     background
         T1-weighted image, or fractional anisotropy.
     probsegs
-        Share of streamlines that visit a voxel (0 to 1), left and right.
+        Share of streamlines that visit a voxel (0 to 1), of every tract.
     regions_dseg
-        Labels of the regions, numbered as in :data:`~pipelines.terms.REGIONS`.
+        Labels of the regions, numbered as the circuit does.
     scalarstats
-        Table with ``hemi``, ``method`` and ``n_streamlines``.
+        Of every pair a table with ``hemi``, ``method`` and ``n_streamlines``.
+    circuit
+        Its pairs.
 
     """
-    place = tract_places(regions_dseg, probsegs)
-    visits = {hemi: on(place, path) for hemi, path in zip(LATERAL, probsegs)}
-    regions = [
-        Outline(on(place, regions_dseg, labels=dseg_labels(name)), region_colour(name), name, width=1.5)
-        for name in STRUCTURES
-    ]
-    counts, grey = streamline_counts(scalarstats), on(place, background)
-    figure = figures.draw_tract(place, grey, visits, regions=regions, counts=counts)
-    return save(figure, out_dir / 'tract.png')
+    drawn = []
+    for pair, table in zip(circuit.pairs, scalarstats):
+        paths = {own: path for own, path in zip(circuit.bundles, probsegs) if own.pair == pair}
+        place = tract_places(regions_dseg, paths, circuit)
+        visits = {str(own.hemisphere): on(place, path) for own, path in paths.items()}
+        regions = [
+            Outline(
+                on(place, regions_dseg, labels=_numbers(name, circuit)),
+                region_colour(label, circuit),
+                name,
+                width=1.5,
+            )
+            for name in dict.fromkeys((pair.first, pair.second))
+            for label in [next(iter(circuit.by_name[name].regions())).name]
+        ]
+        counts, grey = streamline_counts(table), on(place, background)
+        drawn.append(figures.draw_tract(place, grey, visits, regions=regions, counts=counts))
+    return save_below(drawn, out_dir / 'tract.png')
 
 
-def tract_places(regions_dseg: Path, probsegs: list[Path]) -> figures.Montage:
-    """Return cuts through the tract of each side, in a box that shows it with its surroundings.
+def _numbers(structure: str, circuit: Circuit) -> tuple[int, ...]:
+    """Return the numbers of all sides of a structure in the label image."""
+    own = circuit.by_name[structure]
+    return tuple(number for side in own.sides for number in circuit.numbers(own.label(side)))
 
-    Three sagittal cuts through either side's tract, then rows of coronal and of axial cuts, spread
-    from one end of tract and regions to the other.
+
+def tract_places(regions_dseg: Path, probsegs: Mapping[Bundle, Path], circuit: Circuit) -> figures.Montage:
+    """Return cuts through the tracts of a pair, in a box that shows them with their surroundings.
+
+    Three sagittal cuts through each tract, then rows of coronal and of axial cuts, spread
+    from one end of tracts and regions to the other.
     """
     image = load_image(regions_dseg)
     labels = drawn_values(image)
+    joined = [circuit.by_name[name] for own in probsegs for name in (own.pair.first, own.pair.second)]
     shown = {
-        name: np.argwhere(np.isin(labels, dseg_labels(name))) for pair in SIDES_OF.values() for name in pair
+        label: np.argwhere(np.isin(labels, circuit.numbers(label)))
+        for own in joined
+        for label in map(own.label, own.sides)
     }
     points = {
         name: apply_linear(image.affine, index.astype(float)) for name, index in shown.items() if len(index)
     }
-    for side, path in zip(LATERAL, probsegs):
+    for own, path in probsegs.items():
         visited = load_image(path)
         found = np.argwhere(drawn_values(visited) > 0.1)  # what is outlined
         if len(found):
-            points[f'tract{side}'] = apply_linear(visited.affine, found.astype(float))
+            points[f'tract {own.name}'] = apply_linear(visited.affine, found.astype(float))
     if not points:
-        return figures.montage(rows_through({}), np.array([[-60.0, -60, -60], [60, 60, 60]]), _STEP)
+        return figures.montage(rows_through({}, circuit), np.array([[-60.0, -60, -60], [60, 60, 60]]), _STEP)
     every = np.concatenate(list(points.values()))
     low, high = every.min(axis=0), every.max(axis=0)
-    sagittal = [(0, at) for side in LATERAL for at in _across(points, side)]
+    sagittal = [(0, at) for own in probsegs for at in _across(points, own)]
     others = [[(axis, at) for at in figures.spread_cuts(low[axis], high[axis], 6)] for axis in (1, 2)]
     box = np.round([low - _CONTEXT, high + _CONTEXT])
     return figures.montage([sagittal, *others], box, _STEP)
 
 
-def _across(points: dict[str, np.ndarray], side: str) -> list[float]:
-    """Return x (mm) of three cuts through a side's tract, or its regions if there is no tract."""
-    own = [found for name, found in points.items() if name == f'tract{side}']
-    own = own or [found for name, found in points.items() if name.endswith(side)]
+def _across(points: dict[str, np.ndarray], bundle: Bundle) -> list[float]:
+    """Return x (mm) of three cuts through a tract, or its regions if there is no tract."""
+    own = [found for name, found in points.items() if name == f'tract {bundle.name}']
+    own = own or [found for name, found in points.items() if name in (bundle.first, bundle.second)]
     x = np.concatenate(own)[:, 0] if own else np.empty(0)
     return figures.spread_cuts(x.min(), x.max(), 3) if x.size else []
 
@@ -169,30 +195,49 @@ def curves(path: Path, across: str, up: str, spread: str = '') -> Iterator[Curve
             yield Curve('' if session == 'n/a' else str(session), str(hemi), x, y, *more)
 
 
-def plot_profile(profile: Path, *, out_dir: Path) -> Figured:
-    """Draw FA along the tract.
+def plot_profile(profile: list[Path], circuit: Circuit, *, out_dir: Path) -> Figured:
+    """Draw FA along the tracts, the pairs below each other.
 
     Parameters
     ----------
     profile
-        Table ``session_id hemi node param mean sd``.
+        Of every pair a table ``session_id hemi node param mean sd``.
+    circuit
+        Its pairs.
 
     """
-    figure = figures.draw_profile(list(curves(profile, 'node', 'mean', 'sd')))
-    return save(figure, out_dir / 'profile.png')
+    drawn = [
+        figures.draw_profile(
+            list(curves(path, 'node', 'mean', 'sd')),
+            sides=_sides(number, circuit),
+            ends=(pair.first, pair.second),
+        )
+        for number, (pair, path) in enumerate(zip(circuit.pairs, profile))
+    ]
+    return save_below(drawn, out_dir / 'profile.png')
 
 
-def plot_threshold(threshold: Path, *, out_dir: Path) -> Figured:
-    """Draw FA against the visitation threshold.
+def _sides(pair: int, circuit: Circuit) -> list[str]:
+    return [own.hemisphere for own in circuit.bundles if own.pair == circuit.pairs[pair]]
+
+
+def plot_threshold(threshold: list[Path], circuit: Circuit, *, out_dir: Path) -> Figured:
+    """Draw FA against the visitation threshold, the pairs below each other.
 
     Parameters
     ----------
     threshold
-        Table ``session_id hemi threshold param value volume``.
+        Of every pair a table ``session_id hemi threshold param value volume``.
+    circuit
+        Its pairs.
 
     """
-    shown = [list(curves(threshold, 'threshold', column)) for column in ('value', 'volume')]
-    return save(figures.draw_threshold(*shown), out_dir / 'threshold.png')
+    drawn = []
+    for number, (pair, path) in enumerate(zip(circuit.pairs, threshold)):
+        shown = [list(curves(path, 'threshold', column)) for column in ('value', 'volume')]
+        name = 'FA' if len(circuit.pairs) == 1 else f'FA, {pair.title}'
+        drawn.append(figures.draw_threshold(*shown, sides=_sides(number, circuit), name=name))
+    return save_below(drawn, out_dir / 'threshold.png')
 
 
 def plot_diffusion_motion(confounds: Path, *, out_dir: Path) -> Figured:

@@ -11,8 +11,13 @@ from nitransforms.linear import Affine
 
 from .. import figures
 from ..figures import Outline, Overlay
-from ..terms import LATERAL, MEASURES, REGIONS
+from ..terms import MEASURES, Circuit, circuit_of_labels
 from ._pictures import Figured, centre, on, open_picture, region_outline, rows_through, save, three_planes
+
+_MANY_SEEDS = 12
+"""Rows of cuts that a picture has room for; all maps are files."""
+
+_MANY_LABELS = 18
 
 _MNI_BOX = np.array([[-78.0, -112, -68], [78, 80, 88]])
 _MAP_CUTS = [(0, -9.0), (0, 2.0), (0, 9.0), (1, 12.0), (1, 44.0), (2, -8.0), (2, 28.0)]
@@ -121,12 +126,13 @@ def plot_regions(
     """
     table = pd.read_csv(coverage, sep='\t', keep_default_na=False)
     image = open_picture(regions)
+    circuit = circuit_of_labels(table['region'])
     centres = {name: centre(image, number) for number, name in enumerate(table['region'])}
-    place = figures.montage(rows_through(centres), _MNI_BOX, 0.75)
+    place = figures.montage(rows_through(centres, circuit), _MNI_BOX, 0.75)
     outlines = [
-        region_outline(place, image, number, row.region, row.flags)
+        region_outline(place, image, number, row.region, row.flags, circuit)
         for number, row in enumerate(table.itertuples())
-        if REGIONS[row.region].hemisphere in LATERAL
+        if row.region in circuit.drawn
     ]
     if analysis_mask is not None:
         outlines.append(Outline(on(place, analysis_mask), '#aaaaaa', 'voxels analysed', 'dotted'))
@@ -155,21 +161,33 @@ def plot_carpet(carpet: Path, fd_threshold: float = 0.0, *, out_dir: Path) -> Fi
 
 
 def plot_seed_maps(
-    seed_maps: list[Path], mean_bold: Path, metadata: dict, background: Path | None = None, *, out_dir: Path
+    seed_maps: list[Path],
+    mean_bold: Path,
+    metadata: dict,
+    circuit: Circuit,
+    background: Path | None = None,
+    *,
+    out_dir: Path,
 ) -> Figured:
-    """Draw one row of cuts per seed map.
+    """Draw one row of cuts per seed map; of many seeds those of both sides and on the midline only.
 
     Parameters
     ----------
     seed_maps
-        Fisher z, one map per label of :data:`~pipelines.terms.REGIONS`.
+        Fisher z, one map per seed.
     mean_bold
         Grey image beneath the maps unless ``background`` is given.
     metadata
         ``DegreesOfFreedom`` nu: the outline is at 3.29 standard errors, |z| = 3.29 / sqrt(nu - 2)
         (two-sided p < 0.001 for one voxel, not corrected for their number).
+    circuit
+        Its seeds.
 
     """
+    seeds = dict(zip((region.name for region in circuit.seeds), seed_maps))
+    mains = [name for name in circuit.mains if name in seeds]
+    shown = list(seeds) if len(seeds) <= _MANY_SEEDS else mains[:_MANY_SEEDS]
+    seed_maps = [seeds[name] for name in shown]
     place, row = (figures.montage([_MAP_CUTS] * n, _MNI_BOX, 1.5) for n in (len(seed_maps), 1))
     z = np.vstack([on(row, path) for path in seed_maps])
     nu = metadata.get('DegreesOfFreedom')
@@ -178,7 +196,7 @@ def plot_seed_maps(
     unit = 'Fisher z' + (f' (outlined: |z| > {level:.2f})' if level else '')
     overlay = Overlay(z, (-limit, limit), 'RdBu_r', unit, level)
     grey = np.vstack([on(row, background or mean_bold)] * len(seed_maps))
-    figure = figures.draw_montage(place, grey, overlays=[overlay], row_names=list(REGIONS)[: len(seed_maps)])
+    figure = figures.draw_montage(place, grey, overlays=[overlay], row_names=shown)
     return save(figure, out_dir / 'seed.png')
 
 
@@ -227,14 +245,21 @@ def plot_map(
     return save(figure, out_dir / f'{known.map}.png')
 
 
-def plot_relmat(relmat: Path, *, out_dir: Path) -> Figured:
-    """Draw the matrix of Fisher z between regions.
+def plot_relmat(relmat: Path, circuit: Circuit, *, out_dir: Path) -> Figured:
+    """Draw the matrix of Fisher z between regions; of many regions those of both sides and on the midline only.
 
     Parameters
     ----------
     relmat
         Table whose first column ``node`` names the rows.
+    circuit
+        Its regions and pairs.
 
     """
     table = pd.read_csv(relmat, sep='\t', index_col='node')
-    return save(figures.draw_relmat(table.to_numpy(float), list(table.columns)), out_dir / 'relmat.png')
+    labels = list(circuit.regions) if len(circuit.regions) <= _MANY_LABELS else list(circuit.mains)
+    mains = dict(zip(circuit.by_name, circuit.mains))
+    groups = [circuit.regions[label].structure for label in labels]
+    framed = [(mains[pair.first], mains[pair.second]) for pair in circuit.reported[:1]]
+    figure = figures.draw_relmat(table.loc[labels, labels].to_numpy(float), labels, groups, primary=framed)
+    return save(figure, out_dir / 'relmat.png')

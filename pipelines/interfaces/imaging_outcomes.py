@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..stats.design import DerivativeOutcome
-from ..terms import MEASURES, Measure, dseg_labels, join_flags, split_flags
+from ..terms import LATERAL, MEASURES, MIDLINE, Measure, join_flags, pair_of, split_flags
 from ._interface import interface
 from .headers import open_image
 from .images import values_of
@@ -50,12 +50,12 @@ def measure_imaging(
     Parameters
     ----------
     scans
-        Of every BOLD run: ``participant_id``, ``visit``, the file ``qc``, and of ``relmat``, ``regions`` and
-        ``maps`` (files by kind of map) those that are there; a run without what an outcome needs has no value
+        Of every BOLD run: ``participant_id``, ``visit``, the file ``qc``, and of ``relmat``, ``regions`` with their
+        table ``region_names`` and ``maps`` (files by kind of map) those that are there; a run without what an outcome needs has no value
         of that outcome.
     tracts
-        Of every participant and visit: ``participant_id``, ``visit``, ``session_id`` as in the tract's
-        ``table``, and that file, whose sidecar stands beside it; a session without a row is missing.
+        Of every participant, visit and pair of regions: ``participant_id``, ``visit``, ``bundle``, ``session_id`` as
+        in the tract's ``table``, and that file, whose sidecar stands beside it; a session without a row is missing.
     outcomes
         What is read.  Entries of ``scans`` and ``tracts`` may carry a ``stamp`` that changes when a file does,
         for a repeated run to notice.
@@ -104,11 +104,16 @@ def _has(measure: Measure, source: Mapping[str, Any], outcome: DerivativeOutcome
         case 'matrix':
             return 'relmat' in source
         case 'map':
-            return 'regions' in source and measure.map in source['maps']
+            return {'regions', 'region_names'} <= source.keys() and measure.map in source['maps']
         case 'tract':
-            return 'table' in source
+            return 'table' in source and source['bundle'] == _bundle(outcome)
         case other:
             assert_never(other)
+
+
+def _bundle(outcome: DerivativeOutcome) -> str:
+    first, second = outcome.regions
+    return pair_of(first, second).name
 
 
 def _by_visit(
@@ -130,7 +135,8 @@ def _read(measure: Measure, outcome: DerivativeOutcome, source: Mapping[str, Any
             return _Value(_correlation(Path(source['relmat']), regions), facts)
         case 'map':
             image = Path(source['maps'][measure.map])
-            return _Value(region_mean(image, Path(source['regions']), regions), facts)
+            labels = Path(source['regions']), Path(source['region_names'])
+            return _Value(region_mean(image, *labels, regions), facts)
         case other:
             assert_never(other)
 
@@ -143,7 +149,7 @@ def _correlation(relmat: Path, regions: Sequence[str]) -> float:
     return float(table.loc[first, second])
 
 
-def region_mean(image: Path, regions_dseg: Path, regions: Sequence[str]) -> float:
+def region_mean(image: Path, regions_dseg: Path, regions_table: Path, regions: Sequence[str]) -> float:
     """Return the mean of a map over one or more regions; NaN where the map covers none of their voxels.
 
     Parameters
@@ -152,11 +158,18 @@ def region_mean(image: Path, regions_dseg: Path, regions: Sequence[str]) -> floa
         Map that is 0 outside its mask.
     regions_dseg
         Label image of the participant level on the same grid.
+    regions_table
+        Number and name of each region in it; both sides together have no number of their own.
     regions
-        Of :data:`~pipelines.terms.REGIONS`.
+        Names of regions.
+
+    Raises
+    ------
+    DataError
+        The table has no such region, or the images are on different grids.
 
     """
-    wanted = [label for name in regions for label in dseg_labels(name)]
+    wanted = [number for name in regions for number in _numbers(regions_table, name)]
     values = values_of(open_image(image))
     labels = values_of(open_image(regions_dseg))
     if labels.shape != values.shape:
@@ -165,14 +178,28 @@ def region_mean(image: Path, regions_dseg: Path, regions: Sequence[str]) -> floa
     return float(values[inside].mean(dtype=np.float64)) if inside.any() else float('nan')
 
 
+def _numbers(regions_table: Path, name: str) -> list[int]:
+    """Return the numbers of a region in the label image: its own, or those of both its sides."""
+    table = pd.read_csv(regions_table, sep='\t', keep_default_na=False)
+    numbers = dict(zip(table['name'].astype(str), table['index'].astype(int)))
+    sides = [numbers[f'{name}{side}'] for side in LATERAL if f'{name}{side}' in numbers]
+    if name not in numbers and not sides:
+        raise DataError(f'{regions_table} has no region {name}; it holds {", ".join(numbers)}.')
+    return sides if len(sides) == len(LATERAL) else [numbers[name]]
+
+
 def _tract_value(outcome: DerivativeOutcome, source: Mapping[str, Any]) -> _Value:
     path = Path(source['table'])
     table = pd.read_csv(
         path, sep='\t', dtype={'session_id': str, 'flags': str}, na_values=['n/a'], keep_default_na=False
     )
     session = table['session_id'].fillna('')
+    sides = set(table['hemi'].fillna(MIDLINE))
+    hemisphere = MIDLINE if sides == {MIDLINE} else outcome.hemisphere
     wanted = (
-        (table['hemi'] == outcome.hemisphere) & (table['param'] == 'fa') & (table['method'] == 'weighted')
+        (table['hemi'].fillna(MIDLINE) == hemisphere)
+        & (table['param'] == 'fa')
+        & (table['method'] == 'weighted')
     )
     rows = table[wanted & (session == source['session_id'])]
     if not len(rows):

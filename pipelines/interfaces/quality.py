@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ..numerics.regions import region_quality
-from ..terms import FLAGS, REGIONS, join_flags, raised
+from ..terms import FLAGS, Circuit, join_flags, raised
 from .design import save_table
 from .headers import open_image
-from .regions import TISSUE_LABELS
+from .regions import TISSUE_LABELS, region_flags
 
 _CARPET_VOXELS = 4000
 _LEAST_TSNR = 1.0
@@ -34,7 +34,7 @@ class Scan(NamedTuple):
 
 
 def save_coverage(
-    scan: Scan, stack: np.ndarray, template: np.ndarray, out_dir: Path
+    scan: Scan, stack: np.ndarray, template: np.ndarray, circuit: Circuit, out_dir: Path
 ) -> tuple[Path, list[str]]:
     """Write the quality of each region before denoising; also return its flags.
 
@@ -43,14 +43,16 @@ def save_coverage(
     scan
         The run.
     stack
-        (6, X, Y, Z) bool, regions in the order of the labels.
+        (R, X, Y, Z) bool, regions in the order of their labels.
     template
         (X, Y, Z) bool, brain of the template.
+    circuit
+        Whose regions they are.
 
     Returns
     -------
     tuple
-        Table ``region n_voxels coverage tsnr signal_ratio flags``, and ``dropout_<region>`` for
+        Table ``region n_voxels coverage tsnr signal_ratio flags``, and ``<flag>_<region>`` for
         each region flagged.  A series whose mean was taken off has neither tSNR nor signal ratio, and a flag.
 
     """
@@ -63,9 +65,10 @@ def save_coverage(
         mean, tsnr = np.full_like(mean, np.nan), np.full_like(tsnr, np.nan)
     rows: list[tuple[Any, ...]] = []
     flags = raised(no_mean_signal=not has_mean)
-    for label, region in zip(REGIONS, stack):
+    by_shape = region_flags(stack, circuit)
+    for label, region in zip(circuit.regions, stack):
         quality = region_quality(region, scan.mask, mean, tsnr, template)
-        own = [FLAGS['dropout'].name] * quality.is_dropout
+        own = [*[FLAGS['dropout'].name] * quality.is_dropout, *by_shape[label]]
         flags += [f'{name}_{label}' for name in own]
         rows.append((label, *quality[:-1], join_flags(own) or 'n/a'))
     columns = ['region', 'n_voxels', 'coverage', 'tsnr', 'signal_ratio', 'flags']

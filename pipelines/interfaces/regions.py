@@ -1,5 +1,7 @@
 """Regions of interest, tissue and brain of the template on the grid of a BOLD series."""
 
+from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,12 +12,13 @@ import pandas as pd
 from ..errors import DataError
 from ..numerics import regions
 from ..numerics.resample import sample
-from ..terms import REGIONS, STRUCTURES
+from ..terms import FLAGS, Circuit, Structure
 from . import templates
 from ._interface import interface
-from .atlas import Drawn, atlas_labels, manifest, region_pair, sample_object, to_source
+from .atlas import atlas_labels, manifest, sample_object, to_source
 from .choices import Segmentation
 from .design import save_table
+from .drawing import Canvas, Drawn, draw_structure
 from .headers import open_image
 from .images import save_volume, values_of
 
@@ -24,6 +27,8 @@ TISSUE_LABELS = {1: 'grey matter', 2: 'deep grey matter', 3: 'CSF', 0: 'other'}
 
 _GREY_MATTER = 0.5
 _BEYOND = 20.0  # mm
+_LARGEST = 0.2  # of the brain
+_FEW_VOXELS = 4
 
 
 class Regions(NamedTuple):
@@ -41,8 +46,7 @@ class Regions(NamedTuple):
 def make_regions(
     bold_mask: Path,
     space: str,
-    nac: str,
-    mpfc: str,
+    circuit: Circuit,
     *,
     aseg: Path | None = None,
     aparcaseg: Path | None = None,
@@ -58,8 +62,8 @@ def make_regions(
         Functional mask in ``space``; only its grid is used.
     space
         Name of the template space of the BOLD series.
-    nac, mpfc
-        Choice of region, see :func:`~pipelines.interfaces.atlas.region_pair`.
+    circuit
+        What is drawn, see :func:`~pipelines.interfaces.drawing.draw_structure`.
     aseg, aparcaseg, anat2std_xfm
         FreeSurfer's labels in anatomical space and the transform that resamples them here.
     files
@@ -75,23 +79,26 @@ def make_regions(
     """
     grid = open_image(bold_mask)
     positions = regions.voxel_centres(grid.shape[:3], grid.affine)
-    segmentation = Segmentation(aseg, aparcaseg, anat2std_xfm)
-    choices = dict(zip(STRUCTURES, (nac, mpfc)))
-    drawn = {n: region_pair(n, choice, space, positions, segmentation) for n, choice in choices.items()}
-    stack = stack_regions(drawn, choices, bold_mask)
+    canvas = Canvas(space, positions, Segmentation(aseg, aparcaseg, anat2std_xfm))
+    drawn, stack = draw_circuit(circuit, canvas, bold_mask)
     volumes, transform = template_volumes(space, positions)
+    check_inside(stack, volumes['brain'], circuit)
     saved = {
-        name: save_volume(volume.astype(np.uint8), grid, out_dir / f'{name}.nii.gz')
+        name: save_volume(_compact(volume), grid, out_dir / f'{name}.nii.gz')
         for name, volume in {
             'regions': np.moveaxis(stack, 0, -1),
-            'regions_dseg': label_image(stack),
+            'regions_dseg': label_image(stack, circuit),
             **volumes,
         }.items()
     }
-    table = save_table(region_table(stack, grid, drawn, choices), out_dir / 'regions.tsv')
-    transforms = {f'{name}Transform': pair.transform for name, pair in drawn.items()}
-    sources = {'Space': space, **choices, **transforms, 'GreyMatterTransform': transform}
+    table = save_table(region_table(stack, grid, drawn, circuit), out_dir / 'regions.tsv')
+    sources = {'Space': space, **tell_sources(circuit, drawn), 'GreyMatterTransform': transform}
     return Regions(**saved, regions_table=table, sources=sources)
+
+
+def _compact(volume: np.ndarray) -> np.ndarray:
+    """Return a volume of labels in one byte each, in two where there are many."""
+    return volume if volume.dtype == np.uint16 else volume.astype(np.uint8)
 
 
 def template_volumes(space: str, positions: np.ndarray) -> tuple[dict[str, np.ndarray], str]:
@@ -144,36 +151,111 @@ def from_template(path: Path, source: str, target: str, positions: np.ndarray) -
     return values.reshape(positions.shape[:3]), provenance
 
 
-def stack_regions(drawn: dict[str, Drawn], choices: dict[str, str], bold_mask: Path) -> np.ndarray:
-    """Return (6, X, Y, Z) masks in the order of the labels."""
-    stack = np.stack([m for pair in drawn.values() for m in (*pair.masks, pair.masks.any(axis=0))])
-    for label, volume in zip(REGIONS, stack):
+def draw_circuit(circuit: Circuit, canvas: Canvas, grid: Path) -> tuple[dict[str, Drawn], np.ndarray]:
+    """Return each structure as it was drawn, and the masks of all regions (R, X, Y, Z) in the order of their labels.
+
+    Raises
+    ------
+    DataError
+        A region has no voxel on the grid, or is for the most part another one.
+
+    """
+    drawn = {own.name: draw_structure(own, canvas) for own in circuit.structures}
+    masks = {label: mask for own in circuit.structures for label, mask in _masks_of(own, drawn[own.name])}
+    stack = np.stack([masks[label] for label in circuit.regions])
+    for (label, region), volume in zip(circuit.regions.items(), stack):
         if not volume.any():
-            choice = choices[REGIONS[label].structure]
-            raise DataError(f'region {label} ({choice}) has no voxel on the grid of {bold_mask}.')
-    return stack
+            choice = circuit.by_name[region.structure].choice
+            raise DataError(f'region {label} ({choice}) has no voxel on the grid of {grid}.')
+    for first, second in combinations(circuit.drawn, 2):
+        share = regions.overlap(masks[first], masks[second])
+        if share > regions.MAX_OVERLAP:
+            raise DataError(
+                f'regions {first} and {second} share {share:.0%} of the smaller one; half is allowed. Correct a source, '
+                'or leave one out.'
+            )
+    return drawn, stack
 
 
-def label_image(stack: np.ndarray) -> np.ndarray:
-    """Return (X, Y, Z) the index of the one-sided region in the table of each voxel, 0 elsewhere."""
-    labels = np.zeros(stack.shape[1:], np.uint8)
-    for index, (name, volume) in enumerate(zip(REGIONS, stack), 1):
-        if name not in STRUCTURES:
-            labels[volume] = index
+def _masks_of(own: Structure, drawn: Drawn) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the mask of each label of a structure."""
+    sides = dict(zip(own.sides, drawn.masks))
+    for region in own.regions():
+        yield region.name, sides.get(region.hemisphere, drawn.masks.any(axis=0))
+
+
+def check_inside(stack: np.ndarray, brain: np.ndarray, circuit: Circuit) -> None:
+    """Refuse regions that lie outside the brain for the most part, or that are no part of it but most of it.
+
+    Raises
+    ------
+    DataError
+        Naming the region.
+
+    """
+    for label, volume in zip(circuit.regions, stack):
+        inside = (volume & brain).sum()
+        choice = circuit.by_name[circuit.regions[label].structure].choice
+        if inside < 0.5 * volume.sum():
+            share = inside / volume.sum()
+            raise DataError(
+                f'region {label} ({choice}) lies outside the brain: {share:.0%} of it is inside. Correct its source.'
+            )
+        if inside > _LARGEST * brain.sum():
+            raise DataError(
+                f'region {label} ({choice}) is {inside / brain.sum():.0%} of the brain. Name the label that is meant.'
+            )
+
+
+def region_flags(stack: np.ndarray, circuit: Circuit) -> dict[str, list[str]]:
+    """Return what limits each region by its shape: few voxels, or voxels that it shares with another."""
+    masks = dict(zip(circuit.regions, stack))
+    shared = {
+        label
+        for pair in combinations(circuit.drawn, 2)
+        if (masks[pair[0]] & masks[pair[1]]).any()
+        for label in pair
+    }
+    return {
+        label: [
+            *[FLAGS['small'].name] * bool(masks[label].sum() < _FEW_VOXELS),
+            *[FLAGS['overlap'].name] * (label in shared),
+        ]
+        for label in circuit.regions
+    }
+
+
+def label_image(stack: np.ndarray, circuit: Circuit) -> np.ndarray:
+    """Return (X, Y, Z) the number of the region of each voxel, 0 elsewhere; the first has what two share."""
+    many = len(circuit.regions) > np.iinfo(np.uint8).max
+    labels = np.zeros(stack.shape[1:], np.uint16 if many else np.uint8)
+    masks = dict(zip(circuit.regions, stack))
+    for label in reversed(circuit.drawn):
+        labels[masks[label]] = circuit.numbers(label)[0]
     return labels
 
 
 def region_table(
-    stack: np.ndarray, grid: nb.Nifti1Image, drawn: dict[str, Drawn], choices: dict[str, str]
+    stack: np.ndarray, grid: nb.Nifti1Image, drawn: dict[str, Drawn], circuit: Circuit
 ) -> pd.DataFrame:
     """Return a row per region: label, source, transform, volume in mm^3 and centre in RAS mm."""
     voxel = float(abs(np.linalg.det(grid.affine[:3, :3])))
     rows = []
-    for number, (label, volume) in enumerate(zip(REGIONS, stack), 1):
-        name = REGIONS[label].structure
+    for number, (region, volume) in enumerate(zip(circuit.regions.values(), stack), 1):
+        own = circuit.by_name[region.structure]
+        source = dict(own.sources).get(region.hemisphere, own.choice)
         centre = np.round(regions.centroid(volume, grid.affine), 2)
-        rows.append((number, label, choices[name], drawn[name].transform, volume.sum() * voxel, *centre))
+        rows.append((number, region.name, source, drawn[own.name].transform, volume.sum() * voxel, *centre))
     return pd.DataFrame(rows, columns=['index', 'name', 'source', 'transform', 'volume', 'x', 'y', 'z'])
+
+
+def tell_sources(circuit: Circuit, drawn: dict[str, Drawn]) -> dict[str, object]:
+    """Return what sidecars say of the regions: sources, transforms, and the pairs whose connection is reported."""
+    return {
+        **{own.name: own.choice for own in circuit.structures},
+        **{f'{name}Transform': own.transform for name, own in drawn.items()},
+        'Pairs': [[pair.first, pair.second] for pair in circuit.reported],
+    }
 
 
 MakeRegions = interface(make_regions, is_brief=True)

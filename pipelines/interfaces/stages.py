@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..params import IccMask
+from ..params import CircuitMaps
 from . import anatomical, confounds, connectivity, denoise, dwi, dwi_maps, dwi_preprocessed, normalize
 from ._interface import interface
 from .amplitude import amplitude_maps
@@ -175,7 +175,7 @@ def clean_run(
     confounds: Path,
     design: Path,
     outliers: Path,
-    fwhm: float,
+    maps: CircuitMaps,
     band: tuple[float, float],
     space: str,
     metadata: dict[str, Any],
@@ -192,8 +192,8 @@ def clean_run(
     placed = fit_templates(scan, space)
     facts = {**metadata, 'TemplateFit': placed.fits, 'Flags': [*metadata['Flags'], *placed.flags()]}
     files = regions, tissue, brain, confounds
-    cleaned = denoise.clean_scan(scan, factors, files, fwhm, t_r, facts, out_dir=out_dir)
-    amplitudes = amplitude_maps(scan, (bold, design, outliers), t_r, fwhm, band, out_dir=out_dir)
+    cleaned = denoise.clean_scan(scan, factors, files, maps, t_r, facts, out_dir=out_dir)
+    amplitudes = amplitude_maps(scan, (bold, design, outliers), t_r, maps.fwhm, band, out_dir=out_dir)
     return _Cleaned(*cleaned, *amplitudes)
 
 
@@ -204,7 +204,7 @@ def map_connectivity(
     timeseries: Path,
     grey_matter: Path,
     brain: Path,
-    icc_mask: IccMask,
+    maps: CircuitMaps,
     metadata: dict[str, Any],
     sources: dict[str, Any],
     *,
@@ -214,9 +214,11 @@ def map_connectivity(
 
     See :func:`~pipelines.interfaces.connectivity.map_seeds` and :func:`~pipelines.interfaces.connectivity.map_intrinsic`.
     """
-    seeds = connectivity.map_seeds(smoothed, analysis_mask, operator, timeseries, out_dir=out_dir)
+    seeds = connectivity.map_seeds(
+        smoothed, analysis_mask, operator, timeseries, maps.circuit, out_dir=out_dir
+    )
     voxels = connectivity.map_intrinsic(
-        smoothed, analysis_mask, grey_matter, brain, icc_mask, metadata, sources, out_dir=out_dir
+        smoothed, analysis_mask, grey_matter, brain, maps.icc_mask, metadata, sources, out_dir=out_dir
     )
     return _Connectivity(**seeds._asdict(), **voxels._asdict())
 

@@ -5,7 +5,7 @@ import importlib.util
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..errors import MissingInputError, ParameterError
 
@@ -56,14 +56,19 @@ def tissue_prior(tissue: Literal['gm', 'wm']) -> tuple[Path, str]:
     return _packaged('nilearn', name), 'MNI152NLin2009aSym'
 
 
-def between_templates(source: str, target: str) -> tuple[Path | None, str]:
-    """Return the transform that resamples images of ``source`` onto ``target``, and its origin.
+class Way(NamedTuple):
+    """A transform between templates, None for one space; where it is from, and whether its inverse is meant."""
 
-    Returns
-    -------
-    tuple
-        TemplateFlow's composite (``.h5``) when it is at hand, else the recorded field; None when the
-        spaces are the same.  And where it is from.
+    path: Path | None
+    provenance: str
+    is_inverse: bool = False
+
+
+def between_templates(source: str, target: str) -> Way:
+    """Return the transform that resamples images of ``source`` onto ``target``.
+
+    It is TemplateFlow's composite (``.h5``) when that is at hand, else the recorded field, or the inverse of the one
+    that is recorded the other way.
 
     Raises
     ------
@@ -72,12 +77,15 @@ def between_templates(source: str, target: str) -> tuple[Path | None, str]:
 
     """
     if source == target:
-        return None, 'same space'
+        return Way(None, 'same space')
     found = _templateflow(target, f'tpl-{target}_from-{source}_mode-image_xfm.h5')
     if found:
-        return found, f'{found.name} of TemplateFlow'
+        return Way(found, f'{found.name} of TemplateFlow')
+    back = _field(target, source)
+    if not _field(source, target).is_file() and back.is_file():
+        return Way(back, f'inverse of the registration recorded in {back.name}', is_inverse=True)
     field = recorded_field(source, target)
-    return field, f'registration recorded in {field.name}'
+    return Way(field, f'registration recorded in {field.name}')
 
 
 def recorded_field(source: str, target: str) -> Path:
@@ -89,10 +97,14 @@ def recorded_field(source: str, target: str) -> Path:
         None is recorded between these spaces.
 
     """
-    field = _DATA / f'tpl-{target}_from-{source}_mode-image_xfm.nii.gz'
+    field = _field(source, target)
     if not field.is_file():
         raise ParameterError(f'no transform from {source} to {target} is known; give input in another space')
     return field
+
+
+def _field(source: str, target: str) -> Path:
+    return _DATA / f'tpl-{target}_from-{source}_mode-image_xfm.nii.gz'
 
 
 def _templateflow(space: str, name: str) -> Path | None:

@@ -1,22 +1,23 @@
-"""Find the NAc-mPFC tract of a person: fibre orientations, then streamlines."""
+"""Find the tracts of a person: fibre orientations, then streamlines."""
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from ..numerics.fod import count_angles, estimate_response, fit_fod, response_voxels
 from ..numerics.gradients import harmonic_order
-from ..numerics.resample import voxel_sizes
 from ..numerics.tensor import Tensor
 from ..numerics.tracking import Domain, track
-from ..terms import LATERAL, raised
+from ..terms import Circuit, Hemisphere, raised
 from ._anatomy import load, naming
 from ._diffusion import fill_mask, inside, load_table, signals_in
 from ._interface import interface
+from .tract_domain import around, domain_of, read_fields
 
-_MARGIN_MM = 20.0  # around both regions: as far as the tract may bend
+_STREAMS: tuple[Hemisphere, ...] = ('L', 'R', 'n/a', 'C')
+"""Hemispheres by the number that their random streams have."""
 
 
 class _Oriented(NamedTuple):
@@ -30,7 +31,15 @@ class _Tracked(NamedTuple):
 
 
 def fit_orientations(
-    dwi: Path, gradients: Path, dwi_mask: Path, fa: Path, md: Path, evec: Path, domain: Path, *, out_dir: Path
+    dwi: Path,
+    gradients: Path,
+    dwi_mask: Path,
+    fa: Path,
+    md: Path,
+    evec: Path,
+    domain: Path,
+    *,
+    out_dir: Path,
 ) -> _Oriented:
     """Fit fibre orientations of one session around the regions.
 
@@ -58,9 +67,9 @@ def fit_orientations(
         order = harmonic_order(angles)
         tensor = Tensor(load(fa)[0][mask], load(md)[0][mask], mask, mask, load(evec)[0][mask])
         core = ndimage.binary_erosion(mask, iterations=2)[mask]
-        voxels = response_voxels(tensor, core, where['white'][mask])
+        voxels = response_voxels(tensor, core, where['outside'][mask])
         response = estimate_response(signals, table, tensor.evec, voxels, order)
-    near = _around(where['regions'].any(axis=0), where['affine']) & mask
+    near = where['near'] & mask
     fod = fit_fod(signals[near[mask]], table, response)
     np.savez(out_dir / 'fod.npz', near=near, fod=fod)
     several = len(response.shells) > 1
@@ -82,20 +91,11 @@ def fit_orientations(
 FitOrientations = interface(fit_orientations)
 
 
-def _around(regions: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    margin = np.ceil(_MARGIN_MM / voxel_sizes(affine)).astype(int)
-    found = np.argwhere(regions)
-    low, high = np.maximum(found.min(axis=0) - margin, 0), found.max(axis=0) + margin + 1
-    near = np.zeros(regions.shape, bool)
-    near[tuple(slice(a, b) for a, b in zip(low, high))] = True
-    return near
-
-
 def track_tract(
     fods: list[Path],
     domain: Path,
-    side: Literal['L', 'R'],
-    start: Literal['NAc', 'mPFC'],
+    circuit: Circuit,
+    part: int,
     n_streamlines: int,
     max_seeds: int,
     step_size: float,
@@ -105,7 +105,7 @@ def track_tract(
     *,
     out_dir: Path,
 ) -> _Tracked:
-    """Track one direction of one hemisphere in the mean of the sessions' orientations.
+    """Track one direction of one tract in the mean of the sessions' orientations.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def track_tract(
         Orientations of every session on one grid.
     domain
         Of :func:`map_domain`.
-    side, start
-        Hemisphere, and the region where seeds are placed.
+    circuit, part
+        Whose tracts are asked for, and which of them: 2 n is the n-th from its first region, 2 n + 1 from its second.
     n_streamlines, max_seeds, step_size, max_angle, max_length
         See :func:`~pipelines.numerics.tracking.track`.
     random_seed
@@ -125,19 +125,24 @@ def track_tract(
     Returns
     -------
     _Tracked
-        Streamlines, all from NAc to mPFC, and how many seeds they took.
+        Streamlines, all from the first region to the second, and how many seeds they took.
+
+    Notes
+    -----
+    Random numbers depend on the hemisphere and on the direction only, so that a tract is the same whichever others
+    are asked for.
 
     """
-    where, number = np.load(domain), LATERAL.index(side)
-    pair = [where['regions'][number], where['regions'][2 + number]]
-    first, second = pair if start == 'NAc' else pair[::-1]
+    own, start = circuit.bundles[part // 2], part % 2
+    where, number = domain_of(read_fields(domain), circuit, own), _STREAMS.index(own.hemisphere)
+    first, second = (where.first, where.second)[:: -1 if start else 1]
+    fod = mean_orientations(fods) * around(where.free, where.affine)[..., None]
     tracked = track(
-        mean_orientations(fods), where['affine'],
-        Domain(first, second, where['ends'], where['barred'][number]),
+        fod, where.affine, Domain(first, second, where.ends, where.barred),
         n_streamlines=n_streamlines, max_seeds=max_seeds, step_size=step_size, max_angle=max_angle,
-        max_length=max_length, rng=np.random.default_rng([random_seed, number, start == 'NAc']),
+        max_length=max_length, rng=np.random.default_rng([random_seed, number, start == 0]),
     )  # fmt: skip
-    lines = tracked.streamlines if start == 'NAc' else [line[::-1] for line in tracked.streamlines]
+    lines = [line[::-1] for line in tracked.streamlines] if start else tracked.streamlines
     np.savez(
         out_dir / 'streamlines.npz', points=np.concatenate([np.empty((0, 3)), *lines]).astype(np.float32),
         sizes=[len(line) for line in lines],

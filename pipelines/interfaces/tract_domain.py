@@ -1,5 +1,6 @@
 """Regions and tissue on the person's grid: where streamlines start, end and may not go."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,14 +10,15 @@ import numpy as np
 from ..errors import DataError
 from ..numerics.regions import voxel_centres
 from ..numerics.resample import coarsen, resample, voxel_sizes
-from ..terms import REGIONS, SIDES_OF, STRUCTURES, raised
+from ..terms import LATERAL, Bundle, Circuit, raised
 from ._anatomy import load
 from ._diffusion import inside
 from ._interface import interface
 from ._series import load_image, write_volume
-from .atlas import point_map, region_pair
+from .atlas import point_map
 from .design import save_table
-from .regions import label_image, region_table, stack_regions
+from .drawing import Canvas
+from .regions import check_inside, draw_circuit, label_image, region_flags, region_table
 
 WHITE_FA = 0.15
 """Without a segmentation, white matter is where the anisotropy is above this (METHODS, section 6)."""
@@ -24,6 +26,7 @@ WHITE_FA = 0.15
 _TISSUES = ('gm', 'wm', 'csf')
 _MIN_COVERAGE = 0.7
 _MIDLINE_MM = 1.0
+_MARGIN_MM = 20.0  # around both regions: as far as the tract may bend
 
 
 class _Mapped(NamedTuple):
@@ -39,8 +42,7 @@ def map_domain(
     fas: list[Path],
     std2anat_xfm: Path,
     space: str,
-    nac: str,
-    mpfc: str,
+    circuit: Circuit,
     normalization: dict,
     probseg_gm: Path | None = None,
     probseg_wm: Path | None = None,
@@ -61,8 +63,8 @@ def map_domain(
         Points of the person to points of the template.
     space
         Template.
-    nac, mpfc
-        Choice of region.
+    circuit
+        Its regions are drawn; files in a person's own space are taken to lie in that of the mask.
     normalization
         Facts of the way to the template, with its flags.
     probseg_gm, probseg_wm, probseg_csf
@@ -79,41 +81,56 @@ def map_domain(
 
     """
     like, mask = load_image(person_mask), np.all([inside(path) for path in dwi_masks], axis=0)
-    positions = point_map(std2anat_xfm)(voxel_centres(mask.shape, like.affine).reshape(-1, 3))
-    positions = positions.reshape(*mask.shape, 3)
-    choices = dict(zip(STRUCTURES, (nac, mpfc)))
-    drawn = {name: region_pair(name, choice, space, positions) for name, choice in choices.items()}
-    complete = stack_regions(drawn, choices, person_mask)
+    own = voxel_centres(mask.shape, like.affine)
+    positions = point_map(std2anat_xfm)(own.reshape(-1, 3)).reshape(*mask.shape, 3)
+    drawn, complete = draw_circuit(circuit, Canvas(space, positions, own=own), person_mask)
+    check_inside(complete, inside(person_mask), circuit)
     stack = complete & mask
-    coverage = _coverage(stack, complete, choices)
+    coverage = _coverage(stack, complete, circuit)
     tissue = [path for path in (probseg_gm, probseg_wm, probseg_csf) if path]
     has_tissue = len(tissue) == len(_TISSUES)
     maps = _segmented(tissue, like) if has_tissue else _by_anisotropy(fas)
-    fields: dict[str, Any] = _fields(stack, maps, mask, positions[..., 0])
-    np.savez(out_dir / 'domain.npz', affine=like.affine, mask=mask, **fields)
+    fields = _fields(stack[_drawn(circuit)], maps, mask, positions[..., 0])
+    _save_domain(fields, like.affine, circuit, out_dir / 'domain.npz')
     facts = {
-        **normalization, **choices, 'Template': space, 'RegionCoverage': coverage,
+        **normalization, **{region.name: region.choice for region in circuit.structures},
+        'Template': space, 'RegionCoverage': coverage,
         'StoppingCriterion': 'tissue segmentation' if has_tissue else f'fractional anisotropy {WHITE_FA}',
-        'Flags': [*normalization['Flags'], *raised(region_outside=min(coverage.values()) < _MIN_COVERAGE)],
+        'RegionFlags': _limits(stack, coverage, circuit),
     }  # fmt: skip
-    dseg = write_volume(label_image(stack), like.affine, out_dir / 'regions_dseg.nii.gz')
-    table = save_table(region_table(stack, like, drawn, choices), out_dir / 'regions.tsv')
+    dseg = write_volume(label_image(stack, circuit), like.affine, out_dir / 'regions_dseg.nii.gz')
+    table = save_table(region_table(stack, like, drawn, circuit), out_dir / 'regions.tsv')
     return _Mapped(out_dir / 'domain.npz', dseg, table, facts)
 
 
 MapDomain = interface(map_domain, is_brief=True)
 
 
-def _coverage(stack: np.ndarray, complete: np.ndarray, choices: dict[str, str]) -> dict[str, float]:
+def _coverage(stack: np.ndarray, complete: np.ndarray, circuit: Circuit) -> dict[str, float]:
     """Return the share of every region that the scan shows."""
     shares = stack.sum(axis=(1, 2, 3)) / complete.sum(axis=(1, 2, 3))
-    for name, share in zip(REGIONS, shares):
+    for (name, region), share in zip(circuit.regions.items(), shares):
         if not share:
+            choice = circuit.by_name[region.structure].choice
             raise DataError(
-                f'region {name} ({choices[name.rstrip("LR")]}) lies outside the field of view of the diffusion '
-                'scan, or where it has no signal. Choose another region with --nac or --mpfc, or exclude the scan.'
+                f'region {name} ({choice}) lies outside the field of view of the diffusion scan, or where it has no '
+                'signal. Choose another region, or exclude the scan.'
             )
-    return {name: round(float(share), 3) for name, share in zip(REGIONS, shares)}
+    return {name: round(float(share), 3) for name, share in zip(circuit.regions, shares)}
+
+
+def _limits(stack: np.ndarray, coverage: Mapping[str, float], circuit: Circuit) -> dict[str, list[str]]:
+    """Return the flags of each region that has any."""
+    found = {
+        label: [*raised(region_outside=coverage[label] < _MIN_COVERAGE), *(f'{flag}_{label}' for flag in own)]
+        for label, own in region_flags(stack, circuit).items()
+    }
+    return {label: own for label, own in found.items() if own}
+
+
+def _drawn(circuit: Circuit) -> list[int]:
+    """Return which of the regions are drawn each by itself."""
+    return [list(circuit.regions).index(label) for label in circuit.drawn]
 
 
 def _segmented(tissue: list[Path], like: nb.Nifti1Image) -> list[np.ndarray]:
@@ -131,14 +148,76 @@ def _by_anisotropy(fas: list[Path]) -> list[np.ndarray]:
 def _fields(
     stack: np.ndarray, tissue: list[np.ndarray], mask: np.ndarray, x: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return regions (4, X, Y, Z), what ends and what bars streamlines, and the white matter that counts."""
+    """Return regions (R, X, Y, Z), and tissue as it is without them: what ends and what bars streamlines, what counts.
+
+    ``outside`` is white matter outside all regions.  ``barred`` is (3, X, Y, Z): for the left, for the right, and for what crosses the midline or lies on it.
+    """
     grey, white, fluid = tissue
-    free = stack.any(axis=0)
-    opposite = [x > _MIDLINE_MM, x < -_MIDLINE_MM]
-    barred = [np.where(free, 0, np.maximum(fluid, other | ~mask)) for other in opposite]
+    opposite = [x > _MIDLINE_MM, x < -_MIDLINE_MM, np.zeros(x.shape, bool)]
     return {
-        'regions': stack[[list(REGIONS).index(name) for pair in SIDES_OF.values() for name in pair]],
-        'ends': np.where(free, 0, grey).astype(np.float32),
-        'barred': np.array(barred, np.float32),
-        'white': (white > 0.5) & mask & ~free,
+        'regions': stack,
+        'ends': grey.astype(np.float32),
+        'barred': np.array([np.maximum(fluid, other | ~mask) for other in opposite], np.float32),
+        'mask': mask,
+        'white': (white > 0.5) & mask,
+        'outside': (white > 0.5) & mask & ~stack.any(axis=0),
     }
+
+
+def _save_domain(fields: dict[str, np.ndarray], affine: np.ndarray, circuit: Circuit, path: Path) -> None:
+    """Write the fields with what lies around the two structures of any pair, (X, Y, Z)."""
+    placed = {**fields, 'affine': affine}
+    frees = [domain_of(placed, circuit, own).free for own in circuit.bundles]
+    np.savez(path, **placed, near=np.any([around(free, affine) for free in frees], axis=0))  # type: ignore[arg-type]
+
+
+def around(regions: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return the box around regions (X, Y, Z) within which a tract between them may bend."""
+    margin = np.ceil(_MARGIN_MM / voxel_sizes(affine)).astype(int)
+    found = np.argwhere(regions)
+    low, high = np.maximum(found.min(axis=0) - margin, 0), found.max(axis=0) + margin + 1
+    near = np.zeros(regions.shape, bool)
+    near[tuple(slice(a, b) for a, b in zip(low, high))] = True
+    return near
+
+
+def read_fields(domain: Path) -> dict[str, np.ndarray]:
+    """Return what :func:`map_domain` stored."""
+    with np.load(domain) as stored:
+        return dict(stored)
+
+
+class TractDomain(NamedTuple):
+    """Where one tract may lie: its two regions, what ends and bars streamlines, the white matter that counts.
+
+    All are (X, Y, Z); ``free`` are the regions of the pair on all sides, where nothing ends and nothing counts.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    free: np.ndarray
+    ends: np.ndarray
+    barred: np.ndarray
+    white: np.ndarray
+    affine: np.ndarray
+
+
+def domain_of(stored: Mapping[str, np.ndarray], circuit: Circuit, bundle: Bundle) -> TractDomain:
+    """Return where a tract may lie; other regions of the circuit are tissue like any other to it.
+
+    Parameters
+    ----------
+    stored
+        Of :func:`map_domain`.
+    circuit, bundle
+        Whose regions they are, and the tract.
+
+    """
+    masks = dict(zip(circuit.drawn, stored['regions']))
+    both = (circuit.by_name[name] for name in (bundle.pair.first, bundle.pair.second))
+    free = np.any([masks[own.label(side)] for own in both for side in own.sides], axis=0)
+    bars = LATERAL.index(bundle.hemisphere) if bundle.hemisphere in LATERAL else len(LATERAL)
+    return TractDomain(
+        masks[bundle.first], masks[bundle.second], free, np.where(free, 0, stored['ends']),
+        np.where(free, 0, stored['barred'][bars]), stored['white'] & ~free, stored['affine'],
+    )  # fmt: skip

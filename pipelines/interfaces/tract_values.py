@@ -1,4 +1,4 @@
-"""Measure the maps of every session along a person's tract; write streamlines and tables."""
+"""Measure the maps of every session along a person's tracts; write streamlines and tables."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,15 @@ import pandas as pd
 
 from ..numerics import bundle
 from ..numerics.resample import voxel_sizes
-from ..terms import DIRECTIONS, LATERAL, join_flags, raised
+from ..params import CircuitTracts
+from ..terms import LATERAL, Bundle, Circuit, Pair, directions, join_flags, raised
 from ._anatomy import load
 from ._diffusion import MAP_NAMES
 from ._interface import interface
 from ._series import write_volume
 from ._streamlines import read_streamlines, save_streamlines
 from .design import save_table
+from .tract_domain import domain_of, read_fields
 
 MIN_STREAMLINES = 50
 """Fewer accepted ones in one direction: the value is missing (METHODS, section 6)."""
@@ -25,19 +27,22 @@ TRACT_VISITATION = 0.01
 
 
 class _Measured(NamedTuple):
+    """Streamlines and visitation of every tract; tables and facts of every pair."""
+
     streamlines: list[Path]
     tck: list[Path]
     probsegs: list[Path]
-    scalarstats: Path
-    profile: Path
-    threshold: Path
-    metadata: dict[str, Any]
+    scalarstats: list[Path]
+    profile: list[Path]
+    threshold: list[Path]
+    metadata: list[dict[str, Any]]
 
 
 class _Side(NamedTuple):
-    """One hemisphere, or both: streamlines, visitation, whether there are enough; ``kept`` per direction."""
+    """One tract, or both sides of a pair: streamlines, visitation, whether there are enough; ``kept`` per direction."""
 
     hemi: str
+    name: str
     lines: list[np.ndarray]
     visits: np.ndarray
     n_voxels: int
@@ -55,16 +60,28 @@ class _Session(NamedTuple):
 
 
 class _Grid(NamedTuple):
-    """White matter outside the regions, and where it lies."""
+    """White matter outside the regions of a pair, and where it lies."""
 
     white: np.ndarray
     affine: np.ndarray
+
+
+class _Facts(NamedTuple):
+    """What earlier steps say: of every session, and of the tract."""
+
+    sessions: list[dict]
+    tract: list[dict]
+
+    def flags(self, session: int) -> list[str]:
+        """Return what limits the values of a session."""
+        return [*self.sessions[session]['Flags'], *(flag for own in self.tract for flag in own['Flags'])]
 
 
 def measure_tract(
     streamlines: list[Path],
     counts: list[dict],
     domain: Path,
+    wanted: CircuitTracts,
     fa: list[Path],
     md: list[Path],
     ad: list[Path],
@@ -73,18 +90,19 @@ def measure_tract(
     session_facts: list[dict],
     fod_facts: list[dict],
     domain_facts: dict,
-    n_streamlines: int,
     *,
     out_dir: Path,
 ) -> _Measured:
-    """Clean the bundle of each hemisphere and read the maps of every session along it.
+    """Clean every tract and read the maps of every session along it.
 
     Parameters
     ----------
     streamlines, counts
-        Left from NAc, left from mPFC, right from NAc, right from mPFC; see :func:`.tract.track_tract`.
+        Two of every tract, from its first region and from its second; see :func:`.tract.track_tract`.
     domain
         Of :func:`.tract_domain.map_domain`.
+    wanted
+        Whose tracts they are, and how many streamlines were wanted per direction.
     fa, md, ad, rd
         Maps of every session on the person's grid.
     sessions
@@ -92,56 +110,76 @@ def measure_tract(
     session_facts, fod_facts, domain_facts
         What earlier steps say of each session, its orientations, and the tract; their ``Flags`` stand beside
         the values.
-    n_streamlines
-        Wanted per direction.
     out_dir
         Folder of the results.
 
     """
-    tract_facts = [*fod_facts, domain_facts]
-    with np.load(domain) as stored:
-        grid = _Grid(stored['white'], stored['affine'])
-    read = _read_sessions(dict(zip(MAP_NAMES, (fa, md, ad, rd))), sessions, session_facts, tract_facts)
-    pairs = [slice(0, 2), slice(2, 4)]
-    sides = [_side(h, streamlines[own], counts[own], n_streamlines, grid) for h, own in zip(LATERAL, pairs)]
-    tables = {
-        'scalarstats': pd.DataFrame(_values([*sides, _both(sides)], read, grid)),
-        'profile': pd.concat(_profiles(sides, read, grid), ignore_index=True),
-        'threshold': pd.DataFrame(_curves(sides, read, grid)),
-    }
-    written = {name: save_table(table, out_dir / f'{name}.tsv') for name, table in tables.items()}
-    files = {
-        kind: [save_streamlines(out_dir / f'{s.hemi}.{kind}', s.lines, grid.white.shape, grid.affine) for s in sides]
-        for kind in ('trk', 'tck')
-    }  # fmt: skip
-    probsegs = [write_volume(s.visits, grid.affine, out_dir / f'visits_{s.hemi}.nii.gz') for s in sides]
-    tracking = {
-        s.hemi: {name: {**count, 'Kept': kept} for name, count, kept in zip(DIRECTIONS, counts[own], s.kept)}
-        for s, own in zip(sides, pairs)
-    }
-    facts = _metadata(tracking, sides, read, session_facts, tract_facts)
-    return _Measured(files['trk'], files['tck'], probsegs, **written, metadata=facts)
+    fields, circuit = read_fields(domain), wanted.circuit
+    maps = _read_maps(dict(zip(MAP_NAMES, (fa, md, ad, rd))), sessions)
+    files: dict[str, list[Any]] = {name: [] for name in _Measured._fields}
+    for pair in circuit.pairs:
+        facts = _Facts(session_facts, [*fod_facts, _of_pair(domain_facts, circuit, pair)])
+        read = [_Session(*of_session, facts.flags(number)) for number, of_session in enumerate(maps)]
+        numbers = [number for number, own in enumerate(circuit.bundles) if own.pair == pair]
+        grid = _Grid(domain_of(fields, circuit, circuit.bundles[numbers[0]]).white, fields['affine'])
+        parts = [slice(2 * number, 2 * number + 2) for number in numbers]
+        own = [(circuit.bundles[n], streamlines[two], counts[two]) for n, two in zip(numbers, parts)]
+        sides = [_side(*found, wanted.n_streamlines, grid) for found in own]
+        for name, path in _write(pair, sides, read, grid, out_dir):
+            files[name].append(path)
+        tracking = {s.hemi: _tracking(pair, counts[two], s.kept) for s, two in zip(sides, parts)}
+        files['metadata'].append(
+            _metadata(tracking, sides, read, facts) | {'Ends': [pair.first, pair.second]}
+        )
+    return _Measured(**files)
 
 
 MeasureTract = interface(measure_tract, is_brief=True)
 
 
-def _read_sessions(
-    paths: dict[str, list[Path]], sessions: list[str], session_facts: list[dict], tract_facts: list[dict]
-) -> list[_Session]:
-    shared = [flag for facts in tract_facts for flag in facts['Flags']]
+def _tracking(pair: Pair, counts: list[dict], kept: list[int]) -> dict[str, dict]:
+    """Return seeds and streamlines of both directions of a tract."""
+    return {way.name: {**own, 'Kept': n} for way, own, n in zip(directions(pair), counts, kept)}
+
+
+def _read_maps(paths: dict[str, list[Path]], sessions: list[str]) -> list[tuple[str, dict[str, np.ndarray]]]:
     return [
-        _Session(
-            label,
-            {name: load(files[number])[0] for name, files in paths.items()},
-            [*session_facts[number]['Flags'], *shared],
-        )
+        (label, {name: load(files[number])[0] for name, files in paths.items()})
         for number, label in enumerate(sessions)
     ]
 
 
-def _side(hemi: str, streamlines: list[Path], counts: list[dict], wanted: int, grid: _Grid) -> _Side:
-    """Return a hemisphere whose two directions were cleaned as one bundle."""
+def _of_pair(facts: dict[str, Any], circuit: Circuit, pair: Pair) -> dict[str, Any]:
+    """Return what is said of the domain with the flags of the pair's own regions."""
+    own = [r.name for r in circuit.regions.values() if r.structure in (pair.first, pair.second)]
+    flags = [flag for label in own for flag in facts['RegionFlags'].get(label, ())]
+    said = {key: value for key, value in facts.items() if key != 'RegionFlags'}
+    return {**said, 'Flags': [*facts['Flags'], *dict.fromkeys(flags)]}
+
+
+def _write(
+    pair: Pair, sides: list[_Side], read: list[_Session], grid: _Grid, out_dir: Path
+) -> Iterator[tuple[str, Path]]:
+    """Write the tables of a pair, and streamlines and visitation of its tracts; yield outputs and paths."""
+    by_side = {side.hemi: side for side in sides}
+    both = [_both([by_side[h] for h in LATERAL])] if by_side.keys() >= set(LATERAL) else []
+    lateral, others = [[s for s in sides if (s.hemi in LATERAL) == which] for which in (True, False)]
+    tables = {
+        'scalarstats': pd.DataFrame(_values([*lateral, *both, *others], read, grid)),
+        'profile': pd.concat(_profiles(sides, read, grid), ignore_index=True),
+        'threshold': pd.DataFrame(_curves(sides, read, grid)),
+    }
+    for name, table in tables.items():
+        yield name, save_table(table, out_dir / f'{pair.name}_{name}.tsv')
+    for side in sides:
+        for output, kind in (('streamlines', 'trk'), ('tck', 'tck')):
+            path = out_dir / f'{side.name}.{kind}'
+            yield output, save_streamlines(path, side.lines, grid.white.shape, grid.affine)
+        yield 'probsegs', write_volume(side.visits, grid.affine, out_dir / f'{side.name}_visits.nii.gz')
+
+
+def _side(own: Bundle, streamlines: list[Path], counts: list[dict], wanted: int, grid: _Grid) -> _Side:
+    """Return a tract whose two directions were cleaned as one bundle."""
     both = [read_streamlines(path) for path in streamlines]
     # the direction travels with each line through the cleaning
     origin = {id(line): number for number, lines in enumerate(both) for line in lines}
@@ -153,14 +191,15 @@ def _side(hemi: str, streamlines: list[Path], counts: list[dict], wanted: int, g
     flags = raised(few_streamlines=accepted < MIN_STREAMLINES, budget=accepted < wanted)
     found = accepted >= MIN_STREAMLINES and all(parts)
     return _Side(
-        hemi, kept, mean, int((mean >= TRACT_VISITATION).sum()), found, flags, [len(part) for part in parts]
-    )
+        own.hemisphere, own.name, kept, mean, int((mean >= TRACT_VISITATION).sum()), found, flags,
+        [len(part) for part in parts],
+    )  # fmt: skip
 
 
 def _both(sides: list[_Side]) -> _Side:
     left, right = sides
     return _Side(
-        'B', left.lines + right.lines, (left.visits + right.visits) / 2, left.n_voxels + right.n_voxels,
+        'B', '', left.lines + right.lines, (left.visits + right.visits) / 2, left.n_voxels + right.n_voxels,
         left.is_found and right.is_found, sorted({*left.flags, *right.flags}), [],
     )  # fmt: skip
 
@@ -213,16 +252,15 @@ def _metadata(
     tracking: dict[str, Any],
     sides: list[_Side],
     sessions: list[_Session],
-    session_facts: list[dict],
-    tract_facts: list[dict],
+    known: _Facts,
 ) -> dict[str, Any]:
     """Return the facts of the first session and of the tract; all sessions stand under their labels."""
     flags = [flag for side in sides for flag in side.flags] + [f for s in sessions for f in s.flags]
-    merged: dict[str, Any] = {**session_facts[0]}
-    for facts in tract_facts:
+    merged: dict[str, Any] = {**known.sessions[0]}
+    for facts in known.tract:
         merged |= facts
     if len(sessions) > 1:
-        merged['Sessions'] = {s.label: facts for s, facts in zip(sessions, session_facts)}
+        merged['Sessions'] = {s.label: facts for s, facts in zip(sessions, known.sessions)}
     cleaning = {
         'Distance': bundle.CLEAN_DISTANCE,
         'Length': bundle.CLEAN_LENGTH,

@@ -16,7 +16,7 @@ from ..figures.trajectories import TrajectoryWords, plot_trajectories
 from ..numerics.resample import apply_linear
 from ..stats.biomarker_design import SamplesDesign
 from ..stats.design import Outcome, OutcomesDesign, primary_visit, visits_of
-from ..terms import EFFECT_SCALES, MAIN, MAPS
+from ..terms import EFFECT_SCALES, MAIN, maps_named
 from ._interface import interface
 from .clusters import SIGNIFICANT_P
 from .headers import open_image
@@ -219,7 +219,7 @@ def draw_test(statistic: Path, log_p_max_tfce: Path, facts: dict[str, Any], kind
         np.asarray(image.affine, float),
         np.asarray(brain.dataobj, np.float32),
         significant=significant,
-        title=f'{MAPS[kind].short}: {facts["Contrast"]}',
+        title=f'{maps_named([kind])[kind].short}: {facts["Contrast"]}',
         units=f't ({facts["DegreesOfFreedom"]} degrees of freedom)',
         peaks=_peaks(t, significant, np.asarray(image.affine, float)),
         background_affine=np.asarray(brain.affine, float),
@@ -247,7 +247,7 @@ def draw_count(n_map: Path, facts: dict[str, Any], kind: str, space: str) -> Fig
     image, brain = open_image(n_map), open_image(target_brain(space))
     return plot_coverage(
         np.asarray(image.dataobj, float), np.asarray(image.affine, float), np.asarray(brain.dataobj, np.float32),
-        facts['NumberOfPeople'], title=f'{MAPS[kind].short}: people with data at each voxel',
+        facts['NumberOfPeople'], title=f'{maps_named([kind])[kind].short}: people with data at each voxel',
         background_affine=np.asarray(brain.affine, float),
     )  # fmt: skip
 

@@ -6,6 +6,9 @@ import numpy as np
 
 MIN_COVERAGE = 0.7
 MIN_SIGNAL_RATIO = 0.5
+MAX_OVERLAP = 0.5
+MIDLINE_MM = 5.0
+"""A region on the midline is centred within this of x = 0, mm."""
 
 
 class RegionQuality(NamedTuple):
@@ -43,38 +46,37 @@ def grid_affine(positions: np.ndarray) -> np.ndarray:
     return affine
 
 
-def sphere_pair(positions: np.ndarray, centre: tuple[float, float, float], radius: float) -> np.ndarray:
-    """Return left and right masks of a sphere and, if it is lateral, its mirror image.
+def on_side(mask: np.ndarray, positions: np.ndarray, side: str) -> np.ndarray:
+    """Return the part of ``mask`` (X, Y, Z) on the left (``L``: x < 0) or on the right (``R``: x > 0).
 
-    Parameters
-    ----------
-    positions
-        (X, Y, Z, 3) mm, RAS.
-    centre, radius
-        mm.
+    Voxels centred on x = 0 belong to neither side.
+    """
+    x = positions[..., 0]
+    return mask & (x < 0 if side == 'L' else x > 0)
 
-    Returns
-    -------
-    np.ndarray
-        (2, X, Y, Z) bool, left (x < 0) and right (x > 0).
 
-    Notes
-    -----
-    A sphere across the midline (|x| < radius) is one region split at x = 0; any other is taken
-    together with its mirror.  Voxels centred on x = 0 belong to neither side.
+def is_on_side(x: float, side: str) -> bool:
+    """Return whether a centre at ``x`` mm fits a side; ``n/a`` is the midline, within :data:`MIDLINE_MM`.
+
+    Examples
+    --------
+    >>> is_on_side(-9.5, 'L'), is_on_side(-9.5, 'R'), is_on_side(-9.5, 'n/a'), is_on_side(1.0, 'n/a')
+    (True, False, False, True)
 
     """
-    x, y, z = centre
-    centres = [(x, y, z)] if abs(x) < radius else [(-abs(x), y, z), (abs(x), y, z)]
-    inside = np.zeros(positions.shape[:3], bool)
-    for point in centres:
-        inside |= np.linalg.norm(positions - np.array(point), axis=-1) <= radius
-    return split_hemispheres(inside, positions)
+    return {'L': x < 0, 'R': x > 0, 'n/a': abs(x) <= MIDLINE_MM}[side]
 
 
-def split_hemispheres(mask: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Return the left (x < 0) and right (x > 0) parts of ``mask`` as (2, X, Y, Z)."""
-    return np.stack([mask & (positions[..., 0] < 0), mask & (positions[..., 0] > 0)])
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the voxels that two masks share, as a share of the smaller one.
+
+    Examples
+    --------
+    >>> overlap(np.array([1, 1, 1, 0], bool), np.array([0, 0, 1, 1], bool))
+    0.5
+
+    """
+    return float((first & second).sum() / min(first.sum(), second.sum()))
 
 
 def winner_take_all(probabilities: np.ndarray, threshold: float) -> np.ndarray:

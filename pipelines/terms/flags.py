@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import UnknownWordError
-from .imaging import REGIONS
+from .circuit import NAME
 from .words import Term, Words
 
 Scope = Literal['bold', 'region', 'dwi', 'tract', 'map', 'model', 'value']
@@ -73,6 +73,15 @@ FLAGS = Words(
         Flag(
             name='region_outside', scope='tract', is_unusable=True, has_no_value=True,
             title='a region lies partly outside the diffusion scan: streamlines that end there are lost',
+        ),
+        Flag(
+            name='small', scope='region', takes='region',
+            title='a region of fewer than 4 voxels: its mean follows the noise of single voxels',
+        ),
+        Flag(
+            name='overlap', scope='region', takes='region',
+            title='a region that shares voxels with another: they are alike by construction, and in the label image the '
+            'first of the list has what is shared',
         ),
         Flag(
             name='dropout', scope='region', is_unusable=True, takes='region',
@@ -198,7 +207,7 @@ def flag_term(name: str) -> tuple[Flag, str]:
 
     """
     region, word = name.partition('_'), name.partition(':')
-    if region[2] in REGIONS and region[0] in _OF_REGIONS:
+    if NAME.fullmatch(region[2]) and region[0] in _OF_REGIONS:
         return FLAGS[region[0]], region[2]
     if word[2] and word[0] in _OF_WORDS:
         return FLAGS[word[0]], word[2]

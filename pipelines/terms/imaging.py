@@ -1,101 +1,12 @@
-"""Regions, measures, kinds of maps and denoising presets."""
+"""Measures, kinds of maps and denoising presets."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from .circuit import LATERAL, Region
+from .circuits import circuit_of_labels
 from .words import Term, Words
-
-Hemisphere = Literal['L', 'R', 'B']
-"""Left, right, both."""
-
-SIDES = Words(
-    'hemisphere',
-    [
-        Term(name='B', title='Both sides'),
-        Term(name='L', title='Left'),
-        Term(name='R', title='Right'),
-    ],
-)
-"""Hemispheres in the order of tables for readers, the outcome first."""
-
-LATERAL = ('L', 'R')
-
-DIRECTIONS = Words(
-    'direction of tracking',
-    [
-        Term(name='NAcToMPFC', title='from NAc to mPFC'),
-        Term(name='MPFCToNAc', title='from mPFC to NAc'),
-    ],
-)
-"""In the order of tracking: from either region of the tract to the other."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Structure(Term):
-    """An anatomical structure that regions are the sides of; ``option`` of the command line chooses it."""
-
-    option: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Region(Term):
-    """A structure on one side or on both; ``phrase`` stands in a sentence, behind an article."""
-
-    structure: str
-    hemisphere: Hemisphere
-    phrase: str
-
-
-STRUCTURES = Words(
-    'structure',
-    [
-        Structure(name='NAc', title='nucleus accumbens', option='nac'),
-        Structure(name='mPFC', title='medial prefrontal cortex', option='mpfc'),
-    ],
-)
-
-
-def _sides_of(structure: Structure) -> list[Region]:
-    title = structure.title[:1].upper() + structure.title[1:]
-    words: tuple[tuple[Hemisphere, str], ...] = (('L', 'left'), ('R', 'right'))
-    own = [
-        Region(
-            name=f'{structure.name}{side}', title=f'{title}, {word}', phrase=f'{word} {structure.title}',
-            structure=structure.name, hemisphere=side,
-        )
-        for side, word in words
-    ]  # fmt: skip
-    both = Region(
-        name=structure.name, title=f'{title}, both sides', phrase=f'{structure.title}, both sides',
-        structure=structure.name, hemisphere='B',
-    )  # fmt: skip
-    return [*own, both]
-
-
-REGIONS = Words('region', [region for structure in STRUCTURES.values() for region in _sides_of(structure)])
-"""In the order of every table and 4D image: left, right and both sides of each structure."""
-
-
-SIDES_OF = {structure: tuple(f'{structure}{side}' for side in LATERAL) for structure in STRUCTURES}
-"""Left and right region of each structure."""
-
-
-def dseg_labels(name: str) -> tuple[int, ...]:
-    """Return the numbers of a region in the label image, where both sides together have none of their own.
-
-    Examples
-    --------
-    >>> dseg_labels('mPFCR'), dseg_labels('mPFC')
-    ((5,), (4, 5))
-
-    """
-    wanted = REGIONS[name]
-    return tuple(
-        number
-        for number, region in enumerate(REGIONS.values(), 1)
-        if region.structure == wanted.structure
-        and region.hemisphere in (LATERAL if wanted.hemisphere == 'B' else wanted.hemisphere)
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,22 +92,37 @@ class Map(Term):
     is_main: bool = True
 
 
-MAPS = Words(
-    'kind of map',
-    [
-        *(
-            Map(
-                name=region.name, title=f'Connectivity with the {region.phrase}', entity='seg',
-                short=f'Connectivity with {region.name}', is_main=region.hemisphere == 'B',
-            )
-            for region in REGIONS.values()
-        ),
-        *(
-            Map(name=measure.map, title=measure.title, entity='param', short=measure.title)
-            for measure in MAP_MEASURES
-        ),
-    ],
-)  # fmt: skip
+def map_words(seeds: Iterable[Region]) -> Words[Map]:
+    """Return the kinds of maps of a circuit: one of each seed, then those of the measures."""
+    return Words(
+        'kind of map',
+        [
+            *(
+                Map(
+                    name=region.name, title=f'Connectivity with the {region.phrase}', entity='seg',
+                    short=f'Connectivity with {region.name}', is_main=region.hemisphere not in LATERAL,
+                )
+                for region in seeds
+            ),
+            *(
+                Map(name=measure.map, title=measure.title, entity='param', short=measure.title)
+                for measure in MAP_MEASURES
+            ),
+        ],
+    )  # fmt: skip
+
+
+def maps_named(names: Iterable[str]) -> Words[Map]:
+    """Return the kinds of maps among which are these; all that are no measures' are seeds.
+
+    Examples
+    --------
+    >>> [kind.is_main for kind in maps_named(['VTA', 'InsL', 'InsR', 'Ins', 'icc']).values()][:4]
+    [True, False, False, True]
+
+    """
+    measures = {measure.map for measure in MAP_MEASURES}
+    return map_words(circuit_of_labels(name for name in names if name not in measures).regions.values())
 
 
 MOTION = ('trans_x', 'trans_y', 'trans_z', 'rot_x', 'rot_y', 'rot_z')

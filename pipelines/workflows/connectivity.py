@@ -6,14 +6,14 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.choices import file_of
+from ..interfaces.choices import needs_anatomy, needs_freesurfer, source_files, with_full_paths
 from ..interfaces.denoise import WriteDenoised
 from ..interfaces.design import MakeDesign
 from ..interfaces.headers import SMALL_GB
 from ..interfaces.regions import MakeRegions
 from ..interfaces.stages import CleanRun, MapConnectivity
-from ..params import DenoiseParams, MapParams, RegionParams
-from ..terms import PRESETS, Preset
+from ..params import CircuitMaps, DenoiseParams, MapParams
+from ..terms import PRESETS, Circuit, Preset
 
 _INPUTS = ('bold', 'bold_mask', 'confounds', 'confounds_metadata', 'aseg', 'aparcaseg', 'anat2std_xfm')
 _SOURCES = {
@@ -40,7 +40,7 @@ class Series(NamedTuple):
 def init_connectivity_wf(
     *,
     denoise: DenoiseParams,
-    regions: RegionParams,
+    circuit: Circuit,
     maps: MapParams,
     series: Series,
     writes_denoised: bool = False,
@@ -50,7 +50,7 @@ def init_connectivity_wf(
 
     Parameters
     ----------
-    denoise, regions, maps
+    denoise, circuit, maps
         What is removed, where, and how maps are made.
     series
         The run.
@@ -72,7 +72,7 @@ def init_connectivity_wf(
     design, outliers, timeseries, coverage, relmat
         Tables.
     seed_maps
-        Fisher z maps, one per region label.
+        Fisher z maps, one per seed.
     icc, iccadj, iccnorm
         Maps of intrinsic connectivity.
     alff, falff
@@ -88,13 +88,13 @@ def init_connectivity_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe(denoise, regions, maps, series.space)
+    workflow.__desc__ = _describe(denoise, circuit, maps, series.space)
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
     outputs = [*(field for fields in _SOURCES.values() for field in fields), 'qc']
     outputnode = pe.Node(
         IdentityInterface(fields=[*outputs, 'denoised', 'denoised_smoothed']), name='outputnode'
     )
-    nodes = _nodes(denoise, regions, maps, series)
+    nodes = _nodes(denoise, with_full_paths(circuit), maps, series)
     for name in ('clean', 'connectivity'):
         nodes[name].interface.is_brief = series.size_gb < SMALL_GB
     workflow.connect([
@@ -108,7 +108,7 @@ def init_connectivity_wf(
          [(f, f) for f in ('smoothed', 'analysis_mask', 'timeseries', 'metadata')]),
         (nodes['regions'], nodes['connectivity'], [(f, f) for f in ('grey_matter', 'brain', 'sources')]),
     ])  # fmt: skip
-    if 'freesurfer' in (regions.nac, regions.mpfc):
+    if needs_anatomy(circuit) or needs_freesurfer(circuit):
         workflow.connect([
             (inputnode, nodes['regions'], [(f, f) for f in ('aseg', 'aparcaseg', 'anat2std_xfm')]),
         ])  # fmt: skip
@@ -126,36 +126,28 @@ def init_connectivity_wf(
     return workflow
 
 
-def _nodes(
-    denoise: DenoiseParams, regions: RegionParams, maps: MapParams, series: Series
-) -> dict[str, pe.Node]:
+def _nodes(denoise: DenoiseParams, circuit: Circuit, maps: MapParams, series: Series) -> dict[str, pe.Node]:
     """Return the nodes with their memory: about a quarter of a series is brain."""
     t_r, masked_gb = series.t_r, 0.3 * series.size_gb
-    choices = {'nac': _absolute(regions.nac), 'mpfc': _absolute(regions.mpfc)}
-    files = [str(found[0]) for choice in choices.values() if (found := file_of(choice))]
+    files = [str(path) for path in source_files(circuit)]
+    wanted = CircuitMaps(circuit=circuit, fwhm=maps.fwhm, icc_mask=maps.icc_mask)
     return {
         'design': pe.Node(MakeDesign(params=denoise, t_r=t_r, run=series.run), name='design', mem_gb=0.3),
         'regions': pe.Node(
-            MakeRegions(space=series.space, **choices, files=files), name='regions', mem_gb=0.6
+            MakeRegions(space=series.space, circuit=circuit, files=files), name='regions', mem_gb=0.6
         ),
         'clean': pe.Node(
-            CleanRun(fwhm=maps.fwhm, band=denoise.band, space=series.space),
+            CleanRun(maps=wanted, band=denoise.band, space=series.space),
             name='clean',
             mem_gb=0.3 + 3 * masked_gb,
         ),
         'connectivity': pe.Node(
-            MapConnectivity(icc_mask=maps.icc_mask), name='connectivity', mem_gb=0.3 + 2 * masked_gb
+            MapConnectivity(maps=wanted), name='connectivity', mem_gb=0.3 + 2 * masked_gb
         ),
     }
 
 
-def _absolute(choice: str) -> str:
-    """Return a choice with the full path of its file: nodes run in folders of their own."""
-    found = file_of(choice)
-    return ':'.join(filter(None, [str(found[0].absolute()), found[1]])) if found else choice
-
-
-def _describe(denoise: DenoiseParams, regions: RegionParams, maps: MapParams, space: str) -> str:
+def _describe(denoise: DenoiseParams, circuit: Circuit, maps: MapParams, space: str) -> str:
     where = {'brain': 'brain', 'gm': 'grey matter of the template'}[maps.icc_mask]
     preset = PRESETS[denoise.denoising]
     order = (
@@ -168,13 +160,18 @@ def _describe(denoise: DenoiseParams, regions: RegionParams, maps: MapParams, sp
     )
     return f"""\
 Nuisance regression used {preset.title}{order.format(_stop_band(denoise))}, fitted on the kept \
-volumes only. {_left_out(denoise)}Regions were the nucleus accumbens (*{regions.nac}*) and the medial prefrontal \
-cortex (*{regions.mpfc}*) in {space} [@desikan2006]. Region series are means of unsmoothed voxels; maps come from \
+volumes only. {_left_out(denoise)}Regions were {_regions(circuit)} in {space} [@desikan2006]. Region series are means of unsmoothed voxels; maps come from \
 {smooth}. Connectivity is the Fisher z of Pearson's r. Intrinsic connectivity is the root mean square of a \
 voxel's correlations with all voxels of the {where} [@martuzzi2011]{_kept(preset)}. The amplitude of low-frequency \
 fluctuations in the pass band (ALFF) was taken from the data before any filter, over its mean in the brain \
 [@zang2007], and as a share of all frequencies up to 0.25 Hz (fALFF) [@zou2008].
 """
+
+
+def _regions(circuit: Circuit) -> str:
+    """Return the structures with their sources in words."""
+    named = [f'the {own.title} (*{own.choice}*)' for own in circuit.structures]
+    return ' and '.join([', '.join(named[:-1]), named[-1]]) if len(named) > 1 else named[0]
 
 
 def _kept(preset: Preset) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ..interfaces import diffusion_figures, figures
 from ..interfaces.gallery import Gallery, Plate
 from ..interfaces.templates import target_brain
-from ..terms import MAP_MEASURES, Measure
+from ..terms import MAP_MEASURES, Circuit, Measure
 
 ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
 """Image, brain mask and tissue labels that other scans are shown on."""
@@ -56,7 +56,7 @@ def functional_figures(*, is_standard: bool = False) -> Gallery:
     return {'coregistration': Plate(figures.plot_coregistration, (*image, *ON_ANATOMY))}
 
 
-def connectivity_figures(*, fd_threshold: float, space: str) -> Gallery:
+def connectivity_figures(*, fd_threshold: float, space: str, circuit: Circuit) -> Gallery:
     """Return regions, carpet, seed maps, the map of every measure, and the matrix of regions.
 
     Parameters
@@ -65,6 +65,8 @@ def connectivity_figures(*, fd_threshold: float, space: str) -> Gallery:
         Framewise displacement above which volumes were left out, in mm (0 = none).
     space
         Template of the maps, whose brain is shown beneath them.
+    circuit
+        Regions.
 
     Notes
     -----
@@ -75,9 +77,11 @@ def connectivity_figures(*, fd_threshold: float, space: str) -> Gallery:
     return {
         'regions': Plate(figures.plot_regions, ('mean_bold', 'regions', 'coverage', 'analysis_mask')),
         'carpet': Plate(figures.plot_carpet, ('carpet',), {'fd_threshold': fd_threshold}),
-        'seed': Plate(figures.plot_seed_maps, ('seed_maps', 'mean_bold', 'metadata'), beneath),
+        'seed': Plate(
+            figures.plot_seed_maps, ('seed_maps', 'mean_bold', 'metadata'), {'circuit': circuit, **beneath}
+        ),
         **{measure.map: _map_figure(measure, beneath) for measure in MAP_MEASURES},
-        'relmat': Plate(figures.plot_relmat, ('relmat',)),
+        'relmat': Plate(figures.plot_relmat, ('relmat',), {'circuit': circuit}),
     }
 
 
@@ -120,8 +124,13 @@ def dwi_figures(*, has_t1w: bool, space: str, has_motion: bool) -> Gallery:
     return gallery
 
 
-def tract_figures() -> Gallery:
-    """Return the tract on the brain, FA along it, and FA against the visitation threshold.
+def tract_figures(*, circuit: Circuit) -> Gallery:
+    """Return the tracts on the brain, FA along them, and FA against the visitation threshold.
+
+    Parameters
+    ----------
+    circuit
+        Its pairs.
 
     Notes
     -----
@@ -129,8 +138,9 @@ def tract_figures() -> Gallery:
 
     """
     where = ('background', 'probsegs', 'regions_dseg', 'scalarstats')
+    own = {'circuit': circuit}
     return {
-        'tract': Plate(diffusion_figures.plot_tract, where),
-        'profile': Plate(diffusion_figures.plot_profile, ('profile',)),
-        'threshold': Plate(diffusion_figures.plot_threshold, ('threshold',)),
+        'tract': Plate(diffusion_figures.plot_tract, where, own),
+        'profile': Plate(diffusion_figures.plot_profile, ('profile',), own),
+        'threshold': Plate(diffusion_figures.plot_threshold, ('threshold',), own),
     }

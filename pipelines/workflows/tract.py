@@ -1,4 +1,4 @@
-"""The NAc-mPFC tract of one person, tracked in the sessions together, measured in each."""
+"""The tracts of one person, tracked in the sessions together, measured in each."""
 
 from dataclasses import replace
 
@@ -6,20 +6,20 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..interfaces.choices import source_files, with_full_paths
 from ..interfaces.dwi_space import NormalizeAnisotropy
 from ..interfaces.gather import Gather
 from ..interfaces.tract import FitOrientations, TrackTract
 from ..interfaces.tract_domain import MapDomain
 from ..interfaces.tract_values import MeasureTract
-from ..params import RegionParams, TractParams
-from ..terms import LATERAL, STRUCTURES
+from ..params import CircuitTracts, TractParams
+from ..terms import Circuit
 from .diffusion import SESSION_MAPS
 
 SESSION = tuple(field for field in SESSION_MAPS if field != 'dwiref')
 """What the tract needs of every session."""
 
 TISSUE = ('probseg_gm', 'probseg_wm', 'probseg_csf')
-_FROM = tuple((side, structure) for side in LATERAL for structure in STRUCTURES)
 _OUTPUTS = (
     *('streamlines', 'tck', 'probsegs', 'scalarstats', 'profile', 'threshold', 'metadata'),
     *('regions_dseg', 'regions_table', 'fa_std'),
@@ -29,8 +29,7 @@ _OUTPUTS = (
 def init_tract_wf(
     *,
     params: TractParams,
-    regions: RegionParams,
-    region_files: list[str],
+    circuit: Circuit,
     space: str,
     sessions: list[str],
     has_t1w: bool,
@@ -39,16 +38,14 @@ def init_tract_wf(
     random_seed: int,
     name: str = 'tract_wf',
 ) -> LiterateWorkflow:
-    """Find the tract and measure the maps of every session along it.
+    """Find the tracts and measure the maps of every session along them.
 
     Parameters
     ----------
     params
         Tracking.
-    regions
-        Which are joined.
-    region_files
-        Images that the choices name.
+    circuit
+        Its pairs are joined.
     space
         Template of the regions.
     sessions
@@ -74,15 +71,15 @@ def init_tract_wf(
     Outputs
     -------
     streamlines, tck, probsegs
-        Of the left and of the right tract.
+        Of every tract.
     scalarstats, profile, threshold
-        Tables.
+        Tables of every pair.
     regions_dseg, regions_table
         Regions on the person's grid.
     fa_std
         Without T1w: anisotropy on the template's grid.
     metadata
-        Facts for sidecars.
+        Facts for sidecars, of every pair.
 
     """
     workflow = LiterateWorkflow(name=name)
@@ -90,7 +87,7 @@ def init_tract_wf(
         params = replace(
             params, n_streamlines=min(params.n_streamlines, 100), max_seeds=min(params.max_seeds, 400_000)
         )
-    workflow.__desc__ = _describe(params, has_tissue, len(sessions))
+    workflow.__desc__ = _describe(params, circuit, has_tissue, len(sessions))
     anatomy = [*(['std2anat_xfm'] if has_t1w else []), *(TISSUE if has_tissue else [])]
     inputnode = pe.Node(IdentityInterface(fields=['person_mask', *anatomy]), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
@@ -98,7 +95,7 @@ def init_tract_wf(
     for number in range(len(sessions)):
         session = pe.Node(IdentityInterface(fields=list(SESSION)), name=f'session_{number}')
         workflow.connect([(session, gather, [(field, f'{field}_{number}') for field in SESSION])])
-    nodes = _nodes(params, regions, region_files, space, sessions, random_seed)
+    nodes = _nodes(params, with_full_paths(circuit), space, sessions, random_seed)
     source = inputnode
     if not has_t1w:
         source = pe.Node(
@@ -140,9 +137,9 @@ _FEW = 100
 
 
 def _nodes(
-    params: TractParams, regions: RegionParams, region_files: list[str], space: str, sessions: list[str],
-    random_seed: int,
-) -> dict[str, pe.Node]:  # fmt: skip
+    params: TractParams, circuit: Circuit, space: str, sessions: list[str], random_seed: int
+) -> dict[str, pe.Node]:
+    wanted = CircuitTracts(circuit=circuit, n_streamlines=params.n_streamlines)
     track = pe.MapNode(
         TrackTract(
             n_streamlines=params.n_streamlines,
@@ -151,32 +148,35 @@ def _nodes(
             max_angle=params.max_angle,
             max_length=params.max_length,
             random_seed=random_seed,
+            circuit=circuit,
         ),
-        ['side', 'start'],
+        ['part'],
         name='track',
         mem_gb=1.5,
     )
     track.interface.is_brief = params.n_streamlines <= _FEW
-    track.inputs.side, track.inputs.start = [list(column) for column in zip(*_FROM)]
+    track.inputs.part = list(range(2 * len(circuit.bundles)))
     orient = pe.MapNode(
-        FitOrientations(), ['dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec'], name='orient', mem_gb=2.0
+        FitOrientations(),
+        ['dwi', 'gradients', 'dwi_mask', 'fa', 'md', 'evec'],
+        name='orient',
+        mem_gb=2.0,
     )
     orient.interface.is_short = True
+    files = [str(path) for path in source_files(circuit)]
     return {
-        'domain': pe.Node(
-            MapDomain(space=space, nac=regions.nac, mpfc=regions.mpfc, files=region_files),
-            name='domain',
-            mem_gb=2.0,
-        ),
+        'domain': pe.Node(MapDomain(space=space, circuit=circuit, files=files), name='domain', mem_gb=2.0),
         'orient': orient,
         'track': track,
         'measure': pe.Node(
-            MeasureTract(sessions=sessions, n_streamlines=params.n_streamlines), name='measure', mem_gb=1.0
+            MeasureTract(wanted=wanted, sessions=sessions),
+            name='measure',
+            mem_gb=1.0,
         ),
     }
 
 
-def _describe(params: TractParams, has_tissue: bool, n_sessions: int) -> str:
+def _describe(params: TractParams, circuit: Circuit, has_tissue: bool, n_sessions: int) -> str:
     tissue = (
         'ended in grey matter, and were rejected in fluid [@smith2012]'
         if has_tissue
@@ -187,9 +187,17 @@ def _describe(params: TractParams, has_tissue: bool, n_sessions: int) -> str:
 Fibre orientation distributions{together} were found by constrained spherical deconvolution \
 [@tournier2007], of several tissues where there are several shells [@jeurissen2014], with the response \
 measured in the most anisotropic white matter. Probabilistic streamlines of DIPY (step {params.step_size:g} mm, \
-angle {params.max_angle:g} degrees, length up to {params.max_length:g} mm) {tissue}. They were started in the \
-nucleus accumbens and in the medial prefrontal cortex of each hemisphere until {params.n_streamlines:,} per \
+angle {params.max_angle:g} degrees, length up to {params.max_length:g} mm) {tissue}. They were started in \
+{_ends(circuit)} until {params.n_streamlines:,} per \
 direction had reached the other region or {params.max_seeds:,} seeds were spent; outliers beyond five standard \
 deviations of the core, or four of length, were removed in up to five rounds [@yeatman2012]. The tract's fractional \
 anisotropy is the mean over white-matter voxels outside the regions, weighted by the share of streamlines that \
 visit each, mean of both directions; profiles have 100 nodes."""
+
+
+def _ends(circuit: Circuit) -> str:
+    """Return in words where streamlines were started."""
+    titles = {own.name: own.title for own in circuit.structures}
+    pairs = [f'the {titles[pair.first]} and in the {titles[pair.second]}' for pair in circuit.pairs]
+    across = ', and across the midline' if any(own.hemisphere == 'C' for own in circuit.bundles) else ''
+    return f'{"; in ".join(pairs)} of each hemisphere{across}'

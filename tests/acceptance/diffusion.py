@@ -11,8 +11,10 @@ import pandas as pd
 
 from bids_app.simulated.cli import main as simulate
 from pipelines.interfaces._diffusion import load_table
+from pipelines.interfaces.tract_domain import domain_of
 from pipelines.numerics.bundle import weighted_mean
 from pipelines.numerics.tracking import Domain
+from pipelines.terms import default_circuit
 from tests.sums import checksums
 
 from .checks import Collector, Context, Finished, met, read_json, read_one, run_clbpe, validator_errors
@@ -35,6 +37,7 @@ def _compare_with_ifod2(checks: Collector, out: Path) -> None:
     """Track the realigned scan with MRtrix3 through the same regions and tissue, on both sides."""
     from benchmarks import scene
 
+    circuit = default_circuit()
     root = out.with_name(f'{out.name}_work') / 'clbpe_wf' / 'sub_03_wf'
     (where,) = root.rglob('domain.npz')
     resampled = root / 'dwi_all_wf' / 'dwi_session_wf' / 'maps'
@@ -46,18 +49,18 @@ def _compare_with_ifod2(checks: Collector, out: Path) -> None:
     table = load_table(next(resampled.glob('*.npz')))
     with np.load(where) as grid, tempfile.TemporaryDirectory() as temporary:
         for number, side in enumerate('LR'):
-            start, goal = grid['regions'][[number, 2 + number]]
-            domain = Domain(start, goal, grid['ends'], grid['barred'][number])
+            own = domain_of(grid, circuit, circuit.bundles[number])
+            domain = Domain(own.first, own.second, own.ends, own.barred)
             made = scene.Scene(grid['affine'], data, table, grid['mask'], fa, fa, response, domain)
             scene.write_files(made, Path(temporary))
             scene.deconvolve(Path(temporary))
             visits = scene.visits_of(
                 scene.both_ways(made, Path(temporary), n_seeds=150_000, select=250), made
             )
-            theirs = weighted_mean(visits, fa, grid['white'])
+            theirs = weighted_mean(visits, fa, own.white)
             ours = _fa(out).set_index('hemi').loc[side, 'value']
-            own = next(root.rglob(f'visits_{side}.nii.gz'))
-            overlap = scene.dice(nb.load(own).get_fdata(), visits)
+            written = next(root.rglob(f'NAcMPFC{side}_visits.nii.gz'))
+            overlap = scene.dice(nb.load(written).get_fdata(), visits)
             found = f'FA {ours:.3f}, iFOD2 {theirs:.3f}; weighted Dice {overlap:.2f}'
             checks.note(
                 f'{side}: FA within 0.02 of iFOD2, Dice 0.7',

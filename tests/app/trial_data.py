@@ -8,12 +8,12 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 
-from bids_app.outputs.bold import CONNECTIVITY
+from bids_app.outputs.bold import connectivity_rows
 from bids_app.outputs.dataset import write_dataset_files
 from bids_app.running.manifest import Receipt, receipts_folder
 from pipelines.numerics.regions import voxel_centres
 from pipelines.simulated.counts import simulate_counts
-from pipelines.terms import REGIONS
+from pipelines.terms import default_circuit
 
 SPACE = 'MNI152NLin6Asym'
 AFFINE = np.diag([8.0, 8, 8, 1])
@@ -29,12 +29,14 @@ BLOB = (0.0, -55.0, 25.0)
 SET = 'HALLMARK_INFLAMMATORY_RESPONSE'
 EFFECTS = {'nrs': -2.0, 'fc_nac_mpfc': -0.25, 'fa_nac_mpfc': 0.03}
 VISITS = ('pre', 'post')
-N_MAPS = sum(row.suffix == 'boldmap' for row in CONNECTIVITY)
+CIRCUIT = default_circuit()
+REGIONS = tuple(CIRCUIT.regions)
+N_MAPS = sum(row.suffix == 'boldmap' for row in connectivity_rows(CIRCUIT))
 """Maps of a BOLD run."""
 
 
 def write_trial(
-    root: Path, *, n: int = 16, seed: int = 1, images: bool = True, seeds: Collection[str] = tuple(REGIONS)
+    root: Path, *, n: int = 16, seed: int = 1, images: bool = True, seeds: Collection[str] = REGIONS
 ) -> tuple[Path, Path]:
     """Write ``root/bids`` and ``root/out``, with maps of some seed regions or all; return both folders."""
     rng = np.random.default_rng(seed)
@@ -160,6 +162,8 @@ def _write_scan(
     Path(f'{stem}_desc-denoise_qc.json').write_text(json.dumps(qc))
     matrix = pd.DataFrame(z + rng.normal(0, 0.05), index=list(REGIONS), columns=list(REGIONS))
     matrix.to_csv(f'{stem}_space-{SPACE}_atlas-A_stat-fisherz_relmat.tsv', sep='\t', index_label='node')
+    names = pd.DataFrame({'index': range(1, len(REGIONS) + 1), 'name': REGIONS})
+    names.to_csv(f'{stem}_space-{SPACE}_desc-regions_dseg.tsv', sep='\t', index=False)
     _image(dseg, f'{stem}_space-{SPACE}_desc-regions_dseg.nii.gz')
     blob = np.linalg.norm(positions - BLOB, axis=-1) < 20
     for seed in REGIONS:

@@ -19,7 +19,7 @@ from pipelines.interfaces.design import make_design
 from pipelines.interfaces.regions import make_regions
 from pipelines.interfaces.templates import target_brain
 from pipelines.numerics.clean import reduce_series
-from pipelines.terms import MOTION
+from pipelines.terms import MOTION, default_circuit
 
 SPACE = 'MNI152NLin6Asym'
 STEM = 'sub-01_ses-pre_task-rest'
@@ -66,7 +66,7 @@ def write_base(folder, rng):
     affine[:3, 3] = image.affine[:3] @ np.append(corner, 1)
     mask = nb.Nifti1Image((data > 0).astype(np.uint8), affine)
     nb.save(mask, files.mask)
-    drawn = make_regions(files.mask, SPACE, 'harvard-oxford', 'frontal-medial', out_dir=folder)
+    drawn = make_regions(files.mask, SPACE, default_circuit(), out_dir=folder)
     stack = np.asarray(nb.load(drawn.regions).dataobj) > 0
     shared = rng.standard_normal((2, T))
     series = 1000 + 15 * rng.standard_normal((*data.shape, T))
@@ -172,10 +172,9 @@ def outcome(files, *more):
         run.bold, run.preprocessed.confounds, settings.denoise, run.t_r, run.bold.name,
         confounds_metadata=run.preprocessed.confounds_metadata, out_dir=folder,
     )  # fmt: skip
-    choices = settings.regions.nac, settings.regions.mpfc
-    drawn = make_regions(run.preprocessed.mask, run.space, *choices, out_dir=folder)
+    drawn = make_regions(run.preprocessed.mask, run.space, settings.circuit, out_dir=folder)
     scan, factors = read_scan(run.bold, run.preprocessed.mask, made.operator)
     stack = np.moveaxis(np.asarray(nb.load(drawn.regions).dataobj) > 0, -1, 0)
     cleaned = reduce_series(factors['reduce'], scan.series)
-    series = region_series(cleaned, factors['expand'], stack[:, scan.mask])
-    return float(region_matrix(series.to_numpy()).loc['NAc', 'mPFC']), made.metadata
+    series = region_series(cleaned, factors['expand'], stack[:, scan.mask], settings.circuit)
+    return float(region_matrix(series).loc['NAc', 'mPFC']), made.metadata

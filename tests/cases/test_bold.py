@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipelines.interfaces.quality import Scan, save_coverage
+from pipelines.terms import default_circuit
 from tests.cases import preprocessed as made
 from tests.cases.preprocessed import STEM, T_R, T
 from tests.storage import along, on_turned_grid, write_image
@@ -721,7 +722,10 @@ def test_a_series_without_mean_has_no_signal_ratio(files, tmp_path):
     scan = Scan(
         nb.load(files.bold), inside, series[inside].T, mean, series[inside].std(axis=1), np.ones(T, bool)
     )
-    table, flags = save_coverage(scan, np.stack([inside] * 6), inside, tmp_path)
+    stack = np.zeros((6, *inside.shape), bool)
+    for own, places in zip(stack, np.array_split(np.argwhere(inside), 6)):
+        own[tuple(places.T)] = True
+    table, flags = save_coverage(scan, stack, inside, default_circuit(), tmp_path)
     coverage = pd.read_csv(table, sep='\t', na_values='n/a')
     assert coverage[['tsnr', 'signal_ratio']].isna().to_numpy().all()
     assert (coverage['coverage'] == 1).all()

@@ -35,7 +35,7 @@ def test_fetched_templates_are_those_the_program_looks_for(tmp_path, monkeypatch
         path.parent.mkdir(exist_ok=True)
         path.write_text('not empty')
     assert [templates.target_brain(space).parents[1] for space in SPACES] == [tmp_path] * 2
-    found, origin = templates.between_templates(*SPACES)
+    found, origin, _ = templates.between_templates(*SPACES)
     assert (found.parents[1] == tmp_path) == origin.endswith('of TemplateFlow') == transform
 
 

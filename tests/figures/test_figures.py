@@ -330,6 +330,7 @@ class TestCarpet:
 
 class TestRelmat:
     labels = ('NAcL', 'NAcR', 'NAc', 'mPFCL', 'mPFCR', 'mPFC')
+    groups = ('NAc', 'NAc', 'NAc', 'mPFC', 'mPFC', 'mPFC')
 
     def matrix(self) -> np.ndarray:
         z = np.full((6, 6), 0.25)
@@ -340,13 +341,17 @@ class TestRelmat:
         return z
 
     def test_every_pair_is_a_number(self) -> None:
-        figure = figures.draw_relmat(self.matrix(), list(self.labels))
+        figure = figures.draw_relmat(self.matrix(), list(self.labels), self.groups, primary=[('NAc', 'mPFC')])
         texts = [text.get_text() for text in figure.axes[0].texts]
         assert len(texts) == 30
         assert texts.count('\u22120.50') == 2
 
     def test_colours_are_centred_on_zero(self) -> None:
-        image = figures.draw_relmat(self.matrix(), list(self.labels)).axes[0].images[0]
+        image = (
+            figures.draw_relmat(self.matrix(), list(self.labels), self.groups, primary=[('NAc', 'mPFC')])
+            .axes[0]
+            .images[0]
+        )
         low, high = image.get_clim()
         assert low == -high
         assert high == 1.0  # left and right accumbens (2.0) are a pair like others; the scale ends at 1
@@ -354,26 +359,26 @@ class TestRelmat:
     def test_a_region_with_its_part_is_hatched_and_sets_no_limit(self) -> None:
         z = self.matrix().copy()
         z[0, 1] = z[1, 0] = 0.4
-        figure = figures.draw_relmat(z, list(self.labels))
+        figure = figures.draw_relmat(z, list(self.labels), self.groups)
         assert figure.axes[0].images[0].get_clim() == (-0.5, 0.5)
         assert sum(patch.get_hatch() is not None for patch in figure.axes[0].patches) == 8
 
     def test_primary_pair_is_framed_on_both_sides(self) -> None:
-        figure = figures.draw_relmat(self.matrix(), list(self.labels))
+        figure = figures.draw_relmat(self.matrix(), list(self.labels), self.groups, primary=[('NAc', 'mPFC')])
         frames = [patch for patch in figure.axes[0].patches if not patch.get_fill()]
         assert sorted(patch.get_xy() for patch in frames) == [(1.5, 4.5), (4.5, 1.5)]
 
     def test_missing_value_is_written(self) -> None:
         z = self.matrix().copy()
         z[3] = z[:, 3] = np.nan
-        texts = [t.get_text() for t in figures.draw_relmat(z, list(self.labels)).axes[0].texts]
+        texts = [t.get_text() for t in figures.draw_relmat(z, list(self.labels), self.groups).axes[0].texts]
         assert texts.count('n/a') == 10
 
     def test_matrix_without_any_value(self) -> None:
-        figure = figures.draw_relmat(np.full((2, 2), np.nan), ['A', 'B'])
+        figure = figures.draw_relmat(np.full((2, 2), np.nan), ['A', 'B'], ['A', 'B'])
         assert figure.axes[0].images[0].get_clim() == (-0.3, 0.3)
 
     def test_text_is_light_on_dark_cells(self) -> None:
-        figure = figures.draw_relmat(self.matrix(), list(self.labels))
+        figure = figures.draw_relmat(self.matrix(), list(self.labels), self.groups, primary=[('NAc', 'mPFC')])
         colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
         assert colours['0.25'] == 'black'

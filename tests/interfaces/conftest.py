@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pipelines.interfaces import denoise, design
-from pipelines.params import DenoiseParams
-from pipelines.terms import MOTION
+from pipelines.params import CircuitMaps, DenoiseParams
+from pipelines.terms import MOTION, default_circuit
 
 SHAPE = (8, 8, 6)
 T_R = 2.0
@@ -103,7 +103,7 @@ def run_chain(tmp_path) -> Callable[..., tuple[design.DesignFiles, denoise.Clean
             files.tissue,
             files.mask,
             files.confounds,
-            fwhm,
+            CircuitMaps(circuit=default_circuit(), fwhm=fwhm),
             T_R,
             made.metadata,
             out_dir=tmp_path,

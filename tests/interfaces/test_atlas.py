@@ -11,10 +11,13 @@ from scipy.ndimage import gaussian_filter
 
 from bids_app.simulated.files import write_itk_affine
 from pipelines.errors import DataError, MissingInputError, ParameterError
-from pipelines.interfaces import atlas, templates
+from pipelines.interfaces import atlas, drawing, templates
+from pipelines.interfaces.choices import Segmentation
+from pipelines.interfaces.drawing import Canvas, draw_structure
 from pipelines.interfaces.transforms import write_field, write_linear
 from pipelines.numerics.regions import centroid, voxel_centres
 from pipelines.numerics.resample import apply_linear, sample
+from pipelines.terms import structure
 from tests import damage
 
 from .conftest import MNI_AFFINE as AFFINE
@@ -24,6 +27,11 @@ from .conftest import MNI_SHAPE as SHAPE
 POSITIONS = voxel_centres(SHAPE, AFFINE)
 ANAT2STD = np.array([[0.99, 0.05, 0, 3], [-0.05, 1.01, 0, -4], [0, 0.02, 1, 6], [0, 0, 0, 1]])
 """Points of the template to points of the T1-weighted image, as fMRIPrep's transform resamples images."""
+
+
+def pair_of(name, choice, space, found=None):
+    """Draw both sides of a structure from one source."""
+    return draw_structure(structure(name, [('L', choice), ('R', choice)]), Canvas(space, POSITIONS, found))
 
 
 def test_atlas_volumes_are_those_of_the_1_mm_maps():
@@ -38,8 +46,8 @@ def test_region_follows_the_template_space():
 
     The recorded registration makes it 19 to 26 % larger in the 2009c template.
     """
-    six = atlas.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
-    nine = atlas.region_pair('NAc', 'harvard-oxford', 'MNI152NLin2009cAsym', POSITIONS)
+    six = pair_of('NAc', 'harvard-oxford', SPACE)
+    nine = pair_of('NAc', 'harvard-oxford', 'MNI152NLin2009cAsym')
     assert six.transform == 'same space'
     assert 'from-MNI152NLin6Asym' in nine.transform
     for a, b in zip(six.masks, nine.masks):
@@ -48,7 +56,7 @@ def test_region_follows_the_template_space():
 
 
 def test_paracingulate_is_cut_at_its_height():
-    pair = atlas.region_pair('mPFC', 'paracingulate-ventral', SPACE, POSITIONS).masks
+    pair = pair_of('mPFC', 'paracingulate-ventral', SPACE).masks
     assert POSITIONS[pair.any(axis=0)][:, 2].max() < 10
 
 
@@ -58,7 +66,7 @@ def test_paracingulate_is_cut_at_its_height():
 )
 def test_spheres_have_their_volume_and_sides(choice, volume):
     """4/3 pi r^3, twice for a mirrored pair: the 2 mm grid is within 20 %, less the voxels at x = 0."""
-    left, right = atlas.region_pair('mPFC', choice, SPACE, POSITIONS).masks
+    left, right = pair_of('mPFC', choice, SPACE).masks
     assert POSITIONS[left][:, 0].max() < 0 < POSITIONS[right][:, 0].min()
     midline = np.sum(np.linalg.norm(POSITIONS - [2, 52, -2], axis=-1)[POSITIONS[..., 0] == 0] <= 10)
     lost = 8 * midline if choice == 'sphere:2,52,-2,10' else 0
@@ -71,7 +79,7 @@ def test_file_region_is_split_by_side(tmp_path):
     labels = np.zeros(SHAPE, np.int16)
     labels[40:51, 60:64, 30:34] = 7
     nb.save(nb.Nifti1Image(labels, AFFINE), tmp_path / 'atlas.nii.gz')
-    left, right = atlas.region_pair('NAc', f'{tmp_path}/atlas.nii.gz:7', SPACE, POSITIONS).masks
+    left, right = pair_of('NAc', f'{tmp_path}/atlas.nii.gz:7', SPACE).masks
     assert (left.sum(), right.sum()) == (5 * 16, 5 * 16)
 
 
@@ -87,14 +95,14 @@ def test_file_region_is_split_by_side(tmp_path):
 )
 def test_bad_choice_is_named(choice, says, kind):
     with pytest.raises(kind, match=says):
-        atlas.region_pair('NAc', choice, SPACE, POSITIONS)
+        pair_of('NAc', choice, SPACE)
 
 
 def test_flipped_atlas_stops_the_run(monkeypatch):
     labels, affine = atlas.atlas_labels()
-    monkeypatch.setattr(atlas, 'atlas_labels', lambda: (labels, np.diag([-1, 1, 1, 1]) @ affine))
+    monkeypatch.setattr(drawing, 'atlas_labels', lambda: (labels, np.diag([-1, 1, 1, 1]) @ affine))
     with pytest.raises(DataError, match='flipped'):
-        atlas.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
+        pair_of('NAc', 'harvard-oxford', SPACE)
 
 
 @pytest.fixture(scope='module')
@@ -120,33 +128,33 @@ def segmentation(tmp_path_factory):
 
 def test_freesurfer_regions_come_through_the_transform(segmentation):
     """The same accumbens as the atlas's own: overlap (Dice) above 0.8 after two nearest-neighbour steps."""
-    found = atlas.Segmentation(
+    found = Segmentation(
         segmentation / 'aseg.nii.gz', segmentation / 'aparcaseg.nii.gz', segmentation / 'xfm.txt'
     )
-    pair = atlas.region_pair('NAc', 'freesurfer', SPACE, POSITIONS, found)
-    own = atlas.region_pair('NAc', 'harvard-oxford', SPACE, POSITIONS)
+    pair = pair_of('NAc', 'freesurfer', SPACE, found)
+    own = pair_of('NAc', 'harvard-oxford', SPACE)
     assert pair.transform == 'xfm.txt'
     for a, b in zip(pair.masks, own.masks):
         assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.8
-    for side, mask in zip((-1, 1), atlas.region_pair('mPFC', 'freesurfer', SPACE, POSITIONS, found).masks):
+    for side, mask in zip((-1, 1), pair_of('mPFC', 'freesurfer', SPACE, found).masks):
         assert side * centroid(mask, AFFINE)[0] > 0
 
 
 def test_freesurfer_without_its_files_says_which(segmentation):
     with pytest.raises(MissingInputError, match='desc-aparcaseg_dseg and from-T1w_to-MNI152NLin6Asym'):
-        atlas.region_pair('mPFC', 'freesurfer', SPACE, POSITIONS)
+        pair_of('mPFC', 'freesurfer', SPACE)
 
 
 def test_transform_of_another_image_stops_the_run(segmentation, tmp_path):
     away = ANAT2STD.copy()
     away[1, 3] += 20
-    found = atlas.Segmentation(
+    found = Segmentation(
         segmentation / 'aseg.nii.gz',
         segmentation / 'aparcaseg.nii.gz',
         write_linear(tmp_path / 'x.txt', away),
     )
     with pytest.raises(DataError, match='another image'):
-        atlas.region_pair('NAc', 'freesurfer', SPACE, POSITIONS, found)
+        pair_of('NAc', 'freesurfer', SPACE, found)
 
 
 def test_displacement_field_and_matrix_agree(tmp_path):

@@ -9,11 +9,12 @@ from pipelines.interfaces import denoise
 from pipelines.interfaces.connectivity import map_intrinsic, map_seeds, region_matrix
 from pipelines.numerics.seed import fisher_z_se
 from pipelines.numerics.smooth import smooth_in_mask
-from pipelines.terms import REGIONS
+from pipelines.terms import default_circuit
 
 from .conftest import SHAPE
 
-LABELS = list(REGIONS)
+CIRCUIT = default_circuit()
+LABELS = list(CIRCUIT.regions)
 
 
 def load(path):
@@ -23,7 +24,7 @@ def load(path):
 
 def seeds(made, cleaned, folder):
     return map_seeds(
-        cleaned.smoothed, cleaned.analysis_mask, made.operator, cleaned.timeseries, out_dir=folder
+        cleaned.smoothed, cleaned.analysis_mask, made.operator, cleaned.timeseries, CIRCUIT, out_dir=folder
     )
 
 
@@ -150,7 +151,7 @@ def test_bilateral_region_is_the_average_of_its_sides(write_run, run_chain):
 
 def test_region_matrix_is_symmetric_and_empty_on_the_diagonal(rng):
     series = rng.standard_normal((60, 6))
-    matrix = region_matrix(series).to_numpy()
+    matrix = region_matrix(pd.DataFrame(series, columns=LABELS)).to_numpy()
     assert np.isnan(np.diag(matrix)).all()
     away = ~np.eye(6, dtype=bool)
     np.testing.assert_allclose(matrix[away], np.arctanh(np.corrcoef(series.T)[away]), atol=1e-12)

@@ -12,9 +12,10 @@ from PIL import Image
 from pipelines import figures
 from pipelines.interfaces import _pictures as pictures
 from pipelines.interfaces import diffusion_figures as plot
-from pipelines.terms import REGIONS
+from pipelines.terms import default_circuit
 
-LABELS = list(REGIONS)
+CIRCUIT = default_circuit()
+LABELS = list(CIRCUIT.regions)
 
 AFFINE = np.array([[-4.0, 0, 0, 80], [0, 4, 0, -110], [0, 0, 4, -66], [0, 0, 0, 1]])
 SHAPE = (41, 50, 40)
@@ -154,7 +155,9 @@ class TestTract:
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
         visits = [files['left'], files['right']]
-        plot.plot_tract(files['fa'], visits, files['regions'], files['scalarstats'], out_dir=tmp_path)
+        plot.plot_tract(
+            files['fa'], visits, files['regions'], [files['scalarstats']], CIRCUIT, out_dir=tmp_path
+        )
         (place, _, shown), options = drawn[0]
         for hemi, sign in (('L', -1), ('R', 1)):
             assert set(np.sign(place.points[shown[hemi] > 0.2][:, 0])) == {sign}
@@ -163,7 +166,9 @@ class TestTract:
         assert y['mPFC'] == pytest.approx(48, abs=4)
 
     def test_cuts_go_through_the_tract(self, files: dict[str, Path]) -> None:
-        place = plot.tract_places(files['regions'], [files['left'], files['right']])
+        place = plot.tract_places(
+            files['regions'], dict(zip(CIRCUIT.bundles, (files['left'], files['right']))), CIRCUIT
+        )
         at = [text.split(' = ') for *_, text in place.labels]
         x = [float(value) for axis, value in at if axis == 'x']
         y = [float(value) for axis, value in at if axis == 'y']
@@ -174,17 +179,17 @@ class TestTract:
 
     def test_without_any_tract_the_regions_are_shown(self, files: dict[str, Path], tmp_path: Path) -> None:
         empty = save(tmp_path, 'empty', np.zeros(SHAPE))
-        place = plot.tract_places(files['regions'], [empty, empty])
+        place = plot.tract_places(files['regions'], dict.fromkeys(CIRCUIT.bundles, empty), CIRCUIT)
         assert sum(text.startswith('x') for *_, text in place.labels) == 6
 
     def test_without_tract_and_regions(self, files: dict[str, Path], tmp_path: Path) -> None:
         empty = save(tmp_path, 'empty', np.zeros(SHAPE))
-        fields = [empty, empty], empty, files['scalarstats']
+        fields = [empty, empty], empty, [files['scalarstats']], CIRCUIT
         assert plot.plot_tract(files['fa'], *fields, out_dir=tmp_path).figure.is_file()
 
     def test_picture(self, files: dict[str, Path], tmp_path: Path) -> None:
         visits = [files['left'], files['right']]
-        fields = files['fa'], visits, files['regions'], files['scalarstats']
+        fields = files['fa'], visits, files['regions'], [files['scalarstats']], CIRCUIT
         assert is_picture(plot.plot_tract(*fields, out_dir=tmp_path), 'tract.png')
 
     def test_counts_of_sides(self, files: dict[str, Path]) -> None:
@@ -213,7 +218,7 @@ class TestCurves:
     @pytest.mark.parametrize('name', ['profile', 'threshold'])
     def test_pictures(self, files: dict[str, Path], tmp_path: Path, name: str) -> None:
         draw = {'profile': plot.plot_profile, 'threshold': plot.plot_threshold}[name]
-        assert is_picture(draw(files[name], out_dir=tmp_path), f'{name}.png')
+        assert is_picture(draw([files[name]], CIRCUIT, out_dir=tmp_path), f'{name}.png')
 
     def test_motion_picture(self, files: dict[str, Path], tmp_path: Path) -> None:
         assert is_picture(plot.plot_diffusion_motion(files['confounds'], out_dir=tmp_path), 'motion.png')

@@ -14,9 +14,10 @@ from pipelines import figures
 from pipelines.errors import DataError, UnknownWordError
 from pipelines.interfaces import _pictures as pictures
 from pipelines.interfaces import figures as plot
-from pipelines.terms import REGIONS
+from pipelines.terms import default_circuit
 
-LABELS = list(REGIONS)
+CIRCUIT = default_circuit()
+LABELS = list(CIRCUIT.regions)
 ICC = 'intrinsic_connectivity'
 
 AFFINE = np.array([[-3.0, 0, 0, 81], [0, 3, 0, -111], [0, 0, 3, -66], [0, 0, 0, 1]])
@@ -161,14 +162,14 @@ class TestSampling:
 
     def test_cuts_go_through_both_sides(self) -> None:
         centres = {name: np.array(centre, float) for name, centre in CENTRES.items()}
-        rows = pictures.rows_through({**centres, 'NAc': None, 'mPFC': None})
+        rows = pictures.rows_through({**centres, 'NAc': None, 'mPFC': None}, CIRCUIT)
         assert [[axis for axis, _ in row] for row in rows] == [[0, 0, 1, 2]] * 2
         assert [at for axis, at in rows[1] if axis == 0] == [-9, 9]
 
     def test_cuts_when_one_side_or_all_are_empty(self) -> None:
-        one = pictures.rows_through({'NAcL': np.array([-9.0, 12, -8]), 'NAcR': None})
+        one = pictures.rows_through({'NAcL': np.array([-9.0, 12, -8]), 'NAcR': None}, CIRCUIT)
         assert one == [[(0, -9.0), (1, 12.0), (2, -8.0)]]
-        assert len(pictures.rows_through({'NAcL': None})) == 1
+        assert len(pictures.rows_through({'NAcL': None}, CIRCUIT)) == 1
 
 
 class TestAnatomy:
@@ -234,8 +235,8 @@ class TestFunction:
     def test_flagged_regions_are_dashed_and_say_so(self, files: dict[str, Path]) -> None:
         place = figures.montage([[(2, -12.0)]], plot._MNI_BOX)
         image = pictures.open_picture(files['regions'])
-        sound = pictures.region_outline(place, image, 3, 'mPFCL', 'n/a')
-        flagged = pictures.region_outline(place, image, 3, 'mPFCL', 'dropout')
+        sound = pictures.region_outline(place, image, 3, 'mPFCL', 'n/a', CIRCUIT)
+        flagged = pictures.region_outline(place, image, 3, 'mPFCL', 'dropout', CIRCUIT)
         assert (sound.dash, sound.label) == ('solid', 'mPFCL')
         assert (flagged.dash, flagged.label) == ('dashed', 'mPFCL: flagged')
         assert np.array_equal(sound.canvas, flagged.canvas)
@@ -259,11 +260,13 @@ class TestFunction:
         assert np.median(picture(figured)) > 50
 
     def test_relmat(self, files: dict[str, Path], tmp_path: Path) -> None:
-        assert picture(plot.plot_relmat(files['relmat'], out_dir=tmp_path)).size
+        assert picture(plot.plot_relmat(files['relmat'], CIRCUIT, out_dir=tmp_path)).size
 
     def test_seed_maps_show_each_seed_in_its_row(self, files: dict[str, Path], tmp_path: Path) -> None:
         meta = {'DegreesOfFreedom': 100}
-        image = picture(plot.plot_seed_maps(seeds(files), files['bold'], meta, out_dir=tmp_path))[58:]
+        image = picture(plot.plot_seed_maps(seeds(files), files['bold'], meta, CIRCUIT, out_dir=tmp_path))[
+            58:
+        ]
         rows = np.array_split(image, 6)
         warm = [(row[..., 0] - row[..., 2] > 50).sum() for row in rows]
         assert min(warm) > 20
@@ -275,7 +278,7 @@ class TestFunction:
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple], dof: float, level: float
     ) -> None:
         meta = {'DegreesOfFreedom': dof}
-        plot.plot_seed_maps(seeds(files), files['bold'], meta, out_dir=tmp_path)
+        plot.plot_seed_maps(seeds(files), files['bold'], meta, CIRCUIT, out_dir=tmp_path)
         (overlay,) = drawn[0][1]['overlays']
         assert overlay.limits[0] == -overlay.limits[1]
         assert overlay.level == (level if level is None else pytest.approx(level))
@@ -284,7 +287,7 @@ class TestFunction:
     def test_each_map_is_where_its_name_says(
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
-        plot.plot_seed_maps(seeds(files), files['bold'], {}, out_dir=tmp_path)
+        plot.plot_seed_maps(seeds(files), files['bold'], {}, CIRCUIT, out_dir=tmp_path)
         (place, _), options = drawn[0]
         z = np.array_split(options['overlays'][0].canvas, 6)
         x = np.array_split(place.points[..., 0], 6)
@@ -294,14 +297,14 @@ class TestFunction:
 
     def test_seed_maps_of_nothing(self, files: dict[str, Path], tmp_path: Path) -> None:
         empty = save(tmp_path, 'empty', np.zeros(SHAPE))
-        assert picture(plot.plot_seed_maps([empty] * 6, files['bold'], {}, out_dir=tmp_path)).size
+        assert picture(plot.plot_seed_maps([empty] * 6, files['bold'], {}, CIRCUIT, out_dir=tmp_path)).size
 
     def test_background_replaces_the_mean_bold(
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
         dark = save(tmp_path, 'dark', np.zeros(SHAPE))
         for background in (None, dark):
-            plot.plot_seed_maps(seeds(files), files['bold'], {}, background, out_dir=tmp_path)
+            plot.plot_seed_maps(seeds(files), files['bold'], {}, CIRCUIT, background, out_dir=tmp_path)
             plot.plot_map(
                 files['icc'], files['bold'], {}, ICC, files['iccnorm'], background, out_dir=tmp_path
             )
@@ -344,4 +347,4 @@ class TestFunction:
         old = tmp_path / 'relmat.png'
         old.write_text('old')
         old.chmod(0o444)
-        assert picture(plot.plot_relmat(files['relmat'], out_dir=tmp_path)).size
+        assert picture(plot.plot_relmat(files['relmat'], CIRCUIT, out_dir=tmp_path)).size

@@ -8,20 +8,20 @@ import pytest
 from pipelines.errors import DataError
 from pipelines.interfaces import regions, templates
 from pipelines.numerics.regions import centroid, voxel_centres
-from pipelines.terms import REGIONS
+from pipelines.terms import default_circuit
 
 from .conftest import MNI_AFFINE as AFFINE
 from .conftest import MNI_REGIONS, SPACE
 from .conftest import MNI_SHAPE as SHAPE
+
+REGIONS = default_circuit().regions
 
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp('regions')
     nb.save(nb.Nifti1Image(np.ones(SHAPE, np.uint8), AFFINE), folder / 'mask.nii.gz')
-    return regions.make_regions(
-        folder / 'mask.nii.gz', SPACE, 'harvard-oxford', 'frontal-medial', out_dir=folder
-    )
+    return regions.make_regions(folder / 'mask.nii.gz', SPACE, default_circuit(), out_dir=folder)
 
 
 def test_regions_lie_where_they_should_on_a_2_mm_grid(made):
@@ -82,7 +82,10 @@ def test_region_off_the_grid_is_an_error(tmp_path):
     nb.save(nb.Nifti1Image(np.ones((4, 4, 4), np.uint8), AFFINE), tmp_path / 'mask.nii')
     with pytest.raises(DataError, match='no voxel'):
         regions.make_regions(
-            tmp_path / 'mask.nii', SPACE, 'sphere:9,9,-8,4', 'sphere:4,45,4,4', out_dir=tmp_path
+            tmp_path / 'mask.nii',
+            SPACE,
+            default_circuit('sphere:9,9,-8,4', 'sphere:4,45,4,4'),
+            out_dir=tmp_path,
         )
 
 

@@ -14,24 +14,18 @@ def test_positions_follow_the_affine():
     np.testing.assert_allclose(POSITIONS[0, 0, 0], [90, -126, -72])
 
 
-def test_lateral_sphere_comes_with_its_mirror():
-    left, right = regions.sphere_pair(POSITIONS, (9, 9, -8), 4)
-    np.testing.assert_allclose(regions.centroid(left, AFFINE), [-9, 9, -8], atol=1)
-    np.testing.assert_allclose(regions.centroid(right, AFFINE), [9, 9, -8], atol=1)
-    same = regions.sphere_pair(POSITIONS, (-9, 9, -8), 4)
-    np.testing.assert_array_equal(same, [left, right])
+def test_sides_part_at_the_midline_and_leave_it_out(rng):
+    mask = rng.random(POSITIONS.shape[:3]) < 0.1
+    left, right = (regions.on_side(mask, POSITIONS, side) for side in 'LR')
+    assert POSITIONS[left][:, 0].max() < 0 < POSITIONS[right][:, 0].min()
+    assert left.sum() + right.sum() == (mask & (POSITIONS[..., 0] != 0)).sum()
 
 
-def test_midline_sphere_is_split_not_doubled():
-    left, right = regions.sphere_pair(POSITIONS, (2, 52, -2), 10)
-    distance = np.linalg.norm(POSITIONS - [2, 52, -2], axis=-1)
-    assert (left | right).sum() == ((distance <= 10) & (POSITIONS[..., 0] != 0)).sum()
-    assert not (left & right).any()
-
-
-def test_sphere_volume_approaches_the_ball():
-    left, _right = regions.sphere_pair(POSITIONS, (30, 0, 0), 12)
-    assert left.sum() * 8 == pytest.approx(4 / 3 * np.pi * 12**3, rel=0.03)
+@pytest.mark.parametrize(
+    ('first', 'second', 'share'), [([1, 1, 0, 0], [0, 0, 1, 1], 0), ([1, 1, 1, 1], [1, 0, 0, 0], 1)]
+)
+def test_overlap_is_a_share_of_the_smaller(first, second, share):
+    assert regions.overlap(np.array(first, bool), np.array(second, bool)) == share
 
 
 def test_winner_needs_the_threshold():

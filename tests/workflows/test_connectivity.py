@@ -19,8 +19,12 @@ def make(writes_denoised=False, **params):
         name: kind(**{key: value for key, value in params.items() if key in kind.__dataclass_fields__})
         for name, kind in kinds.items()
     }
+    regions = asked.pop('regions')
     return init_connectivity_wf(
-        **asked, series=Series('run', 2.0, 'MNI152NLin6Asym'), writes_denoised=writes_denoised
+        **asked,
+        circuit=regions.circuit(),
+        series=Series('run', 2.0, 'MNI152NLin6Asym'),
+        writes_denoised=writes_denoised,
     )
 
 
@@ -40,7 +44,7 @@ def test_every_field_is_connected(params, unused, empty):
 def test_wiring_check_finds_a_field_that_nobody_declared():
     workflow = make()
     design, clean = workflow.get_node('design'), workflow.get_node('clean')
-    workflow.connect([(workflow.get_node('inputnode'), clean, [('forgotten', 'fwhm')])])
+    workflow.connect([(workflow.get_node('inputnode'), clean, [('forgotten', 'space')])])
     with pytest.raises(AssertionError, match='forgotten'):
         check_wiring(workflow, unused=FREESURFER, empty=DENOISED)
     assert design is not None
@@ -51,7 +55,7 @@ def test_region_file_is_an_absolute_path_of_its_node(tmp_path, monkeypatch):
     nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.uint8), np.eye(4)), tmp_path / 'mine.nii.gz')
     monkeypatch.chdir(tmp_path)
     inputs = make(mpfc='mine.nii.gz:3').get_node('regions').inputs
-    assert inputs.mpfc == f'{tmp_path}/mine.nii.gz:3'
+    assert inputs.circuit.by_name['mPFC'].choice == f'{tmp_path}/mine.nii.gz:3'
     assert inputs.files == [str(tmp_path / 'mine.nii.gz')]
 
 

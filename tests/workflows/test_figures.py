@@ -4,8 +4,8 @@ import pytest
 
 from pipelines.interfaces.gallery import DrawFigures
 from pipelines.interfaces.templates import target_brain
-from pipelines.params import DenoiseParams, MapParams, RegionParams
-from pipelines.terms import MAP_MEASURES
+from pipelines.params import DenoiseParams, MapParams
+from pipelines.terms import MAP_MEASURES, default_circuit
 from pipelines.workflows import figures
 from pipelines.workflows.connectivity import Series, init_connectivity_wf
 
@@ -36,10 +36,10 @@ def test_alignment():
 
 
 def test_connectivity_is_drawn_from_its_workflow():
-    gallery = figures.connectivity_figures(fd_threshold=0.3, space=SPACE)
+    gallery = figures.connectivity_figures(fd_threshold=0.3, space=SPACE, circuit=default_circuit())
     assert gallery.keys() == {'regions', 'carpet', 'seed', 'relmat', *(m.map for m in MAP_MEASURES)}
     producer = init_connectivity_wf(
-        denoise=DenoiseParams(), regions=RegionParams(), maps=MapParams(), series=Series('run', 2.0, SPACE)
+        denoise=DenoiseParams(), circuit=default_circuit(), maps=MapParams(), series=Series('run', 2.0, SPACE)
     )
     assert inputs(gallery) <= set(producer.get_node('outputnode').interface._fields)
     assert gallery['carpet'].fixed == {'fd_threshold': 0.3}
@@ -63,7 +63,7 @@ def test_diffusion_scan(has_t1w, has_motion):
 
 
 def test_tract():
-    gallery = figures.tract_figures()
+    gallery = figures.tract_figures(circuit=default_circuit())
     assert gallery.keys() == {'tract', 'profile', 'threshold'}
     assert inputs(gallery) == {
         'background',

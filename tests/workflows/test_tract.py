@@ -2,18 +2,19 @@
 
 import pytest
 
-from pipelines.params import RegionParams, TractParams
+from pipelines.params import TractParams
+from pipelines.terms import circuit_of_rows, default_circuit
 from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
 
 from ..wiring import check_wiring
 
 SPACE = 'MNI152NLin6Asym'
+CIRCUIT = default_circuit()
 
 
-def make(sessions=('pre', 'post'), has_t1w=True, has_tissue=True, files=(), **params):
+def make(sessions=('pre', 'post'), has_t1w=True, has_tissue=True, circuit=CIRCUIT, **params):
     return init_tract_wf(
-        params=TractParams(**params), regions=RegionParams(),
-        region_files=list(files), space=SPACE, sessions=list(sessions), has_t1w=has_t1w,
+        params=TractParams(**params), circuit=circuit, space=SPACE, sessions=list(sessions), has_t1w=has_t1w,
         has_tissue=has_tissue, random_seed=1,
     )  # fmt: skip
 
@@ -46,7 +47,8 @@ def test_sessions_keep_their_order():
 
 def test_both_sides_are_tracked_in_both_directions():
     track = make().get_node('track').inputs
-    assert list(zip(track.side, track.start)) == [('L', 'NAc'), ('L', 'mPFC'), ('R', 'NAc'), ('R', 'mPFC')]
+    assert track.part == [0, 1, 2, 3]
+    assert [bundle.first for bundle in track.circuit.bundles] == ['NAcL', 'NAcR']
 
 
 def test_parameters_reach_the_tracking():
@@ -56,7 +58,7 @@ def test_parameters_reach_the_tracking():
     workflow = make(**chosen)
     inputs = workflow.get_node('track').inputs
     assert {name: getattr(inputs, name) for name in chosen} == chosen
-    assert workflow.get_node('measure').inputs.n_streamlines == 200
+    assert workflow.get_node('measure').inputs.wanted.n_streamlines == 200
     for word in ('step 1 mm', 'angle 20 degrees', 'up to 60 mm', '200 per', '5,000 seeds'):
         assert word in workflow.__desc__
 
@@ -70,7 +72,26 @@ def test_methods_text_follows_the_choice():
 
 def test_a_region_file_is_an_input_of_its_node(tmp_path):
     """A changed file must repeat the step."""
-    (tmp_path / 'mine.nii.gz').touch()
-    assert make(files=[str(tmp_path / 'mine.nii.gz')]).get_node('domain').inputs.files == [
-        str(tmp_path / 'mine.nii.gz')
+    mine = tmp_path / 'mine.nii.gz'
+    mine.touch()
+    assert make(circuit=default_circuit(f'{mine}:3')).get_node('domain').inputs.files == [str(mine)]
+
+
+def test_steps_and_words_of_several_pairs():
+    """More tracts are more parts of a step, not more steps."""
+    listed = [
+        {'name': name, 'hemisphere': side, 'source': 'sphere:9,9,-8,4', 'pairs': pairs}
+        for name, pairs in (('NAc', 'Amg VTA'), ('Amg', 'AmgR'))
+        for side in ('L', 'R')
     ]
+    listed[-1]['pairs'] = ''
+    circuit = circuit_of_rows([*listed, {'name': 'VTA', 'hemisphere': 'n/a', 'source': 'sphere:0,-16,-12,4'}])
+    workflow = make(circuit=circuit)
+    assert len(workflow.get_node('track').inputs.part) == 2 * len(circuit.bundles) == 10
+    assert sorted(workflow.list_node_names()) == sorted(make().list_node_names())
+    for words in (
+        'the nucleus accumbens and in the Amg',
+        'in the nucleus accumbens and in the VTA',
+        'across the midline',
+    ):
+        assert words in workflow.__desc__

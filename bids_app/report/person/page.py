@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from pipelines.errors import MissingInputError
-from pipelines.terms import REGIONS, split_flags
+from pipelines.terms import circuit_of_labels, split_flags
 
 from ...running.files import replace_text
 from ...running.manifest import digest_of
@@ -84,16 +84,55 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         'scans': scans,
         'pooled': results.pooled(scans),
         'chapters': [chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
-        'regions': REGIONS.titles(),
+        'regions': _titles(scans),
+        **_subject(scans),
+        'pairs': list(dict.fromkeys(e.of.pair for scan in scans for e in results.estimates(scan))),
         'results': results,
         'split_flags': split_flags,
         'tract': tract,
-        'n_tracts': sum(found[0].fa is not None for scan in scans for found in tract.sessions(scan)),
+        'n_tracts': sum(_has_fa(scan) for scan in scans),
         'facts': scan_facts,
         'taken': read_taken(output_dir, participant),
     }
     html = render_page('report.html', output_dir, record, folders, context)
     return replace_text(html, page or output_dir / f'{participant}.html')
+
+
+_FEW = 4
+"""Structures that a heading names."""
+
+
+def _subject(scans: list[ScanRecord]) -> dict[str, str]:
+    """Return what the page is about, in its title and below its heading."""
+    labels = [row.get('region', '') for scan in scans for row in scan.coverage]
+    names = {own.name: own.title for own in circuit_of_labels(labels).structures}
+    tracts = [own.pair for scan in scans for own in scan.tracts]
+    if not names:
+        ends = circuit_of_labels(name for pair in tracts for name in pair.split('–'))
+        names = {own.name: own.title for own in ends.structures}
+    if not 0 < len(names) <= _FEW:
+        lead = f'Connectivity of {len(names)} regions' if names else 'Connectivity of regions of the brain'
+        return {'subject': 'connectivity', 'lead': lead}
+    words = [f'the {title} ({name})' if title != name else name for name, title in names.items()]
+    listed = ' and '.join([', '.join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return {'subject': f'{"–".join(names)} connectivity', 'lead': f'Connectivity between {listed}'}
+
+
+def _titles(scans: list[ScanRecord]) -> dict[str, str]:
+    """Return the regions of all scans in words."""
+    return {
+        name: title
+        for scan in scans
+        for name, title in circuit_of_labels(row.get('region', '') for row in scan.coverage)
+        .regions.titles()
+        .items()
+    }
+
+
+def _has_fa(scan: ScanRecord) -> int:
+    """Return in how many sessions a tract of a scan has a value."""
+    known = {rows[0].session for own in scan.tracts for rows in tract.sessions(own) if rows[0].fa is not None}
+    return len(known)
 
 
 def _chapter(chapter: Chapter, scans: list[ScanRecord]) -> dict[str, Any] | None:
@@ -109,7 +148,7 @@ def _chapter(chapter: Chapter, scans: list[ScanRecord]) -> dict[str, Any] | None
             key=lambda figure: FIGURES.index(figure.spec) if figure.spec in FIGURES else len(FIGURES)
         )
         tables = 'task' in entities_and_suffix(f'{scan.name}_x') and 'bold' in chapter.suffixes
-        tracked = bool(scan.tract) and 'dwi' in chapter.suffixes
+        tracked = bool(scan.tracts) and 'dwi' in chapter.suffixes
         if figures or tracked or (tables and (scan.coverage or scan.relmat or scan_facts(scan))):
             parts.append({'scan': scan, 'figures': figures, 'tables': tables, 'tract': tracked})
     return {'chapter': chapter, 'parts': parts} if parts else None

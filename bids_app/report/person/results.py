@@ -6,26 +6,29 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.numerics.seed import average_fisher_z, fisher_z_se
-from pipelines.terms import REGIONS, SIDES, flag_words, split_flags
+from pipelines.terms import SIDES, circuit_of_labels, flag_words, pair_of, split_flags
 
 from ..read import RunRecord, ScanRecord, TableRow
 from ..words import number
 
-PAIRS = tuple(
-    (side.title, *(region.name for region in REGIONS.values() if region.hemisphere == side.name))
-    for side in SIDES.values()
-)
-"""The pairs of regions that are reported, the outcome first."""
-
 Z95 = 1.959964
 _SCALE = 1.0  # Fisher z at the ends of the drawn interval
+
+
+class Connection(NamedTuple):
+    """What is reported of a pair of structures: the side in words, and the labels of the regions."""
+
+    pair: str
+    side: str
+    first: str
+    second: str
 
 
 class PairEstimate(NamedTuple):
     """Fisher z of a pair with its 95 % interval; ``left`` to ``right`` are drawn positions in percent."""
 
     scan: str
-    pair: str
+    of: Connection
     z: float
     low: float
     high: float
@@ -43,13 +46,31 @@ class FlagNote(NamedTuple):
     text: str
 
 
+def connections(scan: ScanRecord) -> list[Connection]:
+    """Return the pairs that are reported of a scan, each for both sides, left and right as far as there are any.
+
+    They are those of its sidecar; a scan that names none has all pairs.
+    """
+    circuit = circuit_of_labels(row.get('node', '') for row in scan.relmat)
+    told = scan.facts.get('Regions')
+    named = told.get('Pairs', []) if isinstance(told, dict) else []
+    pairs = [pair_of(*pair) for pair in named if all(name in circuit.by_name for name in pair)]
+    found = []
+    for pair in pairs or circuit.reported:
+        ends = [circuit.by_name[name] for name in (pair.first, pair.second)]
+        sides = {side for own in ends for side in ('B', *own.sides) if len(own.sides) > 1} or {'n/a'}
+        for side in (side for side in SIDES if side in sides):
+            labels = [own.label(side) if side in own.sides else own.name for own in ends]
+            if labels[0] != labels[1]:
+                found.append(Connection(pair.title, SIDES[side].title, *labels))
+    return found
+
+
 def estimates(scan: ScanRecord) -> list[PairEstimate]:
     """Return the reported pairs of one scan; none if it has no matrix."""
     dof = number(scan.facts.get('DegreesOfFreedom')) or 0
-    found = [(pair, _value(scan.relmat, a, b)) for pair, a, b in PAIRS]
-    return [
-        _estimate(scan.title, pair, z, fisher_z_se(dof)) for pair, z in found if z is not None and dof > 2
-    ]
+    found = [(of, _value(scan.relmat, of.first, of.second)) for of in connections(scan)]
+    return [_estimate(scan.title, of, z, fisher_z_se(dof)) for of, z in found if z is not None and dof > 2]
 
 
 def pooled(scans: Iterable[ScanRecord]) -> list[list[PairEstimate]]:
@@ -60,26 +81,26 @@ def pooled(scans: Iterable[ScanRecord]) -> list[list[PairEstimate]]:
             sessions.setdefault(scan.session, []).append(scan)
     titles = {name: f'session {name}, ' if name else '' for name in sessions}
     means = [
-        [_pooled(f'{titles[name]}mean of {len(runs)} runs', pair, runs) for pair in PAIRS]
+        [_pooled(f'{titles[name]}mean of {len(runs)} runs', of, runs) for of in connections(runs[0])]
         for name, runs in sessions.items()
         if len(runs) > 1
     ]
     return [[mean for mean in session if mean is not None] for session in means]
 
 
-def _pooled(title: str, pair: tuple[str, ...], runs: list[ScanRecord]) -> PairEstimate | None:
-    values = [(_value(run.relmat, *pair[1:]), float(run.facts['DegreesOfFreedom'])) for run in runs]
+def _pooled(title: str, of: Connection, runs: list[ScanRecord]) -> PairEstimate | None:
+    values = [(_value(run.relmat, of.first, of.second), float(run.facts['DegreesOfFreedom'])) for run in runs]
     present = [(z, dof) for z, dof in values if z is not None]
     if not present:
         return None
     mean = average_fisher_z(*np.array(present).T)
-    return _estimate(title, pair[0], float(mean.z), mean.se)
+    return _estimate(title, of, float(mean.z), mean.se)
 
 
-def _estimate(scan: str, pair: str, z: float, se: float) -> PairEstimate:
+def _estimate(scan: str, of: Connection, z: float, se: float) -> PairEstimate:
     low, high = z - Z95 * se, z + Z95 * se
     drawn = [50 + 50 * max(-1.0, min(1.0, value / _SCALE)) for value in (low, z, high)]
-    return PairEstimate(scan, pair, z, low, high, float(np.tanh(z)), *drawn)
+    return PairEstimate(scan, of, z, low, high, float(np.tanh(z)), *drawn)
 
 
 def in_words(estimate: PairEstimate) -> str:
@@ -87,9 +108,10 @@ def in_words(estimate: PairEstimate) -> str:
 
     Examples
     --------
-    >>> in_words(PairEstimate('', '', 0.31, 0.12, 0.50, 0.3, 0, 0, 0))
+    >>> of = Connection('A–B', 'Left', 'AL', 'BL')
+    >>> in_words(PairEstimate('', of, 0.31, 0.12, 0.50, 0.3, 0, 0, 0))
     'the two regions rise and fall together'
-    >>> in_words(PairEstimate('', '', 0.1, -0.1, 0.3, 0.1, 0, 0, 0))
+    >>> in_words(PairEstimate('', of, 0.1, -0.1, 0.3, 0.1, 0, 0, 0))
     'no connectivity in either direction is shown: the interval includes zero'
 
     """

@@ -50,8 +50,7 @@ CHAPTERS = (
         'diffusion',
         'Diffusion',
         ('dwi',),
-        'Each diffusion scan with its quality, and the tract between nucleus accumbens and medial '
-        'prefrontal cortex. Fractional anisotropy (FA) says how strongly water moves in one direction '
+        'Each diffusion scan with its quality, and the tracts between regions. Fractional anisotropy (FA) says how strongly water moves in one direction '
         'rather than in all: 0 in fluid, towards 1 in dense parallel fibres.',
     ),
 )

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipelines.terms import DIRECTIONS, SIDES, flag_term, flag_words, is_flag, split_flags
+from pipelines.terms import SIDES, directions, flag_term, flag_words, is_flag, pair_of, split_flags
 
-from ..read import ScanRecord, TableRow, natural, scan_title
+from ..read import ScanRecord, TableRow, TractRecord, natural, scan_title
 from ..words import number
 from .results import FlagNote
 
@@ -55,22 +55,22 @@ class Count(NamedTuple):
     kept: str
 
 
-def rows(scan: ScanRecord) -> list[TractRow]:
+def rows(scan: TractRecord) -> list[TractRow]:
     """Return the tract's values, the outcome (both sides) of each session first."""
     groups: dict[tuple[str, str], list[TableRow]] = {}
-    for row in scan.tract:
+    for row in scan.rows:
         groups.setdefault((_session(row, scan), row.get('hemi', '')), []).append(row)
     sessions = sorted({session for session, _ in groups}, key=lambda name: natural(f'ses-{name}'))
     order = [(session, hemi) for session in sessions for hemi in SIDES]
     return [_row(key, groups[key], scan) for key in order if key in groups]
 
 
-def _session(row: TableRow, scan: ScanRecord) -> str:
+def _session(row: TableRow, scan: TractRecord) -> str:
     named = row.get('session_id', '').removeprefix('ses-')
     return scan.session if named in ('', 'n/a') else named
 
 
-def _row(key: tuple[str, str], group: Sequence[TableRow], scan: ScanRecord) -> TractRow:
+def _row(key: tuple[str, str], group: Sequence[TableRow], scan: TractRecord) -> TractRow:
     session, hemi = key
     chosen = [('weighted', 'fa'), ('streamline', 'fa'), ('weighted', 'md')]
     fa, streamline_fa, md = (_value(group, *what) for what in chosen)
@@ -95,7 +95,7 @@ def _reason(flags: Iterable[str]) -> str:
     return '; '.join(flag_words(flag) for flag in forbid) or 'no reason was recorded'
 
 
-def sessions(scan: ScanRecord) -> list[list[TractRow]]:
+def sessions(scan: TractRecord) -> list[list[TractRow]]:
     """Return the rows of each session together."""
     groups: dict[str, list[TractRow]] = {}
     for row in rows(scan):
@@ -103,10 +103,13 @@ def sessions(scan: ScanRecord) -> list[list[TractRow]]:
     return list(groups.values())
 
 
-def counts(scan: ScanRecord) -> list[Count]:
+def counts(scan: TractRecord) -> list[Count]:
     """Return the seeds and streamlines of each side and direction that the sidecar records."""
+    ends = scan.tracking.get('Ends')
+    known = directions(pair_of(*ends)) if isinstance(ends, list) and len(ends) == 2 else ()
+    words = {way.name: way.title for way in known}
     return [
-        Count(SIDES.titles().get(hemi, hemi), DIRECTIONS.titles().get(way, way), *_stages(numbers))
+        Count(SIDES.titles().get(hemi, hemi), words.get(way, way), *_stages(numbers))
         for hemi, ways in _items(scan.tracking.get('Tracking'))
         for way, numbers in _items(ways)
     ]
@@ -127,25 +130,28 @@ def _count(value: Any) -> str:
 
 
 def flags(scans: Iterable[ScanRecord]) -> list[FlagNote]:
-    """Return what limits the tract: flags of a session and side, then those of all."""
+    """Return what limits the tracts: flags of a session and side, then those of all."""
     found = []
-    for scan in scans:
+    tracts = [tract for scan in scans for tract in scan.tracts]
+    told = {tract.pair for tract in tracts}
+    for scan in tracts:
         where: dict[str, list[str]] = {}
         for session in sessions(scan):
             sides = [row for row in session if row.side != SIDES['B'].title] or session
             for row in sides:  # both sides have the flags of either
                 for flag in row.flags:
                     where.setdefault(flag, []).append(f'{row.session} {row.side.lower()}')
-        named = [(flag, f': {", ".join(places)}') for flag, places in where.items()]
+        which = f' {scan.pair}' if len(told) > 1 else ''
+        named = [(flag, f'{which}: {", ".join(places)}') for flag, places in where.items()]
         own = [(flag, '') for flag in split_flags(scan.tracking.get('Flags')) if flag not in where]
         found += [
-            FlagNote(f'tract{place}' if place else f'tract, {scan.title}', flag, flag_words(flag))
+            FlagNote(f'tract{place}' if place else f'tract{which}, {scan.title}', flag, flag_words(flag))
             for flag, place in (*named, *own)
         ]
     return found
 
 
-def susceptibility(scan: ScanRecord) -> str:
+def susceptibility(scan: TractRecord) -> str:
     """Say whether the diffusion scan was corrected for susceptibility distortion."""
     method = _correction(scan)
     if method is None:
@@ -159,7 +165,7 @@ def susceptibility(scan: ScanRecord) -> str:
     return f'Distortion by magnetic susceptibility was corrected ({method}).'
 
 
-def caution(scan: ScanRecord) -> str:
+def caution(scan: TractRecord) -> str:
     """Say beside the value that susceptibility was not corrected; nothing if it was."""
     if _correction(scan):
         return ''
@@ -167,7 +173,7 @@ def caution(scan: ScanRecord) -> str:
     return f'Distortion by magnetic susceptibility: {known}.'
 
 
-def _correction(scan: ScanRecord) -> str | None:
+def _correction(scan: TractRecord) -> str | None:
     """Return the method of correction; empty for none, None if that is not recorded."""
     method = scan.tracking.get('SusceptibilityDistortionCorrection')
     if method is None:
@@ -175,7 +181,7 @@ def _correction(scan: ScanRecord) -> str | None:
     return '' if str(method).lower() in ('none', 'false', 'n/a', '') else str(method)
 
 
-def facts(scan: ScanRecord) -> list[tuple[str, str]]:
+def facts(scan: TractRecord) -> list[tuple[str, str]]:
     """Return how the tract was made, in words."""
     known = scan.tracking
     return [

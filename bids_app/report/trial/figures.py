@@ -8,11 +8,12 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from pipelines.interfaces.trial_figures import save_svg
+from pipelines.terms import Map
 
 from ...running.files import replace_text
 from ..inline import inline_svg, width_of
 from .record import TrialRecord
-from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES
+from .words import METHOD_TITLES, TEST_TITLES, map_kinds
 
 _WIDE = 420.0  # points; narrower figures are drawn for a telephone
 
@@ -77,8 +78,9 @@ class Drawings:
             alt = f'{title} of every person and the geometric mean of each arm at each sample, on a log axis.'
             return f'{title} at every sample', '', alt
         kind, _, what = name.partition('_')
-        if kind in MAP_TITLES:
-            return _of_map(kind, what)
+        kinds = map_kinds(self._trial.circuit)
+        if kind in kinds:
+            return _of_map(kinds[kind], what)
         if kind in ('expression', 'enrichment'):
             return self._of_genes(kind, what)
         title = f'Path diagram: {name.removeprefix("mediation_")}'
@@ -129,11 +131,11 @@ _PATHS = (
 )
 
 
-def _of_map(kind: str, what: str) -> FigureWords:
+def _of_map(kind: Map, what: str) -> FigureWords:
     if what == 'count':
-        title = f'{MAP_TITLES[kind]}: where people have data'
+        title = f'{kind.title}: where people have data'
         return title, 'Only voxels of everybody are tested.', f'{title}, in cuts through the brain.'
-    title = f'{MAP_TITLES[kind]}: {TEST_TITLES.get(what, what)}'
+    title = f'{kind.title}: {TEST_TITLES.get(what, what)}'
     return title, '', f'{title}: t in cuts through the brain, significant clusters outlined.'
 
 

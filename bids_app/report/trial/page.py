@@ -56,7 +56,7 @@ def write_trial_report(output_dir: Path) -> Path:
 
 def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: GroupTables) -> dict[str, Any]:
     folder = output_dir / 'group'
-    tests = trial_results.tests(output_dir, tables)
+    tests = trial_results.tests(output_dir, trial, tables)
     titles = trial_results.contrast_titles(tables)
     drawings = Drawings(folder / 'figures', trial, quality.pages_of(trial, folder), titles)
     return {
@@ -72,7 +72,7 @@ def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
         'share_of': share_of,
         'taken': read_taken(output_dir, OF_NOBODY),
         **_numbers(output_dir, trial, record, tables),
-        **_maps(tests, output_dir),
+        **_maps(tests, trial, output_dir),
         **_flow(folder, trial, tables),
     }
 
@@ -112,7 +112,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
     }
 
 
-def _maps(tests: dict[str, list[trial_results.Test]], output_dir: Path) -> dict[str, Any]:
+def _maps(tests: dict[str, list[trial_results.Test]], trial: TrialRecord, output_dir: Path) -> dict[str, Any]:
     images = [
         (f'{test.kind}-{test.contrast}', test.image)
         for own in tests.values()
@@ -121,11 +121,12 @@ def _maps(tests: dict[str, list[trial_results.Test]], output_dir: Path) -> dict[
     ]
     spaces = sorted(path.name.removeprefix('tpl-') for path in output_dir.glob('tpl-*'))
     viewer = make_viewer(images, spaces[0]) if images else None
+    kinds = trial_words.map_kinds(trial.circuit)
     return {
         'tests': tests,
         'viewer': viewer,
-        'main_kinds': trial_words.MAIN_MAPS,
-        'map_titles': trial_words.MAP_TITLES,
+        'main_kinds': [name for name, kind in kinds.items() if kind.is_main],
+        'map_titles': {name: kind.title for name, kind in kinds.items()},
     }
 
 

@@ -74,10 +74,10 @@ def _scans(row: TableRow, scans: list[ScanRecord], pages: dict[str, str]) -> Ite
     for scan in scans:
         if row['data'] == 'connectivity' and scan.session == session and 'DegreesOfFreedom' in scan.facts:
             yield _function(row, scan, pages)
-        if row['data'] == 'tract' and scan.tract:
-            values = [line for line in scan.tract if _is_outcome(line, session, scan)]
+        for own in scan.tracts if row['data'] == 'tract' else ():
+            values = [line for line in own.rows if _is_outcome(line, session, scan)]
             if values:
-                yield _tract(row, values[0], pages)
+                yield _tract(row, values[0], pages, own.pair if len(scan.tracts) > 1 else '')
 
 
 def _function(row: TableRow, scan: ScanRecord, pages: dict[str, str]) -> ScanQuality:
@@ -110,8 +110,8 @@ def _is_outcome(line: TableRow, session: str, scan: ScanRecord) -> bool:
     return is_here and (line.get('hemi'), line.get('method'), line.get('param')) == wanted
 
 
-def _tract(row: TableRow, line: TableRow, pages: dict[str, str]) -> ScanQuality:
-    found = _of_row(row, pages, '')
+def _tract(row: TableRow, line: TableRow, pages: dict[str, str], pair: str) -> ScanQuality:
+    found = _of_row(row, pages, pair)
     if found.page:
         found = found._replace(page=f'{found.page}#diffusion')
     return found._replace(

@@ -6,7 +6,15 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, MissingInputError
-from pipelines.terms import KINDS, REFERENCES, REPORTED, VISIT_TITLES
+from pipelines.terms import (
+    KINDS,
+    REFERENCES,
+    REPORTED,
+    VISIT_TITLES,
+    Circuit,
+    circuit_of_rows,
+    default_circuit,
+)
 
 from ...outputs.group import TRIAL_RECORD
 from ..read import RunRecord, read_json, record_of
@@ -77,7 +85,8 @@ class TrialRecord(NamedTuple):
     ``people``, ``attended`` and ``events`` are rows of tables, the last two None where not supplied;
     ``results`` is the folder of the participants' results, ``left_out`` whom a request leaves out of ``people``.
     ``factors`` are strata and the column of sites; ``estimands`` the attributes of the estimand of each outcome;
-    ``reported`` what the trial file tells beside the data, by the names of :data:`~pipelines.terms.REPORTED`.
+    ``reported`` what the trial file tells beside the data, by the names of :data:`~pipelines.terms.REPORTED`;
+    ``circuit`` are the regions of the results.
     """
 
     name: str
@@ -99,6 +108,7 @@ class TrialRecord(NamedTuple):
     is_randomised: bool
     estimands: Mapping[str, Mapping[str, str]]
     reported: Mapping[str, Any]
+    circuit: Circuit = default_circuit()
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -205,6 +215,7 @@ def read_trial_record(output_dir: Path) -> TrialRecord:
         is_randomised=arms['is_randomised'],
         estimands=content.get('estimands', {}),
         reported=dict(zip(REPORTED, trial['reporting'].values(), strict=True)),
+        circuit=circuit_of_rows(content['regions']) if 'regions' in content else default_circuit(),
     )
 
 

@@ -18,7 +18,7 @@ from ..read import TableRow, read_json
 from ..words import number
 from .record import OutcomeRecord, TrialRecord
 from .tables import GroupTables, rows_where
-from .words import MAP_TITLES, METHOD_TITLES, TEST_TITLES, count, significant
+from .words import METHOD_TITLES, TEST_TITLES, count, map_kinds, significant
 
 _SHOWN = 25
 """Genes and sets of a contrast that the page lists; all are in the tables."""
@@ -63,11 +63,11 @@ class Sets(NamedTuple):
     top: list[TableRow]
 
 
-def tests(output_dir: Path, tables: GroupTables) -> dict[str, list[Test]]:
+def tests(output_dir: Path, trial: TrialRecord, tables: GroupTables) -> dict[str, list[Test]]:
     """Return the voxel-wise tests that were made, by kind of map, the main ones first."""
     clusters = tables.get('clusters', ())
     found: dict[str, list[Test]] = {}
-    for kind in MAP_TITLES:
+    for kind in map_kinds(trial.circuit):
         for contrast, title in TEST_TITLES.items():
             name = Path(map_name('*', kind, end_of_test(contrast, 'statistic')))
             for sidecar in sorted(output_dir.glob(name.with_suffix('').with_suffix('.json').as_posix())):

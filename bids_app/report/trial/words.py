@@ -11,12 +11,6 @@ from ..fold import folded
 from ..words import number
 
 BIOMARKER_TITLES = terms.BIOMARKER_MODELS.titles()
-MAP_TITLES = {
-    kind.name: kind.title for kind in sorted(terms.MAPS.values(), key=lambda kind: not kind.is_main)
-}
-"""Kinds of maps, the main ones first."""
-
-MAIN_MAPS = tuple(name for name in MAP_TITLES if terms.MAPS[name].is_main)
 TEST_TITLES = terms.MAP_CONTRASTS.titles()
 METHOD_TITLES = terms.SET_METHODS.titles()
 _LEADERS = 8  # genes of a set that the page names
@@ -30,6 +24,12 @@ DATA_TITLES = {
 }
 
 _RAISED = str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹')
+
+
+def map_kinds(circuit: terms.Circuit) -> dict[str, terms.Map]:
+    """Return the kinds of maps by name, the main ones first."""
+    kinds = terms.map_words(circuit.seeds).values()
+    return {kind.name: kind for kind in sorted(kinds, key=lambda kind: not kind.is_main)}
 
 
 def reason_words(reason: str) -> str:

@@ -28,7 +28,7 @@ from pipelines.interfaces.denoise import region_series
 from pipelines.interfaces.design import make_design
 from pipelines.interfaces.regions import make_regions
 from pipelines.numerics.clean import reduce_series
-from pipelines.params import DenoiseParams, RegionParams
+from pipelines.params import DenoiseParams
 from pipelines.simulated.confounds import confounds
 from pipelines.simulated.trial import (
     Cohort,
@@ -46,7 +46,7 @@ from pipelines.stats.mediate import mediate
 from pipelines.stats.mediation_model import PathModel
 from pipelines.stats.outcomes import model_outcomes
 from pipelines.stats.scores import pathway_scores
-from pipelines.terms import REGIONS
+from pipelines.terms import default_circuit
 from tests.acceptance.studies import divide, spread
 from tests.four_samples import fit_four_samples
 
@@ -87,8 +87,7 @@ class Scanner:
         a = self.anatomy
         mask = folder / 'mask.nii.gz'
         write_nifti(mask, [a.mask], a.mask.shape, a.affine, dtype=np.uint8)
-        params = RegionParams()
-        found = make_regions(mask, SPACE, params.nac, params.mpfc, out_dir=folder)
+        found = make_regions(mask, SPACE, default_circuit(), out_dir=folder)
         stack = np.asarray(nb.load(found.regions).dataobj) > 0
         self.members = np.moveaxis(stack, -1, 0)[:, a.mask]
         self.bold = folder / 'bold.nii.gz'  # only its number of volumes is looked at
@@ -117,8 +116,8 @@ class Scanner:
         inside = self.members.any(axis=0)
         stored = np.rint(series[:, inside]).astype(np.float32)
         reduced = reduce_series(factors['reduce'], stored)
-        means = region_series(reduced, factors['expand'], self.members[:, inside])
-        return float(region_matrix(means[list(REGIONS)].to_numpy()).loc['NAc', 'mPFC'])
+        means = region_series(reduced, factors['expand'], self.members[:, inside], default_circuit())
+        return float(region_matrix(means[list(default_circuit().regions)]).loc['NAc', 'mPFC'])
 
 
 class Trial(NamedTuple):

@@ -24,10 +24,12 @@ from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from pipelines.interfaces.tables import read_columns
 from pipelines.stats.design import Sites
-from pipelines.terms import MAPS
+from pipelines.terms import default_circuit, map_words
 from tests.app.group.shapes import GROUPS, PEOPLE, write_file, write_groups, write_whole
 from tests.app.phenotype.test_trial import changed
 from tests.app.phenotype.test_trial_shapes import WHOLE
+
+MAPS = map_words(default_circuit().seeds)
 
 
 def planned(root, bids, path, results=None):

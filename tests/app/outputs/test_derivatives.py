@@ -6,15 +6,22 @@ import re
 import pytest
 
 from bids_app.outputs.anatomy import ANATOMICAL_FIGURES, ANATOMY
-from bids_app.outputs.bold import CONNECTIVITY, CONNECTIVITY_FIGURES, DENOISED, FUNCTIONAL, FUNCTIONAL_FIGURES
+from bids_app.outputs.bold import (
+    CONNECTIVITY_FIGURES,
+    DENOISED,
+    FUNCTIONAL,
+    FUNCTIONAL_FIGURES,
+    connectivity_rows,
+)
 from bids_app.outputs.dataset import write_dataset_files
 from bids_app.outputs.rows import Derivative, derivative_name
 from pipelines.errors import OutputError
+from pipelines.terms import default_circuit
 
 SOURCE = {'sub': '01', 'ses': 'pre', 'task': 'rest', 'run': '1'}
 KEYS = {'space': 'MNI152NLin6Asym', 'res': '2', 'atlas': 'A'}
 ROWS = (
-    *(*FUNCTIONAL, *CONNECTIVITY, *DENOISED),
+    *(*FUNCTIONAL, *connectivity_rows(default_circuit()), *DENOISED),
     *(*FUNCTIONAL_FIGURES, *CONNECTIVITY_FIGURES),
 )
 ANATOMY_ROWS = (*ANATOMY, *ANATOMICAL_FIGURES)
@@ -75,7 +82,9 @@ def test_unknown_entity_is_never_dropped():
 
 
 def test_session_is_optional():
-    name = derivative_name({'sub': '1', 'task': 'rest'}, CONNECTIVITY[0], space='S', res=None)
+    name = derivative_name(
+        {'sub': '1', 'task': 'rest'}, connectivity_rows(default_circuit())[0], space='S', res=None
+    )
     assert name == 'sub-1/func/sub-1_task-rest_desc-denoise_design.tsv'
 
 

@@ -153,11 +153,11 @@ def test_regions_are_judged_before_anything_runs(tmp_path, words, error, says):
 def test_the_default_regions_need_no_atlas(tmp_path, monkeypatch):
     """They are always there: a run with nothing to do waits for no import."""
 
-    def refuse(name, choice):
-        raise AssertionError(f'{name} was looked up')
+    def refuse(own):
+        raise AssertionError(f'{own.name} was looked up')
 
     root = raw(tmp_path, 240)
-    monkeypatch.setattr('pipelines.interfaces.atlas.check_choice', refuse)
+    monkeypatch.setattr('pipelines.interfaces.drawing.check_sources', refuse)
     check_regions(settings_of(root))
     with pytest.raises(AssertionError, match='NAc was looked up'):
         check_regions(settings_of(root, '--mpfc', 'paracingulate-ventral'))
@@ -178,3 +178,23 @@ def test_a_table_that_may_not_be_read_is_of_its_run_alone(tmp_path, monkeypatch)
     found = feasible(settings_of(root), person)
     assert not found.runs
     assert ('/data/confounds.tsv: whose', 66) in [(each.reason, each.exit_code) for each in found.absent]
+
+
+def test_a_file_that_one_person_lacks_is_named_before_anything_runs(tmp_path):
+    root = raw(tmp_path, 240)
+    table = tmp_path / 'regions.tsv'
+    table.write_text('name\themisphere\tsource\nVTA\tn/a\thand/sub-{subject}_dseg.nii.gz:1\n')
+    with pytest.raises(MissingInputError, match=r'region VTA .*hand/sub-01_dseg.nii.gz:1@T1w: no such file'):
+        check_regions(settings_of(root, '--regions', str(table)))
+
+
+@pytest.mark.parametrize(
+    ('source', 'says'),
+    [('harvard-oxford:Amygdalum', 'has no label'), ('sphere:1', 'write sphere'), ('fs:3', 'Offered')],
+)
+def test_sources_of_a_list_are_checked_before_anything_runs(tmp_path, source, says):
+    root = raw(tmp_path, 240)
+    table = tmp_path / 'regions.tsv'
+    table.write_text(f'name\themisphere\tsource\nVTA\tn/a\t{source}\n')
+    with pytest.raises(ParameterError, match=says):
+        check_regions(settings_of(root, '--regions', str(table)))

@@ -15,6 +15,7 @@ from bids_app.report import write_trial_report
 from bids_app.running.files import replace_json
 from pipelines.interfaces.tables import write_table
 from pipelines.stats.outcomes import count_levels, count_responders, describe_outcomes, model_outcomes
+from pipelines.terms import default_circuit
 from tests.app.trial_data import save
 
 ARMS = ('yoga', 'walking', 'usual care')
@@ -91,7 +92,7 @@ def write_many_arms(
     ):  # fmt: skip
         write_table(make(tables.outcomes, tables.participants, design), group / f'{name}.tsv')
     write_table(_status(tables.outcomes, tables.participants), group / 'participants.tsv')
-    record = record_trial(trial, tables, output_dir=out, results_dir=out)
+    record = record_trial(trial, tables, output_dir=out, results_dir=out, circuit=default_circuit())
     replace_json(json.loads(json.dumps(record)), group / 'log' / 'trial.json')
     write_trial_report(out)
     return bids, out

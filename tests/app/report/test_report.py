@@ -23,10 +23,10 @@ from bids_app.report.person.results import estimates, flags, pooled, susceptibil
 from bids_app.report.person.sections import CHAPTERS, FIGURES
 from bids_app.report.read import RunRecord, ScanRecord, entities_and_suffix, read_record, read_scans
 from pipelines.errors import MissingInputError
-from pipelines.terms import FLAGS, REGIONS
+from pipelines.terms import FLAGS, default_circuit
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-LABELS = list(REGIONS)
+LABELS = list(default_circuit().regions)
 VOID = {'meta', 'link', 'img', 'input', 'br', 'hr', 'line', 'rect'}
 
 

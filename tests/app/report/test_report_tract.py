@@ -8,7 +8,7 @@ import pytest
 from bids_app.report import assemble_report
 from bids_app.report.person import tract as results
 from bids_app.report.person.sections import FIGURES
-from bids_app.report.read import ScanRecord, read_scans
+from bids_app.report.read import TractRecord, read_scans
 from bids_app.report.words import FILTERS
 from pipelines.terms import FLAGS
 from tests.app.report.test_report import browser, page_of, png, table, write_record, write_run  # noqa: F401
@@ -33,6 +33,7 @@ SIDECAR = {
     'FodModel': 'CSD',
     'SusceptibilityDistortionCorrection': 'none',
     'Tracking': {'L': {'NAcToMPFC': STAGES, 'MPFCToNAc': {**STAGES, 'Kept': 42}}},
+    'Ends': ['NAc', 'mPFC'],
     'Flags': ['no_sdc', 'novelty'],
 }
 
@@ -76,8 +77,8 @@ def dataset(tmp_path: Path) -> Path:
     return root
 
 
-def scan_of(dataset: Path) -> ScanRecord:
-    return next(scan for scan in read_scans(dataset, 'sub-02') if scan.tract)
+def scan_of(dataset: Path) -> TractRecord:
+    return next(own for scan in read_scans(dataset, 'sub-02') for own in scan.tracts)
 
 
 class TestRows:
@@ -114,21 +115,19 @@ class TestRows:
     def test_a_tract_of_its_own_in_each_session(self, tmp_path: Path, label: str) -> None:
         write_tract(tmp_path, rows(label), session='pre')
         write_tract(tmp_path, rows('post'), session='post')
-        scans = [scan for scan in read_scans(tmp_path, 'sub-02') if scan.tract]
+        scans = [own for scan in read_scans(tmp_path, 'sub-02') for own in scan.tracts]
         titles = [{row.session for row in results.rows(scan)} for scan in scans]
         assert titles == [{'session pre'}, {'session post'}]
 
     def test_other_sidecars_stay_apart(self, dataset: Path) -> None:
         scan = scan_of(dataset)
         assert scan.tracking['Flags'] == ['no_sdc', 'novelty']
-        assert 'Flags' not in scan.facts
+        assert 'Flags' not in next(iter(read_scans(dataset, 'sub-02'))).facts
 
     def test_sessions_without_a_tract(self, tmp_path: Path) -> None:
         png(tmp_path / 'sub-02/figures/sub-02_ses-pre_desc-mask_dwi.png')
         (scan,) = read_scans(tmp_path, 'sub-02')
-        assert (
-            results.rows(scan) == results.counts(scan) == results.facts(scan) == results.flags([scan]) == []
-        )
+        assert scan.tracts == results.flags([scan]) == []
 
 
 class TestWords:
@@ -150,7 +149,7 @@ class TestWords:
         assert 'Normalisation' not in known
 
     def test_flags_name_side_and_session_once(self, dataset: Path) -> None:
-        found = {flag.what: flag for flag in results.flags([scan_of(dataset)])}
+        found = {flag.what: flag for flag in results.flags(read_scans(dataset, 'sub-02'))}
         assert set(found) == {'few_streamlines', 'no_sdc', 'novelty'}
         assert found['few_streamlines'].where == 'tract: session post right'
         assert found['no_sdc'].where == 'tract, all sessions'
@@ -158,7 +157,9 @@ class TestWords:
 
     def test_a_flag_of_a_side_is_not_repeated_for_all(self, tmp_path: Path) -> None:
         write_tract(tmp_path, rows('pre', 'L', 'budget'), Flags=['budget'])
-        assert [flag.where for flag in results.flags([scan_of(tmp_path)])] == ['tract: session pre left']
+        assert [flag.where for flag in results.flags(read_scans(tmp_path, 'sub-02'))] == [
+            'tract: session pre left'
+        ]
 
     @pytest.mark.parametrize(
         ('method', 'said', 'beside'),

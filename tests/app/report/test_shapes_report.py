@@ -11,6 +11,7 @@ from bids_app.report.trial.absent import absent_parts
 from bids_app.report.trial.flow import enrolled, stages
 from bids_app.report.trial.record import read_group_record, read_trial_record
 from bids_app.running.files import replace_json
+from pipelines.terms import default_circuit
 from tests.app.group.shapes import write_groups, write_whole
 
 
@@ -18,7 +19,9 @@ def recorded(root, write):
     """Return the record of a trial as the report reads it."""
     bids, path = write(root)
     trial, out = read_trial(path), root / 'out'
-    record = record_trial(trial, read_tables(bids, trial), output_dir=out, results_dir=out)
+    record = record_trial(
+        trial, read_tables(bids, trial), output_dir=out, results_dir=out, circuit=default_circuit()
+    )
     (out / 'group' / 'log').mkdir(parents=True)
     replace_json(json.loads(json.dumps(record)), out / 'group' / 'log' / 'trial.json')
     return read_trial_record(out), read_group_record(out)

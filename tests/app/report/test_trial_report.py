@@ -31,7 +31,7 @@ from bids_app.running.files import replace_json
 from pipelines.errors import MissingInputError
 from pipelines.interfaces.trial_figures import save_svg
 from pipelines.stats.expression import CONTRAST_COLUMNS, GENE_COLUMNS
-from pipelines.terms import FLAGS
+from pipelines.terms import FLAGS, default_circuit
 from tests.app.report.test_report import Page
 from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, write_trial
 
@@ -52,7 +52,9 @@ def run_group(bids: Path, out: Path, work: Path, *words: str) -> Path:
 
 def rebuild(bids: Path, out: Path) -> Path:
     trial = read_trial()
-    record = record_trial(trial, read_tables(bids, trial), output_dir=out, results_dir=out)
+    record = record_trial(
+        trial, read_tables(bids, trial), output_dir=out, results_dir=out, circuit=default_circuit()
+    )
     replace_json(json.loads(json.dumps(record)), out / 'group' / 'log' / 'trial.json')
     return write_trial_report(out)
 

@@ -20,8 +20,9 @@ from bids_app.simulated.files import Given, Request, write_top
 from bids_app.simulated.fmriprep import write_fmriprep
 from bids_app.simulated.people import draw_people
 from pipelines.interfaces import connectivity, denoise, design, regions
-from pipelines.params import DenoiseParams
+from pipelines.params import CircuitMaps, DenoiseParams
 from pipelines.simulated import series as simulate
+from pipelines.terms import default_circuit
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -167,7 +168,7 @@ class Scanner:
         self.anatomy, self.folder = cropped(space), folder
         self.bold, self.mask = folder / 'bold.nii', folder / 'mask.nii'
         nb.save(nb.Nifti1Image(self.anatomy.mask.astype(np.uint8), self.anatomy.affine), self.mask)
-        drawn = regions.make_regions(self.mask, space, 'harvard-oxford', 'frontal-medial', out_dir=folder)
+        drawn = regions.make_regions(self.mask, space, default_circuit(), out_dir=folder)
         self.drawn = drawn.regions, drawn.tissue, drawn.brain
         self.designs = {}
         for model in models:
@@ -190,11 +191,16 @@ class Scanner:
         weights = simulate.source_weights(a.tissues, a.regions, a.network, a.mask, rng)
         self.write(simulate.simulate_series(simulate.baseline(a.brain, a.mask), weights, sources, rng))
         cleaned = denoise.clean_series(
-            self.bold, self.mask, made.operator, *self.drawn, model.path, 0.0, T_R, made.metadata,
+            self.bold, self.mask, made.operator, *self.drawn, model.path, CircuitMaps(circuit=default_circuit(), fwhm=0.0), T_R, made.metadata,
             out_dir=self.folder,
         )  # fmt: skip
         maps = connectivity.map_seeds(
-            cleaned.smoothed, cleaned.analysis_mask, made.operator, cleaned.timeseries, out_dir=self.folder
+            cleaned.smoothed,
+            cleaned.analysis_mask,
+            made.operator,
+            cleaned.timeseries,
+            default_circuit(),
+            out_dir=self.folder,
         )
         return pd.read_csv(maps.relmat, sep='\t', index_col='node').loc['NAc', 'mPFC']
 
