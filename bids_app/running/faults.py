@@ -70,16 +70,16 @@ class Fault(NamedTuple):
 
 
 def raised_in(text: str) -> list[Raised]:
-    """Return the exceptions that a traceback names, the first cause first."""
-    return [Raised(kind, message or '') for kind, message in _RAISED.findall(text)]
+    """Return the exceptions that a traceback names, the last raised first."""
+    return [Raised(kind, message or '') for kind, message in reversed(_RAISED.findall(text))]
 
 
 def chain_of(error: BaseException) -> list[Raised]:
-    """Return an exception and what it came from, the first cause first."""
+    """Return an exception and what it came from, the last raised first."""
     found: list[Raised] = []
     one: BaseException | None = error
     while one is not None:
-        found.insert(0, Raised(type(one).__name__, str(one)))
+        found.append(Raised(type(one).__name__, str(one)))
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return found
 
@@ -90,15 +90,14 @@ def judge(chain: list[Raised], settings: Settings | None) -> Fault:
     Parameters
     ----------
     chain
-        The first cause first.
+        The last raised first: who raised it knew most, the name of the file for one.
     settings
         That tell the folder of a file; None before they are known.
 
     Notes
     -----
-    What the system refused comes before what a reader made of it: a file that may not be read is not damaged.  Of our
-    own errors the first tells most.  A full output folder is 73, a full scratch disk 75: after that the same command
-    goes on where it stopped.
+    What the system refused comes before what a reader made of it: a file that may not be read is not damaged.  A full
+    output folder is 73, a full scratch disk 75: after that the same command goes on where it stopped.
 
     """
     own = [raised for raised in chain if raised.own]
@@ -121,7 +120,7 @@ def judge(chain: list[Raised], settings: Settings | None) -> Fault:
     if own:
         kind = own[0].own
         return Fault(own[0].message, kind.exit_code if kind else 1)
-    last = chain[-1] if chain else Raised('Exception', 'no reason was given')
+    last = chain[0] if chain else Raised('Exception', 'no reason was given')
     return Fault(f'{last.kind}: {last.message}' if last.message else last.kind, 1)
 
 

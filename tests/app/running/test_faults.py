@@ -132,11 +132,13 @@ def test_anything_else_is_a_mistake():
     assert judge([], None).exit_code == 1
 
 
-def test_chains_begin_with_the_cause():
+def test_chains_begin_with_what_was_raised_last():
     error = caused(DataError('outer'), ValueError('inner'))
-    assert chain_of(error) == [('ValueError', 'inner'), ('DataError', 'outer')]
+    assert chain_of(error) == [('DataError', 'outer'), ('ValueError', 'inner')]
+    nested = caused(DataError('x.gmt: line 1'), DataError('line 1'))
+    assert of(nested) == ('x.gmt: line 1', 65)
     text = 'Traceback:\n\tTraceback (most recent call last):\n\tnumpy._core._exceptions._ArrayMemoryError: Unable\nMemoryError'
-    assert raised_in(text) == [Raised('_ArrayMemoryError', 'Unable'), Raised('MemoryError', '')]
+    assert raised_in(text) == [Raised('MemoryError', ''), Raised('_ArrayMemoryError', 'Unable')]
 
 
 def test_crash_files_of_steps_go_through_the_same_door(settings, tmp_path):
