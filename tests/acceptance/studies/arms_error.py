@@ -24,7 +24,7 @@ from pipelines.stats.multiplicity import holm
 from tests.acceptance.studies import spread
 
 SEED = 20260101
-N_TRIALS = 600
+N_TRIALS = 2000
 TABLE = 'arms_error.tsv'
 
 CORRELATION = 0.6  # of neighbouring visits; powers of it further apart
