@@ -31,9 +31,7 @@ class MissingShown(NamedTuple):
     notes: list[str]
 
 
-def missing_values(
-    found: list[Effect], tables: GroupTables, *, is_randomised: bool = True
-) -> list[MissingShown]:
+def missing_values(found: list[Effect], tables: GroupTables) -> list[MissingShown]:
     """Return what was found of each primary outcome, the first outcome where none is called so."""
     effects = [effect for effect in found if effect.outcome.role == 'primary'] or found[:1]
     shown = []
@@ -46,11 +44,7 @@ def missing_values(
             _tipping(row, effect.outcome) for row in rows_where(tables.get('tipping', ()), outcome=name)
         ]
         notes = dict.fromkeys(row['note'] for row in rows if row['note'] != 'n/a')
-        reason = (
-            ''
-            if made or tipping
-            else '; '.join(notes) or _reason(effect, tables, is_randomised=is_randomised)
-        )
+        reason = '' if made or tipping else '; '.join(notes) or _reason(effect, tables)
         shown.append(MissingShown(effect.outcome, assumptions, tipping, reason, list(notes) if made else []))
     return shown
 
@@ -62,14 +56,12 @@ def _tipping(row: TableRow, outcome: OutcomeRecord) -> ShownTipping:
     return ShownTipping(SHIFTED_ARMS[row['shifted']].title, row['arm'], value, end.about)
 
 
-def _reason(effect: Effect, tables: GroupTables, *, is_randomised: bool) -> str:
+def _reason(effect: Effect, tables: GroupTables) -> str:
     outcome, first = effect.outcome, effect.primary[0]
     visit = first.visit
     rows = rows_where(tables.get('descriptives', ()), outcome=outcome.name, visit=visit.name)
     if rows and not any(number(row['n_missing']) for row in rows):
         return f'nobody lacks {outcome.title} at {visit.words}'
-    if not is_randomised:
-        return 'imputed values are compared by models that take groups to be alike at baseline, and chance did not make these'
     if outcome.kind != 'continuous':
         return f'only continuous outcomes are imputed, and {outcome.title} is {outcome.kind}'
     if not outcome.has_baseline:

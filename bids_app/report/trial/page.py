@@ -88,7 +88,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
     return {
         'effects': effects,
         'adjustments': contrasts.adjustments(effects),
-        'unseen': missing_values(effects, tables, is_randomised=trial.is_randomised),
+        'unseen': missing_values(effects, tables),
         'baseline': baseline_rows(trial, tables),
         'about_baseline': about_differences(trial),
         'courses': trial_results.imaging_courses(trial, tables),
