@@ -115,10 +115,11 @@ def test_memory_of_diffusion_is_that_of_its_steps(tmp_path):
 
 
 def test_many_people_are_started_and_analysed(tmp_path):
-    from benchmarks.scale import draw, group, start
+    from benchmarks.scale import draw, group, index, start
 
     found = {'start': [start(str(tmp_path / 'start'), 3)], 'group': [group(str(tmp_path / 'group'), 12)]}
     assert found['start'][0]['n'] == 3
+    assert index(str(tmp_path / 'start'), 2)['seconds'] > 0
     assert 0.2 < found['group'][0]['page_mb'] < 2
     draw(found, tmp_path / 'scale.svg')
     assert 'people' in (tmp_path / 'scale.svg').read_text()

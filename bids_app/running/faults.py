@@ -76,12 +76,12 @@ def raised_in(text: str) -> list[Raised]:
 
 def chain_of(error: BaseException) -> list[Raised]:
     """Return an exception and what it came from, the last raised first."""
-    found: list[Raised] = []
+    found: list[BaseException] = []
     one: BaseException | None = error
-    while one is not None:
-        found.append(Raised(type(one).__name__, str(one)))
+    while one is not None and one not in found:  # one raised from itself would have no end
+        found.append(one)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
-    return found
+    return [Raised(type(each).__name__, str(each)) for each in found]
 
 
 def judge(chain: list[Raised], settings: Settings | None) -> Fault:

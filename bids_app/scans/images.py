@@ -58,7 +58,7 @@ class Images:
     Notes
     -----
     Only folders of participants who are asked for are entered, and no JSON is read, so the time does not grow with
-    the dataset: under a millisecond a person, where an index of PyBIDS takes 90.
+    the dataset: under a millisecond a person, where an index of PyBIDS takes twenty.
 
     """
 

@@ -36,7 +36,7 @@ def read_text(path: Path) -> Text:
     Raises
     ------
     MissingInputError
-        It is not there, or not for this user to read.
+        It is not for this user to read, or a link without its content.
     DataError
         It cannot be read, is damaged, is no text, is empty, or is larger than :data:`MOST_BYTES`.
 
@@ -44,7 +44,8 @@ def read_text(path: Path) -> Text:
     try:
         content = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
     except OSError as error:
-        if reason := why_unreadable(path):
+        is_kept_away = isinstance(error, PermissionError) or path.is_symlink()
+        if is_kept_away and (reason := why_unreadable(path)):
             raise reason from error
         raise DataError(f'cannot be read ({error.strerror}); check the file and its permissions') from error
     if content is None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, MissingInputError
 from pipelines.interfaces import _text
 from pipelines.interfaces.counts import read_counts, read_layout
 from pipelines.interfaces.expression import read_sets
@@ -296,3 +296,9 @@ def test_damaged_sets_are_read_or_refused(tmp_path):
 
     drawn = damage.damaged(GMT.encode(), gzip.compress(GMT.encode(), mtime=0), GMT.encode('utf-16'), weighted)
     assert damage.outcomes_of(drawn, read, 4) == {damage.READ, damage.REFUSED}
+
+
+def test_a_link_without_its_content_is_told_as_that(tmp_path):
+    (tmp_path / 'c.tsv').symlink_to('.git/annex/objects/absent')
+    with pytest.raises(MissingInputError, match=r'is a link to .*absent, which is not here'):
+        read_counts(tmp_path / 'c.tsv')

@@ -135,6 +135,8 @@ def test_anything_else_is_a_mistake():
 def test_chains_begin_with_what_was_raised_last():
     error = caused(DataError('outer'), ValueError('inner'))
     assert chain_of(error) == [('DataError', 'outer'), ('ValueError', 'inner')]
+    own = ValueError('x')
+    assert chain_of(caused(own, own)) == [('ValueError', 'x')]
     nested = caused(DataError('x.gmt: line 1'), DataError('line 1'))
     assert of(nested) == ('x.gmt: line 1', 65)
     text = 'Traceback:\n\tTraceback (most recent call last):\n\tnumpy._core._exceptions._ArrayMemoryError: Unable\nMemoryError'
