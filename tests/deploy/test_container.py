@@ -221,7 +221,8 @@ def shared(tmp_path_factory, monkeypatch, image_file):
 def test_apptainer_gives_what_the_installation_gives(image_file, shared, dataset, plain):
     for name in ('out', 'work'):
         (shared / name).mkdir()
-        (shared / name).chmod(0o777)
+        # Apptainer runs as another user, who takes no work folder that is open to all
+        (shared / name).chmod(0o1777)
     shutil.copytree(dataset, shared / 'data')
     binds = f'{shared}/data:/data:ro,{shared}/out:/out,{shared}/work:/work'
     command = [
@@ -250,6 +251,8 @@ def test_apptainer_gives_what_the_installation_gives(image_file, shared, dataset
     done = subprocess.run(command, cwd=shared, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert participant_results(shared / 'out') == plain
+    description = json.loads((shared / 'out' / 'dataset_description.json').read_text())
+    assert description['GeneratedBy'][0]['Container']['Type'] == 'apptainer'
 
 
 def test_boutiques_launches_apptainer(image_file, shared, dataset, plain, tmp_path, monkeypatch):
