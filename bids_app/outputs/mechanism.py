@@ -168,6 +168,7 @@ _MODELS = {
     'note': {'Description': 'why there is no result'},
 }
 _CURVES = {
+    **{name: _PATHS[name] for name in ('analysis', 'arm', 'mediator')},
     'rho': {'Description': 'correlation of the errors of mediator and outcome'},
     'indirect': {'Description': 'indirect effect if there were this correlation'},
 }

@@ -9,10 +9,12 @@ from bids_app.outputs.group import of_table
 from bids_app.outputs.mechanism import TABLES, of_expression, of_mediation
 from pipelines.stats.expression import CONTRAST_COLUMNS, GENE_COLUMNS
 from pipelines.stats.expression_contrasts import contrasts_of
-from pipelines.terms import EXPRESSION_CONTRASTS
+from pipelines.stats.mediation_trial import MODEL_COLUMNS, SENSITIVITY_COLUMNS, TRIAL_PATH_COLUMNS
+from pipelines.terms import EXPRESSION_CONTRASTS, FLAGS, PATH_SCALES, TIME_ORDERS
 
 OUT = Path('out')
 TWO = {'reference': 'week 3', 'followup': 'week 14'}
+ROWS = {row.output: row for row in TABLES}
 THREE = {'reference': 'week 0', 'week 6': 'week 6', 'followup': 'week 12'}
 
 
@@ -75,3 +77,24 @@ def test_the_legend_of_mediation_explains_a_late_sample_where_there_is_one(is_la
         assert ('reference_post_randomisation' in levels) is is_late
         assert 'no_baseline' in levels
     assert ('randomisation' in json.dumps(planned[0].row.fields)) is is_late
+
+
+@pytest.mark.parametrize(
+    ('output', 'columns'),
+    [
+        ('mediation', TRIAL_PATH_COLUMNS),
+        ('mediation_models', MODEL_COLUMNS),
+        ('mediation_sensitivity', SENSITIVITY_COLUMNS),
+    ],
+)
+def test_every_column_is_explained(output, columns):
+    assert set(columns) <= set(ROWS[output].fields)
+    assert all(ROWS[output].fields[name]['Description'] for name in columns)
+
+
+def test_words_of_closed_columns_are_explained():
+    paths, models = ROWS['mediation'].fields, ROWS['mediation_models'].fields
+    assert set(paths['scale']['Levels']) == set(PATH_SCALES)
+    assert set(models['time_order']['Levels']) == set(TIME_ORDERS)
+    raised = {'no_baseline', 'constant_baseline', 'separated', 'separated_resamples', 'degenerate_resamples'}
+    assert raised <= set(paths['flags']['Levels']) <= set(FLAGS)

@@ -96,3 +96,15 @@ def test_visits_of_an_outcome_that_are_unknown_are_said_once(tmp_path):
         read_trial(write(tmp_path, changed(file_of({}), 'Outcomes.nrs.Visits', ['week 3'])))
     assert str(caught.value).count('week 3') == 1
     assert 'Mediation' not in str(caught.value)
+
+
+@pytest.mark.parametrize('session', ['03', 'ses-03'])
+def test_the_last_sample_is_told_by_its_session(tmp_path, session):
+    """However the session is written; of a visit before the outcome it is no error."""
+    blood = changed(BLOOD, 'Visits.last.Session', session)
+    model = {'Mediators': ['expression:X']}
+    assert read_trial(write(tmp_path, file_of(model, Expression=blood))).mediation[0].mediator_visits == ()
+    with pytest.raises(
+        DataError, match=r'expression:X is measured at 12, after the outcome nrs at six weeks'
+    ):
+        read_trial(write(tmp_path, file_of({**model, 'OutcomeVisit': 'six weeks'}, Expression=blood)))

@@ -8,7 +8,7 @@ from bids_app.group.record import record_trial
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
 from bids_app.report.trial.absent import absent_parts
-from bids_app.report.trial.flow import enrolled, stages
+from bids_app.report.trial.flow import _mediated, enrolled, stages
 from bids_app.report.trial.record import read_group_record, read_trial_record
 from bids_app.running.files import replace_json
 from pipelines.terms import default_circuit
@@ -68,3 +68,22 @@ def test_flow_names_every_visit_and_says_whether_chance_decided(whole, tmp_path)
     groups, _ = recorded(tmp_path / 'groups', write_groups)
     assert dict(enrolled(groups, {}))['Enrolled'] == '30'
     assert not groups.is_randomised
+
+
+def test_flow_counts_the_people_of_each_arm_in_mediation(whole):
+    """Of control the most that a comparison has, for each arm leaves out others of it."""
+    trial, _ = whole
+    counts = {'yoga': ('9', '10'), 'walking': ('8', '7')}
+    models = [
+        {'analysis': name, 'arm': arm, 'n_treatment': treated, 'n_control': control}
+        for arm, (treated, control) in counts.items()
+        for name in ('pain', 'pain (interaction)')
+    ]
+    for arm, wanted in (('yoga', '9'), ('walking', '8'), ('usual care', '10')):
+        assert list(_mediated(trial, {'mediation_models': models}, arm)) == [('Mediation, pain', wanted)]
+    several = [
+        {**row, 'analysis': f'{row["analysis"]} {number}'} for number in range(5) for row in models[::2]
+    ]
+    assert list(_mediated(trial, {'mediation_models': several}, 'walking')) == [
+        ('Mediation, 5 analyses', '8')
+    ]
