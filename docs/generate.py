@@ -104,13 +104,13 @@ _OTHERS = (
 
 def _group_lines() -> list[str]:
     root = Path()
-    planned = [group.of_table(root, '', row) for row in (*group.OUTCOMES, *group.CLUSTERS)]
+    planned = [group.of_table(root, '', row) for row in (*group.OUTCOMES, *group.MAP_TABLES)]
     planned += group.of_biomarkers(root, ['<biomarker>'])
     outcome = Outcome(name='<outcome>', role='primary', low=0, high=1, lower_is_better=True)
     design = OutcomesDesign(treated=('<arm>',), control='<control>', outcomes=(outcome,))
     planned += group.of_figures(root, design)
     kind = CIRCUIT.seeds[0].name
-    planned += group.of_maps(root, '<S>', kind, 0, ['<test>'])
+    planned += group.of_maps(root, '<S>', kind, 0, [('<test>', 't')])
     planned += group.of_map_figures(root, kind, 0, ['<test>'])
     planned += [group.of_table(root, '', row) for row in mechanism.TABLES]
     return [

@@ -225,7 +225,8 @@ class GroupParams(Parameters):
     trial: str | None = option(
         None, 'trial file: arms, visits, outcomes (default: the trial CLBPE)', metavar='JSON'
     )
-    n_permutations: int = option(10_000, 'permutations of every voxel-wise test', low=100)
+    n_permutations: int = option(1000, 'permutations of every voxel-wise test', low=100)
+    exact_tail: bool = option(False, 'count small p values of voxel-wise tests too, rather than fit a tail')
     n_bootstraps: int = option(10_000, 'resamples of every mediation analysis', low=99)
     n_imputations: int = option(1000, 'imputations of the primary outcome, beside its analysis', low=20)
     gene_counts: str | None = option(

@@ -21,12 +21,13 @@ from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
 from ..outputs.chains import SavedStage
 from ..outputs.found import stamp_of
-from ..outputs.group import CLUSTERS, OUTCOMES, of_biomarkers, of_figures, of_map_figures, of_maps, of_table
+from ..outputs.group import MAP_TABLES, OUTCOMES, of_biomarkers, of_figures, of_map_figures, of_maps, of_table
 from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
 from ..outputs.plan import Planned
 from ..outputs.sinks import Sunk, add_sink
 from ..running.manifest import Receipt, receipts_folder
 from ..settings import STEPS, Settings
+from .maps import maps_design
 from .plan import GroupPlan
 
 _SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999, 'n_imputations': 100}
@@ -42,10 +43,12 @@ def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     if plan.biomarkers:
         planned += of_biomarkers(out, [biomarker.name for biomarker in plan.biomarkers])
     for number, kind in enumerate(plan.people):
-        planned += of_maps(out, plan.results.space, kind, number, plan.contrasts[kind])
-        planned += of_map_figures(out, kind, number, plan.contrasts[kind])
+        tests = plan.tests[kind]
+        named = [(test.name, test.statistic) for test in tests]
+        planned += of_maps(out, plan.results.space, kind, number, named)
+        planned += of_map_figures(out, kind, number, [test.name for test in tests])
     if plan.people:
-        planned += [of_table(out, 'voxelwise', row) for row in CLUSTERS]
+        planned += [of_table(out, 'voxelwise', row) for row in MAP_TABLES]
     if plan.expression:
         has_sets = bool(plan.expression.gene_sets)
         planned += of_expression(out, plan.expression.contrasts, has_sets=has_sets)
@@ -84,7 +87,7 @@ def build_group_workflow(
         workflow.add_nodes([stages['biomarkers']])
     if plan.people:
         stages['voxelwise'] = _voxelwise(settings, plan)
-        values = ('outputnode.before_after', 'inputnode.values')
+        values = ('outputnode.values', 'inputnode.values')
         workflow.connect([(stages['outcomes'], stages['voxelwise'], [values])])
     if plan.expression:
         stages['expression'] = stages['enrichment'] = _expression(settings, plan)
@@ -163,16 +166,13 @@ def _biomarkers(plan: GroupPlan) -> LiterateWorkflow:
 
 def _voxelwise(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
     workflow = init_voxelwise_wf(
-        kinds=[
-            KindOfMap(kind, people, plan.contrasts[kind], settings.seed_of(f'voxelwise_{kind}'))
-            for kind, people in plan.people.items()
-        ],
+        kinds=[KindOfMap(kind, people, plan.tests[kind]) for kind, people in plan.people.items()],
         space=plan.results.space,
-        treatment=plan.trial.arms.treatment,
-        primary=plan.primary,
+        design=maps_design(plan.trial, plan.primary),
         params=_params(settings),
+        random_seed=settings.seed_of('voxelwise'),
     )
-    workflow.inputs.inputnode.participants = str(plan.tables['participants'])
+    workflow.inputs.inputnode.participants = str(plan.tables['people'])
     return workflow
 
 

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from pipelines.stats.before_after import BASELINE, FOLLOWUP
-from pipelines.stats.design import Outcome, primary_visit
+from pipelines.stats.design import Outcome, primary_visit, visits_of
+from pipelines.stats.map_questions import LEAST_PER_ARM
+from pipelines.stats.map_tests import MapsDesign, MapTest, map_tests
 from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES, map_words
 
@@ -19,18 +20,30 @@ LOGGER = logging.getLogger(__name__)
 
 
 class MapsOfPerson(TypedDict):
-    """Images of one kind by visit, those of its runs with their degrees of freedom."""
+    """Images of one kind by the name of the visit, those of its runs with their degrees of freedom."""
 
     participant_id: str
     stamp: str
-    baseline: list[str]
-    baseline_dof: list[float]
-    followup: list[str]
-    followup_dof: list[float]
+    maps: dict[str, list[str]]
+    dof: dict[str, list[float]]
 
 
-_PER_ARM = 3
-"""People of each arm with both maps that a comparison of arms needs."""
+def maps_design(trial: Trial, primary: str) -> MapsDesign:
+    """Return a trial as voxel-wise tests know it."""
+    sites = (trial.sites.column,) if trial.sites else ()
+    return MapsDesign(
+        treated=trial.treated,
+        control=trial.arms.control,
+        primary=primary,
+        is_randomised=trial.is_randomised,
+        adjusted=tuple(dict.fromkeys((*trial.covariates, *trial.strata, *sites))),
+        blocks=trial.sites.column if trial.sites and trial.sites.use == 'blocks' else None,
+    )
+
+
+def map_tests_of(trial: Trial, primary: str) -> tuple[MapTest, ...]:
+    """Return the voxel-wise tests of a trial, whoever has maps."""
+    return map_tests(maps_design(trial, primary), trial.visits, trial.maps, _map_visit(trial))
 
 
 def _map_visit(trial: Trial) -> Visit:
@@ -39,15 +52,12 @@ def _map_visit(trial: Trial) -> Visit:
     return primary_visit(own[0], trial.visits) if own else trial.primary
 
 
-def _map_visits(trial: Trial) -> dict[str, str]:
-    """Return what voxel-wise tests call a session."""
-    before = {trial.baseline.session_id: BASELINE} if trial.baseline else {}
-    return before | {_map_visit(trial).session_id: FOLLOWUP}
-
-
-def maps_of(trial: Trial, tables: Tables, results: Results) -> dict[str, list[MapsOfPerson]]:
-    """Return for each kind of map that anybody has who has which images at which visit."""
-    visits = _map_visits(trial)
+def maps_of(
+    trial: Trial, tables: Tables, results: Results, tests: Sequence[MapTest]
+) -> dict[str, list[MapsOfPerson]]:
+    """Return for each kind of map that anybody has who has which images at the visits that are tested."""
+    used = {name for test in tests for name in test.visits}
+    visits = {visit.session_id: visit.name for visit in trial.visits if visit.name in used}
     kinds: dict[str, list[MapsOfPerson]] = {}
     for kind in map_words(results.circuit.seeds):
         owners: dict[str, list[ScanResult]] = {}
@@ -64,63 +74,57 @@ def maps_of(trial: Trial, tables: Tables, results: Results) -> dict[str, list[Ma
 
 
 def _of_person(label: str, kind: str, visits: Mapping[str, str], scans: Sequence[ScanResult]) -> MapsOfPerson:
-    before, after = (
-        [scan for scan in scans if visits[scan.session_id] == visit] for visit in (BASELINE, FOLLOWUP)
-    )
+    own = {name: [s for s in scans if visits[s.session_id] == name] for name in visits.values()}
     return MapsOfPerson(
         participant_id=label,
         stamp=''.join(stamp_of(scan.maps[kind]) for scan in scans),
-        baseline=[str(scan.maps[kind]) for scan in before],
-        baseline_dof=[scan.dof for scan in before],
-        followup=[str(scan.maps[kind]) for scan in after],
-        followup_dof=[scan.dof for scan in after],
+        maps={name: [str(scan.maps[kind]) for scan in found] for name, found in own.items() if found},
+        dof={name: [scan.dof for scan in found] for name, found in own.items() if found},
     )
 
 
 def possible_tests(
-    trial: Trial, tables: Tables, people: Mapping[str, list[MapsOfPerson]], primary: Outcome
-) -> dict[str, tuple[str, ...]]:
+    trial: Trial,
+    tables: Tables,
+    people: Mapping[str, list[MapsOfPerson]],
+    tests: Sequence[MapTest],
+    primary: Outcome,
+) -> dict[str, tuple[MapTest, ...]]:
     """Return the voxel-wise tests that have enough people, of each kind of map that has any."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[MapTest]] = {kind: [] for kind in people}
     few: dict[str, list[str]] = {}
     for kind, own in people.items():
-        counts = _counts(trial, tables, own, primary)
-        found[kind] = tuple(contrast for contrast, count in counts.items() if count >= LEAST_PEOPLE)
-        for contrast, count in counts.items():
-            if count < LEAST_PEOPLE:
-                few.setdefault(contrast, []).append(kind)
-    for contrast, kinds in few.items():
+        for test in tests:
+            if _is_possible(test, trial, tables, own, primary):
+                found[kind].append(test)
+            else:
+                few.setdefault(test.name, []).append(kind)
+    for name, kinds in few.items():
         of = '' if len(kinds) == len(people) else f' of {", ".join(kinds)}'
-        LOGGER.warning('voxel-wise %s%s: too few people have maps; not tested', contrast, of)
-    return {kind: contrasts for kind, contrasts in found.items() if contrasts}
+        LOGGER.warning('voxel-wise %s%s: too few people have maps; not tested', name, of)
+    return {kind: tuple(own) for kind, own in found.items() if own}
 
 
-def _counts(trial: Trial, tables: Tables, people: list[MapsOfPerson], primary: Outcome) -> dict[str, int]:
-    """Return for each voxel-wise test how many people it would have, as far as they count."""
+def _is_possible(
+    test: MapTest, trial: Trial, tables: Tables, people: list[MapsOfPerson], primary: Outcome
+) -> bool:
+    """Return whether enough people have the maps of a test, and the symptoms that it needs."""
+    own = {p['participant_id'] for p in people if set(test.visits) <= p['maps'].keys()}
+    if test.term.asks == 'symptoms':
+        return len(own & _with_symptoms(test, trial, tables, primary)) >= LEAST_PEOPLE
+    if test.term.asks == 'mean':
+        return len(own) >= LEAST_PEOPLE
     arms = dict(zip(tables.participants['participant_id'], tables.participants['arm']))
-    pairs = [p['participant_id'] for p in people if p['baseline'] and p['followup']]
-    by_arm = Counter(arms[label] for label in pairs)
-    with_symptoms = _with_change(trial, tables, primary)
-    return {
-        'armOnChange': min(by_arm[trial.arms.treatment], by_arm[trial.arms.control])
-        * (LEAST_PEOPLE // _PER_ARM),
-        'changeWithSymptoms': sum(label in with_symptoms for label in pairs),
-        'meanBaseline': sum(bool(p['baseline']) for p in people),
-        'meanFollowup': sum(bool(p['followup']) for p in people),
-    }
+    counts = Counter(arms[label] for label in own)
+    enough = [arm for arm in trial.arms.names if counts[arm] >= LEAST_PER_ARM]
+    return trial.arms.control in enough and (test.arm in enough if test.arm else len(enough) > 2)
 
 
-def _with_change(trial: Trial, tables: Tables, primary: Outcome) -> set[str]:
-    """Return who has the primary outcome at the visits of the maps; nobody where it has no change in numbers."""
-    last = primary_visit(primary, trial.visits)
-    if (
-        primary.kind != 'continuous'
-        or not primary.has_baseline
-        or last != _map_visit(trial)
-        or not trial.baseline
-    ):
+def _with_symptoms(test: MapTest, trial: Trial, tables: Tables, primary: Outcome) -> set[str]:
+    """Return who has the primary outcome at the visits of a test; nobody where it has no change in numbers."""
+    measured = {visit.name for visit in visits_of(primary, trial.visits)}
+    if primary.kind != 'continuous' or not set(test.visits) <= measured:
         return set()
     own = tables.outcomes[tables.outcomes['outcome'] == primary.name].dropna(subset='value')
-    own = own[own['visit'].isin((trial.baseline.name, last.name))]
-    counts = own.groupby('participant_id')['visit'].nunique()
-    return set(counts.index[counts == 2])
+    counts = own[own['visit'].isin(test.visits)].groupby('participant_id')['visit'].nunique()
+    return set(counts.index[counts == len(test.visits)])

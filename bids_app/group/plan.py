@@ -10,6 +10,7 @@ import pandas as pd
 from pipelines.errors import MissingInputError
 from pipelines.interfaces.tables import columns_text
 from pipelines.stats.design import OutcomesDesign
+from pipelines.stats.map_tests import MapTest
 from pipelines.stats.mediation_design import Analysis, MediationDesign
 
 from ..outputs.found import Results
@@ -19,7 +20,7 @@ from ..phenotype.tables import Tables
 from ..phenotype.trial import DerivativeOutcome, Outcome
 from ..running.files import drafted
 from ..settings import Settings
-from .maps import MapsOfPerson, maps_of, possible_tests
+from .maps import MapsOfPerson, map_tests_of, maps_of, possible_tests
 from .mediation import choose_analyses, measured_visits
 
 LOGGER = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ LOGGER = logging.getLogger(__name__)
 class GroupPlan(NamedTuple):
     """What the group level computes.
 
-    ``tables`` are the files with the tables as they were read; ``contrasts`` the voxel-wise tests that are
+    ``tables`` are the files with the tables as they were read; ``tests`` the voxel-wise ones that are
     possible of each kind of map; ``people`` who has which of its images; ``absent`` says of a part why it is
     left out; ``biomarkers`` are those of which there is a sample.
     """
@@ -37,7 +38,7 @@ class GroupPlan(NamedTuple):
     outcomes: list[Outcome]
     tables: Mapping[str, Path]
     results: Results
-    contrasts: Mapping[str, tuple[str, ...]]
+    tests: Mapping[str, tuple[MapTest, ...]]
     people: Mapping[str, list[MapsOfPerson]]
     expression: ExpressionPlan | None
     analyses: list[Analysis]
@@ -107,38 +108,37 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
             'results of participants. Run the participant level first, or name the tables with --trial.'
         )
     absent: dict[str, str] = {}
-    everybody, tables = tables, _two_arms(trial, tables)
-    expression = _expression(settings, trial, everybody, absent)
+    expression = _expression(settings, trial, tables, absent)
     analyses: list[Analysis] = []
     if 'mediation' in settings.skip:
         absent['mediation'] = '--skip mediation'
     else:
-        measured = measured_visits(trial, outcomes, everybody, results, expression)
+        measured = measured_visits(trial, outcomes, tables, results, expression)
         analyses = choose_analyses(trial, outcomes, measured, absent)
     columns = ['participant_id', 'arm']
     factors = dict.fromkeys((*trial.covariates, *trial.factors))
-    adjusted = design_of(trial, outcomes).adjusted
     files = {
-        'outcomes': everybody.outcomes[_outcome_columns(trial)],
-        'people': everybody.participants[[*columns, *_present(factors, tables)]],
-        'participants': tables.participants[[*columns, *_present(adjusted, tables)]],
+        'outcomes': tables.outcomes[_outcome_columns(trial)],
+        'people': tables.participants[[*columns, *_present(factors, tables)]],
     }
-    biomarkers = _sampled(trial, everybody)
+    biomarkers = _sampled(trial, tables)
     if biomarkers:
-        files['biomarkers'] = everybody.biomarkers
+        files['biomarkers'] = tables.biomarkers
     if expression:
         files['samples'] = expression.samples
     if analyses:
         used = dict.fromkeys(name for analysis in analyses for name in analysis.covariates)
-        files['mediation'] = everybody.participants[[*columns, *_present(used, everybody)]]
+        files['mediation'] = tables.participants[[*columns, *_present(used, tables)]]
     written = {
         name: write_text(columns_text(table), folder / f'{name}.json') for name, table in files.items()
     }
-    people = {} if 'voxelwise' in settings.skip else maps_of(trial, tables, results)
-    contrasts = possible_tests(trial, tables, people, primary_of(outcomes))
-    tested = {kind: people[kind] for kind in contrasts}
+    primary = primary_of(outcomes)
+    asked = () if 'voxelwise' in settings.skip else map_tests_of(trial, primary.name)
+    people = maps_of(trial, tables, results, asked) if asked else {}
+    tests = possible_tests(trial, tables, people, asked, primary)
+    tested = {kind: people[kind] for kind in tests}
     return GroupPlan(
-        trial, outcomes, written, results, contrasts, tested, expression, analyses, absent, biomarkers
+        trial, outcomes, written, results, tests, tested, expression, analyses, absent, biomarkers
     )
 
 
@@ -149,17 +149,6 @@ def _sampled(trial: Trial, tables: Tables) -> tuple[Biomarker, ...]:
         return ()
     known = found[found['value'].notna() | found['censored'].ne('')]
     return tuple(biomarker for biomarker in trial.biomarkers if biomarker.name in set(known['biomarker']))
-
-
-def _two_arms(trial: Trial, tables: Tables) -> Tables:
-    """Return what is known of the first treated arm and of the control, for what compares two arms."""
-    arms = (trial.arms.treatment, trial.arms.control)
-    kept = {
-        name: table[table['arm'].isin(arms)].reset_index(drop=True)
-        for name, table in tables._asdict().items()
-        if isinstance(table, pd.DataFrame) and 'arm' in table
-    }
-    return tables._replace(**kept)
 
 
 def _outcome_columns(trial: Trial) -> list[str]:

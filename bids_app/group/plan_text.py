@@ -46,7 +46,6 @@ def plan_sentences(plan: GroupPlan, included: Included) -> Iterator[str]:
     yield from apart_sentences(trial, tables.participants)
     yield from estimand_sentences(trial, primary_of(plan.outcomes))
     yield from _other_analyses(plan, tables)
-    yield from two_arm_sentences(trial, _two_arm_parts(plan))
     yield from supplied_sentences(trial, tables)
 
 
@@ -238,7 +237,7 @@ def _other_analyses(plan: GroupPlan, tables: Tables) -> Iterator[str]:
     for analysis in plan.analyses:
         yield f'mediation {analysis.name}: {mediation_sentence(analysis, plan.trial)}'
     for kind in plan.people:
-        yield f'voxel-wise {kind}: {", ".join(plan.contrasts[kind])}'
+        yield f'voxel-wise {kind}: {", ".join(test.name for test in plan.tests[kind])}'
 
 
 def mediation_sentence(analysis: Analysis, trial: Trial) -> str:
@@ -265,24 +264,6 @@ def mediation_sentence(analysis: Analysis, trial: Trial) -> str:
         parts.append(f'no baseline of {listed(without)}')
     parts.append(against(trial.treated, trial.arms.control))
     return '; '.join(parts)
-
-
-def two_arm_sentences(trial: Trial, parts: Sequence[str]) -> Iterator[str]:
-    """Say of analyses that compare two arms before and after which arms and visits they leave out."""
-    if parts and len(trial.treated) > 1:
-        left = listed(trial.treated[1:])
-        yield f'{listed(parts)}: {trial.arms.treatment} against {trial.arms.control}, without {left}'
-    own = [part for part in parts if part == 'voxel-wise']
-    between = [visit.name for visit in trial.visits if not visit.is_baseline and not visit.is_primary]
-    if own and between:
-        yield f'{listed(own)}: of the baseline and the primary visit, without {listed(between)}'
-
-
-def _two_arm_parts(plan: GroupPlan) -> list[str]:
-    found = {
-        'voxel-wise': bool(plan.people),
-    }
-    return [part for part, is_there in found.items() if is_there]
 
 
 def supplied_sentences(trial: Trial, tables: Tables) -> Iterator[str]:

@@ -12,10 +12,12 @@ from pipelines.terms import (
     BIOMARKER_MODELS,
     DISCRETE_MODELS,
     EFFECT_SCALES,
+    MAP_CONTRASTS,
     MISSING_ASSUMPTIONS,
     MODELS,
     SAMPLE_LEVEL,
     SHIFTED_ARMS,
+    TAILS,
     TIPPING_ENDS,
     Described,
     maps_named,
@@ -129,12 +131,36 @@ _BIOMARKERS = {
 }
 _CLUSTERS = {
     'map': {'Description': 'seed, or icc for intrinsic connectivity'},
-    'contrast': {'Description': 'what was tested'},
+    'contrast': {'Description': 'what was tested, by its name in map_tests.tsv'},
     'volume': {'Description': 'size', 'Units': 'mm^3'},
-    'peak_t': {'Description': 'largest t'},
-    'peak_p_corrected': {'Description': 'two-sided p at the peak, corrected for all voxels by TFCE'},
+    'peak_statistic': {'Description': 'largest t or F'},
+    'peak_p_corrected': {
+        'Description': 'two-sided p at the peak, corrected for all voxels of the map by TFCE'
+    },
+    'peak_p_over_maps': {'Description': 'the same, corrected for the maps of the same test as well'},
     'peak_region': {'Description': 'Harvard-Oxford region of the peak, or the nearest one and its distance'},
     'regions': {'Description': 'shares of the cluster in its largest regions'},
+}
+_MAP_TESTS = {
+    'map': _CLUSTERS['map'],
+    'contrast': {'Description': 'name of the test in file names'},
+    'asks': {'Description': 'what is tested', 'Levels': levels(MAP_CONTRASTS)},
+    'title': {'Description': 'what is tested of whom, in words'},
+    'visits': {'Description': 'whose maps are tested'},
+    'statistic': {'Description': 't, or F of several regressors'},
+    'n': {'Description': 'people'},
+    'n_permutations': {'Description': 'rearrangements, or all there are'},
+    'variances': {'Description': 'common to all people, or of each arm'},
+    'exchangeability': {'Description': 'who changes places with whom; n/a: everybody with everybody'},
+    'p_by_tfce': {'Description': 'smallest p, corrected for all voxels of the map by TFCE'},
+    'tail_by_tfce': {'Description': 'how p values below .10 came about', 'Levels': levels(TAILS)},
+    'p_by_statistic': {
+        'Description': 'smallest p, corrected for all voxels of the map by the largest statistic'
+    },
+    'tail_by_statistic': {'Description': 'how p values below .10 came about', 'Levels': levels(TAILS)},
+    'n_maps': {'Description': 'maps that went through the same permutations of the same people'},
+    'p_over_maps_by_tfce': {'Description': 'smallest p by TFCE, corrected for the voxels of all these maps'},
+    'p_over_maps_by_statistic': {'Description': 'the same by the largest statistic'},
 }
 
 
@@ -161,14 +187,20 @@ OUTCOMES = (
 )
 FOREST = figure_row('forest', 'forest')
 BIOMARKERS = table_row('biomarkers', 'Contrasts of biomarkers within arms and between them', _BIOMARKERS)
-CLUSTERS = (table_row('clusters', 'Clusters where a map is significant (TFCE, p below 0.05)', _CLUSTERS),)
+MAP_TABLES = (
+    table_row('map_tests', 'Voxel-wise tests of all maps, with their smallest p values', _MAP_TESTS),
+    table_row('clusters', 'Clusters where a map is significant (TFCE, p below 0.05)', _CLUSTERS),
+)
 
 STATISTICS = {
-    'statistic': ('t', 't statistic', 't'),
-    'tfce': ('tfce', 'Threshold-free cluster enhancement of t (E 0.5, H 2, 26 neighbours)', 'arbitrary'),
-    'log_p_max_t': ('logpmaxt', 'Significance by the largest t of permutations, two-sided', '-log10(p)'),
+    'statistic': ('{statistic}', '{statistic} statistic', '{statistic}'),
+    'tfce': ('tfce', 'Threshold-free cluster enhancement of {statistic} (E 0.5, H 2, 26 neighbours)', 'arbitrary'),
+    'log_p_max': (
+        'logpmax{statistic}', 'Significance by the largest {statistic} of permutations, two-sided', '-log10(p)',
+    ),
     'log_p_max_tfce': ('logpmaxtfce', 'Significance by the largest TFCE of permutations, two-sided', '-log10(p)'),
 }  # fmt: skip
+"""Of a test's maps the label in file names, what is said of them, and units; ``{statistic}`` is t or F."""
 
 
 def map_name(space: str, kind: str, end: str) -> str:
@@ -185,15 +217,22 @@ def map_name(space: str, kind: str, end: str) -> str:
     return f'tpl-{space}/tpl-{space}_{maps_named([kind])[kind].entity}-{kind}_{end}.nii.gz'
 
 
-def end_of_test(contrast: str, output: str) -> str:
-    """Return the end of a group map's name: what was tested, and which of :data:`STATISTICS` it holds."""
-    return f'desc-{contrast}_stat-{STATISTICS[output][0]}_statmap'
+def end_of_test(contrast: str, output: str, statistic: str = 't') -> str:
+    """Return the end of a group map's name: what was tested, and which of :data:`STATISTICS` it holds.
+
+    Examples
+    --------
+    >>> end_of_test('armsOnChange', 'log_p_max', 'F')
+    'desc-armsOnChange_stat-logpmaxF_statmap'
+
+    """
+    return f'desc-{contrast}_stat-{STATISTICS[output][0].format(statistic=statistic)}_statmap'
 
 
 def of_maps(
-    output_dir: Path, space: str, kind: str, number: int, contrasts: Iterable[str]
+    output_dir: Path, space: str, kind: str, number: int, tests: Iterable[tuple[str, str]]
 ) -> Iterator[Planned]:
-    """Yield the files of one kind of map, the ``number``-th of the step that tests them."""
+    """Yield the files of one kind of map, the ``number``-th of the step that tests them: names and statistics of tests."""
     for output, end, text, units in (
         ('n_map', 'desc-count_statmap', 'Number of people with data at all their visits', 'people'),
         ('mask', 'desc-common_statmap', 'Voxels of everyone, which were tested', 'boolean'),
@@ -201,12 +240,14 @@ def of_maps(
         fields = {'Type': 'Brain'} if output == 'mask' else {}
         row = Derivative(f'{output}[{number}]', 'statmap', '.nii.gz', 'group', {}, True, text, units, fields)
         yield Planned('voxelwise', row, output_dir / map_name(space, kind, end))
-    for test, contrast in enumerate(contrasts):
-        for output, (_, text, units) in STATISTICS.items():
+    for test, (name, statistic) in enumerate(tests):
+        for output, (_, *said) in STATISTICS.items():
+            text, units = (words.format(statistic=statistic) for words in said)
             row = Derivative(
                 f'{output}[{number}][{test}]', 'statmap', '.nii.gz', 'group', {}, True, text, units
             )
-            yield Planned('voxelwise', row, output_dir / map_name(space, kind, end_of_test(contrast, output)))
+            path = output_dir / map_name(space, kind, end_of_test(name, output, statistic))
+            yield Planned('voxelwise', row, path)
 
 
 def of_figures(output_dir: Path, design: OutcomesDesign) -> Iterator[Planned]:

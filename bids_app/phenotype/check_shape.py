@@ -182,6 +182,26 @@ def factor_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
         yield f'Sites.Column: "{sites["Column"]}" is among the Covariates as well. Name it in Sites only.'
 
 
+def map_contradictions(given: Mapping[str, Any], visits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield pairs of visits that are no change, and slopes that have too few visits or no times."""
+    names, seen = in_order(visits), set[tuple[str, ...]]()
+    for number, pair in enumerate(given.get('Changes', ())):
+        path, unknown = f'Maps.Changes.{number}', [name for name in pair if name not in names]
+        for name in unknown:
+            yield f'{path}: "{name}" is none of the Visits. {nearest(name, names)}'
+        if not unknown and names.index(pair[0]) >= names.index(pair[1]):
+            yield f'{path}: {pair[1]} is not after {pair[0]}. Write the earlier visit first.'
+        if tuple(pair) in seen:
+            yield f'{path}: {" and ".join(pair)} stand twice.'
+        seen.add(tuple(pair))
+    if given.get('Slope') and len(names) < 3:
+        yield f'Maps.Slope needs three visits or more, the trial has {len(names)}. Name the pair in Changes.'
+    elif given.get('Slope') and any(
+        'Week' not in visit and 'Month' not in visit for visit in visits.values()
+    ):
+        yield 'Maps.Slope needs to know when visits are due. Give each a Week or a Month.'
+
+
 def sequence_contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the order of testing names twice, leaves out, or has no contrast for."""
     if 'Sequence' not in content:

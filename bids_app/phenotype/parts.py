@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, Sites
+from pipelines.stats.map_tests import MapVisits
 from pipelines.stats.mediation_design import Analysis
 from pipelines.stats.visit import Visit
 from pipelines.terms import ReferenceKind
@@ -135,6 +136,7 @@ class Trial:
     categories: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     sites: Sites | None = None
+    maps: MapVisits = MapVisits()
     sequence: tuple[PrimaryContrast, ...] = ()
     estimand: Estimand = Estimand()
     reporting: Reporting = Reporting()

@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.errors import DataError
 from pipelines.stats.biomarker_design import FOUR_SAMPLES
 from pipelines.stats.design import DerivativeOutcome, Outcome, PrimaryContrast, Sites
+from pipelines.stats.map_tests import MapVisits
 from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES, Circuit, default_circuit
 
@@ -92,6 +93,7 @@ def _trial(content: Mapping[str, Any], source: Path, *, is_default: bool) -> Tri
         categories=tuple(content.get('Categories', ())),
         strata=tuple(content.get('Strata', ())),
         sites=_sites(content),
+        maps=_maps(content.get('Maps', {})),
         sequence=tuple(_contrast(given, arms) for given in content.get('Sequence', ())),
         estimand=_part(Estimand, content, 'Estimand') or Estimand(),
         reporting=read_reporting(content.get('Reporting', {}), arms.names),
@@ -124,6 +126,11 @@ def _arms(given: Mapping[str, Any]) -> Arms:
 def _sites(content: Mapping[str, Any]) -> Sites | None:
     given = content.get('Sites')
     return Sites(column=given['Column'], use=given['As']) if given else None
+
+
+def _maps(given: Mapping[str, Any]) -> MapVisits:
+    changes = tuple((first, last) for first, last in given.get('Changes', ()))
+    return MapVisits(changes=changes, slope=given.get('Slope', False))
 
 
 def _contrast(given: str | Mapping[str, str], arms: Arms) -> PrimaryContrast:

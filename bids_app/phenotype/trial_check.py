@@ -12,6 +12,7 @@ from .check_shape import (
     expression_contradictions,
     factor_contradictions,
     in_order,
+    map_contradictions,
     reporting_contradictions,
     sequence_contradictions,
     visit_contradictions,
@@ -100,6 +101,7 @@ def _contradictions(content: Mapping[str, Any]) -> Iterator[str]:
     for name, outcome in content['Outcomes'].items():
         yield from outcome_contradictions(f'Outcomes.{name}', outcome, in_order(content['Visits']))
     yield from factor_contradictions(content)
+    yield from map_contradictions(content.get('Maps', {}), content['Visits'])
     yield from sequence_contradictions(content)
     yield from reporting_contradictions(content)
     yield from biomarker_contradictions(content)

@@ -13,13 +13,14 @@ from ..numerics.resample import apply_linear, voxel_sizes
 from ._interface import interface
 from .atlas import atlas_labels, manifest, sample_object, to_source
 from .headers import open_image
+from .over_maps import OverMaps
 from .templates import region_names
 from .trial import write_table
 
 SIGNIFICANT_P = 0.05
 CLUSTER_COLUMNS = (
-    'map', 'contrast', 'cluster', 'sign', 'volume', 'peak_x', 'peak_y', 'peak_z', 'peak_t', 'peak_p_corrected',
-    'peak_region', 'regions',
+    'map', 'contrast', 'cluster', 'sign', 'volume', 'peak_x', 'peak_y', 'peak_z', 'peak_statistic',
+    'peak_p_corrected', 'peak_p_over_maps', 'peak_region', 'regions',
 )  # fmt: skip
 _NONE = 'none'  # name of what is in no region
 _NAMED = 3  # regions that a cluster's row lists
@@ -34,6 +35,7 @@ def list_clusters(
     contrasts: list[list[str]],
     statistics: list[list[Path]],
     log_p_max_tfce: list[list[Path]],
+    nulls: list[Path],
     space: str,
     *,
     out_dir: Path,
@@ -45,7 +47,9 @@ def list_clusters(
     maps, contrasts
         Kinds of maps, and what was tested of each.
     statistics, log_p_max_tfce
-        t, and -log10 of p corrected by the largest TFCE, of each kind in the order of its contrasts.
+        t or F, and -log10 of p corrected by the largest TFCE, of each kind in the order of its contrasts.
+    nulls
+        Of :func:`~pipelines.interfaces.voxelwise.infer_maps`.
     space
         Template of the images.
     out_dir
@@ -54,18 +58,22 @@ def list_clusters(
     Returns
     -------
     _Clusters
-        A row per cluster: volume in mm^3, peak of t in mm, corrected p at the peak (two-sided, all voxels
-        of the map), Harvard-Oxford region of the peak, the nearest one with its distance where the peak is in none,
+        A row per cluster: volume in mm^3, peak of t or F in mm, corrected p at the peak (two-sided, all voxels
+        of the map; and of all maps), Harvard-Oxford region of the peak, the nearest one with its distance where the peak is in none,
         and the share of the cluster in its largest regions.
         No row where nothing is significant.
 
     """
+    over = OverMaps(maps, nulls)
     rows = [
-        {'map': kind, 'contrast': contrast, **row}
+        {
+            'map': kind, 'contrast': contrast, **row,
+            'peak_p_over_maps': float(over.p(kind, contrast, np.array([row['peak_p_corrected']]), 'largest_tfce')[0]),
+        }
         for kind, *tests in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
         for contrast, statistic, log_p in zip(*tests, strict=True)
         for row in _clusters_of(statistic, log_p, space)
-    ]
+    ]  # fmt: skip
     return _Clusters(write_table(pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), out_dir / 'clusters.tsv'))
 
 
@@ -90,7 +98,7 @@ def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[
             found.append({
                 'sign': name,
                 'volume': len(voxels) * float(np.prod(voxel_sizes(affine))),
-                'peak_x': x, 'peak_y': y, 'peak_z': z, 'peak_t': float(statistic[tuple(peak)]),
+                'peak_x': x, 'peak_y': y, 'peak_z': z, 'peak_statistic': float(statistic[tuple(peak)]),
                 'peak_p_corrected': float(10 ** -log_p[tuple(peak)]),
                 'peak_region': name_peak(apply_linear(affine, peak[None].astype(float)), space),
                 'regions': '; '.join(f'{share:.0%} {region}' for region, share in shares.items()),

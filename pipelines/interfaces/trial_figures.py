@@ -16,7 +16,7 @@ from ..figures.trajectories import TrajectoryWords, plot_trajectories
 from ..numerics.resample import apply_linear
 from ..stats.biomarker_design import SamplesDesign
 from ..stats.design import Outcome, OutcomesDesign, primary_visit, visits_of
-from ..terms import EFFECT_SCALES, MAIN, maps_named
+from ..terms import EFFECT_SCALES, MAIN, TAILS, maps_named
 from ._interface import interface
 from .clusters import SIGNIFICANT_P
 from .headers import open_image
@@ -24,6 +24,7 @@ from .tables import read_columns, read_table
 from .templates import target_brain
 
 _PEAKS = 4
+_TAILS = {TAILS['pareto'].name: ' with a generalised Pareto tail', TAILS['counted'].name: ''}
 
 
 class _Outcomes(NamedTuple):
@@ -220,12 +221,12 @@ def draw_test(statistic: Path, log_p_max_tfce: Path, facts: dict[str, Any], kind
         np.asarray(brain.dataobj, np.float32),
         significant=significant,
         title=f'{maps_named([kind])[kind].short}: {facts["Contrast"]}',
-        units=f't ({facts["DegreesOfFreedom"]} degrees of freedom)',
+        units=f'{facts["Statistic"]} ({facts["DegreesOfFreedom"]} degrees of freedom)',
         peaks=_peaks(t, significant, np.asarray(image.affine, float)),
         background_affine=np.asarray(brain.affine, float),
         note=(
             f'{facts["NumberOfPeople"]} people; outlined: p < {SIGNIFICANT_P:g}, two-sided, corrected for all voxels by '
-            f'TFCE and {facts["NumberOfPermutations"]} permutations; smallest corrected p '
+            f'TFCE and {facts["NumberOfPermutations"]} permutations{_TAILS[facts["Tail"]["Method"]]}; smallest corrected p '
             f'{facts["SmallestCorrectedP"]:.2g}.'
         ),
     )

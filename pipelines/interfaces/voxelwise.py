@@ -1,41 +1,54 @@
 """Test the maps of a group voxel by voxel: arms, symptoms, and the mean of each visit."""
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, assert_never
+from typing import Any, NamedTuple
 
+import nibabel as nb
 import numpy as np
 import pandas as pd
 
-from ..stats.outcomes import encode
+from ..stats.map_questions import MapQuestion, ask
+from ..stats.map_tests import MapsDesign, MapTest
 from ..stats.permute import PermutationResult, flip_signs, permute
+from ..stats.question import Effort
 from ..stats.tfce import neighbour_table
-from ..terms import MAP_CONTRASTS
+from ..terms import TAILS
 from ._interface import interface, tell_progress
-from .group_maps import blocks
+from .group_maps import combine
 from .headers import open_image
 from .images import load_mask, save_map
 from .tables import read_columns, read_table
-
-Contrast = Literal['armOnChange', 'changeWithSymptoms', 'meanBaseline', 'meanFollowup']
-"""Names of :data:`~pipelines.terms.MAP_CONTRASTS`."""
 
 
 class _Tested(NamedTuple):
     statistic: list[Path]
     tfce: list[Path]
-    log_p_max_t: list[Path]
+    log_p_max: list[Path]
     log_p_max_tfce: list[Path]
     facts: list[dict[str, Any]]
+    null: Path
 
 
-class _Question(NamedTuple):
-    """What is asked of the maps: a contrast, who is treated (n,), and how symptoms changed (n,)."""
+class Null(NamedTuple):
+    """Largest statistics and TFCE of all rearrangements of one test, (B,) each, and what they are shared with.
 
-    contrast: Contrast
-    people: pd.DataFrame
-    is_treated: pd.Series
-    symptoms: pd.Series
+    Attributes
+    ----------
+    largest, largest_tfce
+        The first is of the data as they are.
+    alike
+        The same for tests of other maps that went through the same rearrangements of the same people.
+    counts_only
+        See :func:`~pipelines.stats.tail.corrected_p`.
+
+    """
+
+    largest: np.ndarray
+    largest_tfce: np.ndarray
+    alike: str
+    counts_only: bool
 
 
 def infer_maps(
@@ -43,137 +56,147 @@ def infer_maps(
     mask: Path,
     participants: Path,
     values: Path,
-    contrasts: list[Contrast],
-    treatment: str,
-    primary: str,
+    design: MapsDesign,
+    tests: list[MapTest],
     n_permutations: int,
+    exact_tail: bool,
     random_seed: int,
     *,
     out_dir: Path,
 ) -> _Tested:
-    """Test contrasts of one kind of map at every voxel by permutation.
+    """Test one kind of map at every voxel by permutation.
 
     Parameters
     ----------
     stack, mask
         Of :func:`~pipelines.interfaces.group_maps.stack_maps`.
     participants
-        ``participant_id arm`` and covariates.
+        ``participant_id arm``, covariates and blocks.
     values
         Of :func:`~pipelines.interfaces.trial.fit_outcomes`.
-    contrasts
-        What is tested, see :data:`~pipelines.terms.MAP_CONTRASTS`.
-    treatment
-        Name of the treated arm.
-    primary
-        Name of the outcome whose change the maps are compared with.
-    n_permutations, random_seed
-        See :func:`~pipelines.stats.permute.permute`.
+    design
+        Arms, covariates, blocks, and the outcome whose change the maps are compared with.
+    tests
+        What is tested.
+    n_permutations, exact_tail
+        See :class:`~pipelines.stats.question.Effort`.
+    random_seed
+        Of the permutations, the same for all kinds of maps: so that those of the same people go through the same.
     out_dir
         Folder of the maps.
 
     Returns
     -------
     _Tested
-        t, TFCE, and -log10 of the p values corrected by the largest t and the largest TFCE, lists in the order
-        of the contrasts.
+        t or F, TFCE, and -log10 of the p values corrected by the largest statistic and the largest TFCE, lists in
+        the order of the tests; the null distributions, see :func:`read_nulls`.
 
     Raises
     ------
     DataError
-        Too few people for the contrast.
+        Too few people for a test.
 
     """
     like, folder = open_image(mask), Path(stack)
-    inside = load_mask(mask, like)
-    table = read_columns(participants).set_index('participant_id')
-    own = table.drop(columns='arm'), table['arm'] == treatment, _change_of(read_table(values), primary)
-    neighbours, done = neighbour_table(inside), []
-    for contrast in contrasts:
-        options: dict[str, Any] = {
-            'neighbours': neighbours, 'n_permutations': n_permutations, 'rng': np.random.default_rng(random_seed),
-            'progress': tell_progress(out_dir, f'permutations of {contrast}'),
-        }  # fmt: skip
-        n_people, found = _infer(folder, _Question(contrast, *own), options, out_dir)
-        maps = found.t, found.tfce, -np.log10(found.p_max_t), -np.log10(np.asarray(found.p_max_tfce))
-        paths = [
-            save_map(
-                np.nan_to_num(map_).astype(np.float32), inside, like, out_dir / f'{contrast}_{name}.nii.gz'
-            )
-            for name, map_ in zip(_Tested._fields, maps)
-        ]
-        done.append((*paths, _facts(contrast, n_people, found)))
-    return _Tested(*map(list, zip(*done)))
+    inside, seen = load_mask(mask, like), json.loads((folder / 'people.json').read_text())
+    people, symptoms = read_columns(participants), _wide(read_table(values), design.primary)
+    neighbours, done, nulls = neighbour_table(inside), [], {}
+    for test in tests:
+        asked = ask(test, design, people, symptoms, seen)
+        progress = tell_progress(out_dir, f'permutations of {test.name}')
+        effort = Effort(n_permutations=n_permutations, exact_tail=exact_tail, progress=progress)
+        options = {'neighbours': neighbours, 'effort': effort}
+        found = _test(folder, test, asked, options, random_seed, out_dir)
+        done.append((*_save(test, found, inside, like, out_dir), _facts(test, asked, found)))
+        alike = '\n'.join([test.name, str(random_seed), *asked.people])
+        nulls[test.name] = _null(found, alike, counts_only=found.exact or exact_tail)
+    found_of: dict[str, Any] = {name: list(column) for name, column in zip(_Tested._fields, zip(*done))}
+    return _Tested(**found_of, null=write_nulls(nulls, out_dir / 'null.npz'))
 
 
 InferMaps = interface(infer_maps)
 
 
-def _facts(contrast: Contrast, n_people: int, found: PermutationResult) -> dict[str, Any]:
+def _save(
+    test: MapTest, found: PermutationResult, inside: np.ndarray, like: nb.Nifti1Image, out_dir: Path
+) -> list[Path]:
+    """Write the maps of a test in the order of the outputs."""
+    p_values = found.p_max, np.asarray(found.p_max_tfce)
+    maps = found.statistic, np.asarray(found.tfce), *(-np.log10(p) for p in p_values)
+    return [
+        save_map(np.nan_to_num(m).astype(np.float32), inside, like, out_dir / f'{test.name}_{name}.nii.gz')
+        for name, m in zip(_Tested._fields, maps)
+    ]
+
+
+def _null(found: PermutationResult, alike: str, *, counts_only: bool) -> Null:
+    digest = hashlib.sha256(alike.encode()).hexdigest()
+    return Null(found.largest, np.asarray(found.largest_tfce), digest, counts_only)
+
+
+def write_nulls(nulls: dict[str, Null], path: Path) -> Path:
+    """Write the null distributions of the tests of a kind of map by their names."""
+    arrays: dict[str, Any] = {
+        f'{name} {field}': np.asarray(value)
+        for name, null in nulls.items()
+        for field, value in null._asdict().items()
+    }
+    np.savez(path, **arrays)
+    return path
+
+
+def read_nulls(path: Path) -> dict[str, Null]:
+    """Return what :func:`write_nulls` wrote."""
+    with np.load(path) as file:
+        names = dict.fromkeys(key.split()[0] for key in file)
+        return {
+            name: Null(
+                file[f'{name} largest'], file[f'{name} largest_tfce'], str(file[f'{name} alike']),
+                bool(file[f'{name} counts_only']),
+            )
+            for name in names
+        }  # fmt: skip
+
+
+def _wide(values: pd.DataFrame, primary: str) -> pd.DataFrame:
+    """Return the values of an outcome, people by visits."""
+    own = values[values['outcome'] == primary]
+    return own.pivot(index='participant_id', columns='visit', values='value').astype(float)
+
+
+def _test(
+    folder: Path, test: MapTest, asked: MapQuestion, options: dict[str, Any], random_seed: int, out_dir: Path
+) -> PermutationResult:
+    rng = np.random.default_rng(random_seed)
+    outcome = combine(folder, test.visits, test.weights, asked.people, out_dir / 'outcome.npy')
+    if asked.question is None:
+        return flip_signs(outcome, blocks=asked.blocks, rng=rng, **options)
+    own = None
+    if asked.covariate:
+        own = combine(folder, [asked.covariate], [1.0], asked.people, out_dir / 'covariate.npy')
+    return permute(outcome, asked.question, covariate=own, rng=rng, **options)
+
+
+def _facts(test: MapTest, asked: MapQuestion, found: PermutationResult) -> dict[str, Any]:
+    p_values = {'SmallestCorrectedP': found.p_max_tfce, 'SmallestCorrectedPByStatistic': found.p_max}
+    tails = {
+        name: {'Method': TAILS['counted'].name} if tail is None else {
+            'Method': TAILS['pareto'].name, 'ShareAbove': tail.share, 'Threshold': tail.threshold, 'Scale': tail.scale,
+            'Shape': tail.shape,
+        }
+        for name, tail in (('Tail', found.tail_tfce), ('TailByStatistic', found.tail))
+    }  # fmt: skip
     return {
-        'Contrast': MAP_CONTRASTS[contrast].about,
-        'NumberOfPeople': n_people,
+        'Contrast': test.about,
+        'Statistic': test.statistic,
+        'Visits': list(test.visits),
+        'NumberOfPeople': len(asked.people),
         'NumberOfPermutations': found.n_permutations,
         'AllArrangements': found.exact,
         'DegreesOfFreedom': found.dof,
-        'UntestedVoxels': int(np.isnan(found.t).sum()),
-        'SmallestCorrectedP': float(np.nanmin(np.asarray(found.p_max_tfce))),
-        'LargestT': float(np.nanmax(np.abs(found.t))),
+        **asked.facts,
+        'UntestedVoxels': int(np.isnan(found.statistic).sum()),
+        **{name: float(np.nanmin(np.asarray(p))) for name, p in p_values.items()},
+        **tails,
+        'LargestStatistic': float(np.nanmax(np.abs(found.statistic))),
     }
-
-
-def _change_of(values: pd.DataFrame, primary: str) -> pd.Series:
-    own = values[values['outcome'] == primary]
-    wide = own.pivot(index='participant_id', columns='visit', values='value')
-    wide = wide.reindex(columns=['baseline', 'followup']).astype(float)
-    return wide['followup'] - wide['baseline']
-
-
-def _infer(
-    folder: Path, question: _Question, options: dict[str, Any], out_dir: Path
-) -> tuple[int, PermutationResult]:
-    """Return how many people entered, and the result."""
-    labels = json.loads((folder / 'people.json').read_text())
-    pairs = labels['pairs']
-    match question.contrast:
-        case 'meanBaseline' | 'meanFollowup':
-            visit = 'baseline' if question.contrast == 'meanBaseline' else 'followup'
-            return len(labels[visit]), flip_signs(np.load(folder / f'{visit}.npy', mmap_mode='r'), **options)
-        case 'armOnChange':
-            tested, covariates = question.is_treated.loc[pairs], encode(question.people.loc[pairs])
-        case 'changeWithSymptoms':
-            tested, covariates = question.symptoms.reindex(pairs), pd.DataFrame(index=pairs)
-        case _:
-            assert_never(question.contrast)
-    return _compare(folder, question.contrast, tested.to_numpy(float), covariates, options, out_dir)
-
-
-def _compare(
-    folder: Path,
-    contrast: Contrast,
-    tested: np.ndarray,
-    covariates: pd.DataFrame,
-    options: dict[str, Any],
-    out_dir: Path,
-) -> tuple[int, PermutationResult]:
-    """Test changes against ``tested`` (n,), between arms with the map at baseline as covariate."""
-    change, baseline = (np.load(folder / f'{name}.npy', mmap_mode='r') for name in ('change', 'baseline'))
-    known = np.isfinite(tested) & covariates.notna().all(axis=1).to_numpy()
-    varying = [name for name in covariates if covariates.loc[known, name].nunique() > 1]
-    nuisance = np.column_stack([np.ones(known.sum()), covariates.loc[known, varying].to_numpy(float)])
-    columns = np.flatnonzero(known)
-    own: dict[str, Any] = {}
-    if contrast == 'armOnChange':
-        own['covariate'] = _chosen(baseline, columns, out_dir / 'baseline.npy')
-    outcome = _chosen(change, columns, out_dir / 'change.npy')
-    return len(columns), permute(outcome, tested[known], nuisance, **own, **options)
-
-
-def _chosen(maps: np.ndarray, columns: np.ndarray, path: Path) -> np.ndarray:
-    """Return some people of a file of maps: a view when they are the first ones, else a file of their own."""
-    if len(columns) == 0 or columns[-1] == len(columns) - 1:
-        return maps[:, : len(columns)]
-    out = np.lib.format.open_memmap(path, 'w+', np.float32, (len(maps), len(columns)))
-    for rows in blocks(len(maps)):
-        out[rows] = maps[rows][:, columns]
-    return out

@@ -1,4 +1,4 @@
-"""t of rearranged residuals at blocks of voxels; the algebra is in :func:`~pipelines.stats.permute.permute`."""
+"""Statistics of rearranged residuals at blocks of voxels; the algebra is in :func:`~pipelines.stats.permute.permute`."""
 
 from typing import Any, NamedTuple
 
@@ -6,89 +6,73 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from .linear_design import LEAST_FREE, ROUNDED, LinearDesign, VarianceGroup
 
 Array = NDArray[Any]
 
-_NOTHING = 1e-12  # share of squares that is rounding: a constant or a combination of the nuisance
-_PERFECT = 1e-14  # share of squares below which a fit is called perfect, which bounds t
+_PERFECT = 1e-14  # share of squares below which a fit is called perfect, which bounds a statistic
+_SMALLEST = 1e-6  # variance of a group as a share of the largest, that residuals are divided by
 _TILE = 64  # voxels whose data stay in the nearest cache
 
 
-class LinearDesign(NamedTuple):
-    """What the models of all voxels have in common."""
+class _Own(NamedTuple):
+    """A covariate of each of m voxels.
 
-    tested: Array
-    """(n,) regressor of interest, orthogonal to the nuisance, of unit norm."""
-    nuisance: Array
-    """(n, k) orthonormal."""
-    moving: Array
-    """(c, n) rows: the part of the nuisance to which permuted residuals are not orthogonal anyway."""
-    dof: int
-
-
-def fit_design(tested: Array, nuisance: Array, *, has_covariate: bool) -> LinearDesign:
-    """Make the design orthonormal; a constant is set apart, as permutations leave it as it is.
-
-    Parameters
+    Attributes
     ----------
-    tested
-        (n,) regressor of interest.
-    nuisance
-        (n, k) any columns, also dependent ones.
-    has_covariate
-        Whether every voxel adds a column of its own, which costs a degree of freedom.
-
-    Raises
-    ------
-    DataError
-        Shapes differ, a value is not finite, the regressor is a combination of the nuisance, or no
-        degree of freedom is left.
-
-    Examples
-    --------
-    >>> design = fit_design(np.array([0.0, 0, 1, 1]), np.ones((4, 2)), has_covariate=False)
-    >>> design.tested.round(12).tolist(), design.moving.shape, design.dof
-    ([-0.5, -0.5, 0.5, 0.5], (0, 4), 2)
+    values
+        (n, m) orthogonal to the nuisance, of unit norm.
+    shared
+        (s, m) products with the tested regressors.
+    free
+        (m,) what of a regressor it leaves; 1 where that is nothing.
+    is_used
+        (m,) whether it varies and leaves something to test.
 
     """
-    n = len(tested)
-    if tested.ndim != 1 or nuisance.ndim != 2 or len(nuisance) != n:
-        raise DataError(f'a regressor of shape {tested.shape} with a nuisance of shape {nuisance.shape}')
-    if not np.isfinite(tested).all() or not np.isfinite(nuisance).all():
-        raise DataError('the design holds values that are not finite; leave these people out')
-    constant = np.full((n, 1), n**-0.5)
-    basis = _orthonormal(nuisance)
-    has_constant = np.sum((basis.T @ constant) ** 2) > 1 - _NOTHING
-    moving = _orthonormal(nuisance - nuisance.mean(axis=0)) if has_constant else basis
-    basis = np.column_stack([constant, moving]) if has_constant else basis
-    left = tested - basis @ (basis.T @ tested)
-    if left @ left <= _NOTHING * (tested @ tested):
-        raise DataError('the tested regressor is constant or a combination of the nuisance; nothing to test')
-    dof = n - basis.shape[1] - 1 - has_covariate
-    if dof < 1:
-        raise DataError(f'{n} people leave {dof} degrees of freedom to this design; it needs at least 1')
-    return LinearDesign(left / np.linalg.norm(left), basis, moving.T, dof)
+
+    values: Array
+    shared: Array
+    free: Array
+    is_used: Array
 
 
-def _orthonormal(columns: Array) -> Array:
-    """Return an orthonormal basis (n, rank) of the space of ``columns`` (n, k)."""
-    scale = np.abs(columns).max(axis=0, initial=0)
-    vectors, values, _ = np.linalg.svd(columns / np.where(scale > 0, scale, 1), full_matrices=False)
-    return vectors[:, values > values.max(initial=0) * 1e-10]
+class _Fit(NamedTuple):
+    """Models of B permutations at m voxels.
+
+    Attributes
+    ----------
+    products, crossed
+        By group, of the residuals with the design within it (r, B, m), and with the covariate (B, m).
+    nuisance, slope, moved
+        Coefficients of the nuisance (k, B, m), of the tested regressors (s, B, m), and of the covariate (B, m).
+    score
+        (s, B, m) products with the tested regressors, orthogonal to all others.
+    squares
+        By group, sums of squares of the residuals (B, m).
+
+    """
+
+    products: list[Array]
+    crossed: list[Array]
+    nuisance: Array
+    slope: Array
+    moved: Array
+    score: Array
+    squares: list[Array]
 
 
-def permuted_t(
+def permuted_statistic(
     outcome: Array, covariate: Array | None, design: LinearDesign, part: slice, drawn: Array
 ) -> tuple[Array, Array]:
-    """Return t of some voxels for some permutations.
+    """Return the statistic of some voxels for some permutations.
 
     Parameters
     ----------
     outcome, covariate
         (V, n) maps.
     design
-        From :func:`fit_design`.
+        From :func:`~pipelines.stats.linear_design.fit_design`.
     part
         The m voxels wanted.
     drawn
@@ -97,40 +81,144 @@ def permuted_t(
     Returns
     -------
     tuple
-        (B, m) float64 t, 0 where a voxel cannot be tested, and (m,) bool where it can.
+        (B, m) float64 t or F, 0 where a voxel cannot be tested, and (m,) bool where it can.
 
     """
-    own = None if covariate is None else _residuals(_people_first(covariate, part), design.nuisance)
-    left = _residuals(_people_first(outcome, part), design.nuisance, own)
-    columns = np.concatenate([design.tested[None], design.moving])
-    weights = np.empty((len(drawn), *columns.shape))
-    np.put_along_axis(weights, drawn[:, None], columns[None], axis=2)
-    fitted = weights[:, 0] @ left
-    squares = np.ones_like(fitted)
-    for column in range(1, len(columns)):
-        squares -= (weights[:, column] @ left) ** 2
-    testable: Array = np.asarray(left.any(axis=0))
+    own = None if covariate is None else _own(_people_first(covariate, part), design)
+    left = _residuals(_people_first(outcome, part), design.nuisance, None if own is None else own.values)
+    testable = left.any(axis=0) if own is None else left.any(axis=0) & own.is_used
+    spreads, free = zip(*(_of_voxels(group, own) for group in design.groups))
+    testable &= np.all([own_free >= LEAST_FREE for own_free in free], axis=0)
+    freedoms = [np.maximum(own_free, LEAST_FREE) for own_free in free]
+    scales = np.ones((len(design.groups), left.shape[1]))
+    if len(scales) > 1:
+        scales = _deviations(design, own, left, freedoms)
+        left = left / scales[design.number]
+    fit = _fit(design, own, left, drawn, scales)
+    variances = [np.maximum(squares, _PERFECT) / freedom for squares, freedom in zip(fit.squares, freedoms)]
+    matrix = np.sum([v * spread[:, :, None] for v, spread in zip(variances, spreads)], axis=0)
+    if design.is_signed:
+        found = fit.score[0] / np.sqrt(np.where(testable, matrix[0, 0], 1))
+    else:
+        found = _quadratic(fit.score, matrix, testable) / _welch(design, variances, freedoms)
+    return np.where(testable, found, 0), np.asarray(testable)
+
+
+def _deviations(design: LinearDesign, own: _Own | None, left: Array, freedoms: list[Array]) -> Array:
+    """Return the standard deviation of each group (G, m), without what is tested; none is 0."""
+    unmoved = np.arange(len(left))[None]
+    fit = _fit(design, own, left, unmoved, np.ones((len(design.groups), left.shape[1])))
+    variances = np.array([squares[0] / free for squares, free in zip(fit.squares, freedoms)])
+    return np.sqrt(np.maximum(variances, _SMALLEST * variances.max(axis=0) + _PERFECT))
+
+
+def _fit(design: LinearDesign, own: _Own | None, left: Array, drawn: Array, scales: Array) -> _Fit:
+    """Fit the full model to permuted residuals (n, m), in units of the scale (G, m) of the group they come to."""
+    groups, shape = design.groups, (len(drawn), left.shape[1])
+    products = [_products(group.basis, left, drawn) * scale for group, scale in zip(groups, scales)]
+    nuisance, score = (
+        np.sum([_turned(part.T, product) for part, product in zip(parts, products)], axis=0)
+        for parts in ([group.nuisance for group in groups], [group.tested for group in groups])
+    )
+    squares = [
+        _permuted_squares(group.people, left, drawn) * scale**2 for group, scale in zip(groups, scales)
+    ]
+    fit = _Fit(products, [], nuisance, score, np.zeros(shape), score, squares)
     if own is not None:
-        shared = design.tested @ own
-        free = 1 - shared**2
-        testable &= own.any(axis=0) & (free > _NOTHING)
-        of_own = _permuted_product(own, left, drawn)
-        fitted = (fitted - shared * of_own) / np.sqrt(np.where(testable, free, 1))
-        squares -= of_own**2
-    return np.where(testable, _t(fitted, squares, design.dof), 0), testable
+        crossed = [
+            _permuted_product(own.values, left, drawn, np.flatnonzero(group.people)) * scale
+            for group, scale in zip(groups, scales)
+        ]
+        whole, shared = np.sum(crossed, axis=0), own.shared[:, None]
+        score = score - shared * whole
+        slope = score + shared * (
+            np.sum(shared * score, axis=0) / own.free
+        )  # the inverse by Sherman and Morrison
+        moved = whole - np.sum(shared * slope, axis=0)
+        fit = _Fit(products, crossed, nuisance, slope, moved, score, squares)
+    return fit._replace(
+        squares=[
+            s + _explained(group, number, fit, own) for number, (s, group) in enumerate(zip(squares, groups))
+        ]
+    )
+
+
+def _explained(group: VarianceGroup, number: int, fit: _Fit, own: _Own | None) -> Array:
+    """Return what the fit changes in the sum of squares of a group (B, m)."""
+    product = fit.products[number]
+    rest = product - _turned(group.nuisance, fit.nuisance) - _turned(group.tested, fit.slope)
+    if own is None:
+        return np.sum(rest**2, axis=0) - np.sum(product**2, axis=0)
+    inner = (group.basis @ own.values)[
+        :, None
+    ]  # of the covariate, as far as the design within the group spans it
+    outer = np.sum(own.values[group.people] ** 2, axis=0) - np.sum(inner**2, axis=(0, 1))
+    crossed = fit.crossed[number] - np.sum(inner * product, axis=0)
+    rest -= inner * fit.moved
+    return (
+        np.sum(rest**2, axis=0) - np.sum(product**2, axis=0) + fit.moved * (fit.moved * outer - 2 * crossed)
+    )
+
+
+def _of_voxels(group: VarianceGroup, own: _Own | None) -> tuple[Array, Array]:
+    """Return the squares of the tested regressors within a group (s, s, m) and its degrees of freedom (m,)."""
+    spread = (group.tested.T @ group.tested)[:, :, None]
+    free = group.people.sum() - np.sum(group.nuisance**2)
+    if own is None:
+        return spread, np.array([free - np.sum(group.tested**2)])
+    squares = np.sum(own.values[group.people] ** 2, axis=0)
+    product = group.tested.T @ (group.basis @ own.values)
+    crossed = own.shared[:, None] * product[None]
+    spread = spread - crossed - crossed.swapaxes(0, 1) + own.shared[:, None] * own.shared[None] * squares
+    leverage = (
+        np.einsum('iim->m', spread) + np.einsum('im,ijm,jm->m', own.shared, spread, own.shared) / own.free
+    )
+    return spread, free - squares - leverage
+
+
+def _quadratic(score: Array, matrix: Array, testable: Array) -> Array:
+    """Return u'V^-1 u (B, m) of scores (s, B, m) and their covariance (s, s, B, m), by elimination."""
+    s = len(score)
+    v = np.where(testable, matrix, np.eye(s)[:, :, None, None])
+    u, total = score.copy(), np.zeros(score.shape[1:])
+    for i in range(s):
+        total += u[i] ** 2 / v[i, i]
+        for j in range(i + 1, s):
+            share = v[j, i] / v[i, i]
+            u[j] -= share * u[i]
+            v[j] = v[j] - share * v[i]
+    return total
+
+
+def _welch(design: LinearDesign, variances: list[Array], freedoms: list[Array]) -> Array:
+    """Return what turns a quadratic form into an F: its degrees of freedom, and Welch's correction (B, m)."""
+    s = design.tested.shape[1]
+    weights = np.array([group.people.sum() / v for group, v in zip(design.groups, variances)])
+    share = weights / weights.sum(axis=0)
+    lack = np.sum([(1 - own) ** 2 / free for own, free in zip(share, freedoms)], axis=0)
+    return np.asarray(s * (1 + 2 * (s - 1) / (s * (s + 2)) * lack))
 
 
 def flipped_t(outcome: Array, part: slice, drawn: Array) -> tuple[Array, Array]:
-    """Return t of the mean of some voxels for signs ``drawn`` (B, n), as :func:`permuted_t`."""
+    """Return t of the mean of some voxels for signs ``drawn`` (B, n), as :func:`permuted_statistic`."""
     n = drawn.shape[1]
     left = _residuals(_people_first(outcome, part), np.empty((n, 0)))
     fitted = drawn @ left / np.sqrt(n)
-    return _t(fitted, np.ones_like(fitted), n - 1), np.asarray(left.any(axis=0))
+    rest = np.maximum(1 - fitted**2, _PERFECT)
+    return fitted * np.sqrt((n - 1) / rest), np.asarray(left.any(axis=0))
 
 
 def _people_first(maps: Array, part: slice) -> Array:
     """Read a block (n, m), so that voxels lie side by side."""
     return np.ascontiguousarray(maps[part].T, float)
+
+
+def _own(values: Array, design: LinearDesign) -> _Own:
+    left = _residuals(values, design.nuisance)
+    shared = design.tested.T @ left
+    free = 1 - np.sum(shared**2, axis=0)
+    is_used = left.any(axis=0) & (free > ROUNDED)
+    return _Own(left, shared, np.where(is_used, free, 1), is_used)
 
 
 def _residuals(values: Array, basis: Array, own: Array | None = None) -> Array:
@@ -139,26 +227,39 @@ def _residuals(values: Array, basis: Array, own: Array | None = None) -> Array:
     if own is not None:
         left -= own * np.einsum('nm,nm->m', own, left)
     squares = np.einsum('nm,nm->m', left, left)
-    something = squares > _NOTHING * np.einsum('nm,nm->m', values, values)  # False where not finite
+    something = squares > ROUNDED * np.einsum('nm,nm->m', values, values)  # False where not finite
     left /= np.sqrt(np.where(something, squares, 1))
     left[:, ~something] = 0
     return left
 
 
-def _t(fitted: Array, squares: Array, dof: int) -> Array:
-    return fitted * np.sqrt(dof / np.maximum(squares - fitted**2, _PERFECT))
+def _products(rows: Array, left: Array, drawn: Array) -> Array:
+    """Return sum_i rows[r, i] left[drawn[b, i], v] (r, B, m)."""
+    weights = np.empty((len(rows), *drawn.shape))
+    np.put_along_axis(weights, drawn[None], rows[:, None], axis=2)
+    return (weights.reshape(-1, drawn.shape[1]) @ left).reshape(len(rows), len(drawn), -1)
+
+
+def _permuted_squares(people: Array, left: Array, drawn: Array) -> Array:
+    """Return the sum of squares (B, m) that permutations bring to some people."""
+    return _products(people[None].astype(float), left**2, drawn)[0]
+
+
+def _turned(matrix: Array, values: Array) -> Array:
+    """Return a matrix (a, r) times values (r, B, m)."""
+    return (matrix @ values.reshape(len(values), -1)).reshape(len(matrix), *values.shape[1:])
 
 
 @njit(nogil=True)
-def _permuted_product(own: Array, left: Array, drawn: Array) -> Array:
-    """Return sum_i own[i, v] left[drawn[b, i], v] (B, m)."""
-    n, n_voxels = own.shape
+def _permuted_product(own: Array, left: Array, drawn: Array, people: Array) -> Array:
+    """Return the sum over people i of own[i, v] left[drawn[b, i], v] (B, m)."""
+    n_voxels = own.shape[1]
     product = np.zeros((len(drawn), n_voxels))
     for start in range(0, n_voxels, _TILE):
         tile = slice(start, min(start + _TILE, n_voxels))
         for row in range(len(drawn)):
             total = product[row, tile]
-            for person in range(n):
+            for person in people:
                 mine, other = own[person, tile], left[drawn[row, person], tile]
                 for voxel in range(len(total)):
                     total[voxel] += mine[voxel] * other[voxel]

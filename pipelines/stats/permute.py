@@ -1,4 +1,4 @@
-"""Permutation inference on maps of a group, with family-wise error from the largest t and TFCE."""
+"""Permutation inference on maps of a group, corrected for all voxels by the largest statistic and the largest TFCE."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, ParameterError
-from .freedman_lane import fit_design, flipped_t, permuted_t
-from .rearrange import Rearrangements, flips, permutations
+from ..errors import DataError
+from .freedman_lane import flipped_t, permuted_statistic
+from .linear_design import fit_design
+from .question import Effort, Question
+from .rearrange import Blocks, Rearrangements, flips, permutations
+from .tail import Tail, corrected_p
 from .tfce import tfce
 
 Array = NDArray[Any]
@@ -23,107 +26,103 @@ _LARGEST_BATCH = 256  # more make the matrix products no quicker
 class PermutationResult(NamedTuple):
     """Maps (V,), null distributions and how they were made; NaN at voxels that cannot be tested."""
 
-    t: Array
+    statistic: Array
+    """t, with the sign of the slope, or F."""
     p: Array
-    """Two-sided, uncorrected."""
-    p_max_t: Array
-    """Two-sided, corrected for all voxels by the largest absolute t."""
+    """Two-sided, uncorrected, counted."""
+    p_max: Array
+    """Two-sided, corrected for all voxels by the largest absolute statistic."""
     tfce: Array | None
     p_max_tfce: Array | None
     """Two-sided, corrected for all voxels by the largest absolute TFCE."""
-    max_t: Array
-    """Largest absolute t of each rearrangement; the first is of the data as they are."""
-    max_tfce: Array | None
+    largest: Array
+    """Largest absolute statistic of each rearrangement; the first is of the data as they are."""
+    largest_tfce: Array | None
+    tail: Tail | None
+    """Of the largest statistics; None: all p values are counted."""
+    tail_tfce: Tail | None
     dof: int
+    """Residual degrees of freedom of all people together."""
     n_permutations: int
     """Random permutations beside the first, or all distinct ones with it."""
     exact: bool
 
 
-class _Settings(NamedTuple):
+class _Test(NamedTuple):
+    """The statistics of a part of the voxels for some rearrangements, these, and what is asked of them."""
+
+    statistics: Callable[[slice, Array], tuple[Array, Array]]
+    drawn: Rearrangements
+    dof: int
     neighbours: Array | None
-    block: int
-    max_bytes: int
-    n_threads: int
-    progress: Callable[[int, int], None] | None
-
-
-Statistics = Callable[[slice, Array], tuple[Array, Array]]
+    effort: Effort
 
 
 def permute(
     outcome: Array,
-    tested: Array,
-    nuisance: Array,
+    question: Question,
     *,
     covariate: Array | None = None,
     neighbours: Array | None = None,
-    n_permutations: int = 10_000,
     rng: np.random.Generator,
-    block: int = 1024,
-    max_bytes: int = 2**28,
-    n_threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    effort: Effort = Effort(),  # noqa: B008 (frozen)
 ) -> PermutationResult:
-    r"""Test one regressor at every voxel by permuting residuals of the model without it.
+    r"""Test regressors at every voxel by permuting residuals of the model without them.
 
     Parameters
     ----------
     outcome
-        (V, n) one row a voxel, floating; may be a memory map, of which ``block`` rows are read at a time.
-    tested
-        (n,) regressor of interest: arm, or a change of symptoms.
-    nuisance
-        (n, k) common to all voxels; without a constant column the model has no intercept.
+        (V, n) one row a voxel, floating; may be a memory map, of which a block of rows is read at a time.
+    question
+        Design, variances and blocks.
     covariate
         (V, n) further nuisance with values of its own at each voxel, such as the map at baseline.
     neighbours
         (V, 26) from :func:`~pipelines.stats.tfce.neighbour_table`; None: no TFCE.
-    n_permutations
-        Random permutations, at least 1; where no more distinct ones exist, each of these is used once.
     rng
         Generator of the permutations.
-    block
-        Voxels at a time, at least 1.
-    max_bytes
-        Memory for the t maps of the permutations done together.
-    n_threads
-        Threads over the TFCE maps; no result depends on it.
-    progress
-        Called with the permutations done and their total after each batch.
+    effort
+        Number of permutations, and memory.
 
     Returns
     -------
     PermutationResult
-        t is computed in double precision and rounded to that of ``outcome``; it has the sign of the slope.
+        Statistics are computed in double precision and rounded to that of ``outcome``.
 
     Raises
     ------
     DataError
-        Shapes differ, the regressor is a combination of the nuisance, no degree of freedom is left, or no
+        Shapes differ, a regressor is a combination of the nuisance, no degree of freedom is left, or no
         voxel can be tested.
-    ParameterError
-        A number is below its least value.
 
     Notes
     -----
     Freedman and Lane [1]_ [2]_: with :math:`\epsilon` the residuals of the outcome after the nuisance Z
-    (and the covariate), t is computed anew for :math:`P\epsilon` under the full model.  With x and the
-    covariate's q made orthogonal to Z and of unit norm, columns of Q an orthonormal basis of Z,
-    :math:`c = x'q` and :math:`g = q'P\epsilon`,
+    (and the covariate q), the full model is fitted to :math:`P\epsilon`.  With x the regressors made orthogonal to Z
+    and q, r the residuals, :math:`R_{ii}` the diagonal of what makes them, and a variance for each group g,
 
     .. math::
 
-       b = \frac{x'P\epsilon - c\,g}{\sqrt{1 - c^2}}, \qquad
-       t = b \sqrt{\frac{\nu}{\epsilon'\epsilon - |Q'P\epsilon|^2 - g^2 - b^2}}, \qquad
-       \nu = n - \mathrm{rank}[x\ Z\ q],
+       u = x'P\epsilon, \qquad s_g^2 = \frac{\sum_{i \in g} r_i^2}{\sum_{i \in g} R_{ii}}, \qquad
+       V = \sum_g s_g^2 \sum_{i \in g} x_i x_i'
 
-    so that the common design costs matrix products for many permutations at once, and only g is a sum
-    for each voxel and permutation.  p = (1 + #{null >= observed}) / (1 + permutations) [3]_, or the share
-    of all arrangements.  Statistics that differ by rounding count as equal.
+    one regressor has :math:`t = u / \sqrt V`, several have
+    :math:`F = u' V^{-1} u / (s \Lambda)` with Welch's
+    :math:`\Lambda = 1 + \frac{2 (s - 1)}{s (s + 2)} \sum_g (1 - w_g / \sum w)^2 / \sum_{i \in g} R_{ii}`,
+    :math:`w_g = n_g / s_g^2`.  Of group means these are the v of Aspin and Welch and the G of Winkler; with further
+    nuisance V is the variance of the least-squares slopes, where G has that of weighted ones.  One group
+    makes them the usual t and F.  Where
+    groups have variances of their own, a residual that comes to another group is multiplied by the ratio of their
+    standard deviations :math:`s_g` of the data as they are, which leaves to each group its variance: a mixture of both
+    would give t fewer large values than few people with a large variance do.  Sums over i are matrix products with the design within groups, for many
+    permutations at once, but for those of q, which are made for each voxel and permutation.
+
+    p of a voxel alone is the share of rearrangements with a statistic at least as large, the observed one among them
+    [3]_; corrected ones are those of :func:`~pipelines.stats.tail.corrected_p`.  Statistics that differ by
+    rounding count as equal.
 
     A voxel cannot be tested where a value is not finite, the outcome or the covariate is constant or
-    otherwise explained by the nuisance, or the covariate explains the regressor.  It is NaN in all maps
+    otherwise explained by the nuisance, or the covariate explains a regressor or a group.  It is NaN in all maps
     and belongs to no cluster.
 
     References
@@ -139,41 +138,37 @@ def permute(
     --------
     Three against three can be arranged in twenty ways; the two most unlike are the least likely.
 
-    >>> arm = np.array([0.0, 0, 0, 1, 1, 1])
-    >>> found = permute(np.array([[1, 2, 3, 7, 8, 9.0]]), arm, np.ones((6, 1)), rng=np.random.default_rng(0))
+    >>> arms = Question(tested=np.array([0.0, 0, 0, 1, 1, 1]), nuisance=np.ones((6, 1)))
+    >>> found = permute(np.array([[1, 2, 3, 7, 8, 9.0]]), arms, rng=np.random.default_rng(0))
     >>> found.n_permutations, found.exact, found.p.tolist()
     (20, True, [0.1])
 
     """
-    model = fit_design(
-        np.asarray(tested, float), np.asarray(nuisance, float), has_covariate=covariate is not None
-    )
-    _check_maps(outcome, len(model.tested))
-    design = np.column_stack([tested, nuisance])
+    tested, nuisance = np.asarray(question.tested, float), np.asarray(question.nuisance, float)
+    model = fit_design(tested, nuisance, question.groups, has_covariate=covariate is not None)
+    _check_maps(outcome, len(tested))
+    # people of two groups are as unlike as their variances
+    design = np.column_stack([tested, nuisance, *_labels(question.groups)])
     if covariate is not None:
-        _check_maps(covariate, len(model.tested), len(outcome))
+        _check_maps(covariate, len(tested), len(outcome))
         design = np.column_stack([design, np.arange(len(design))])  # no two people alike
-    settings = _Settings(neighbours, block, max_bytes, n_threads, progress)
-    _check_settings(settings, len(outcome), n_permutations)
-    drawn = permutations(design, n_permutations, rng)
-    return _infer(outcome, partial(permuted_t, outcome, covariate, model), drawn, model.dof, settings)
+    drawn = permutations(design, effort.n_permutations, rng, question.blocks)
+    statistics = partial(permuted_statistic, outcome, covariate, model)
+    return _infer(outcome, _Test(statistics, drawn, model.dof, neighbours, effort))
 
 
 def flip_signs(
     outcome: Array,
     *,
+    blocks: Blocks | None = None,
     neighbours: Array | None = None,
-    n_permutations: int = 10_000,
     rng: np.random.Generator,
-    block: int = 1024,
-    max_bytes: int = 2**28,
-    n_threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    effort: Effort = Effort(),  # noqa: B008 (frozen)
 ) -> PermutationResult:
-    """Test the mean at every voxel by flipping the signs of people.
+    """Test the mean at every voxel by flipping the signs of people, or of blocks that are wholes.
 
     Parameters and results are those of :func:`permute`; the null hypothesis is a distribution that is
-    symmetric about 0.  All :math:`2^n` flips are used where these are at most ``n_permutations``.
+    symmetric about 0.  All :math:`2^n` flips are used where these are at most the permutations asked for.
 
     Notes
     -----
@@ -190,9 +185,12 @@ def flip_signs(
     _check_maps(outcome, n)
     if n < 2:
         raise DataError('a mean needs at least 2 people to be tested, got 1')
-    settings = _Settings(neighbours, block, max_bytes, n_threads, progress)
-    _check_settings(settings, len(outcome), n_permutations)
-    return _infer(outcome, partial(flipped_t, outcome), flips(n, n_permutations, rng), n - 1, settings)
+    drawn = flips(n, effort.n_permutations, rng, blocks)
+    return _infer(outcome, _Test(partial(flipped_t, outcome), drawn, n - 1, neighbours, effort))
+
+
+def _labels(groups: Array | None) -> list[Array]:
+    return [] if groups is None else [np.unique(groups, return_inverse=True)[1].ravel()]
 
 
 def _check_maps(maps: Array, n: int, n_voxels: int | None = None) -> None:
@@ -204,69 +202,77 @@ def _check_maps(maps: Array, n: int, n_voxels: int | None = None) -> None:
         )
 
 
-def _check_settings(settings: _Settings, n_voxels: int, n_permutations: int) -> None:
-    least = {'n_permutations': n_permutations, 'block': settings.block, 'n_threads': settings.n_threads}
-    for name, value in least.items():
-        if value < 1:
-            raise ParameterError(f'{name} {value} is below 1')
-    if settings.neighbours is not None and len(settings.neighbours) != n_voxels:
-        raise DataError(
-            f'maps of {n_voxels} voxels with neighbours of {len(settings.neighbours)}; take both from one mask'
-        )
+class _Null(NamedTuple):
+    """Maps of the data as they are (V,), where they can be tested, and largest values of all rearrangements."""
+
+    observed: Array
+    enhanced: Array
+    testable: Array
+    n_as_large: Array
+    largest: Array
+    largest_tfce: Array
 
 
-def _infer(
-    outcome: Array, statistics: Statistics, drawn: Rearrangements, dof: int, settings: _Settings
-) -> PermutationResult:
+def _infer(outcome: Array, test: _Test) -> PermutationResult:
     """Compare the first map with those of all rearrangements."""
-    max_t, max_tfce = np.zeros((2, drawn.n_drawn))
-    random, done = int(not drawn.exact), 0
-    for maps, testable in _batches(outcome, statistics, drawn.drawn, settings):
+    if test.neighbours is not None and len(test.neighbours) != len(outcome):
+        raise DataError(
+            f'maps of {len(outcome)} voxels with neighbours of {len(test.neighbours)}; take both from one mask'
+        )
+    null, has_tfce = _rearranged(outcome, test), test.neighbours is not None
+    observed, enhanced = (np.where(null.testable, m, np.nan) for m in (null.observed, null.enhanced))
+    counts_only = test.drawn.exact or test.effort.exact_tail
+    p_max = corrected_p(null.largest, observed, counts_only=counts_only)
+    p_tfce = corrected_p(null.largest_tfce, enhanced, counts_only=counts_only) if has_tfce else None
+    return PermutationResult(
+        statistic=observed,
+        p=np.where(null.testable, null.n_as_large / test.drawn.n_drawn, np.nan),
+        p_max=p_max.p,
+        tfce=enhanced if has_tfce else None,
+        p_max_tfce=p_tfce.p if p_tfce else None,
+        largest=null.largest,
+        largest_tfce=null.largest_tfce if has_tfce else None,
+        tail=p_max.tail,
+        tail_tfce=p_tfce.tail if p_tfce else None,
+        dof=test.dof,
+        n_permutations=test.drawn.n_drawn - int(not test.drawn.exact),
+        exact=test.drawn.exact,
+    )
+
+
+def _rearranged(outcome: Array, test: _Test) -> _Null:
+    """Go through all rearrangements, the data as they are first."""
+    largest, largest_tfce = np.zeros((2, test.drawn.n_drawn))
+    random, done, progress = int(not test.drawn.exact), 0, test.effort.progress
+    for maps, testable in _batches(outcome, test):
         if done == 0:
             if not testable.any():
                 raise DataError(
                     'no voxel can be tested: values not finite, constant, or explained by the nuisance'
                 )
-            t, enhanced = maps[0].astype(float), _enhance(maps[0], settings.neighbours)
-            as_large, count = np.abs(t) * (1 - _TIE), np.zeros(len(t), int)
+            observed, enhanced = maps[0].astype(float), _enhance(maps[0], test.neighbours)
+            as_large, count = np.abs(observed) * (1 - _TIE), np.zeros(len(observed), int)
         for number, magnitude in enumerate(map(np.abs, maps), start=done):
-            max_t[number] = magnitude.max()
+            largest[number] = magnitude.max()
             count += magnitude >= as_large
-        max_tfce[done : done + len(maps)] = _largest_tfce(maps, settings)
+        largest_tfce[done : done + len(maps)] = _largest_tfce(maps, test)
         done += len(maps)
-        if settings.progress is not None:
-            settings.progress(done - random, drawn.n_drawn - random)
-    has_tfce = settings.neighbours is not None
-
-    def masked(values: Array) -> Array:
-        return np.where(testable, values, np.nan)
-
-    return PermutationResult(
-        t=masked(t),
-        p=masked(count / done),
-        p_max_t=masked(_share_as_large(max_t, t)),
-        tfce=masked(enhanced) if has_tfce else None,
-        p_max_tfce=masked(_share_as_large(max_tfce, enhanced)) if has_tfce else None,
-        max_t=max_t,
-        max_tfce=max_tfce if has_tfce else None,
-        dof=dof,
-        n_permutations=done - random,
-        exact=drawn.exact,
-    )
+        if progress is not None:
+            progress(done - random, test.drawn.n_drawn - random)
+    return _Null(observed, enhanced, testable, count, largest, largest_tfce)
 
 
-def _batches(
-    outcome: Array, statistics: Statistics, drawn: Iterator[Array], settings: _Settings
-) -> Iterator[tuple[Array, Array]]:
-    """Yield t maps (B, V) of some rearrangements, 0 where a voxel cannot be tested, and where it can (V,)."""
+def _batches(outcome: Array, test: _Test) -> Iterator[tuple[Array, Array]]:
+    """Yield maps (B, V) of some rearrangements, 0 where a voxel cannot be tested, and where it can (V,)."""
     n_voxels, testable = len(outcome), np.zeros(len(outcome), bool)
-    size = int(np.clip(settings.max_bytes // outcome[:1, :1].nbytes // n_voxels, 1, _LARGEST_BATCH))
+    at_once = test.effort.max_bytes // outcome[:1, :1].nbytes // n_voxels
+    size = int(np.clip(at_once, 1, min(_LARGEST_BATCH, test.drawn.n_drawn)))
     buffer = np.empty((size, n_voxels), outcome.dtype)
-    while batch := list(islice(drawn, size)):
+    while batch := list(islice(test.drawn.drawn, size)):
         maps, rows = buffer[: len(batch)], np.array(batch)
-        for start in range(0, n_voxels, settings.block):
-            part = slice(start, start + settings.block)
-            maps[:, part], testable[part] = statistics(part, rows)
+        for start in range(0, n_voxels, test.effort.block):
+            part = slice(start, start + test.effort.block)
+            maps[:, part], testable[part] = test.statistics(part, rows)
         yield maps, testable
 
 
@@ -274,14 +280,8 @@ def _enhance(statistic: Array, neighbours: Array | None) -> Array:
     return np.zeros(len(statistic)) if neighbours is None else tfce(statistic, neighbours)
 
 
-def _largest_tfce(maps: Array, settings: _Settings) -> list[float]:
-    if settings.neighbours is None:
+def _largest_tfce(maps: Array, test: _Test) -> list[float]:
+    if test.neighbours is None:
         return [0.0] * len(maps)
-    with ThreadPoolExecutor(settings.n_threads) as pool:
-        return list(pool.map(lambda one: np.abs(_enhance(one, settings.neighbours)).max(), maps))
-
-
-def _share_as_large(null: Array, observed: Array) -> Array:
-    """Return the share of ``null`` that is at least as large as each value of ``observed``, either sign."""
-    smaller = np.searchsorted(np.sort(null), np.abs(observed) * (1 - _TIE))
-    return (len(null) - smaller) / len(null)
+    with ThreadPoolExecutor(test.effort.n_threads) as pool:
+        return list(pool.map(lambda one: np.abs(_enhance(one, test.neighbours)).max(), maps))

@@ -13,6 +13,24 @@ Array = NDArray[Any]
 N_NEIGHBOURS = 26
 """Voxels that share a face, an edge or a corner with a voxel."""
 
+_STEPS = np.delete(np.array(list(np.ndindex(3, 3, 3))) - 1, N_NEIGHBOURS // 2, axis=0)
+_COLUMNS = np.argsort(np.abs(_STEPS).sum(axis=1), kind='stable').astype(np.int32)
+"""Columns of a table of neighbours by their bit: those with a common face first, as they touch most of the others."""
+
+_BITS = np.uint32(1) << np.argsort(_COLUMNS).astype(np.uint32)
+"""Bits by column."""
+
+_APART = np.array(
+    [
+        sum(1 << bit for bit, far in enumerate(np.abs(_STEPS[_COLUMNS] - step).max(axis=1) > 1) if far)
+        for step in _STEPS[_COLUMNS]
+    ],
+    np.uint32,
+)
+"""By bit, the bits of the neighbours that are no neighbours of this one."""
+
+_DIGIT, _N_DIGITS = 11, 6  # bits of a digit of a sort, digits of a number in double precision
+
 
 def neighbour_table(mask: Array) -> Array:
     """List the neighbours of every voxel of a mask.
@@ -91,8 +109,9 @@ def tfce(
     :math:`e^E (h_i^{H+1} - h_{i+1}^{H+1}) / (H + 1)` and no step has to be chosen.  Voxels enter from the
     highest to the lowest; each becomes the parent of the components it touches, which gives a tree with
     one stretch of heights a node [2]_, and a second walk adds the stretches from the root outwards.
-    Voxels of equal height add stretches of no length, whatever their order.  Programs that add
-    :math:`e^E h^H` over steps give this value divided by the step.
+    Of taller neighbours that touch one another only one is asked for its component.  Voxels of equal
+    height add stretches of no length, whatever their order.  Programs that add :math:`e^E h^H` over steps
+    give this value divided by the step.
 
     References
     ----------
@@ -115,32 +134,80 @@ def tfce(
         raise DataError(
             f'a map of shape {statistic.shape} does not belong to a mask of {len(neighbours)} voxels'
         )
-    height = np.abs(statistic)
-    if not np.isfinite(height).all():
+    if not np.isfinite(statistic).all():
         raise DataError(
-            f'{(~np.isfinite(height)).sum()} values of the statistic map are not finite; mask them'
+            f'{(~np.isfinite(statistic)).sum()} values of the statistic map are not finite; mask them'
         )
-    order = np.argsort(height)[::-1]
-    integral = height.astype(float) ** (height_power + 1) / (height_power + 1)
-    enhanced = np.zeros(len(statistic))
-    for side in (statistic > 0, statistic < 0):
-        _enhance(order[side[order]], neighbours, integral, extent_power, enhanced)
+    values = np.ascontiguousarray(statistic, float)
+    height = np.abs(values)
+    # a product is ten times as fast as a power
+    power = height_power + 1
+    integral = (height * height * height if height_power == 2 else height**power) / power
+    order = _descending(height)
+    enhanced = _enhance(order, _taller(values, neighbours), neighbours, integral, extent_power)
     return np.copysign(enhanced, statistic)
 
 
-# compiled at the first call and never cached on disk: one second once in a process, and nothing to write
+# compiled at the first call and never cached on disk: seconds once in a process, and nothing to write
 @njit(nogil=True)
-def _enhance(order: Array, neighbours: Array, integral: Array, extent_power: float, enhanced: Array) -> None:
+def _descending(height: Array) -> Array:
+    """Return the places of heights (V,) of at least 0 from the highest to the lowest, equal ones in their order."""
+    n, keys = len(height), height.view(np.uint64)  # positive floating numbers sort as their bits do
+    order, other = np.arange(n).astype(np.int32), np.empty(n, np.int32)
+    starts = np.zeros((_N_DIGITS, 1 << _DIGIT), np.int64)
+    last = np.uint64((1 << _DIGIT) - 1)
+    for key in keys:
+        for digit in range(_N_DIGITS):
+            starts[digit, (~key >> np.uint64(_DIGIT * digit)) & last] += 1
+    for digit in range(_N_DIGITS):
+        if starts[digit].max() == n:  # all alike, as the last digits of single precision are
+            continue
+        place = starts[digit]
+        place[:] = np.cumsum(place) - place
+        shift = np.uint64(_DIGIT * digit)
+        for voxel in order:
+            value = (~keys[voxel] >> shift) & last
+            other[place[value]] = voxel
+            place[value] += 1
+        order, other = other, order
+    return order
+
+
+@njit(nogil=True)
+def _taller(values: Array, neighbours: Array) -> Array:
+    """Return the bits of the neighbours (V,) that have the same sign and come earlier in the descending order."""
+    taller = np.zeros(len(values), np.uint32)
+    for voxel, value in enumerate(values):
+        own, height = np.uint32(0), abs(value)
+        for column in range(N_NEIGHBOURS // 2, N_NEIGHBOURS):
+            other = neighbours[voxel, column]
+            if other < 0 or value * values[other] <= 0:
+                continue
+            its = abs(values[other])
+            if its > height or (its == height and other < voxel):
+                own |= _BITS[column]
+            else:
+                taller[other] |= _BITS[N_NEIGHBOURS - 1 - column]
+        taller[voxel] |= own
+    return taller
+
+
+@njit(nogil=True)
+def _enhance(order: Array, taller: Array, neighbours: Array, integral: Array, extent_power: float) -> Array:
     """Build the tree of components from the highest voxel down, then add the stretches from the root up."""
-    parent = np.empty(len(enhanced), np.int32)
-    lead = np.full(len(enhanced), -1, np.int32)  # towards the one voxel that stands for a component
-    lowest = np.empty(len(enhanced), np.int32)  # voxel that joined the component last
-    extent = np.ones(len(enhanced), np.int32)
+    n = len(order)
+    lead, parent = np.empty(n, np.int32), np.empty(n, np.int32)  # a lead stands for its component
+    lowest = np.empty(n, np.int32)  # voxel that joined the component last
+    extent, enhanced = np.ones(n, np.int32), np.zeros(n)
     for voxel in order:
         stands = lead[voxel] = parent[voxel] = voxel
-        for other in neighbours[voxel]:
-            if other < 0 or lead[other] < 0 or lead[other] == stands:
-                continue
+        left, bit = taller[voxel], 0
+        while left:
+            while not (left >> np.uint32(bit)) & np.uint32(1):
+                bit += 1
+            # neighbours of one another were joined when the later one entered
+            left &= _APART[bit]
+            other = neighbours[voxel, _COLUMNS[bit]]
             while lead[other] != other:
                 lead[other] = lead[lead[other]]
                 other = lead[other]
@@ -158,5 +225,6 @@ def _enhance(order: Array, neighbours: Array, integral: Array, extent_power: flo
     for voxel in order[::-1]:
         above = parent[voxel]
         stretch = integral[voxel] if above == voxel else integral[voxel] - integral[above]
-        start = 0.0 if above == voxel else enhanced[above]
-        enhanced[voxel] = start + extent[voxel] ** extent_power * stretch
+        wide = np.sqrt(extent[voxel]) if extent_power == 0.5 else extent[voxel] ** extent_power
+        enhanced[voxel] = (0.0 if above == voxel else enhanced[above]) + wide * stretch
+    return enhanced

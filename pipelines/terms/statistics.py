@@ -144,21 +144,67 @@ SAMPLE_LEVEL = Described(
     about='of the only sample that was taken',
 )
 
+
+@dataclass(frozen=True, kw_only=True)
+class MapContrast(Described):
+    """What is tested at every voxel; ``asks`` is of whom or what, ``of`` what is made of the maps of visits."""
+
+    asks: Literal['arms', 'arm', 'symptoms', 'mean']
+    of: Literal['change', 'slope', 'visit']
+
+
 MAP_CONTRASTS = Words(
     'voxel-wise test',
     [
-        Described(
-            name='armOnChange', title='Change between visits, arm against arm',
-            about='change between visits, treatment minus control, with the map at baseline as covariate',
+        MapContrast(
+            name='armsOnChange', title='Change between visits, all arms', asks='arms', of='change',
+            about='change between visits, any difference of arms',
         ),
-        Described(
+        MapContrast(
+            name='armOnChange', title='Change between visits, arm against arm', asks='arm', of='change',
+            about='change between visits, treatment minus control',
+        ),
+        MapContrast(
+            name='armsOnSlope', title='Slope over visits, all arms', asks='arms', of='slope',
+            about='slope over visits, any difference of arms',
+        ),
+        MapContrast(
+            name='armOnSlope', title='Slope over visits, arm against arm', asks='arm', of='slope',
+            about='slope over visits, treatment minus control',
+        ),
+        MapContrast(
+            name='armsAtVisit', title='Visit, all arms', asks='arms', of='visit', about='any difference of arms at the visit',
+        ),
+        MapContrast(
+            name='armAtVisit', title='Visit, arm against arm', asks='arm', of='visit',
+            about='treatment minus control at the visit',
+        ),
+        MapContrast(
             name='changeWithSymptoms', title='Change between visits with the change of the primary outcome',
-            about='change between visits against the change of the primary outcome',
+            asks='symptoms', of='change', about='change between visits against the change of the primary outcome',
         ),
-        Described(name='meanBaseline', title='Mean at baseline', about='mean at baseline'),
-        Described(name='meanFollowup', title='Mean at follow-up', about='mean at follow-up'),
+        MapContrast(
+            name='slopeWithSymptoms', title='Slope over visits with the slope of the primary outcome', asks='symptoms',
+            of='slope', about='slope over visits against the slope of the primary outcome',
+        ),
+        MapContrast(name='meanBaseline', title='Mean at baseline', asks='mean', of='visit', about='mean at baseline'),
+        MapContrast(name='meanFollowup', title='Mean at follow-up', asks='mean', of='visit', about='mean at follow-up'),
+        MapContrast(name='meanVisit', title='Mean at another visit', asks='mean', of='visit', about='mean at another visit'),
     ],
 )  # fmt: skip
+"""A test's name is one of these, and the arm and the visits where there are several."""
+
+TAILS = Words(
+    'small p values',
+    [
+        Described(
+            name='pareto', title='Generalised Pareto tail',
+            about='below .10 of a generalised Pareto distribution fitted to the largest values of permutations',
+        ),
+        Described(name='counted', title='Counted', about='counted, as all others'),
+    ],
+)  # fmt: skip
+"""How p values below .10 came about."""
 
 EXPRESSION_CONTRASTS = Words(
     'contrast of expression',

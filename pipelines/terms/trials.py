@@ -93,7 +93,7 @@ SITE_USES = Words(
             name='random', title='random intercepts in models of all visits, fixed effects in others',
             remark='sites enter as fixed effects, not as random ones',
         ),
-        SiteUse(name='blocks', title='fixed effects; permutations do not keep people within them'),
+        SiteUse(name='blocks', title='fixed effects, and blocks within which maps are permuted'),
     ],
 )  # fmt: skip
 """What `As` of `Sites` may be."""

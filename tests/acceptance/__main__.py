@@ -30,6 +30,8 @@ TABLES: dict[str, Run] = {
     'arms_error': simulations.arms_error,
     'coverage': simulations.coverage,
     'discrete': simulations.discrete,
+    'map_error': simulations.map_error,
+    'map_tail': simulations.map_tail,
     'missing': simulations.missing,
     'mediation': simulations.mediation,
     'expression': simulations.expression,

@@ -14,6 +14,8 @@ from .studies import arms_error as arms_study
 from .studies import coverage as coverage_study
 from .studies import discrete as discrete_study
 from .studies import expression as expression_study
+from .studies import map_error as map_error_study
+from .studies import map_tail as map_tail_study
 from .studies import mediation as mediation_study
 from .studies import missing as missing_study
 from .studies import recovery as recovery_study
@@ -43,6 +45,16 @@ def discrete(context: Context) -> Collector:
 def missing(context: Context) -> Collector:
     """Imputed values tell what the primary analysis tells, and assumptions find nothing where nothing is: 300 trials of 10 kinds."""
     return _made_or_shared(context, 'missing', missing_study, share_of_missing)
+
+
+def map_error(context: Context) -> Collector:
+    """Maps of arms of unequal size and spread are compared without false findings: 120 data sets of each kind."""
+    return _made_or_shared(context, 'map_error', map_error_study, share_of_map_error)
+
+
+def map_tail(context: Context) -> Collector:
+    """Tails of 1,000 permutations give the p values of 10,000 counted ones: 3 data sets."""
+    return _made_or_shared(context, 'map_tail', map_tail_study, share_of_map_tail)
 
 
 def mediation(context: Context) -> Collector:
@@ -145,6 +157,29 @@ def share_of_missing(checks: Collector, recorded: pd.DataFrame, n: int = 20) -> 
     table = recorded.set_index(keys).loc[repeated.index]
     for column in ('rejected', 'coverage'):
         _compare_shares(checks, column, repeated[column], table[column], n, study.N_TRIALS, 1 / n)
+
+
+def share_of_map_error(checks: Collector, recorded: pd.DataFrame, n: int = 40) -> None:
+    """As many new data sets hold a false finding as those of the table."""
+    study, keys = map_error_study, [*map_error_study.Setting._fields, 'variances', 'by']
+    first = study.N_TRIALS - study.N_ENHANCED  # modulo the number of trials: none of these is enhanced
+    repeated = study.summarise(study.simulate(range(study.N_TRIALS + first, study.N_TRIALS + first + n)))
+    repeated = repeated.set_index(keys)
+    table = recorded.set_index(keys).loc[repeated.index]
+    for column in study.LEVELS:
+        # and two data sets, for shares near 0
+        _compare_shares(checks, column, repeated[column], table[column], n, study.N_TRIALS, 2 / n)
+
+
+def share_of_map_tail(checks: Collector, recorded: pd.DataFrame) -> None:
+    """The p values of one new data set by a tail are as near to counted ones as those of the table."""
+    found = map_tail_study.agreement(
+        map_tail_study.simulate(range(map_tail_study.N_TRIALS, map_tail_study.N_TRIALS + 1))
+    )
+    away = found['share'].min()
+    checks.note(
+        'at least 85 % of the p values of a new data set within their factor', f'{away:.0%}', away >= 0.85
+    )
 
 
 def share_of_mediation(checks: Collector, recorded: pd.DataFrame, n: int = 200) -> None:

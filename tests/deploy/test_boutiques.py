@@ -216,7 +216,7 @@ def test_examples_give_a_command_that_the_program_takes(bosh, example, tmp_path,
     asked = read(example)
     assert settings.level == asked.get('analysis_level', 'group' if 'group' in example else 'participant')
     assert list(settings.participant_label) == asked.get('participant_label', [])
-    assert settings.group.n_permutations == asked.get('n_permutations', 10_000)
+    assert settings.group.n_permutations == asked.get('n_permutations', GroupParams().n_permutations)
     assert settings.work_dir.name == 'work'
     assert (settings.bids_dir, settings.output_dir) == (tmp_path / 'data', tmp_path / 'out'), line
 

@@ -4,7 +4,8 @@ import pytest
 
 from pipelines.params import GroupParams
 from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Sites, Visit
-from pipelines.workflows.group import init_outcomes_wf
+from pipelines.stats.map_tests import MapsDesign, MapVisits, map_tests
+from pipelines.workflows.group import KindOfMap, init_outcomes_wf, init_voxelwise_wf
 from tests.wiring import check_wiring
 
 VISITS = (
@@ -82,3 +83,39 @@ def test_the_order_of_testing_is_told():
     ordered = workflow(PAIN, sequence=(PrimaryContrast(outcome='pain', arm='yoga'),)).__desc__
     assert 'tested in the order of the trial file' in ordered
     assert 'Holm' not in ordered
+
+
+def maps(*treated, **more):
+    """Return the workflow of two kinds of maps."""
+    design = MapsDesign(treated=treated, control='wait', primary='pain', **more)
+    tests = map_tests(design, VISITS, MapVisits(), VISITS[1])
+    kinds = [KindOfMap(name, [{'participant_id': 'sub-01', 'maps': {}}], tests) for name in ('NAc', 'icc')]
+    params = GroupParams(n_permutations=200, exact_tail=more.get('blocks') is not None)
+    return init_voxelwise_wf(
+        kinds=kinds, space='MNI152NLin6Asym', design=design, params=params, random_seed=5
+    )
+
+
+def test_all_kinds_of_maps_have_the_same_permutations_and_one_table():
+    made = maps('yoga', 'gym')
+    check_wiring(made)
+    test = made.get_node('test')
+    assert test.inputs.random_seed == 5  # no field that is iterated over
+    assert {'stack', 'mask', 'tests'} == set(test.iterfield)
+    assert made.get_node('list').inputs.tests[0] == [one.name for one in test.inputs.tests[0]]
+    text = made.__desc__
+    for said in (
+        '200 permutations',
+        'F of Welch [@welch1951]',
+        'generalised Pareto',
+        'map at the first visit',
+        'All maps of a test',
+    ):
+        assert said in text
+
+
+def test_maps_are_told_as_the_design_has_it():
+    text = maps('yoga', is_randomised=False, blocks='site').__desc__
+    for said in ('compared without it', 'keep the blocks of site', 'p values are counted'):
+        assert said in text
+    assert not any(word in text for word in ('welch1951', 'Pareto'))

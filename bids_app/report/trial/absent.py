@@ -28,7 +28,7 @@ def absent_parts(
 ) -> list[AbsentPart]:
     """Return every part of the trial that has no results, with the reason as far as it is known."""
     skipped = set(_listed(record, 'skip'))
-    found = [*_arms(trial), *_visits(trial, tables), *_uncompared(trial, tables, has_maps=has_maps)]
+    found = [*_arms(trial), *_visits(trial, tables), *(_untested(trial, tables) if has_maps else ())]
     found += [*_derivatives(trial, tables), *_measured(trial, tables)]
     if not has_maps and any(MEASURES[outcome.derivative].modality == 'bold' for outcome in _imaging(trial)):
         found.append(AbsentPart('imaging', 'Maps', _why_no_maps(trial, tables, skipped)))
@@ -78,20 +78,13 @@ def _visits(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
             yield AbsentPart('outcomes', f'Visit {visit.session}', f'nobody has data of it{compared}')
 
 
-def _uncompared(trial: TrialRecord, tables: GroupTables, *, has_maps: bool) -> Iterator[AbsentPart]:
-    """Yield the arms and visits that analyses of two arms, or of two visits, leave out."""
-    done = {
-        'imaging': ('Maps', has_maps),
-    }
-    for key, (part, is_there) in done.items():
-        if is_there and trial.others:
-            reason = f'not compared yet: only {trial.treatment} and {trial.control} are'
-            yield AbsentPart(key, f'{part} of {listed(trial.others)}', reason)
-        if is_there and trial.between and key == 'imaging':
-            visits = listed([visit.name for visit in trial.between])
-            yield AbsentPart(
-                key, f'{part} of {visits}', 'not analysed yet: only the baseline and the primary visit are'
-            )
+def _untested(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:
+    """Yield the visits whose maps nobody asked to test."""
+    tested = {visit for row in tables.get('map_tests', ()) for visit in row['visits'].split('; ')}
+    untested = [visit.name for visit in trial.between if visit.name not in tested]
+    if untested:
+        reason = 'not tested: the part Maps of the trial file does not name it'
+        yield AbsentPart('imaging', f'Maps of {listed(untested)}', reason)
 
 
 def _derivatives(trial: TrialRecord, tables: GroupTables) -> Iterator[AbsentPart]:

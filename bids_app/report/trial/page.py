@@ -80,7 +80,7 @@ def _context(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
 def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: GroupTables) -> dict[str, Any]:
     """Return the results by part of the report."""
     folder = output_dir / 'group'
-    has_maps = any(output_dir.glob('tpl-*/*_stat-t_statmap.nii.gz'))
+    has_maps = bool(tables.get('map_tests'))
     scans = quality.scan_quality(trial, tables, quality.pages_of(trial, folder))
     flags = [flag for scan in scans for flag in scan.flags]
     genes = trial_results.genes(tables)

@@ -25,12 +25,13 @@ _SHOWN = 25
 
 
 class Test(NamedTuple):
-    """One voxel-wise test: contrast in words, facts of its sidecar, clusters; ``image`` has t."""
+    """One voxel-wise test: its name, title, facts of its sidecar, row of the table of tests, clusters; ``image`` has t or F."""
 
     kind: str
     contrast: str
     title: str
     facts: dict[str, Any]
+    row: TableRow
     clusters: list[TableRow]
     image: Path | None
 
@@ -65,19 +66,26 @@ class Sets(NamedTuple):
 
 def tests(output_dir: Path, trial: TrialRecord, tables: GroupTables) -> dict[str, list[Test]]:
     """Return the voxel-wise tests that were made, by kind of map, the main ones first."""
-    clusters = tables.get('clusters', ())
+    clusters, rows = tables.get('clusters', ()), tables.get('map_tests', ())
     found: dict[str, list[Test]] = {}
     for kind in map_kinds(trial.circuit):
-        for contrast, title in TEST_TITLES.items():
-            name = Path(map_name('*', kind, end_of_test(contrast, 'statistic')))
+        for row in rows_where(rows, map=kind):
+            name = Path(map_name('*', kind, end_of_test(row['contrast'], 'statistic', row['statistic'])))
             for sidecar in sorted(output_dir.glob(name.with_suffix('').with_suffix('.json').as_posix())):
                 image = sidecar.with_suffix('.nii.gz')
-                own = rows_where(clusters, map=kind, contrast=contrast)
                 test = Test(
-                    kind, contrast, title, read_json(sidecar), own, image if image.is_file() else None
-                )
+                    kind=kind, contrast=row['contrast'], title=_test_title(row), facts=read_json(sidecar), row=row,
+                    clusters=rows_where(clusters, map=kind, contrast=row['contrast']),
+                    image=image if image.is_file() else None,
+                )  # fmt: skip
                 found.setdefault(kind, []).append(test)
     return found
+
+
+def _test_title(row: TableRow) -> str:
+    """Return what was tested, with arm and visits where there are several."""
+    _, *more = row['title'].split('; ')
+    return '; '.join([TEST_TITLES[row['asks']], *more])
 
 
 class Sampled(NamedTuple):

@@ -12,6 +12,8 @@ from ..words import number
 
 BIOMARKER_TITLES = terms.BIOMARKER_MODELS.titles()
 TEST_TITLES = terms.MAP_CONTRASTS.titles()
+MEANS = tuple(name for name, term in terms.MAP_CONTRASTS.items() if term.asks == 'mean')
+TAIL_TITLES = terms.TAILS.titles()
 METHOD_TITLES = terms.SET_METHODS.titles()
 _LEADERS = 8  # genes of a set that the page names
 DATA_TITLES = {

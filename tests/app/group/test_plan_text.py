@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import make_settings
-from bids_app.group.maps import maps_of, possible_tests
+from bids_app.group.maps import map_tests_of, maps_design, maps_of, possible_tests
 from bids_app.group.people import select_people
 from bids_app.group.plan import design_of, make_plan
 from bids_app.group.plan_text import (
@@ -16,7 +16,6 @@ from bids_app.group.plan_text import (
     model_sentences,
     outcome_sentence,
     plan_sentences,
-    two_arm_sentences,
     visits_sentence,
 )
 from bids_app.outputs.found import Results, ScanResult
@@ -125,19 +124,6 @@ def test_the_estimand_and_what_is_not_supplied(whole):
     assert not set(given.split(', ')) & set(lacking.split(', '))
 
 
-def test_what_compares_two_arms_before_and_after_says_so(whole):
-    trial = whole[0].trial
-    assert not [line for line in plan_sentences(*whole) if 'without' in line]
-    assert list(two_arm_sentences(trial, ['voxel-wise'])) == [
-        'voxel-wise: yoga against usual care, without walking',
-        'voxel-wise: of the baseline and the primary visit, without six weeks and a year',
-    ]
-    assert list(two_arm_sentences(trial, ['expression'])) == [
-        'expression: yoga against usual care, without walking'
-    ]
-    assert list(two_arm_sentences(read_trial(), ['bdnf', 'voxel-wise'])) == []
-
-
 def test_groups_as_they_are(groups):
     said = lines(groups)
     assert said['trial trial'] == ['15 patient, 15 healthy']
@@ -202,18 +188,16 @@ def test_sites_in_words(tmp_path, use):
     ends = {
         'fixed': 'as fixed effects',
         'random': 'as random intercepts in models of all visits, fixed effects in others',
-        'blocks': 'do not keep people within them',
+        'blocks': 'blocks within which maps are permuted',
     }
     assert said.endswith(ends[use])
 
 
-def test_tables_of_the_plan_hold_all_arms_and_what_compares_two_holds_two(whole):
+def test_tables_of_the_plan_hold_all_arms(whole):
     plan, _ = whole
-    people, two = read_columns(plan.tables['people']), read_columns(plan.tables['participants'])
+    people = read_columns(plan.tables['people'])
     assert people['arm'].tolist() == GROUPS
     assert list(people) == ['participant_id', 'arm', 'age', 'sex', 'clinic']
-    assert set(two['arm']) == {'yoga', 'usual care'}
-    assert list(two) == ['participant_id', 'arm', 'age', 'sex', 'clinic']
     outcomes = read_columns(plan.tables['outcomes'])
     assert set(outcomes['participant_id']) == set(PEOPLE)
     assert list(outcomes) == ['participant_id', 'visit', 'outcome', 'value', 'flags', 'exposure']
@@ -255,16 +239,21 @@ def test_maps_of_the_baseline_and_of_the_primary_visit_of_images(tmp_path, visit
     plan, _ = planned(tmp_path, bids, path, Results(scans, []))
     assert set(plan.people) == set(MAPS)
     people = plan.people['icc']
-    assert [person['participant_id'] for person in people] == [
-        p for p, g in zip(PEOPLE, GROUPS) if g != 'walking'
-    ]
+    assert [person['participant_id'] for person in people] == list(PEOPLE)
     for person in people:
         label = person['participant_id']
-        assert person['baseline'] == [str(tmp_path / f'{label}_01.nii.gz')]
-        assert person['followup'] == [str(tmp_path / f'{label}_{followup}.nii.gz')]
-        assert (person['baseline_dof'], person['followup_dof']) == ([50], [50])
-    # symptoms of another visit than that of the maps are not compared with them
-    assert ('changeWithSymptoms' in plan.contrasts['icc']) == (followup == '03')
+        assert list(person['maps'].values()) == [
+            [str(tmp_path / f'{label}_{s}.nii.gz')] for s in ('01', followup)
+        ]
+        assert list(person['dof'].values()) == [[50], [50]]
+    tests = {test.name: test for test in plan.tests['icc']}
+    assert {'armsOnChange', 'armOnChangeYoga', 'armOnChangeWalking', 'meanBaseline', 'meanFollowup'} <= set(
+        tests
+    )
+    # symptoms are those of the visits of the maps
+    symptoms = tests['changeWithSymptoms']
+    assert symptoms.visits == tests['armsOnChange'].visits
+    assert list(people[0]['maps']) == list(symptoms.visits)
 
 
 def test_maps_of_one_visit_are_averaged_alone(tmp_path):
@@ -272,7 +261,31 @@ def test_maps_of_one_visit_are_averaged_alone(tmp_path):
     trial = read_trial(path)
     tables = read_tables(bids, trial)
     results = Results([scan(tmp_path, p, '01') for p in PEOPLE], [])
-    people = maps_of(trial, tables, results)
-    assert all(person['baseline'] == [] and len(person['followup']) == 1 for person in people['icc'])
-    tests = possible_tests(trial, tables, people, trial.outcomes['nrs'])
-    assert set(tests['icc']) == {'meanFollowup'}
+    asked = map_tests_of(trial, 'nrs')
+    people = maps_of(trial, tables, results, asked)
+    assert all(list(person['maps']) == [trial.primary.name] for person in people['icc'])
+    tests = possible_tests(trial, tables, people, asked, trial.outcomes['nrs'])
+    assert [test.name for test in tests['icc']] == [test.name for test in asked]
+    assert asked[-1].name == 'meanFollowup'
+
+
+def test_pairs_and_slope_of_the_trial_file_are_tested(tmp_path):
+    maps = {'Changes': [['T0', 'six weeks'], ['six weeks', '12']], 'Slope': True}
+    bids, path = write_whole(tmp_path, Maps=maps)
+    path = write_file(tmp_path, changed(json.loads(path.read_text()), 'Outcomes.fc', FC))
+    scans = [scan(tmp_path, p, s) for p in PEOPLE for s in ('01', '02', '03', '04')]
+    few = [s for s in scans if (s.session_id, s.participant_id) != ('ses-04', PEOPLE[0])]
+    plan, _ = planned(tmp_path, bids, path, Results(few, []))
+    pairs = [test.visits for test in plan.tests['icc'] if test.contrast == 'armsOnChange']
+    assert pairs == [('T0', 'six weeks'), ('six weeks', '12')]
+    (slope,) = [test for test in plan.tests['icc'] if test.contrast == 'armsOnSlope']
+    assert len(slope.visits) == 4
+    assert [len(person['maps']) for person in plan.people['icc']] == [3] + [4] * (len(PEOPLE) - 1)
+
+
+def test_blocks_are_told_to_maps(tmp_path):
+    trial = read_trial(write_file(tmp_path, changed(WHOLE, 'Sites.As', 'blocks')))
+    assert maps_design(trial, 'nrs').blocks == 'clinic'
+    assert 'clinic' in maps_design(trial, 'nrs').adjusted
+    fixed = read_trial(write_file(tmp_path, changed(WHOLE, 'Sites.As', 'fixed')))
+    assert maps_design(fixed, 'nrs').blocks is None

@@ -13,6 +13,7 @@ from bids_app.phenotype.trial import DATA_DIR, read_trial
 from pipelines.errors import DataError
 from pipelines.stats import design
 from pipelines.stats.design import PrimaryContrast, Sites, primary_visit, visits_of
+from pipelines.stats.map_tests import MapVisits
 from pipelines.stats.visit import Visit
 from pipelines.terms import KINDS, REPORTED, SITE_USES
 from tests.app.phenotype.test_trial import SMALL, changed, write
@@ -385,6 +386,11 @@ SHAPES = {
     'site is a covariate': ('Sites.Column', 'age', ['Sites.Column: "age" is among the Covariates']),
     'use of sites': ('Sites.As', 'block', ['Sites.As: "block" is not allowed', 'Did you mean blocks?']),
     'sites without use': ('Sites.As', ..., ['Sites.As is missing']),
+    'change of an unknown visit': ('Maps', {'Changes': [['T0', 'six week']]}, ['Maps.Changes.0: "six week" is none of the', 'six weeks']),
+    'change backwards': ('Maps', {'Changes': [['12', 'T0']]}, ['Maps.Changes.0: T0 is not after 12']),
+    'change twice': ('Maps', {'Changes': [['T0', '12'], ['T0', '12']]}, ['Maps.Changes.1: T0 and 12 stand twice']),
+    'change of three': ('Maps', {'Changes': [['T0', '12', 'a year']]}, ['Maps.Changes.0: 3 values where 2 are needed']),
+    'nothing of maps': ('Maps', {}, ['Maps is empty']),
     'order of nothing': ('Sequence', [], ['Sequence: 0 values; at least 1']),
     'order without arm': ('Sequence.0', 'nrs', ['Sequence.0: "nrs" is of several arms', '"Arm": "yoga"']),
     'order of a secondary': ('Sequence.0.Outcome', 'pgic', ['Sequence.0: "pgic" is no primary outcome']),
@@ -408,6 +414,24 @@ SHAPES = {
     'dates turned': ('Reporting.Recruitment.End', '2023-01', ['Reporting.Recruitment: it ends 2023-01, before it starts']),
     'no dates': ('Reporting.Recruitment', {}, ['Reporting.Recruitment is empty']),
 }  # fmt: skip
+
+
+def test_maps_are_compared_between_pairs_of_visits_and_over_all(tmp_path):
+    given = {'Changes': [['T0', '12'], ['six weeks', 'a year']], 'Slope': True}
+    found = read_trial(write(tmp_path, changed(WHOLE, 'Maps', given))).maps
+    assert found == MapVisits(changes=(('T0', '12'), ('six weeks', 'a year')), slope=True)
+    assert read_trial(write(tmp_path, WHOLE)).maps == MapVisits()
+    slope = read_trial(write(tmp_path, changed(WHOLE, 'Maps', {'Slope': True}))).maps
+    assert slope == MapVisits(slope=True)
+
+
+def test_a_slope_of_maps_needs_visits_and_their_times(tmp_path):
+    timeless = {name: {key: v for key, v in visit.items() if key != 'Week'} for name, visit in VISITS.items()}
+    two = {name: VISITS[name] for name in list(VISITS)[:2]}
+    for visits, message in ((timeless, 'Give each a Week or a Month'), (two, 'the trial has 2')):
+        content = {'Arms': ARMS, 'Visits': visits, 'Outcomes': {'work': WORK}, 'Maps': {'Slope': True}}
+        with pytest.raises(DataError, match=message):
+            read_trial(write(tmp_path, content))
 
 
 @pytest.mark.parametrize(('path', 'value', 'words'), SHAPES.values(), ids=SHAPES)

@@ -35,10 +35,12 @@ def whole(tmp_path):
 def test_other_arms_and_visits_are_named_where_they_are_not_compared_yet(whole):
     tables = {'mediation_models': [{'analysis': 'pain', 'arm': 'yoga', 'note': 'n/a'}]}
     parts = {found.part: found for found in absent_parts(*whole, tables, has_maps=True)}
-    arm, visits = parts['Maps of walking'], parts['Maps of six weeks and a year']
-    assert arm.reason == 'not compared yet: only yoga and usual care are'
-    assert visits.reason.startswith('not analysed yet')
-    assert arm.key == visits.key == 'imaging'
+    # maps are of all arms, and of the visits that the trial file names
+    assert 'Maps of walking' not in parts
+    assert parts['Maps of six weeks and a year'].reason.startswith('not tested: the part Maps')
+    assert parts['Maps of six weeks and a year'].key == 'imaging'
+    tested = tables | {'map_tests': [{'visits': 'T0; six weeks'}, {'visits': '12'}]}
+    assert 'Maps of a year' in {found.part for found in absent_parts(*whole, tested, has_maps=True)}
     assert not [part for part in parts if part.startswith('Mediation of')]
     assert not {'Arm walking', 'Visit six weeks', 'Visit a year', 'Gene expression of walking'} & set(parts)
     without = [found.part for found in absent_parts(*whole, {}, has_maps=False)]

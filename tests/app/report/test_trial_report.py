@@ -186,13 +186,21 @@ def write_map(out: Path) -> np.ndarray:
         'NumberOfPermutations': 200,
         'SmallestCorrectedP': 0.005,
         'DegreesOfFreedom': 9,
+        'AllArrangements': False,
     }
     stem.with_name(f'{stem.name}.json').write_text(json.dumps(facts))
     cluster = {
         'map': 'NAc', 'contrast': CONTRAST, 'cluster': 1, 'sign': 'positive', 'volume': 13824, 'peak_x': 4, 'peak_y': -64,
-        'peak_z': 16, 'peak_t': 7.5, 'peak_p_corrected': 0.005, 'peak_region': 'Left Precuneous Cortex', 'regions': '100% x',
+        'peak_z': 16, 'peak_statistic': 7.5, 'peak_p_corrected': 0.005, 'peak_p_over_maps': 0.03, 'peak_region': 'Left Precuneous Cortex', 'regions': '100% x',
     }  # fmt: skip
     save(pd.DataFrame([cluster]), out / 'group' / 'clusters.tsv')
+    test = {
+        'map': 'NAc', 'contrast': CONTRAST, 'asks': 'armOnChange', 'title': 'change between visits, treatment minus control',
+        'visits': 'baseline; followup', 'statistic': 't', 'n': 14, 'n_permutations': 200, 'variances': 'of each arm',
+        'exchangeability': 'n/a', 'p_by_tfce': 0.005, 'tail_by_tfce': 'pareto', 'p_by_statistic': 0.01,
+        'tail_by_statistic': 'pareto', 'n_maps': 7, 'p_over_maps_by_tfce': 0.03, 'p_over_maps_by_statistic': 0.06,
+    }  # fmt: skip
+    save(pd.DataFrame([test]), out / 'group' / 'map_tests.tsv')
     return t
 
 
@@ -568,7 +576,7 @@ class TestTryingOut:
     def test_few_permutations_are_for_trying_out(self, out: Path, tmp_path: Path) -> None:
         said = self.change(out, tmp_path, skip=[], n_permutations=200)
         assert 'For trying out, not for conclusions' in said
-        assert '--n-permutations 200 in place of 10,000' in said
+        assert '--n-permutations 200 in place of 1,000' in said
 
     def test_sloppy_is_for_trying_out(self, out: Path, tmp_path: Path) -> None:
         assert '--sloppy' in self.change(out, tmp_path, sloppy=True)
