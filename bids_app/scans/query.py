@@ -99,7 +99,7 @@ def _listed(folder: Path, changed: int) -> tuple[str, ...]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if reason := why_unreadable(path):
+    if not os.access(path, os.R_OK) and (reason := why_unreadable(path)):
         raise reason
     try:
         content = json.loads(_decoded(path))
