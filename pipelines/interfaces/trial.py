@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..stats.before_after import before_after, compared
 from ..stats.design import OutcomesDesign
 from ..stats.outcomes import count_levels, count_responders, describe_outcomes, model_outcomes
 from ._interface import interface
@@ -18,7 +17,6 @@ class _Outcomes(NamedTuple):
     responders: Path
     levels: Path
     values: Path
-    before_after: Path
 
 
 def fit_outcomes(
@@ -42,8 +40,7 @@ def fit_outcomes(
     Returns
     -------
     _Outcomes
-        Effects, descriptions, responders and levels of all arms and visits; the values they rest on, and those of the
-        first treated arm and the control before and after.
+        Effects, descriptions, responders and levels of all arms and visits, and the values they rest on.
 
     """
     people = read_columns(participants)
@@ -51,14 +48,12 @@ def fit_outcomes(
     values = values.assign(arm=values['participant_id'].map(people.set_index('participant_id')['arm']))
     values = values[values['arm'].notna()].astype({'value': float})
     adjusted = people[[name for name in people if name in ('participant_id', 'arm', *design.adjusted)]]
-    two = compared(people, design)
     written = {
         'outcomes': model_outcomes(values, adjusted, design),
         'descriptives': describe_outcomes(values, adjusted, design),
         'responders': count_responders(values, adjusted, design),
         'levels': count_levels(values, adjusted, design),
         'values': values,
-        'before_after': before_after(values[values['participant_id'].isin(two['participant_id'])], design),
     }
     return _Outcomes(**{name: write_table(table, out_dir / f'{name}.tsv') for name, table in written.items()})
 

@@ -75,7 +75,7 @@ def init_outcomes_wf(
 
     Outputs
     -------
-    outcomes, descriptives, responders, levels, missing, tipping, values, before_after
+    outcomes, descriptives, responders, levels, missing, tipping, values
         Tables; values of everybody at all visits, and of two arms before and after.
     trajectories, tipping_figure, forest
         Figures; of trajectories one per outcome, of tipping points one per primary outcome that is imputed.
@@ -84,7 +84,7 @@ def init_outcomes_wf(
     workflow = LiterateWorkflow(name=name)
     workflow.__desc__ = _describe_outcomes(design, params)
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
-    fields = ['outcomes', 'descriptives', 'responders', 'levels', 'values', 'before_after']
+    fields = ['outcomes', 'descriptives', 'responders', 'levels', 'values']
     drawn, imputed = ['trajectories', 'forest'], ['missing', 'tipping', 'tipping_figure']
     outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn, *imputed]), name='outputnode')
     measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design.imaging), name='measure')

@@ -32,7 +32,7 @@ def test_every_output_comes_from_a_step():
     made = workflow(PAIN, WORK, DerivativeOutcome(name='icc', derivative='alff', regions=('NAc',)))
     check_wiring(made)
     names = set(made.get_node('outputnode').outputs.copyable_trait_names())
-    assert {'outcomes', 'levels', 'missing', 'tipping', 'tipping_figure', 'before_after'} <= names
+    assert {'outcomes', 'levels', 'missing', 'tipping', 'tipping_figure'} <= names
     impute = made.get_node('impute')
     assert (impute.inputs.n_imputations, impute.inputs.random_seed) == (50, 1)
 

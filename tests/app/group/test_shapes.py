@@ -81,20 +81,6 @@ def test_values_are_of_everybody_at_every_visit(whole):
     assert values.loc[values['outcome'] == 'falls', 'exposure'].eq(360).all()
 
 
-def test_before_and_after_is_of_two_arms(whole):
-    pairs = table(whole[1].before_after)
-    assert set(pairs['arm']) == {'yoga', 'usual care'}
-    assert set(pairs['visit']) == {'baseline', 'followup'}
-    nrs = pairs[pairs['outcome'] == 'nrs'].pivot(index='participant_id', columns='visit', values='value')
-    own = (
-        table(whole[1].values)
-        .query("outcome == 'nrs'")
-        .pivot(index='participant_id', columns='visit', values='value')
-    )
-    assert nrs['baseline'].equals(own.loc[nrs.index, 'T0'].rename('baseline'))
-    assert nrs['followup'].equals(own.loc[nrs.index, '12'].rename('followup'))
-
-
 def test_people_seen_once_are_compared_at_that_visit(tmp_path):
     _, found = fitted(tmp_path, write_groups)
     rows = table(found.outcomes)
