@@ -16,7 +16,8 @@ from pipelines.stats.design import (
 from pipelines.stats.expression_contrasts import ExpressionDesign
 from pipelines.stats.mediation_trial import variants
 from pipelines.terms import MEASURES, Circuit
-from pipelines.workflows.group import KindOfMap, init_biomarkers_wf, init_outcomes_wf, init_voxelwise_wf
+from pipelines.workflows.group import init_biomarkers_wf, init_outcomes_wf
+from pipelines.workflows.maps import KindOfMap, init_voxelwise_wf
 from pipelines.workflows.mechanism import init_expression_wf, init_mediation_wf
 
 from ..outputs.chains import SavedStage

@@ -32,17 +32,16 @@ from .effects import (
     SHIFTED_ARMS,
     TIPPING_ENDS,
 )
-from .flags import (
-    FLAGS,
-    Flag,
-    flag_term,
-    flag_words,
-    is_flag,
-    join_flags,
-    raised,
-    split_flags,
-    unusable_flags,
+from .expression import (
+    EXPRESSION_CONTRASTS,
+    FALSE_DISCOVERY_RATE,
+    REFERENCES,
+    SET_METHODS,
+    ReferenceKind,
+    methods_of_sets,
 )
+from .flag_names import flag_term, flag_words, is_flag, join_flags, raised, split_flags, unusable_flags
+from .flags import FLAGS, Flag
 from .imaging import (
     MAP_MEASURES,
     MEASURES,
@@ -54,32 +53,23 @@ from .imaging import (
     map_words,
     maps_named,
 )
+from .mediation import PATH_SCALES, PATHS, STRUCTURES_OF_MEDIATORS, TIME_ORDERS
 from .statistics import (
     BDNF_CONTRASTS,
     BIOMARKER_MODELS,
-    EXPRESSION_CONTRASTS,
-    FALSE_DISCOVERY_RATE,
     INFERENCES,
     MAP_CONTRASTS,
     MODELS,
-    PATH_SCALES,
-    PATHS,
     PRIMARY_MODEL,
-    REFERENCES,
     SAMPLE_LEVEL,
-    SET_METHODS,
     SIGMA_CHOICES,
-    STRUCTURES_OF_MEDIATORS,
     STRUCTURES_OF_VISITS,
     TAILS,
-    TIME_ORDERS,
     Described,
     Inference,
     MapContrast,
-    ReferenceKind,
     SigmaChoice,
     VisitStructure,
-    methods_of_sets,
 )
 from .trials import KINDS, KINDS_IN_PART, REPORTED, SITE_USES, VISIT_TITLES, Kind, Reported, SiteUse
 from .words import Term, Words

@@ -200,7 +200,7 @@ def _describe_mediation(design: MediationDesign, params: GroupParams) -> str:
         )
     if 'binary' in kinds:
         words.append(
-            'Effects on a binary outcome are natural effects on the risk [@imai2010general], the logistic model averaged over '
+            'Effects on a binary outcome are natural effects on the risk [@imaikeele2010], the logistic model averaged over '
             'the normal distribution of the mediator; resamples in which the event is separated were fitted with the '
             'penalty of Firth [@firth1993].'
         )

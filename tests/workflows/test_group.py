@@ -5,7 +5,8 @@ import pytest
 from pipelines.params import GroupParams
 from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Sites, Visit
 from pipelines.stats.map_tests import MapsDesign, MapVisits, map_tests
-from pipelines.workflows.group import KindOfMap, init_outcomes_wf, init_voxelwise_wf
+from pipelines.workflows.group import init_outcomes_wf
+from pipelines.workflows.maps import KindOfMap, init_voxelwise_wf
 from tests.wiring import check_wiring
 
 VISITS = (

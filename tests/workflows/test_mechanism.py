@@ -62,7 +62,7 @@ def test_models_by_the_kind_of_outcome():
     assert 'natural effects' not in linear
     assert 'a logistic model of the outcome' in risk
     assert '@imai2010]' not in risk  # the correlation of errors is of continuous outcomes
-    assert '@imai2010general' in risk
+    assert '@imaikeele2010' in risk
     assert '@firth1993' in risk
     assert '@imai2010]' in both
     assert 'logistic ones of binary outcomes' in both

@@ -11,7 +11,7 @@ from pipelines.errors import DataError
 
 Array = NDArray[Any]
 
-TAILS = (0.05, 0.1)
+TAIL_SHARES = (0.05, 0.1)
 """Shares of the log variances, from below and above, that are drawn in before their spread is taken."""
 
 _SPAN, _INTERPOLATED = 0.4, 0.01  # of the local trend: share of genes, and of the range of levels
@@ -64,7 +64,7 @@ def moderate(variance: Array, df: Array, level: Array) -> Moderated:
     Notes
     -----
     :math:`s^2 \sim \sigma_0^2 F_{d, d_0}` with a trend :math:`\sigma_0^2` and :math:`d_0` from the moments of
-    :math:`\log s^2` [1]_.  Robust [2]_: the trend is local (lowess), moments are of residuals with their :data:`TAILS`
+    :math:`\log s^2` [1]_.  Robust [2]_: the trend is local (lowess), moments are of residuals with their :data:`TAIL_SHARES`
     drawn in and are compared with those of an F distribution treated likewise; genes further out than the rank
     of their residual allows keep a smaller :math:`d_0`.
     Posterior: :math:`(d s^2 + d_0 \sigma_0^2) / (d + d_0)`.
@@ -101,13 +101,13 @@ def moderate(variance: Array, df: Array, level: Array) -> Moderated:
 def _robust(variance: Array, df: Array, level: Array) -> tuple[_Prior, Array]:
     """Return trend and degrees of freedom of most genes, and the degrees of freedom of each."""
     n, plain = len(variance), _plain(variance, df, level)
-    if max(TAILS) < 1 / n:
+    if max(TAIL_SHARES) < 1 / n:
         return plain, np.full(n, plain.df)
     log_variance = np.log(_of_equal_df(variance, df, plain))
     most = df.max()
     local = _local_trend(log_variance, level)
     residual = log_variance - local
-    low, high = np.quantile(residual, (TAILS[0], 1 - TAILS[1]))
+    low, high = np.quantile(residual, (TAIL_SHARES[0], 1 - TAIL_SHARES[1]))
     drawn_in = np.clip(residual, low, high)
     spread = drawn_in.var(ddof=1)
 
@@ -196,15 +196,15 @@ def _law(df: Any, prior: float) -> Any:
 def _moments(df: float, prior: float) -> tuple[float, float]:
     """Return mean and variance of the log of F whose tails are drawn in, by Gauss-Legendre in F / (1 + F)."""
     law = _law(df, prior)
-    ends = law.ppf([TAILS[0], 1 - TAILS[1]])
+    ends = law.ppf([TAIL_SHARES[0], 1 - TAIL_SHARES[1]])
     shares = ends / (1 + ends)
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     share = shares[0] + np.diff(shares)[0] * (nodes + 1) / 2
     f = share / (1 - share)
     density = law.pdf(f) / (1 - share) ** 2 * weights * np.diff(shares)[0] / 2
     logs, outer = np.log(f), np.log(ends)
-    mean = density @ logs + outer @ TAILS
-    return float(mean), float(density @ (logs - mean) ** 2 + (outer - mean) ** 2 @ TAILS)
+    mean = density @ logs + outer @ TAIL_SHARES
+    return float(mean), float(density @ (logs - mean) ** 2 + (outer - mean) ** 2 @ TAIL_SHARES)
 
 
 def _own_df(f: Array, df: float, prior: float) -> Array:

@@ -295,6 +295,6 @@ def test_report_and_outputs_are_whole(ran):
     assert text.count('Mediation, 4 analyses') == 4  # in the flow of three arms, and in its table
     cited = (ran / 'group' / 'CITATION.md').read_text()
     assert 'In some analyses mediators were measured at a visit before that of the outcome.' in cited
-    assert '@imai2010general' in cited
+    assert '@imaikeele2010' in cited
     levels = json.loads((ran / 'group' / 'mediation_models.json').read_text())['time_order']['Levels']
     assert set(levels) == {'before', 'partly', 'same_visit', 'not_known'}

@@ -447,7 +447,7 @@ EMPTY = RunRecord('', '', {}, {}, [], [], [], None, [])
 class TestResults:
     def test_three_pairs_with_the_outcome_first(self) -> None:
         found = estimates(scan_with(DegreesOfFreedom=27))
-        assert [e.pair for e in found] == ['Both sides', 'Left', 'Right']
+        assert [e.of.side for e in found] == ['Both sides', 'Left', 'Right']
         half = 1.959964 / 5  # nu - 2 = 25
         assert found[0].low == pytest.approx(0.2 - half)
         assert found[0].high == pytest.approx(0.2 + half)
@@ -460,7 +460,7 @@ class TestResults:
     def test_missing_pair_is_left_out(self) -> None:
         scan = scan_with(DegreesOfFreedom=50)
         scan.relmat[0]['mPFCL'] = 'n/a'
-        assert [e.pair for e in estimates(scan)] == ['Both sides', 'Right']
+        assert [e.of.side for e in estimates(scan)] == ['Both sides', 'Right']
 
     def test_drawn_interval_stays_in_the_picture(self) -> None:
         scan = scan_with(DegreesOfFreedom=22)
@@ -484,7 +484,7 @@ class TestResults:
         first.relmat[0]['mPFCL'] = 'n/a'
         assert pooled([first, second])[0][1].z == pytest.approx(0.2)
         second.relmat[0]['mPFCL'] = 'n/a'
-        assert [e.pair for e in pooled([first, second])[0]] == ['Both sides', 'Right']
+        assert [e.of.side for e in pooled([first, second])[0]] == ['Both sides', 'Right']
 
     def test_every_flag_of_the_pipeline_has_words(self) -> None:
         assert {'dropout', 'low_dof', 'short', 'high_motion', 'template_overlap'} <= set(FLAGS)
