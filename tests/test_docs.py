@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bids_app.cli import build_parser
+from bids_app.planning.cli import plan_parser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [*REPOSITORY.glob('*.md'), *(REPOSITORY / 'docs').glob('*.md')]
@@ -44,7 +45,8 @@ def test_links_and_options_exist(page):
     text = page.read_text()
     for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
         assert (page.parent / target).exists(), target
-    offered = {name for action in build_parser()._actions for name in action.option_strings}
+    actions = [*build_parser()._actions, *plan_parser()._actions]
+    offered = {name for action in actions for name in action.option_strings}
     others = {
         '--layout',
         '--confounds',

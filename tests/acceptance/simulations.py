@@ -18,6 +18,7 @@ from .studies import map_error as map_error_study
 from .studies import map_tail as map_tail_study
 from .studies import mediation as mediation_study
 from .studies import missing as missing_study
+from .studies import planning as planning_study
 from .studies import recovery as recovery_study
 from .studies import spread
 from .studies import template_fit as template_study
@@ -60,6 +61,11 @@ def map_tail(context: Context) -> Collector:
 def mediation(context: Context) -> Collector:
     """Intervals of the indirect effect cover the truth: 2,000 trials of six kinds."""
     return _made_or_shared(context, 'mediation', mediation_study, share_of_mediation)
+
+
+def planning(context: Context) -> Collector:
+    """Power of the model of a trial is that of the closed form: 2,000 trials of two kinds."""
+    return _made_or_shared(context, 'planning', planning_study, share_of_planning)
 
 
 def expression(context: Context) -> Collector:
@@ -190,6 +196,13 @@ def share_of_mediation(checks: Collector, recorded: pd.DataFrame, n: int = 200) 
         # and one trial, for shares near 0
         _compare_shares(checks, column, repeated[column], recorded[column], n, study.N_TRIALS, 1 / n)
     _compare_bias(checks, repeated, recorded)
+
+
+def share_of_planning(checks: Collector, recorded: pd.DataFrame, n: int = 100) -> None:
+    """Power of new trials is that of the table."""
+    study = planning_study
+    repeated = study.summarise(spread(study.simulate, range(study.N_TRIALS, study.N_TRIALS + n)))
+    _compare_shares(checks, 'power', repeated['power'], recorded['power'], n, study.N_TRIALS)
 
 
 def share_of_expression(checks: Collector, recorded: pd.DataFrame) -> None:

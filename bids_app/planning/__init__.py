@@ -1,0 +1,1 @@
+"""``clbpe-plan``: how many people a trial needs, from its trial file."""
