@@ -186,7 +186,13 @@ def draw_relmat(
         dark = not hidden[row, column] and abs(value) > 0.6 * limit
         text = f'{value:.2f}'.replace('-', '\u2212') if np.isfinite(value) else 'n/a'
         axes.text(
-            column, row, text, ha='center', va='center', color='white' if dark else 'black', fontsize=11
+            column,
+            row,
+            text,
+            ha='center',
+            va='center',
+            color='white' if dark else 'black',
+            fontsize=11 if n <= _ROOMY else 8,
         )
     for pair in primary:
         _frame(axes, labels, pair)

@@ -3,6 +3,7 @@
 Every function returns one PNG; the application names it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ _MANY_SEEDS = 12
 """Rows of cuts that a picture has room for; all maps are files."""
 
 _MANY_LABELS = 18
+_LEGEND = 7
+"""Regions that a legend has room for."""
 
 _MNI_BOX = np.array([[-78.0, -112, -68], [78, 80, 88]])
 _MAP_CUTS = [(0, -9.0), (0, 2.0), (0, 9.0), (1, 12.0), (1, 44.0), (2, -8.0), (2, 28.0)]
@@ -134,10 +137,25 @@ def plot_regions(
         for number, row in enumerate(table.itertuples())
         if row.region in circuit.drawn
     ]
+    if len(outlines) > _LEGEND:
+        flagged = dict(zip(circuit.drawn, (':' in outline.label for outline in outlines)))
+        outlines = [own._replace(label=name) for own, name in zip(outlines, _briefly(circuit, flagged))]
     if analysis_mask is not None:
         outlines.append(Outline(on(place, analysis_mask), '#aaaaaa', 'voxels analysed', 'dotted'))
     figure = figures.draw_montage(place, on(place, mean_bold), outlines=outlines)
     return save(figure, out_dir / 'regions.png')
+
+
+def _briefly(circuit: Circuit, flagged: Mapping[str, bool]) -> list[str]:
+    """Return what a legend calls each drawn region where there are many: flagged ones, and structures by one name."""
+    names = []
+    for label in circuit.drawn:
+        own = circuit.by_name[circuit.regions[label].structure]
+        is_first = label == own.label(own.sides[0])
+        names.append(f'{label}: flagged' if flagged[label] else own.name if is_first else '')
+    kept = sorted(range(len(names)), key=lambda n: (not flagged[circuit.drawn[n]], n))
+    shown = [n for n in kept if names[n]][:_LEGEND]
+    return [name if n in shown else '' for n, name in enumerate(names)]
 
 
 def plot_carpet(carpet: Path, fd_threshold: float = 0.0, *, out_dir: Path) -> Figured:

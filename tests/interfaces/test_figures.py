@@ -14,7 +14,7 @@ from pipelines import figures
 from pipelines.errors import DataError, UnknownWordError
 from pipelines.interfaces import _pictures as pictures
 from pipelines.interfaces import figures as plot
-from pipelines.terms import default_circuit
+from pipelines.terms import circuit_of_labels, default_circuit
 
 CIRCUIT = default_circuit()
 LABELS = list(CIRCUIT.regions)
@@ -348,3 +348,13 @@ class TestFunction:
         old.write_text('old')
         old.chmod(0o444)
         assert picture(plot.plot_relmat(files['relmat'], CIRCUIT, out_dir=tmp_path)).size
+
+
+class TestManyRegions:
+    def test_a_legend_names_flagged_regions_first_and_each_structure_once(self) -> None:
+        names = [f'r{letter}' for letter in 'abcdefghij']
+        circuit = circuit_of_labels(f'{name}{side}' for name in names for side in ('L', 'R', ''))
+        flagged = {label: label == 'rjR' for label in circuit.drawn}
+        shown = [name for name in plot._briefly(circuit, flagged) if name]
+        assert shown == ['ra', 'rb', 'rc', 'rd', 're', 'rf', 'rjR: flagged']
+        assert len(plot._briefly(circuit, flagged)) == len(circuit.drawn)
