@@ -65,7 +65,7 @@ class RegionSource:
 
 
 def file_of(choice: str) -> tuple[Path, str | None] | None:
-    """Return file and label of a ``FILE``, ``FILE:LABEL`` and ``FILE:LABEL@SPACE`` choice; None if it names no existing file.
+    """Return file and label of a ``FILE[:LABEL]`` choice, whatever space stands behind it; None if it names no existing file.
 
     Examples
     --------

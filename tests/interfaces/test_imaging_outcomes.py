@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.errors import UnknownWordError
+from pipelines.errors import DataError, UnknownWordError
 from pipelines.interfaces.imaging_outcomes import measure_imaging
 from pipelines.stats.design import DerivativeOutcome
 
@@ -27,6 +27,9 @@ def scan(tmp_path, rng):
         dseg[0], dseg[1] = 1, 2
         icc[0], icc[1] = 0.2, 0.4
         icc[1, 0] = 0  # outside the map
+        names = pd.DataFrame({'index': [1, 2, 3], 'name': ['NAcL', 'NAcR', 'NAc']})
+        paths['region_names'] = tmp_path / f'{name}_regions.tsv'
+        names.to_csv(paths['region_names'], sep='\t', index=False)
         for key, data in (('icc', icc), ('regions', dseg)):
             paths[key] = tmp_path / f'{name}_{key}.nii.gz'
             nb.save(nb.Nifti1Image(data, np.eye(4)), paths[key])
@@ -88,7 +91,7 @@ def test_an_unknown_measure_is_refused_not_read_as_another(word, scan, tmp_path)
 
 def test_an_unknown_region_is_refused(scan, tmp_path):
     scans = [{'participant_id': 'sub-01', 'visit': 'baseline', **scan('a', 0.2, 42)}]
-    with pytest.raises(UnknownWordError, match='region VTA is unknown'):
+    with pytest.raises(DataError, match='has no region VTA; it holds NAcL, NAcR'):
         measure(tmp_path, scans, [], outcome('x', 'intrinsic_connectivity', ['VTA']))
 
 
@@ -102,10 +105,16 @@ def test_tract_without_streamlines_is_missing_and_flagged(tmp_path):
         json.dumps({'Sessions': {'pre': {'MeanFD': 0.4}, 'post': {'MeanFD': 0.6}}})
     )
     tracts = [
-        {'participant_id': 'sub-01', 'visit': visit, 'session_id': session, 'table': str(path)}
+        {
+            'participant_id': 'sub-01',
+            'visit': visit,
+            'session_id': session,
+            'table': str(path),
+            'bundle': 'NAcMPFC',
+        }
         for visit, session in (('baseline', 'pre'), ('followup', 'post'))
     ]
-    table = measure(tmp_path, [], tracts, outcome('fa', 'tract_fa')).set_index('visit')
+    table = measure(tmp_path, [], tracts, outcome('fa', 'tract_fa', ['NAc', 'mPFC'])).set_index('visit')
     assert table.loc['baseline', ['value', 'mean_fd', 'flags']].tolist() == [0.41, 0.4, 'no_sdc']
     assert np.isnan(table.loc['followup', 'value'])
     assert table.loc['followup', 'flags'] == 'few_streamlines no_sdc'
