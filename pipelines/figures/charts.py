@@ -185,15 +185,8 @@ def draw_relmat(
             axes.add_patch(box)
         dark = not hidden[row, column] and abs(value) > 0.6 * limit
         text = f'{value:.2f}'.replace('-', '\u2212') if np.isfinite(value) else 'n/a'
-        axes.text(
-            column,
-            row,
-            text,
-            ha='center',
-            va='center',
-            color='white' if dark else 'black',
-            fontsize=11 if n <= _ROOMY else 8,
-        )
+        colour, size = 'white' if dark else 'black', 11 if n <= _ROOMY else 8
+        axes.text(column, row, text, ha='center', va='center', color=colour, fontsize=size)
     for pair in primary:
         _frame(axes, labels, pair)
     slant: dict[str, Any] = {'rotation': 45, 'ha': 'right'} if n > _ROOMY else {}
