@@ -29,6 +29,15 @@ def test_one_variance_for_unequal_arms_calls_too_much(recorded):
     assert common.error_05[28] < 0.2
 
 
+def test_tails_agree_with_counts_of_ten_thousand():
+    found = map_tail.agreement(pd.read_csv(GOLDEN / map_tail.TABLE, sep='\t'))
+    assert set(found.by) == {'largest', 'tfce'}
+    whole = found.groupby('by').apply(
+        lambda own: (own.share * own.n).sum() / own.n.sum(), include_groups=False
+    )
+    assert (whole >= 0.95).all(), found
+
+
 def test_a_data_set_repeats_on_its_own(monkeypatch):
     monkeypatch.setattr(map_error, 'SHAPE', (5, 5, 4))
     monkeypatch.setattr(map_error, 'N_PERMUTATIONS', 20)
