@@ -59,7 +59,7 @@ def map_tail(context: Context) -> Collector:
 
 
 def mediation(context: Context) -> Collector:
-    """Intervals of the indirect effect cover the truth: 2,000 trials of six kinds."""
+    """Intervals of the indirect effect cover the truth: 2,000 trials of ten kinds."""
     return _made_or_shared(context, 'mediation', mediation_study, share_of_mediation)
 
 

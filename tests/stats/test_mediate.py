@@ -561,20 +561,45 @@ def recorded() -> pd.DataFrame:
 
 class TestCoverage:
     def test_recorded_intervals(self, recorded):
-        assert list(zip(recorded.a, recorded.b)) == list(study.PATHS)
+        two_arms = recorded[recorded.kind == 'same_visit']
+        assert list(zip(two_arms.a, two_arms.b)) == list(study.PATHS)
+        others = [
+            (kind, arm) for kind in ('before_no_baseline', 'before_binary') for arm in ('yoga', 'walking')
+        ]
+        assert list(zip(recorded.kind, recorded.arm))[len(two_arms) :] == others
         assert (recorded.n_trials == study.N_TRIALS).all()
         planted, null = recorded[recorded.a * recorded.b > 0], recorded[recorded.a * recorded.b == 0]
+        assert set(planted.kind) == {'same_visit', 'before_no_baseline', 'before_binary'}
         # percentile intervals of a product are a little short in small samples
         assert planted.coverage.between(0.915, 0.965).all()
         largest = np.maximum(null.a, null.b)
         assert (null.excludes_zero[largest <= 0.39] <= 0.065).all()
         assert (null.excludes_zero[largest == 0.59] <= 0.085).all()
-        # six means of 2,000 trials
+        # of 120 people: twice as many, half as much too short
+        assert (null.excludes_zero[null.kind != 'same_visit'] <= 0.075).all()
+        # ten means of 2,000 trials
         assert (recorded.mean_bias.abs() < 3.5 * recorded.mc_se_bias).all()
 
     def test_a_trial_repeats_on_its_own(self):
         together, alone = study.simulate(range(3, 5)), study.simulate(range(4, 5))
-        pd.testing.assert_frame_equal(together.iloc[1::2].reset_index(drop=True), alone)
+        keys = ['kind', 'arm', 'a', 'b']
+        second = together.groupby(keys, sort=False).tail(1).reset_index(drop=True)
+        pd.testing.assert_frame_equal(second, alone)
+
+    def test_truth_of_the_risk_is_that_of_people_with_both_fates(self):
+        """Drawn in the world of the study, 400,000 people."""
+        rng, n = np.random.default_rng(1), 400_000
+        first, noise, chance = rng.standard_normal(n), rng.standard_normal(n), rng.logistic(size=n)
+
+        def risk(arm, effect):
+            mediator = study.BASELINE * first + effect + noise
+            line = study.INTERCEPT + study.DIRECT * arm + study.SLOPE * mediator + study.CONFOUNDED * first
+            return np.mean(line + chance > 0)
+
+        wanted = np.mean([risk(arm, 0.8) - risk(arm, 0.0) for arm in (0, 1)])
+        # a share of 400,000 has an error of 0.0008, differences within people less
+        assert study.indirect_risk(0.8) == pytest.approx(wanted, abs=0.002)
+        assert study.indirect_risk(0.0) == 0
 
     def test_a_table_of_other_trials_is_told(self, recorded):
         """``scripts/accept --sloppy --only mediation`` holds new trials against the table; here it is a wrong one."""
