@@ -55,6 +55,11 @@ def on_side(mask: np.ndarray, positions: np.ndarray, side: str) -> np.ndarray:
     return mask & (x < 0 if side == 'L' else x > 0)
 
 
+def split_hemispheres(mask: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return the left (x < 0) and right (x > 0) parts of ``mask`` as (2, X, Y, Z)."""
+    return np.stack([mask & (positions[..., 0] < 0), mask & (positions[..., 0] > 0)])
+
+
 def is_on_side(x: float, side: str) -> bool:
     """Return whether a centre at ``x`` mm fits a side; ``n/a`` is the midline, within :data:`MIDLINE_MM`.
 

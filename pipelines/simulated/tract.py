@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage, optimize, spatial
 
-from ..numerics.regions import on_side, voxel_centres
+from ..numerics.regions import split_hemispheres, voxel_centres
 from ..numerics.resample import apply_linear, resample, sample
 from .series import Tissues
 
@@ -91,8 +91,7 @@ def plant_tracts(
 
     """
     positions = voxel_centres(nac.shape, affine)
-    parts = ([on_side(own, positions, side) for own in (nac, mpfc)] for side in 'LR')
-    sides = [(sign, first, last) for sign, (first, last) in zip((-1, 1), parts)]
+    sides = list(zip((-1, 1), split_hemispheres(nac, positions), split_hemispheres(mpfc, positions)))
     tracts, crossings = [], []
     for side, first, last in sides:
         if not (np.any(first) and np.any(last)):
