@@ -1,5 +1,6 @@
 """What the source of a region may name: atlases, spheres, files, FreeSurfer's labels.  It imports nothing heavy."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -94,15 +95,15 @@ def _split_space(choice: str) -> tuple[str, str]:
     return (file, space) if file and space in (*SPACES, *OWN_SPACES) else (choice, '')
 
 
-def read_source(text: str, *, named: bool, what: str) -> RegionSource:
+def read_source(text: str, *, known: Collection[str], what: str) -> RegionSource:
     """Return what the source of a region says.
 
     Parameters
     ----------
     text
         The source.
-    named
-        Whether the manifest of the package knows it as a choice of this region.
+    known
+        Choices of this region that have a name.
     what
         What a message begins with: option or region.
 
@@ -117,16 +118,17 @@ def read_source(text: str, *, named: bool, what: str) -> RegionSource:
     head, _, rest = text.partition(':')
     if head == 'sphere':
         return RegionSource('sphere', text, sphere=_four_numbers(text, what))
-    if head == FREESURFER and (rest or named):
+    if head == FREESURFER and (rest or text in known):
         return RegionSource('freesurfer', text, label=rest)
-    if named:
+    if text in known:
         return RegionSource('named', text)
     if head == ATLAS and rest:
         return RegionSource('atlas', text, label=rest)
     found = file_of(text)
     if found is None:
         kind = MissingInputError if '/' in text or '.nii' in text else ParameterError
-        raise kind(f'{what} {text}: no such file or name. Offered: {OFFERED}')
+        offered = ', '.join([*sorted(known), OFFERED])
+        raise kind(f'{what} {text}: no such file or name. Offered: {offered}')
     return RegionSource('file', text, path=found[0], label=found[1] or '', space=_split_space(text)[1])
 
 

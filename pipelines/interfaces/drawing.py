@@ -150,7 +150,7 @@ def parse_source(own: Structure, text: str) -> RegionSource:
     """Return what a source of a structure says; raises as :func:`~.choices.read_source`."""
     known = manifest().get(own.name, {})
     what = f'--{own.name.lower()}' if known else f'region {own.name}'
-    return read_source(text, named=text in known, what=what)
+    return read_source(text, known=known, what=what)
 
 
 def check_sources(own: Structure) -> None:

@@ -146,7 +146,8 @@ def test_groups_are_compared_by_their_changes_and_nothing_is_called_an_effect_of
     assert ancova['note'].str.contains('not allocated by chance').all()
     # groups 15 points apart at baseline: adjusted for it, the fall of 6 is not found
     assert ancova.loc['catastrophising', 'ci_low'] > -6
-    assert table(found.group / 'missing.tsv').empty
+    # imputed for the difference in change, and never as if they were of the control group
+    assert set(table(found.group / 'missing.tsv')['assumption']) == {'at_random'}
     page = found.page
     assert 'The change up to six months after differs: lower in patient than in healthy' in page
     assert 'Chance did not decide who is in which group' in page

@@ -77,7 +77,7 @@ def test_people_sessions_and_modalities(plan, tmp_path, name, text):
         assert f'sub-05 {session}: dwi: left out on request ({name}): wraparound' in said
     assert said.count('left out on request') == 4
     assert f'{name}: not in this dataset: sub-99' in said
-    for table in ('outcomes', 'participants', 'biomarkers'):
+    for table in ('outcomes', 'people', 'biomarkers'):
         assert 'sub-03' not in values(tmp_path, table)
         assert {'sub-02', 'sub-05'} <= values(tmp_path, table).keys()
 
