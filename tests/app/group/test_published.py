@@ -10,6 +10,7 @@ import pytest
 from bids_app.group.record import record_trial
 from bids_app.phenotype.trial import read_trial
 from bids_app.settings import Settings
+from pipelines.terms import default_circuit
 
 TRIAL = read_trial(None)
 
@@ -18,7 +19,13 @@ def told(tmp_path, **files):
     trial = replace(TRIAL, expression=replace(TRIAL.expression, **files))
     people = pd.DataFrame({'participant_id': ['sub-01'], 'arm': ['exercise']})
     tables = SimpleNamespace(participants=people, attendance=None, events=None)
-    record = record_trial(trial, tables, output_dir=tmp_path / 'out', results_dir=tmp_path / 'results')
+    record = record_trial(
+        trial,
+        tables,
+        circuit=default_circuit(),
+        output_dir=tmp_path / 'out',
+        results_dir=tmp_path / 'results',
+    )
     return record['trial']['expression'], trial
 
 
@@ -36,7 +43,13 @@ def test_a_trial_without_genes_is_told_as_well(tmp_path):
     people = pd.DataFrame({'participant_id': ['sub-01'], 'arm': ['exercise']})
     tables = SimpleNamespace(participants=people, attendance=None, events=None)
     trial = replace(TRIAL, expression=None)
-    record = record_trial(trial, tables, output_dir=tmp_path / 'out', results_dir=tmp_path / 'results')
+    record = record_trial(
+        trial,
+        tables,
+        circuit=default_circuit(),
+        output_dir=tmp_path / 'out',
+        results_dir=tmp_path / 'results',
+    )
     assert record['trial']['expression'] is None
     assert record['results'] == '../results'
 
