@@ -52,7 +52,7 @@ def planned(tmp_path, capsys, caplog):
         said = capsys.readouterr()
         tables = {}
         if status == 0:
-            for name in ('outcomes', 'participants'):
+            for name in ('outcomes', 'people'):
                 content = json.loads((work / 'group_tables' / f'{name}.json').read_text())
                 tables[name] = pd.DataFrame(content)
         return status, said.out + said.err + caplog.text, tables
@@ -152,7 +152,7 @@ def test_rows_of_people_without_data(base, bids, planned):
     for name, before in expected.items():
         now = tables[name]
         pd.testing.assert_frame_equal(now[now['participant_id'] != 'sub-999'], before)
-        assert (name == 'participants') or now[now['participant_id'] == 'sub-999']['value'].isna().all()
+        assert (name == 'people') or now[now['participant_id'] == 'sub-999']['value'].isna().all()
 
 
 def test_two_columns_of_one_name(bids, planned):
@@ -218,7 +218,7 @@ def test_a_category_in_digits(bids, planned, named):
     status, said, tables = planned(bids)
     assert status == 0
     assert ('column sex: has 2 values, 1, 2: a number or a category?' in said) != named
-    assert list(tables['participants']['sex'][:2]) == (['F', 'M'] if named else [1.0, 2.0])
+    assert list(tables['people']['sex'][:2]) == (['F', 'M'] if named else [1.0, 2.0])
 
 
 @pytest.mark.parametrize('layout', ['long', 'one file per session'])
@@ -262,4 +262,4 @@ def test_the_trial_file_says_what_is_a_category(bids, planned, is_named):
     status, said, tables = planned(bids)
     assert status == 0
     assert ('column site: has 3 values, 1, 2, 3: a number or a category?' in said) != is_named
-    assert list(tables['participants']['site'][:3]) == (['1', '2', '3'] if is_named else [1.0, 2.0, 3.0])
+    assert list(tables['people']['site'][:3]) == (['1', '2', '3'] if is_named else [1.0, 2.0, 3.0])

@@ -81,5 +81,5 @@ def test_a_band_between_two_frequencies_is_told_with_the_run(tmp_path, write_run
 
 
 def test_interface_takes_a_band():
-    made = CleanRun(fwhm=6.0, band=(0.008, 0.09), space='MNI152NLin6Asym')
+    made = CleanRun(band=(0.008, 0.09), space='MNI152NLin6Asym')
     assert made.inputs.band == (0.008, 0.09)

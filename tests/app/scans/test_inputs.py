@@ -434,7 +434,7 @@ def test_segmentation_of_session_participant_or_another_session(tmp_path, places
     if expected is None:
         ((code, reason),) = bold_problems(found)
         assert code == 66
-        assert '--nac freesurfer needs desc-aseg_dseg' in reason
+        assert 'NAc: freesurfer needs desc-aseg_dseg' in reason
         return
     (run,) = found.runs
     assert run.segmentation.aseg == root / expected
@@ -452,7 +452,7 @@ def test_labels_on_the_grid_of_the_series_serve_where_the_anatomy_has_none(tmp_p
         collect(settings_of(root, '--mpfc', 'freesurfer', derivatives=root), '01')
     )
     assert code == 66
-    assert '--mpfc freesurfer needs desc-aparcaseg_dseg' in reason
+    assert 'mPFC: freesurfer needs desc-aparcaseg_dseg' in reason
 
 
 # --- links and trees ---
