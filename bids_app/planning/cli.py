@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _plan(options: argparse.Namespace) -> None:
     # heavy imports wait until the command line is known to be right
     from pipelines.simulated.plan_files import simulate_sizes, write_plan
-    from pipelines.simulated.sizes import Question
+    from pipelines.simulated.sizes import SizeQuestion
 
     from ..phenotype.trial import read_trial
     from .text import assumption_lines, protocol, table_lines
@@ -43,7 +43,7 @@ def _plan(options: argparse.Namespace) -> None:
         read_trial(options.trial), Numbers(**given, alpha=options.alpha, outcome=options.outcome)
     )
     paths = tuple(options.paths) if options.paths else None
-    question = Question(options.n, options.power, paths, options.trials)
+    question = SizeQuestion(options.n, options.power, paths, options.trials)
     said = list(assumption_lines(assumed))
     print('\n'.join(said), flush=True)
     with _bar(question.n_ticks) as tick:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipelines.simulated.sizes import Question, Sizes
+from pipelines.simulated.sizes import SizeQuestion, Sizes
 
 from ..phenotype.estimand import against
 from ..tables.problems import listed
@@ -77,7 +77,7 @@ def _two(standard_error: float) -> float:
     return standard_error + standard_error
 
 
-def protocol(assumed: Assumed, sizes: Sizes, question: Question) -> str:
+def protocol(assumed: Assumed, sizes: Sizes, question: SizeQuestion) -> str:
     """Return the sentences for a protocol."""
     trial, plan, outcome = assumed.trial, assumed.plan, assumed.outcome
     counts = plan.people(sizes.n_primary)

@@ -8,10 +8,10 @@ from ..figures.power import plot_power
 from ..interfaces.tables import write_table
 from ..interfaces.trial_figures import save_svg
 from .planned import PlannedTrial, Tick
-from .sizes import Question, Sizes, plan_sizes
+from .sizes import SizeQuestion, Sizes, plan_sizes
 
 
-def simulate_sizes(plan: PlannedTrial, question: Question, seed: int, tick: Tick) -> Sizes:
+def simulate_sizes(plan: PlannedTrial, question: SizeQuestion, seed: int, tick: Tick) -> Sizes:
     """Return :func:`~pipelines.simulated.sizes.plan_sizes` of a seed."""
     return plan_sizes(plan, question, np.random.default_rng(seed), tick)
 

@@ -19,7 +19,7 @@ FEWEST = 6
 _SURE, _FARTHEST = 1e-9, 2.0  # probability left; of a shift, in standard deviations
 _SHARE = 5  # a size of a curve has this part of the trials
 
-COLUMNS = (
+SIZE_COLUMNS = (
     'analysis',
     'arm',
     'n',
@@ -34,7 +34,7 @@ COLUMNS = (
 """``n`` people in all arms, ``n_complete`` expected with the primary visit in the arms that are compared."""
 
 
-class Question(NamedTuple):
+class SizeQuestion(NamedTuple):
     """What is asked: the power of ``n`` people, or where it is None the people for ``power``; paths of a mediator."""
 
     n: int | None
@@ -50,14 +50,14 @@ class Question(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """What was simulated, a row per analysis, arm and size, with :data:`COLUMNS`; and the people planned for each."""
+    """What was simulated, a row per analysis, arm and size, with :data:`SIZE_COLUMNS`; and the people planned for each."""
 
     table: pd.DataFrame
     n_primary: int
     n_mediation: int | None
 
 
-def plan_sizes(plan: PlannedTrial, question: Question, rng: np.random.Generator, tick: Tick) -> Sizes:
+def plan_sizes(plan: PlannedTrial, question: SizeQuestion, rng: np.random.Generator, tick: Tick) -> Sizes:
     """Simulate a trial at sizes around the one that is asked for, or that is needed.
 
     Parameters
@@ -67,7 +67,7 @@ def plan_sizes(plan: PlannedTrial, question: Question, rng: np.random.Generator,
     rng
         Source of trials.
     tick
-        Called :attr:`Question.n_ticks` times, or less where sizes are the same.
+        Called :attr:`SizeQuestion.n_ticks` times, or less where sizes are the same.
 
     Notes
     -----
@@ -90,7 +90,7 @@ def plan_sizes(plan: PlannedTrial, question: Question, rng: np.random.Generator,
     if question.paths:
         n_paths = question.n or mediation_size(plan, question.paths, question.power)
         rows += _mediation_rows(plan, n_paths, question, rng, tick)
-    return Sizes(pd.DataFrame(rows, columns=list(COLUMNS)), chosen, n_paths)
+    return Sizes(pd.DataFrame(rows, columns=list(SIZE_COLUMNS)), chosen, n_paths)
 
 
 def _primary_rows(plan: PlannedTrial, found: FoundPower, chosen: int) -> Iterator[tuple[object, ...]]:
@@ -117,7 +117,7 @@ def _primary_rows(plan: PlannedTrial, found: FoundPower, chosen: int) -> Iterato
 
 
 def _mediation_rows(
-    plan: PlannedTrial, n_planned: int, question: Question, rng: np.random.Generator, tick: Tick
+    plan: PlannedTrial, n_planned: int, question: SizeQuestion, rng: np.random.Generator, tick: Tick
 ) -> Iterator[tuple[object, ...]]:
     assert question.paths
     for n in sizes_around(plan, n_planned, _BESIDE):

@@ -13,7 +13,7 @@ from pipelines.simulated.planned import (
     simulate_mediation,
     simulate_power,
 )
-from pipelines.simulated.sizes import Question, needed_size, plan_sizes
+from pipelines.simulated.sizes import SizeQuestion, needed_size, plan_sizes
 from pipelines.stats.longitudinal.trial import fit_trial
 from pipelines.stats.longitudinal.trial_design import TrialModel
 from pipelines.stats.mediation_power import Power
@@ -217,7 +217,7 @@ def test_a_plan_for_a_power(rng, monkeypatch):
     normal_model(monkeypatch)
     monkeypatch.setattr(sizes, 'simulate_mediation', lambda *given: Power(0.8, 0.01))
     plan = plan_of(model=TrialModel(is_randomised=False, arms=('control', 'yoga')))
-    request, told = Question(None, 0.8, (0.39, 0.39), 100), []
+    request, told = SizeQuestion(None, 0.8, (0.39, 0.39), 100), []
     found = plan_sizes(plan, request, rng, lambda: told.append(1))
     assert len(told) <= request.n_ticks == 10 * (6 + 3)
     table = found.table.set_index(['analysis', 'n'])
@@ -233,7 +233,7 @@ def test_a_plan_for_a_power(rng, monkeypatch):
 
 def test_a_plan_of_given_people(rng, monkeypatch):
     normal_model(monkeypatch)
-    found = plan_sizes(plan_of(), Question(100, 0.8, None, 100), rng, lambda: None)
+    found = plan_sizes(plan_of(), SizeQuestion(100, 0.8, None, 100), rng, lambda: None)
     assert (found.n_primary, found.n_mediation) == (100, None)
     assert found.table['n'].tolist() == [60, 80, 100, 120, 140]
     assert found.table.loc[found.table['is_planned'], 'n_trials'].tolist() == [100]

@@ -13,7 +13,7 @@ from bids_app.planning.assumptions import Numbers, assume
 from bids_app.planning.cli import main
 from bids_app.planning.text import assumption_lines, protocol, table_lines
 from pipelines.errors import ParameterError
-from pipelines.simulated.sizes import COLUMNS, Question, Sizes
+from pipelines.simulated.sizes import SIZE_COLUMNS, SizeQuestion, Sizes
 from tests.app.phenotype.test_trial_shapes import ONE_VISIT, WHOLE
 
 PAGE = (Path(__file__).resolve().parents[3] / 'docs' / 'planning.md').read_text(encoding='utf-8')
@@ -41,7 +41,7 @@ def test_commands_of_the_page_can_be_copied(folder, capsys, number):
     said = capsys.readouterr()
     out = folder / ('plan_90' if number == 2 else 'plan')
     table = pd.read_csv(out / 'plan.tsv', sep='\t', na_values='n/a')
-    assert list(table) == list(COLUMNS)
+    assert list(table) == list(SIZE_COLUMNS)
     assert (out / 'plan.svg').read_text().count('<svg') == 1
     text = (out / 'plan.txt').read_text()
     assert text.strip() in said.out
@@ -103,7 +103,7 @@ def test_groups_seen_once(tmp_path):
 
 
 def sizes_of(rows, n_mediation=None):
-    return Sizes(pd.DataFrame(rows, columns=list(COLUMNS)), 120, n_mediation)
+    return Sizes(pd.DataFrame(rows, columns=list(SIZE_COLUMNS)), 120, n_mediation)
 
 
 def test_words_of_a_plan(folder):
@@ -116,7 +116,7 @@ def test_words_of_a_plan(folder):
     assert found[1].split() == ['*', 'primary:', 'yoga', '120', '102', '0.812', '0.025', '0.809']
     assert len({len(line) for line in found[:3]}) == 1
     assert found[3] == '2 simulated trials had no answer and count as having found nothing'
-    text = protocol(assumed, sizes_of(rows, 140), Question(None, 0.8, (0.3, 0.4), 1000))
+    text = protocol(assumed, sizes_of(rows, 140), SizeQuestion(None, 0.8, (0.3, 0.4), 1000))
     for words in (
         'With 120 people randomised (60 yoga and 60 usual care), 15 % of whom are expected to have no value at 3 months',
         'has a power of 81 % to find a difference in Roland-Morris disability of -2 points between yoga and usual care',
