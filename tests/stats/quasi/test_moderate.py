@@ -6,7 +6,7 @@ from scipy import integrate, special, stats
 
 from pipelines.errors import DataError
 from pipelines.stats.quasi import moderate as module
-from pipelines.stats.quasi.moderate import TAILS, moderate
+from pipelines.stats.quasi.moderate import TAIL_SHARES, moderate
 
 
 def draw(rng, n=4000, df=6, prior=8.0, trend=None):
@@ -113,12 +113,14 @@ def test_inputs_are_left_alone(rng):
 @pytest.mark.parametrize(('df', 'prior'), [(4, 9.0), (1, 3.0), (10, np.inf)])
 def test_moments_are_those_of_adaptive_quadrature(df, prior):
     law = stats.chi2(df, scale=1 / df) if prior == np.inf else stats.f(df, prior)
-    low, high = law.ppf(TAILS[0]), law.ppf(1 - TAILS[1])
+    low, high = law.ppf(TAIL_SHARES[0]), law.ppf(1 - TAIL_SHARES[1])
 
     def moment(power, centre=0.0):
         inner = integrate.quad(lambda f: (np.log(f) - centre) ** power * law.pdf(f), low, high, limit=200)[0]
         return (
-            inner + TAILS[0] * (np.log(low) - centre) ** power + TAILS[1] * (np.log(high) - centre) ** power
+            inner
+            + TAIL_SHARES[0] * (np.log(low) - centre) ** power
+            + TAIL_SHARES[1] * (np.log(high) - centre) ** power
         )
 
     mean, variance = module._moments(df, prior)
