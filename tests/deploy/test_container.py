@@ -23,6 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE = os.environ.get('CLBPE_IMAGE', f'clbpe:{__version__}')
 SAFE = ['--read-only', '--network', 'none', '--user', '12345:12345', '--cap-drop', 'ALL', '--tmpfs', '/tmp']
 LARGEST = 1.3e9  # bytes
+APPTAINER_USER = 12345
 
 
 @pytest.fixture(scope='session')
@@ -221,8 +222,8 @@ def shared(tmp_path_factory, monkeypatch, image_file):
 def test_apptainer_gives_what_the_installation_gives(image_file, shared, dataset, plain):
     for name in ('out', 'work'):
         (shared / name).mkdir()
-        # Apptainer runs as another user, who takes no work folder that is open to all
-        (shared / name).chmod(0o1777)
+        # Apptainer runs as another user here, who takes a work folder of nobody else
+        os.chown(shared / name, APPTAINER_USER, APPTAINER_USER)
     shutil.copytree(dataset, shared / 'data')
     binds = f'{shared}/data:/data:ro,{shared}/out:/out,{shared}/work:/work'
     command = [
