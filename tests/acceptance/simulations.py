@@ -130,39 +130,42 @@ def share_of_coverage(checks: Collector, recorded: pd.DataFrame, n: int = 200) -
 
 def share_of_arms_error(checks: Collector, recorded: pd.DataFrame, n: int = 40) -> None:
     """Rejections, coverage and bias of new trials are those of the table: of one setting in nine, and all unlike."""
-    study, keys = arms_study, [*arms_study.Setting._fields, 'estimator']
-    first = study.N_TRIALS
+    study, first = arms_study, arms_study.N_TRIALS
     chosen = [one for one in study.settings()[::9] if one.visits == 2]
-    repeated = study.summarise(study.simulate(range(first, first + n), chosen)).set_index(keys)
-    table = recorded.set_index(keys).loc[repeated.index]
-    for column in ('rejected', 'coverage'):
-        # and one trial, for shares near 0 and 1
-        _compare_shares(checks, column, repeated[column], table[column], n, first, 1 / n)
-    _compare_bias(checks, repeated, table)
+    repeated = study.summarise(study.simulate(range(first, first + n), chosen))
+    _compare_bias(checks, *_compare_settings(checks, study, repeated, recorded, ['estimator'], n))
 
 
 def share_of_discrete(checks: Collector, recorded: pd.DataFrame, n: int = 40) -> None:
     """Rejections, coverage and bias of new trials are those of the table: of one setting in three."""
-    study, keys = discrete_study, [*discrete_study.Setting._fields, 'scale']
-    chosen = study.settings()[::3]
-    repeated = study.summarise(study.simulate(range(study.N_TRIALS, study.N_TRIALS + n), chosen))
+    study, first = discrete_study, discrete_study.N_TRIALS
+    repeated = study.summarise(study.simulate(range(first, first + n), study.settings()[::3]))
+    _compare_bias(checks, *_compare_settings(checks, study, repeated, recorded, ['scale'], n))
+
+
+def share_of_missing(checks: Collector, recorded: pd.DataFrame, n: int = 20) -> None:
+    """Rejections and coverage of new trials are those of the table: of one setting in three."""
+    study, first = missing_study, missing_study.N_TRIALS
+    repeated = study.summarise(study.simulate(range(first, first + n), study.settings()[::3]))
+    _compare_settings(checks, study, repeated, recorded, ['assumption'], n)
+
+
+def _compare_settings(
+    checks: Collector,
+    study: ModuleType,
+    repeated: pd.DataFrame,
+    recorded: pd.DataFrame,
+    more: list[str],
+    n: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare rejections and coverage of ``n`` new trials of some settings; return both tables by setting and ``more``."""
+    keys = [*study.Setting._fields, *more]
     repeated = repeated.set_index(keys)
     table = recorded.set_index(keys).loc[repeated.index]
     for column in ('rejected', 'coverage'):
         # and one trial, for shares near 0 and 1
         _compare_shares(checks, column, repeated[column], table[column], n, study.N_TRIALS, 1 / n)
-    _compare_bias(checks, repeated, table)
-
-
-def share_of_missing(checks: Collector, recorded: pd.DataFrame, n: int = 20) -> None:
-    """Rejections and coverage of new trials are those of the table: of one setting in three."""
-    study, keys = missing_study, [*missing_study.Setting._fields, 'assumption']
-    chosen = study.settings()[::3]
-    repeated = study.summarise(study.simulate(range(study.N_TRIALS, study.N_TRIALS + n), chosen))
-    repeated = repeated.set_index(keys)
-    table = recorded.set_index(keys).loc[repeated.index]
-    for column in ('rejected', 'coverage'):
-        _compare_shares(checks, column, repeated[column], table[column], n, study.N_TRIALS, 1 / n)
+    return repeated, table
 
 
 def share_of_map_error(checks: Collector, recorded: pd.DataFrame, n: int = 40) -> None:

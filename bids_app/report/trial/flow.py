@@ -14,7 +14,6 @@ from .tables import GroupTables, rows_where
 from .words import DATA_TITLES
 
 _UNKNOWN = 'not supplied'
-_ELSEWHERE = 'not compared'  # what compares the first treated arm and the control only
 _FEW = 3  # analyses that a box of the flow has room for
 
 
