@@ -221,7 +221,7 @@ def test_a_plan_for_a_power(rng, monkeypatch):
     found = plan_sizes(plan, request, rng, lambda: told.append(1))
     assert len(told) <= request.n_ticks == 10 * (6 + 3)
     table = found.table.set_index(['analysis', 'n'])
-    assert list(found.table) == list(sizes.COLUMNS)
+    assert list(found.table) == list(sizes.SIZE_COLUMNS)
     planned_row = table.loc[('primary', found.n_primary)]
     assert planned_row['n_trials'] == 100
     # 20 trials at five sizes know power to 0.04, and the size to a tenth of it: three standard errors
