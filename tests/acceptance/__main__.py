@@ -35,6 +35,7 @@ TABLES: dict[str, Run] = {
     'missing': simulations.missing,
     'mediation': simulations.mediation,
     'expression': simulations.expression,
+    'quasi': simulations.quasi,
     'planning': simulations.planning,
     'recovery': simulations.recovery,
     'template_fit': simulations.template_fit,
