@@ -231,7 +231,8 @@ def share_of_expression(checks: Collector, recorded: pd.DataFrame) -> None:
 def share_of_quasi(checks: Collector, recorded: pd.DataFrame, n: int = 6) -> None:
     """The test in use discovers as often falsely in new trials of each size as in those of the table."""
     study, keys = quasi_study, [*quasi_study.Setting._fields, 'test']
-    rows = pd.DataFrame(study.simulate(range(study.N_NULL, study.N_NULL + n)))  # trials with effects only
+    first = study.N_TRIALS + study.N_NULL  # new, and with effects only
+    rows = pd.DataFrame(study.simulate(range(first, first + n)))
     table = recorded.set_index(keys)
     for place, own in rows[rows['test'] == 'F'].groupby(keys, sort=False):
         known = table.loc[place]
