@@ -3,16 +3,14 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .linear_design import LEAST_FREE, ROUNDED, LinearDesign, VarianceGroup
+from .residuals import Rearranged
 
 Array = NDArray[Any]
 
 _PERFECT = 1e-14  # share of squares below which a fit is called perfect, which bounds a statistic
-_SMALLEST = 1e-6  # variance of a group as a share of the largest, that residuals are divided by
-_TILE = 64  # voxels whose data stay in the nearest cache
 
 
 class _Own(NamedTuple):
@@ -38,7 +36,7 @@ class _Own(NamedTuple):
 
 
 class _Fit(NamedTuple):
-    """Models of B permutations at m voxels.
+    """Models of B rearrangements at m voxels.
 
     Attributes
     ----------
@@ -62,10 +60,10 @@ class _Fit(NamedTuple):
     squares: list[Array]
 
 
-def permuted_statistic(
-    outcome: Array, covariate: Array | None, design: LinearDesign, part: slice, drawn: Array
+def rearranged_statistic(
+    outcome: Array, covariate: Array | None, design: LinearDesign, part: slice, drawn: Rearranged
 ) -> tuple[Array, Array]:
-    """Return the statistic of some voxels for some permutations.
+    """Return the statistic of some voxels for some rearrangements.
 
     Parameters
     ----------
@@ -76,7 +74,7 @@ def permuted_statistic(
     part
         The m voxels wanted.
     drawn
-        (B, n) permutations: the person whose residual goes to each place.
+        B rearrangements.
 
     Returns
     -------
@@ -89,12 +87,8 @@ def permuted_statistic(
     testable = left.any(axis=0) if own is None else left.any(axis=0) & own.is_used
     spreads, free = zip(*(_of_voxels(group, own) for group in design.groups))
     testable &= np.all([own_free >= LEAST_FREE for own_free in free], axis=0)
+    fit = _fit(design, own, left, drawn)
     freedoms = [np.maximum(own_free, LEAST_FREE) for own_free in free]
-    scales = np.ones((len(design.groups), left.shape[1]))
-    if len(scales) > 1:
-        scales = _deviations(design, own, left, freedoms)
-        left = left / scales[design.number]
-    fit = _fit(design, own, left, drawn, scales)
     variances = [np.maximum(squares, _PERFECT) / freedom for squares, freedom in zip(fit.squares, freedoms)]
     matrix = np.sum([v * spread[:, :, None] for v, spread in zip(variances, spreads)], axis=0)
     if design.is_signed:
@@ -104,31 +98,18 @@ def permuted_statistic(
     return np.where(testable, found, 0), np.asarray(testable)
 
 
-def _deviations(design: LinearDesign, own: _Own | None, left: Array, freedoms: list[Array]) -> Array:
-    """Return the standard deviation of each group (G, m), without what is tested; none is 0."""
-    unmoved = np.arange(len(left))[None]
-    fit = _fit(design, own, left, unmoved, np.ones((len(design.groups), left.shape[1])))
-    variances = np.array([squares[0] / free for squares, free in zip(fit.squares, freedoms)])
-    return np.sqrt(np.maximum(variances, _SMALLEST * variances.max(axis=0) + _PERFECT))
-
-
-def _fit(design: LinearDesign, own: _Own | None, left: Array, drawn: Array, scales: Array) -> _Fit:
-    """Fit the full model to permuted residuals (n, m), in units of the scale (G, m) of the group they come to."""
+def _fit(design: LinearDesign, own: _Own | None, left: Array, drawn: Rearranged) -> _Fit:
+    """Fit the full model to rearranged residuals (n, m)."""
     groups, shape = design.groups, (len(drawn), left.shape[1])
-    products = [_products(group.basis, left, drawn) * scale for group, scale in zip(groups, scales)]
+    products = [drawn.products(group.basis, left) for group in groups]
     nuisance, score = (
         np.sum([_turned(part.T, product) for part, product in zip(parts, products)], axis=0)
         for parts in ([group.nuisance for group in groups], [group.tested for group in groups])
     )
-    squares = [
-        _permuted_squares(group.people, left, drawn) * scale**2 for group, scale in zip(groups, scales)
-    ]
+    squares = [drawn.squares(group.people, left) for group in groups]
     fit = _Fit(products, [], nuisance, score, np.zeros(shape), score, squares)
     if own is not None:
-        crossed = [
-            _permuted_product(own.values, left, drawn, np.flatnonzero(group.people)) * scale
-            for group, scale in zip(groups, scales)
-        ]
+        crossed = [drawn.crossed(group.people, own.values, left) for group in groups]
         whole, shared = np.sum(crossed, axis=0), own.shared[:, None]
         score = score - shared * whole
         slope = score + shared * (
@@ -200,7 +181,7 @@ def _welch(design: LinearDesign, variances: list[Array], freedoms: list[Array]) 
 
 
 def flipped_t(outcome: Array, part: slice, drawn: Array) -> tuple[Array, Array]:
-    """Return t of the mean of some voxels for signs ``drawn`` (B, n), as :func:`permuted_statistic`."""
+    """Return t of the mean of some voxels for signs ``drawn`` (B, n), as :func:`rearranged_statistic`."""
     n = drawn.shape[1]
     left = _residuals(_people_first(outcome, part), np.empty((n, 0)))
     fitted = drawn @ left / np.sqrt(n)
@@ -233,34 +214,6 @@ def _residuals(values: Array, basis: Array, own: Array | None = None) -> Array:
     return left
 
 
-def _products(rows: Array, left: Array, drawn: Array) -> Array:
-    """Return sum_i rows[r, i] left[drawn[b, i], v] (r, B, m)."""
-    weights = np.empty((len(rows), *drawn.shape))
-    np.put_along_axis(weights, drawn[None], rows[:, None], axis=2)
-    return (weights.reshape(-1, drawn.shape[1]) @ left).reshape(len(rows), len(drawn), -1)
-
-
-def _permuted_squares(people: Array, left: Array, drawn: Array) -> Array:
-    """Return the sum of squares (B, m) that permutations bring to some people."""
-    return _products(people[None].astype(float), left**2, drawn)[0]
-
-
 def _turned(matrix: Array, values: Array) -> Array:
     """Return a matrix (a, r) times values (r, B, m)."""
     return (matrix @ values.reshape(len(values), -1)).reshape(len(matrix), *values.shape[1:])
-
-
-@njit(nogil=True)
-def _permuted_product(own: Array, left: Array, drawn: Array, people: Array) -> Array:
-    """Return the sum over people i of own[i, v] left[drawn[b, i], v] (B, m)."""
-    n_voxels = own.shape[1]
-    product = np.zeros((len(drawn), n_voxels))
-    for start in range(0, n_voxels, _TILE):
-        tile = slice(start, min(start + _TILE, n_voxels))
-        for row in range(len(drawn)):
-            total = product[row, tile]
-            for person in people:
-                mine, other = own[person, tile], left[drawn[row, person], tile]
-                for voxel in range(len(total)):
-                    total[voxel] += mine[voxel] * other[voxel]
-    return product

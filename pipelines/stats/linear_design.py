@@ -44,8 +44,6 @@ class LinearDesign(NamedTuple):
     nuisance: Array
     """(n, k) orthonormal."""
     groups: tuple[VarianceGroup, ...]
-    number: Array
-    """(n,) place of everyone's group among the groups."""
     dof: int
 
     @property
@@ -101,7 +99,7 @@ def fit_design(
         raise DataError(f'{n} people leave {dof} degrees of freedom to this design; it needs at least 1')
     label = np.zeros(n, int) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
     parts = tuple(_group(label == one, basis, own) for one in range(label.max() + 1))
-    return LinearDesign(own, basis, parts, label, dof)
+    return LinearDesign(own, basis, parts, dof)
 
 
 def _group(people: Array, nuisance: Array, tested: Array) -> VarianceGroup:

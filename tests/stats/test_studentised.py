@@ -1,4 +1,6 @@
-"""Variances of their own: t and F of groups by the textbook, and what permutations do to them."""
+"""Variances of their own: t and F of groups by the textbook, and what flips of sign do to them."""
+
+from itertools import product
 
 import numpy as np
 import pytest
@@ -7,11 +9,12 @@ from scipy import stats
 from statsmodels.stats.oneway import anova_oneway
 
 from pipelines.errors import DataError
-from pipelines.stats.freedman_lane import permuted_statistic
+from pipelines.stats.freedman_lane import rearranged_statistic
 from pipelines.stats.linear_design import fit_design
 from pipelines.stats.permute import permute
 from pipelines.stats.question import Effort, Question
 from pipelines.stats.rearrange import Blocks
+from pipelines.stats.residuals import Flipped
 
 
 @pytest.fixture
@@ -94,43 +97,64 @@ def test_group_means_are_compared_as_welch_does(arms):
         assert t.statistic[voxel] == pytest.approx(wanted, rel=1e-8)
 
 
+def signs_of(rng, n_rows, n=33):
+    return np.vstack([np.ones(n), rng.choice([-1.0, 1], (n_rows, n))])
+
+
 @pytest.mark.parametrize('has_covariate', [True, False])
 @pytest.mark.parametrize('name', ['F', 't'])
-def test_every_permutation_is_that_of_scaled_residuals(arms, name, has_covariate, rng):
-    """By the textbook: residuals without what is tested, over the deviation of their group, permuted, times that of the new one."""
+def test_every_flip_is_that_of_residuals_with_signs(arms, name, has_covariate, rng):
+    """By the textbook: residuals without what is tested, with signs, given to the full model."""
     arm, nuisance, baseline, maps = arms
     tested, nuisance = questions(arm, nuisance)[name]
-    drawn = np.array([np.arange(33), *(rng.permutation(33) for _ in range(4))])
+    drawn = signs_of(rng, 4)
     design = fit_design(tested, nuisance, arm, has_covariate=has_covariate)
     covariate = baseline if has_covariate else None
-    found, testable = permuted_statistic(maps, covariate, design, slice(0, 6), drawn)
+    found, testable = rearranged_statistic(maps, covariate, design, slice(0, 6), Flipped(drawn))
     assert testable.all()
     for voxel, y in enumerate(maps):
         z = np.column_stack([nuisance, baseline[voxel]]) if has_covariate else nuisance
         left = sm.OLS(y, z).fit().resid
-        full = sm.OLS(y, np.column_stack([tested, z])).fit()
-        free = 1 - full.get_influence().hat_matrix_diag
-        sd = np.array([np.sqrt((full.resid[arm == a] ** 2).sum() / free[arm == a].sum()) for a in range(3)])[
-            arm
-        ]
-        for row, order in enumerate(drawn):
-            moved = (left / sd)[order] * sd
-            assert found[row, voxel] == pytest.approx(wald(moved, tested, z, arm), rel=1e-8)
+        for row, signs in enumerate(drawn):
+            assert found[row, voxel] == pytest.approx(wald(left * signs, tested, z, arm), rel=1e-8)
 
 
-def test_people_of_one_block_are_permuted_among_themselves(arms):
-    """The null of the permutations drawn by hand."""
+@pytest.mark.parametrize('is_whole', [True, False])
+def test_signs_are_those_of_blocks_that_are_wholes(arms, is_whole):
+    """The null of the signs drawn by hand; people of a stratum keep their own residuals, and so signs of their own."""
     arm, nuisance, _, maps = arms
-    site = np.repeat([0, 1, 2], 11)
-    question = Question(tested=dummies(arm), nuisance=nuisance, groups=arm, blocks=Blocks(site, False))
+    site = np.repeat(np.arange(11), 3)
+    question = Question(tested=dummies(arm), nuisance=nuisance, groups=arm, blocks=Blocks(site, is_whole))
     found = permute(maps, question, rng=np.random.default_rng(4), effort=Effort(n_permutations=20))
-    rng = np.random.default_rng(4)
-    drawn = [np.arange(33)]
-    for _ in range(20):
-        drawn.append(np.concatenate([start + rng.permutation(11) for start in (0, 11, 22)]))
+    rng, unit = np.random.default_rng(4), site if is_whole else np.arange(33)
+    drawn = [np.ones(33), *(rng.choice((1.0, -1.0), unit.max() + 1)[unit] for _ in range(20))]
     design = fit_design(question.tested, nuisance, arm, has_covariate=False)
-    null, _ = permuted_statistic(maps, None, design, slice(0, 6), np.array(drawn))
+    null, _ = rearranged_statistic(maps, None, design, slice(0, 6), Flipped(np.array(drawn)))
     np.testing.assert_allclose(found.largest, np.abs(null).max(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize('ratio', [0.5, 1.0, 3.0])
+def test_means_of_groups_are_as_free_as_their_variances_say(rng, ratio):
+    """Over all signs the slope varies by what V is on average: closed form, where exchange of people gives 0.9 of it."""
+    arm = np.repeat([1.0, 0.0], [4, 7])
+    maps = rng.standard_normal((50, 11)) * np.where(arm == 1, ratio, 1)
+    signs = np.array(list(product((1.0, -1.0), repeat=11)))
+    left = maps - maps.mean(axis=1, keepdims=True)
+    slopes = (left * arm) @ signs.T / 4 - (left * (1 - arm)) @ signs.T / 7
+    own = [(left[:, arm == a] ** 2).mean(axis=1) / n for a, n in ((1, 4), (0, 7))]
+    np.testing.assert_allclose((slopes**2).mean(axis=1), np.sum(own, axis=0), rtol=1e-10)
+    found = permute(
+        maps, Question(tested=arm, nuisance=np.ones((11, 1)), groups=arm), rng=rng, effort=Effort(n_permutations=2048)
+    )  # fmt: skip
+    within = [(left * a) ** 2 @ np.ones(11) for a in (arm, 1 - arm)]
+    mean = [(left * a) @ signs.T / n for a, n in ((arm, 4), (1 - arm, 7))]
+    variance = [
+        (total[:, None] - n * m**2) / (n - 1) / n for total, m, n in zip(within, mean, (4, 7))
+    ]
+    t = np.abs(slopes) / np.sqrt(np.sum(variance, axis=0))
+    assert found.exact
+    assert found.n_permutations == 2048
+    np.testing.assert_allclose(found.p, (t >= t[:, :1] * (1 - 1e-9)).mean(axis=1), rtol=1e-12)
 
 
 def test_a_group_without_a_variance_is_refused(rng):

@@ -12,7 +12,7 @@ from pipelines.stats.tfce import neighbour_table
 from tests.acceptance.studies import spread
 
 SEED = 20260119
-N_TRIALS, N_ENHANCED = 120, 30  # TFCE and one common variance are tried in the first ones
+N_TRIALS, N_ENHANCED = 1000, 200  # TFCE and one common variance are tried in the first ones
 N_PERMUTATIONS = 299
 TABLE = 'map_error.tsv'
 SHAPE, FWHM = (20, 25, 10), 3.0  # 5,000 voxels

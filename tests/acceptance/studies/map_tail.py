@@ -11,7 +11,7 @@ from tests.acceptance.studies import spread
 from tests.acceptance.studies.map_error import SHAPE, noise
 
 SEED = 20260120
-N_TRIALS = 3
+N_TRIALS = 10
 N_COUNTED = 10_000
 TABLE = 'map_tail.tsv'
 N_TREATED, N_CONTROL = 28, 29
