@@ -151,14 +151,14 @@ _MAP_TESTS = {
     'n': {'Description': 'people'},
     'n_permutations': {'Description': 'rearrangements, or all there are'},
     'variances': {'Description': 'common to all people, or of each arm'},
-    'exchangeability': {'Description': 'who changes places with whom; n/a: everybody with everybody'},
+    'exchangeability': {'Description': 'what is rearranged: people, within blocks or blocks as wholes, or signs of residuals'},
     'p_by_tfce': {'Description': 'smallest p, corrected for all voxels of the map by TFCE'},
     'tail_by_tfce': {'Description': 'how p values below .10 came about', 'Levels': levels(TAILS)},
     'p_by_statistic': {
         'Description': 'smallest p, corrected for all voxels of the map by the largest statistic'
     },
     'tail_by_statistic': {'Description': 'how p values below .10 came about', 'Levels': levels(TAILS)},
-    'n_maps': {'Description': 'maps that went through the same permutations of the same people'},
+    'n_maps': {'Description': 'maps that went through the same rearrangements of the same people'},
     'p_over_maps_by_tfce': {'Description': 'smallest p by TFCE, corrected for the voxels of all these maps'},
     'p_over_maps_by_statistic': {'Description': 'the same by the largest statistic'},
 }

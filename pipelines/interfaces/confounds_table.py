@@ -48,7 +48,9 @@ def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
 
 
 def _check_cells(path: Path, content: str) -> None:
-    """Refuse a table with a row that is shorter or longer than its header: its values would be of other columns."""
+    """Refuse zero bytes, at which a number would end, and rows unlike their header: values would be of other columns."""
+    if '\0' in content:
+        raise DataError(f'{path} holds zero bytes and is no text. Make or fetch it again.')
     rows = [line.split('\t') for line in content.split('\n') if line.strip()]
     header = rows.pop(0) if rows else []
     twice = [name for name, count in Counter(header).items() if count > 1 and name]

@@ -71,7 +71,8 @@ def ask(
     Notes
     -----
     Every arm has a variance of its own where each has at least two people more than the design has columns beside
-    the arms, by counts and never by a look at the variances; else all have the same.
+    the arms, by counts and never by a look at the variances; residuals then get signs, and stay with their people.
+    Else all have the same, and people change places.
 
     Blocks are wholes where nobody of a block is in another arm than the others: then nothing can be exchanged within
     it, and the columns of blocks, which would be combinations of the arms, are left out.
@@ -89,7 +90,7 @@ def ask(
         case 'mean':
             blocks = _blocks(own, design)
             kept = blocks if blocks and blocks.is_whole else None
-            return MapQuestion(list(own.index), None, '', kept, _about_blocks(kept, design))
+            return MapQuestion(list(own.index), None, '', kept, _rearranged(kept, design, has_signs=True))
         case 'symptoms':
             return _of_symptoms(test, design, own, symptoms)
         case 'arms' | 'arm':
@@ -168,10 +169,21 @@ def _about(
     groups: np.ndarray | None, blocks: Blocks | None, design: MapsDesign, visit: str
 ) -> dict[str, Any]:
     facts = {'Variances': 'common' if groups is None else 'of each arm'}
-    return facts | ({'CovariateMap': visit} if visit else {}) | _about_blocks(blocks, design)
+    rearranged = _rearranged(blocks, design, has_signs=groups is not None)
+    return facts | ({'CovariateMap': visit} if visit else {}) | rearranged
 
 
-def _about_blocks(blocks: Blocks | None, design: MapsDesign) -> dict[str, Any]:
-    if blocks is None:
-        return {}
-    return {'Exchangeability': f'{design.blocks} as wholes' if blocks.is_whole else f'within {design.blocks}'}
+def _rearranged(blocks: Blocks | None, design: MapsDesign, *, has_signs: bool) -> dict[str, Any]:
+    """Return what chance would have arranged otherwise: people, or the signs of their residuals."""
+    match (has_signs, blocks):
+        case (True, Blocks(is_whole=True)):
+            what = f'signs, one for each {design.blocks}'
+        case (True, _):
+            what = 'signs'
+        case (False, None):
+            what = 'people'
+        case (False, Blocks(is_whole=True)):
+            what = f'{design.blocks} as wholes'
+        case _:
+            what = f'people within {design.blocks}'
+    return {'Exchangeability': what}

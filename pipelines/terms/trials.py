@@ -93,7 +93,7 @@ SITE_USES = Words(
             name='random', title='random intercepts in models of all visits, fixed effects in others',
             remark='sites enter as fixed effects, not as random ones',
         ),
-        SiteUse(name='blocks', title='fixed effects, and blocks within which maps are permuted'),
+        SiteUse(name='blocks', title='fixed effects, and blocks within which people change places in tests of maps'),
     ],
 )  # fmt: skip
 """What `As` of `Sites` may be."""

@@ -97,6 +97,12 @@ def test_a_cell_too_many_or_too_few_moves_no_value(files):
         read_confounds(files[0], N)
 
 
+def test_a_number_does_not_end_at_a_zero_byte(files):
+    files[0].write_text(files[0].read_text().replace('.', '.\0', 1))
+    with pytest.raises(DataError, match='holds zero bytes'):
+        read_confounds(files[0], N)
+
+
 def test_two_columns_of_one_name_are_refused(files):
     files[0].write_text(files[0].read_text().replace('rot_y\t', 'rot_x\t', 1))
     with pytest.raises(DataError, match='two columns rot_x'):

@@ -287,7 +287,7 @@ def test_three_arms_have_a_map_of_f_and_one_of_each_pair(people, tables, tmp_pat
     found = infer(stacked, tables, tmp_path, design=design, tests=tests)
     assert [test.name for test in tests] == ['armsOnChange', 'armOnChangeA', 'armOnChangeB']
     assert [facts['Statistic'] for facts in found.facts] == ['F', 't', 't']
-    assert {facts['Exchangeability'] for facts in found.facts} == {'within site'}
+    assert {facts['Exchangeability'] for facts in found.facts} == {'people within site'}
     assert [facts['NumberOfPeopleOfArms'] for facts in found.facts] == [{'c': 3, 'a': 3, 'b': 3}] * 3
     f, *pairs = (load(path)[load(stacked.mask) > 0] for path in found.statistic)
     assert (f >= 0).all()

@@ -155,8 +155,19 @@ def test_people_change_places_within_a_site(people):
     assert not found.question.blocks.is_whole
     np.testing.assert_array_equal(found.question.blocks.label, people['site'])
     assert found.question.nuisance.shape[1] == 2  # sites are fixed effects as well
-    assert found.facts['Exchangeability'] == 'within site'
-    assert asked('meanBaseline', blocked(), people).blocks is None
+    few = asked('armsOnChange', blocked(), people.groupby('arm').head(3))
+    assert (few.facts['Variances'], few.facts['Exchangeability']) == ('common', 'people within site')
+    assert found.facts['Exchangeability'] == 'signs'  # of each arm's own variance
+    mean = asked('meanBaseline', blocked(), people)
+    assert (mean.blocks, mean.facts['Exchangeability']) == (None, 'signs')
+
+
+def test_without_blocks_people_change_places_or_get_signs(people):
+    own = asked('armsOnChange', MapsDesign(treated=('yoga', 'tai-chi'), control='wait', primary='pain'), people)
+    assert (own.facts['Variances'], own.facts['Exchangeability']) == ('of each arm', 'signs')
+    few = people.groupby('arm').head(3)
+    own = asked('armsOnChange', MapsDesign(treated=('yoga', 'tai-chi'), control='wait', primary='pain'), few)
+    assert (own.facts['Variances'], own.facts['Exchangeability']) == ('common', 'people')
 
 
 def test_sites_of_one_arm_change_places_as_wholes(people):
@@ -166,8 +177,12 @@ def test_sites_of_one_arm_change_places_as_wholes(people):
     found = asked('armsOnChange', blocked(), own)
     assert found.question.blocks.is_whole
     assert found.question.nuisance.shape[1] == 1
-    assert found.facts['Exchangeability'] == 'site as wholes'
-    assert asked('meanFollowup', blocked(), own).blocks.is_whole
+    assert found.facts['Exchangeability'] == 'signs, one for each site'
+    mean = asked('meanFollowup', blocked(), own)
+    assert mean.blocks.is_whole
+    assert mean.facts['Exchangeability'] == 'signs, one for each site'
+    few = asked('armsOnChange', blocked(), own.groupby('arm').head(3))
+    assert few.facts['Exchangeability'] == 'site as wholes'
     without = own.assign(site=own['site'].where(own.index > 3))
     assert len(asked('armsOnChange', blocked(), without).people) == 32
 

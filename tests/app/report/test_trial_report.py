@@ -197,7 +197,7 @@ def write_map(out: Path) -> np.ndarray:
     test = {
         'map': 'NAc', 'contrast': CONTRAST, 'asks': 'armOnChange', 'title': 'change between visits, treatment minus control',
         'visits': 'baseline; followup', 'statistic': 't', 'n': 14, 'n_permutations': 200, 'variances': 'of each arm',
-        'exchangeability': 'n/a', 'p_by_tfce': 0.005, 'tail_by_tfce': 'pareto', 'p_by_statistic': 0.01,
+        'exchangeability': 'signs', 'p_by_tfce': 0.005, 'tail_by_tfce': 'pareto', 'p_by_statistic': 0.01,
         'tail_by_statistic': 'pareto', 'n_maps': 7, 'p_over_maps_by_tfce': 0.03, 'p_over_maps_by_statistic': 0.06,
     }  # fmt: skip
     save(pd.DataFrame([test]), out / 'group' / 'map_tests.tsv')
