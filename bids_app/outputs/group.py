@@ -151,7 +151,9 @@ _MAP_TESTS = {
     'n': {'Description': 'people'},
     'n_permutations': {'Description': 'rearrangements, or all there are'},
     'variances': {'Description': 'common to all people, or of each arm'},
-    'exchangeability': {'Description': 'what is rearranged: people, within blocks or blocks as wholes, or signs of residuals'},
+    'exchangeability': {
+        'Description': 'what is rearranged: people, within blocks or blocks as wholes, or signs of residuals'
+    },
     'p_by_tfce': {'Description': 'smallest p, corrected for all voxels of the map by TFCE'},
     'tail_by_tfce': {'Description': 'how p values below .10 came about', 'Levels': levels(TAILS)},
     'p_by_statistic': {

@@ -163,7 +163,9 @@ def test_people_change_places_within_a_site(people):
 
 
 def test_without_blocks_people_change_places_or_get_signs(people):
-    own = asked('armsOnChange', MapsDesign(treated=('yoga', 'tai-chi'), control='wait', primary='pain'), people)
+    own = asked(
+        'armsOnChange', MapsDesign(treated=('yoga', 'tai-chi'), control='wait', primary='pain'), people
+    )
     assert (own.facts['Variances'], own.facts['Exchangeability']) == ('of each arm', 'signs')
     few = people.groupby('arm').head(3)
     own = asked('armsOnChange', MapsDesign(treated=('yoga', 'tai-chi'), control='wait', primary='pain'), few)

@@ -9,8 +9,8 @@ from pipelines.errors import DataError, ParameterError
 from pipelines.stats.freedman_lane import rearranged_statistic
 from pipelines.stats.linear_design import fit_design
 from pipelines.stats.permute import flip_signs, permute
-from pipelines.stats.residuals import Exchanged
 from pipelines.stats.question import Effort, Question
+from pipelines.stats.residuals import Exchanged
 from pipelines.stats.tfce import neighbour_table, tfce
 
 from ..conftest import REPOSITORY

@@ -148,9 +148,7 @@ def test_means_of_groups_are_as_free_as_their_variances_say(rng, ratio):
     )  # fmt: skip
     within = [(left * a) ** 2 @ np.ones(11) for a in (arm, 1 - arm)]
     mean = [(left * a) @ signs.T / n for a, n in ((arm, 4), (1 - arm, 7))]
-    variance = [
-        (total[:, None] - n * m**2) / (n - 1) / n for total, m, n in zip(within, mean, (4, 7))
-    ]
+    variance = [(total[:, None] - n * m**2) / (n - 1) / n for total, m, n in zip(within, mean, (4, 7))]
     t = np.abs(slopes) / np.sqrt(np.sum(variance, axis=0))
     assert found.exact
     assert found.n_permutations == 2048
