@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import assert_never
 
+from pipelines.reading import NUMBER
+
 from ..tables.problems import Problems, listed
 from .layouts import Cell
 from .parts import TableOutcome
-from .values import NUMBER, Quantity, Value, decode, read_numbers, whole
+from .values import Quantity, Value, decode, read_numbers, whole
 
 
 def read_values(cells: Sequence[Cell], outcome: TableOutcome, problems: Problems) -> list[Value]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pipelines.reading import NUMBER
+
 from ..tables.problems import Problems
 from .doubts import Reading, tell_doubts
 from .layouts import Cell
 
-NUMBER = re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?')
 _COMMA = re.compile(r'[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?')
 _THOUSANDS = re.compile(r'[+-]?[1-9][0-9]{0,2},[0-9]{3}')
 _MANY, _SHARE = 3, 0.1  # out of range: so many, and this share, are no slips of the pen

@@ -14,6 +14,7 @@ from ..errors import DataError, UnknownWordError
 from ..numerics import clean, outliers
 from ..numerics.motion import framewise_displacement
 from ..params import DenoiseParams
+from ..reading import number_of
 from ..terms import MOTION, PRESETS
 
 DISPLACEMENT = 'framewise_displacement'
@@ -38,7 +39,7 @@ def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
         raise
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataError(f'{path} is no table of tab-separated values ({error}). Replace it.') from error
-    table = text.apply(pd.to_numeric, errors='coerce').replace([np.inf, -np.inf], np.nan)
+    table = text.map(number_of)
     if len(table) != n_volumes:
         raise DataError(
             f'{path} has {len(table)} rows, but the series has {n_volumes} volumes. '

@@ -2,15 +2,18 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from ..reading import EXACT, number_of
 from ..stats.count_columns import is_annotation
 from ..stats.count_values import whole_reads
 from ..stats.gene_names import check_genes
@@ -154,7 +157,7 @@ def _place_of_genes(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> in
 
 def _share_of_words(cells: Iterable[str]) -> float:
     """Return which share of cells are no numbers."""
-    return float(pd.to_numeric(pd.Series(list(cells), dtype=object), errors='coerce').isna().mean())
+    return float(np.mean([math.isnan(number_of(cell)) for cell in cells]))
 
 
 def read_counts(path: Path, columns: Mapping[str, str] | None = None) -> CountTable:
@@ -211,6 +214,7 @@ def _parse(text: str, layout: Layout, wanted: Sequence[str]) -> pd.DataFrame:
         table = pd.read_csv(
             io.StringIO(text), sep=layout.separator, header=None, names=range(len(layout.columns)), skiprows=layout.skipped,
             dtype={layout.genes: str}, keep_default_na=False, low_memory=False, skipinitialspace=True,
+            float_precision=EXACT,
         )  # fmt: skip
     except (ValueError, csv.Error, OverflowError) as error:
         raise DataError(f'cannot be read: {error}') from error

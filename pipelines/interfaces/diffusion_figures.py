@@ -12,6 +12,7 @@ import pandas as pd
 from .. import figures
 from ..figures import Curve, Outline
 from ..numerics.resample import apply_linear, sample
+from ..reading import number_of
 from ..terms import Bundle, Circuit
 from ._pictures import Figured, drawn_values, on, region_colour, rows_through, save, save_below, three_planes
 from ._pictures import open_picture as load_image
@@ -173,7 +174,7 @@ def streamline_counts(scalarstats: Path) -> dict[str, str]:
     table = table[table['method'] == 'weighted']
     counts: dict[str, str] = {}
     for hemi, rows in table.groupby('hemi'):
-        numbers = pd.to_numeric(rows['n_streamlines'], errors='coerce')
+        numbers = rows['n_streamlines'].map(number_of)
         known = dict.fromkeys('n/a' if np.isnan(n) else f'{n:.0f}' for n in numbers)
         counts[str(hemi)] = ' / '.join(known)
     return counts
@@ -188,7 +189,7 @@ def curves(path: Path, across: str, up: str, spread: str = '') -> Iterator[Curve
     """Yield a curve of FA for each session and side of a table, in their order in it."""
     table = read_rows(path)
     table = table[table['param'] == 'fa']
-    numbers = {c: pd.to_numeric(table[c], errors='coerce') for c in (across, up, spread) if c}
+    numbers = {c: table[c].map(number_of) for c in (across, up, spread) if c}
     for (session, hemi), rows in table.groupby(['session_id', 'hemi'], sort=False):
         x, y, *more = (column[rows.index].to_numpy(float) for column in numbers.values())
         if np.isfinite(y).any():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from ..reading import EXACT, number_of
 
 TEXT = frozenset({
     'participant_id', 'arm', 'visit', 'outcome', 'model', 'units', 'flags', 'note', 'sample', 'sample_id', 'censored',
@@ -53,10 +54,11 @@ def read_table(
         keep_default_na=False,
         usecols=columns,
         dtype=dict.fromkeys(text, str),
+        float_precision=EXACT,
     )
     for name in table:
-        numbers = pd.to_numeric(table[name], errors='coerce')
-        wrong = table[name][numbers.isna() & table[name].notna()]
+        known = table[name].dropna()
+        wrong = known[np.isnan(known.map(number_of).to_numpy(float))] if known.dtype == object else []
         if name not in text and len(wrong):
             raise DataError(f'{path}: column {name} holds "{wrong.iloc[0]}", where a number is needed.')
     return table

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.errors import DataError
+from pipelines.reading import number_of
 
 from .remarks import Remark
 
@@ -85,7 +86,7 @@ def whole_reads(values: pd.DataFrame) -> Reads:
 def _numbers(column: pd.Series) -> pd.Series:
     if column.dtype == bool:
         return pd.Series(np.nan, index=column.index)
-    return pd.to_numeric(column, errors='coerce')
+    return column if pd.api.types.is_numeric_dtype(column) else column.map(number_of).astype(float)
 
 
 def _refuse_normalised(numbers: Array) -> None:
