@@ -26,7 +26,9 @@ def test_what_is_read_is_what_python_reads(text):
 
 
 # the second ends the process in pandas 2.3, whose exponent overflows; the first becomes 1 there
-@pytest.mark.parametrize('text', ['1e4294967296', '1e2147484000', '2.4e-0\x006', '1_000', 'nan', 'inf', 'n/a', '', True])
+@pytest.mark.parametrize(
+    'text', ['1e4294967296', '1e2147484000', '2.4e-0\x006', '1_000', 'nan', 'inf', 'n/a', '', True]
+)
 def test_what_is_no_finite_number_is_nan(text):
     assert math.isnan(number_of(text))
 

@@ -171,6 +171,9 @@ def _lines(text: str, name: str, problems: Problems) -> list[tuple[int, list[str
     except csv.Error as error:
         problems.stop(name, f'cannot be split into cells ({error})', _EXPORT, row=start)
         return []
+    if not found:  # cells of blanks, or a byte order mark alone
+        problems.stop(name, 'is empty', _EXPORT)
+        return []
     header = found[0][1]
     separator = next((mark for mark in (';', ',') if len(header) == 1 and mark in header[0]), None)
     if separator:

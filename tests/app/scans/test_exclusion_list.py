@@ -171,6 +171,14 @@ def test_damaged_tables_of_scans_are_named(tmp_path, text):
         read_rule('scans:qc=fail', tmp_path, ['sub-01'])
 
 
+@pytest.mark.parametrize('content', [b'', b'\xfe\xff', b'\t\t\n"  "\n'])
+def test_tables_of_scans_without_any_text_are_empty(tmp_path, content):
+    scans(tmp_path, 'sub-01', '')
+    damage.write(tmp_path / 'sub-01' / 'sub-01_scans.tsv', content)
+    with pytest.raises(DataError, match=r'sub-01_scans\.tsv: is empty'):
+        read_rule('scans:qc=fail', tmp_path, ['sub-01'])
+
+
 @pytest.mark.fuzz
 def test_damaged_tables_of_scans_are_read_or_refused(tmp_path):
     sound = b'filename\tqc\nfunc/sub-01_task-rest_bold.nii.gz\tfail\n'
@@ -183,7 +191,7 @@ def test_damaged_tables_of_scans_are_read_or_refused(tmp_path):
         found.add(len(read_rule('scans:qc=fail', tmp_path, ['sub-01'])))
 
     assert damage.outcomes_of(damage.damaged(sound), read, 2) == {damage.READ, damage.REFUSED}
-    assert found == {0, 1}
+    assert found >= {0, 1}  # more where rows are doubled
 
 
 @pytest.mark.fuzz
