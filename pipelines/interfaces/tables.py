@@ -1,6 +1,7 @@
 """Tables that one step hands to the next: text stays text, numbers stay numbers, nothing is guessed."""
 
 import json
+import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -57,10 +58,10 @@ def read_table(
         float_precision=EXACT,
     )
     for name in table:
-        known = table[name].dropna()
-        wrong = known[np.isnan(known.map(number_of).to_numpy(float))] if known.dtype == object else []
-        if name not in text and len(wrong):
-            raise DataError(f'{path}: column {name} holds "{wrong.iloc[0]}", where a number is needed.')
+        words = [] if name in text or table[name].dtype != object else table[name].dropna()
+        wrong = [word for word in words if math.isnan(number_of(word))]
+        if wrong:
+            raise DataError(f'{path}: column {name} holds "{wrong[0]}", where a number is needed.')
     return table
 
 
