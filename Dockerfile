@@ -10,13 +10,16 @@ COPY requirements.txt /src/
 # the secrets are an index of the builder's own and its certificate; both may be absent
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf --mount=type=secret,id=cabundle,target=/run/secrets/ca.crt \
     /opt/clbpe/bin/pip install --requirement /src/requirements.txt
-COPY setup.cfg pyproject.toml README.md LICENSE /src/
+COPY setup.cfg setup.py pyproject.toml README.md LICENSE /src/
+COPY clbpe /src/clbpe
 COPY bids_app /src/bids_app
 COPY pipelines /src/pipelines
+# the history is not here: scripts/image tells the number
+ARG VERSION=0.1.0
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf --mount=type=secret,id=cabundle,target=/run/secrets/ca.crt \
-    /opt/clbpe/bin/pip install --no-deps /src \
+    SETUPTOOLS_SCM_PRETEND_VERSION_FOR_CLBPE=$VERSION /opt/clbpe/bin/pip install --no-deps /src \
     # isolated: no PYTHONPATH and no folder of the caller leaks in, as Apptainer would let them
-    && sed -i '1s|$| -I|' /opt/clbpe/bin/clbpe /opt/clbpe/bin/clbpe-simulate \
+    && sed -i '1s|$| -I|' /opt/clbpe/bin/clbpe /opt/clbpe/bin/clbpe-simulate /opt/clbpe/bin/clbpe-plan \
     && /opt/clbpe/bin/pip uninstall --yes pip setuptools \
     # tests of the libraries are 200 MB
     && find /opt/clbpe/lib -type d -name tests -prune -exec rm -r {} + \
@@ -39,6 +42,8 @@ ARG BASE
 ARG BASE_DIGEST=
 ARG IMAGE=clbpe
 ARG VERSION=0.1.0
+# the number as the tag of an image, which knows no plus sign
+ARG TAG=0.1.0
 ARG REVISION=unknown
 ARG CREATED=
 ARG URL=
@@ -60,11 +65,11 @@ COPY LICENSE NOTICE boutiques.json /opt/clbpe/share/
 COPY boutiques /opt/clbpe/share/boutiques
 # a login shell resets PATH but keeps /usr/local/bin
 RUN useradd --create-home --shell /bin/sh clbpe \
-    && ln -s /opt/clbpe/bin/clbpe /opt/clbpe/bin/clbpe-simulate /usr/local/bin/
+    && ln -s /opt/clbpe/bin/clbpe /opt/clbpe/bin/clbpe-simulate /opt/clbpe/bin/clbpe-plan /usr/local/bin/
 # caches lie in /tmp under the number of the user: the program sees to that (bids_app/running/home.py)
 ENV PATH=/opt/clbpe/bin:/usr/local/bin:/usr/bin:/bin \
     LANG=C.UTF-8 \
-    CLBPE_DOCKER_TAG=${IMAGE}:${VERSION} \
+    CLBPE_DOCKER_TAG=${IMAGE}:${TAG} \
     MPLBACKEND=Agg \
     NO_ET=1 \
     PYTHONNOUSERSITE=1 \

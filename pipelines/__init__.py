@@ -2,3 +2,6 @@
 
 Nothing in this package knows BIDS: factories take file paths and end in an ``outputnode``.
 """
+
+DISTRIBUTION = 'clbpe'
+"""Whose package this is: PyPI has another that installs a folder of the same name."""

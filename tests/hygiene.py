@@ -21,7 +21,7 @@ Found = dict[str, float]
 
 def sources() -> list[Path]:
     """Return the modules of the product."""
-    return sorted(p for part in ('bids_app', 'pipelines') for p in (REPOSITORY / part).rglob('*.py'))
+    return sorted(p for part in ('clbpe', 'bids_app', 'pipelines') for p in (REPOSITORY / part).rglob('*.py'))
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef]:

@@ -141,11 +141,11 @@ def test_a_participant_of_cbrain_is_a_folder_with_a_label():
 
 
 def test_the_image_has_one_name_and_the_publisher_one_place(monkeypatch):
-    monkeypatch.setattr(
-        GENERATOR, 'release', lambda: {'image': 'registry.test/lab/clbpe', 'url': 'https://x.test'}
-    )
+    known = {'image': 'registry.test/lab/clbpe', 'url': 'https://x.test', 'version': '1.2.3'}
+    monkeypatch.setattr(GENERATOR, 'release', lambda: known)
     for described in GENERATOR.descriptors().values():
-        assert described['container-image']['image'].startswith('registry.test/lab/clbpe:')
+        assert described['container-image']['image'] == 'registry.test/lab/clbpe:1.2.3'
+        assert described['tool-version'] == '1.2.3'
         assert described['url'] == 'https://x.test'
         assert described['author'] == 'CLBPE developers'
 

@@ -20,7 +20,8 @@ from .conftest import LIMIT, participant_results, run_plain
 pytestmark = pytest.mark.container
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-IMAGE = os.environ.get('CLBPE_IMAGE', f'clbpe:{__version__}')
+TAG = 'clbpe:' + __version__.replace('+', '-')
+IMAGE = os.environ.get('CLBPE_IMAGE', TAG)
 SAFE = ['--read-only', '--network', 'none', '--user', '12345:12345', '--cap-drop', 'ALL', '--tmpfs', '/tmp']
 LARGEST = 1.3e9  # bytes
 APPTAINER_USER = 12345
@@ -83,7 +84,7 @@ def test_a_participant_gives_what_the_installation_gives(docker, dataset, plain,
     assert done.returncode == 0, done.stdout + done.stderr
     assert participant_results(folder) == plain
     description = json.loads((folder / 'dataset_description.json').read_text())
-    assert description['GeneratedBy'][0]['Container'] == {'Type': 'docker', 'Tag': f'clbpe:{__version__}'}
+    assert description['GeneratedBy'][0]['Container'] == {'Type': 'docker', 'Tag': TAG}
     again = docker('run', '--rm', *SAFE, *mounts(dataset, folder), IMAGE, *words)
     assert '0 processed, 1 already up to date' in again.stdout
 

@@ -1,5 +1,6 @@
 """The files for containers and batch systems hold what the program looks for and takes."""
 
+import configparser
 import importlib.machinery
 import importlib.util
 import os
@@ -11,11 +12,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bids_app import __version__, cli, option_files
+from bids_app import cli, option_files
 from pipelines.interfaces import templates
 from pipelines.params import SPACES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+RELEASE = configparser.ConfigParser()
+RELEASE.read(REPOSITORY / 'setup.cfg')
+NUMBER = RELEASE['clbpe:release']['version']
+"""Of the release in the making, which everything that is written down names."""
 
 
 def load_script(name):
@@ -224,7 +229,7 @@ def test_an_image_without_docker_is_the_same():
     """What Apptainer builds by itself has the folders, the variables and the labels of Docker's image."""
     docker, own = ((REPOSITORY / name).read_text() for name in ('Dockerfile', 'examples/clbpe.def'))
     environment = re.search(r'^ENV PATH.*?[^\\]\n', docker, re.DOTALL | re.MULTILINE)[0].replace(
-        '${IMAGE}:${VERSION}', f'clbpe:{__version__}'
+        '${IMAGE}:${TAG}', f'clbpe:{NUMBER}'
     )
     pairs = set(re.findall(r'([A-Z_]+=[^\s\\]+)', environment))
     assert len(pairs) >= 10
@@ -234,7 +239,9 @@ def test_an_image_without_docker_is_the_same():
             assert word in own, word
     licences = re.search(r'image\.licenses="(.*?)"', docker)[1]
     assert f'image.licenses {licences}' in own
-    assert f'image.version {__version__}' in own
+    assert f'image.version {NUMBER}' in own
+    assert f'PRETEND_VERSION_FOR_CLBPE={NUMBER} ' in own
+    assert set(re.findall(r'^ARG (?:VERSION|TAG)=(.*)', docker, re.MULTILINE)) == {NUMBER}
 
 
 def test_the_image_tells_its_terms():
@@ -261,19 +268,24 @@ def test_the_image_tells_its_terms():
     assert 'LicenseRef-FSL' in docker
 
 
-def test_an_image_is_built_under_the_name_of_the_publisher(tmp_path):
+@pytest.mark.parametrize('version', ['1.2.3', '1.3.dev4+gabc', ''])
+def test_an_image_is_built_under_the_name_of_the_publisher(tmp_path, version):
     (tmp_path / 'docker').write_text('#!/bin/sh\necho "$DOCKER_BUILDKIT" "$@"\n')
     (tmp_path / 'docker').chmod(0o755)
-    environment = {**os.environ, 'PATH': f'{tmp_path}:{os.environ["PATH"]}'}
+    environment = {**os.environ, 'PATH': f'{tmp_path}:{os.environ["PATH"]}', 'VERSION': version}
     command = [REPOSITORY / 'scripts/image', '--build-arg', 'TEMPLATES=all']
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(
-        f'1 build --tag clbpe:{__version__} --build-arg IMAGE=clbpe --build-arg VERSION={__version__} '
+    found = re.fullmatch(
+        r'1 build --tag clbpe:(\S+) --build-arg IMAGE=clbpe --build-arg VERSION=(\S+) --build-arg TAG=(\S+) '
+        r'--build-arg URL= --build-arg REVISION=(?:[0-9a-f]{40}|unknown) --build-arg CREATED=\S+Z '
+        r'--build-arg TEMPLATES=all \.\n',
+        done.stdout,
     )
-    assert re.search(
-        r'REVISION=[0-9a-f]{40} --build-arg CREATED=\S+Z --build-arg TEMPLATES=all \.$', done.stdout.strip()
-    )
+    assert found, done.stdout
+    assert found[1] == found[3] == found[2].replace('+', '-')
+    # without a tag the number is that of the next release and names the commit
+    assert found[2] == version or (not version and found[2].startswith(NUMBER))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +293,7 @@ def test_an_image_is_built_under_the_name_of_the_publisher(tmp_path):
 )
 def test_examples_name_the_image_of_this_version(name):
     text = (REPOSITORY / name).read_text()
-    assert set(re.findall(r'clbpe:(\d[\w.]*)', text)) <= {__version__}
+    assert set(re.findall(r'clbpe:(\d[\w.]*)', text)) <= {NUMBER}
     assert set(re.findall(r'(?<!BUILDKIT=1 )docker build', text)) <= set()
 
 
