@@ -55,7 +55,7 @@ def test_every_function_says_what_it_takes_and_returns():
         value = getattr(clbpe, name)
         assert inspect.getdoc(value), name
         if not inspect.isclass(value):
-            assert 'Parameters\n' in value.__doc__ or len(inspect.signature(value).parameters) == 1, name
+            assert 'Parameters' in value.__doc__ or len(inspect.signature(value).parameters) == 1, name
             assert 'return' in typing.get_type_hints(value), name
 
 
