@@ -50,7 +50,9 @@ ARG URL=
 # the code is Apache-2.0; NOTICE tells the terms of the atlas and the templates in it
 LABEL org.opencontainers.image.title="clbpe" \
       org.opencontainers.image.description="BIDS App: NAc-mPFC connectivity, intrinsic connectivity, tract FA, trial statistics" \
-      org.opencontainers.image.licenses="Apache-2.0 AND BSD-3-Clause AND LicenseRef-FSL AND LicenseRef-MNI-ICBM152" \
+      org.opencontainers.image.licenses="Apache-2.0 AND BSD-3-Clause AND LicenseRef-FSL AND LicenseRef-MNI-ICBM152 AND CC-BY-4.0" \
+      clbpe.terms.default="LicenseRef-FSL (no commercial use): regions of Harvard-Oxford, MNI152NLin6Asym" \
+      clbpe.terms.free="LicenseRef-MNI-ICBM152, CC-BY-4.0: --nac cit168 --mpfc sphere:X,Y,Z,R --output-space MNI152NLin2009cAsym" \
       org.opencontainers.image.source="${URL}" \
       org.opencontainers.image.url="${URL}" \
       org.opencontainers.image.documentation="${URL}" \

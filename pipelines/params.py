@@ -124,7 +124,8 @@ class RegionParams(Parameters):
     """Which regions are meant, in BOLD and in diffusion."""
 
     nac: str = option(
-        'harvard-oxford', 'nucleus accumbens: harvard-oxford, freesurfer, sphere:X,Y,Z,R, or FILE[:LABEL]'
+        'harvard-oxford',
+        'nucleus accumbens: harvard-oxford, cit168, freesurfer, sphere:X,Y,Z,R, or FILE[:LABEL]',
     )
     mpfc: str = option(
         'frontal-medial',

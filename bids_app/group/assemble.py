@@ -6,6 +6,7 @@ from typing import Any
 
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from pipelines.interfaces.terms_of_use import naming_atlas
 from pipelines.params import GroupParams
 from pipelines.stats.biomarker_design import SampleLabel, SamplesDesign
 from pipelines.stats.design import (
@@ -172,6 +173,7 @@ def _voxelwise(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
         design=maps_design(plan.trial, plan.primary),
         params=_params(settings),
         random_seed=settings.seed_of('voxelwise'),
+        atlas=naming_atlas(plan.results.circuit, plan.results.space),
     )
     workflow.inputs.inputnode.participants = str(plan.tables['people'])
     return workflow

@@ -16,7 +16,7 @@ from ..outputs.dataset import write_dataset_files
 from ..outputs.found import collect_results
 from ..outputs.group import TRIAL_RECORD
 from ..outputs.record import save_record, without_folder
-from ..outputs.recorded import recorded_circuit
+from ..outputs.recorded import with_recorded_regions
 from ..participant.run import versions
 from ..phenotype.rnaseq import with_named_files
 from ..phenotype.tables import read_tables
@@ -42,7 +42,7 @@ def run_group(settings: Settings) -> int:
     if settings.reports_only:
         print(f'clbpe: report {write_trial_report(settings.output_dir)}')
         return 0
-    settings = replace(settings, listed=recorded_circuit(settings))
+    settings = with_recorded_regions(settings)
     trial = read_trial(Path(settings.group.trial) if settings.group.trial else None, settings.circuit)
     trial = with_named_files(trial, settings.group)
     wanted = replace(trial, expression=None) if 'expression' in settings.skip else trial

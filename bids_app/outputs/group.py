@@ -138,7 +138,7 @@ _CLUSTERS = {
         'Description': 'two-sided p at the peak, corrected for all voxels of the map by TFCE'
     },
     'peak_p_over_maps': {'Description': 'the same, corrected for the maps of the same test as well'},
-    'peak_region': {'Description': 'Harvard-Oxford region of the peak, or the nearest one and its distance'},
+    'peak_region': {'Description': 'region of the atlas at the peak, or the nearest one and its distance'},
     'regions': {'Description': 'shares of the cluster in its largest regions'},
 }
 _MAP_TESTS = {

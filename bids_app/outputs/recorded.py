@@ -1,16 +1,17 @@
 """Which regions the participants were processed with, as their receipts tell."""
 
+from dataclasses import replace
 from typing import Any
 
 from pipelines.errors import DataError
-from pipelines.terms import Circuit, circuit_of_rows
+from pipelines.terms import circuit_of_rows
 
 from ..running.manifest import read_receipts
 from ..settings import Settings
 
 
-def recorded_circuit(settings: Settings) -> Circuit | None:
-    """Return the list of regions that participants were processed with; None for the options' choice.
+def with_recorded_regions(settings: Settings) -> Settings:
+    """Return settings with the regions that participants were processed with, listed or chosen by options.
 
     Raises
     ------
@@ -29,4 +30,6 @@ def recorded_circuit(settings: Settings) -> Circuit | None:
             f'{root}: participants were processed with other regions than those of --regions or of the trial file. '
             'Name the same list, or process them again with it and --overwrite.'
         )
-    return circuit_of_rows(rows) if rows else None
+    chosen = {name: told[name] for name in ('nac', 'mpfc') if name in told}
+    regions = replace(settings.regions, **chosen)
+    return replace(settings, listed=circuit_of_rows(rows) if rows else None, regions=regions)

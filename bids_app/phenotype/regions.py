@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import DataError, MissingInputError, ParameterError
-from pipelines.interfaces.choices import ATLAS, FREESURFER, OWN_SPACES
+from pipelines.interfaces.choices import ATLASES, FREESURFER, OWN_SPACES
 from pipelines.params import SPACES, RegionParams
 from pipelines.terms import COLUMNS, Circuit, circuit_of_rows, default_circuit
 
@@ -135,7 +135,7 @@ def _circuit(rows: Sequence[dict[str, str]], path: Path, default: Circuit, what:
 def _settled(source: str, folder: Path) -> str:
     """Return a source whose file has its full path, a number for its label, and its space behind it."""
     head = source.partition(':')[0]
-    if head in ('sphere', ATLAS, FREESURFER) or '.nii' not in source:
+    if head in ('sphere', *ATLASES, FREESURFER) or '.nii' not in source:
         return source
     name, _, label = source.rpartition(':') if source.rfind(':') > source.rfind('.nii') else (source, '', '')
     path = Path(name) if Path(name).is_absolute() else folder / name

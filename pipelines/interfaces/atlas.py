@@ -1,28 +1,98 @@
-"""The packaged atlas, and images of one template at points of another."""
+"""The packaged atlases, and images of one template at points of another."""
 
 import json
 from collections.abc import Callable
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 
+from ..errors import ParameterError
 from ..numerics.inverse import invert_points
 from ..numerics.resample import apply_field, apply_linear, sample
+from ..terms import LATERAL, Hemisphere
 from . import templates
+from .choices import ATLASES, AtlasName, RegionSource
 from .headers import open_image
 from .images import iterate_stored
 from .transforms import read_composite, read_field, read_linear
 
-_MANIFEST = Path(__file__).parents[1] / 'data' / 'regions.json'
+SIDE_WORDS = {'L': 'left', 'R': 'right'}
+_DATA = Path(__file__).parents[1] / 'data'
 
 
 @cache
 def manifest() -> dict[str, Any]:
-    """Return the region manifest of the package."""
-    return dict(json.loads(_MANIFEST.read_text()))
+    """Return the region manifest of the package: choices of a structure that have a name."""
+    return dict(json.loads((_DATA / 'regions.json').read_text()))
+
+
+@cache
+def atlases() -> dict[str, Any]:
+    """Return what the package knows of each atlas: source, terms, space, rule of its labels."""
+    return dict(json.loads((_DATA / 'atlases.json').read_text()))
+
+
+class Atlas(NamedTuple):
+    """Labels (X, Y, Z) of an atlas with the number of no label, their affine, space, and names by number."""
+
+    labels: np.ndarray
+    none: int
+    affine: np.ndarray
+    space: str
+    names: dict[int, str]
+
+
+def open_atlas(name: AtlasName) -> Atlas:
+    """Return a packaged atlas."""
+    space = atlases()[name]['Space']
+    match name:
+        case 'harvard-oxford':
+            labels, affine, none = *atlas_labels(), -1
+        case 'cit168':
+            labels, affine, none = *_cit168(), 0
+        case other:
+            assert_never(other)
+    return Atlas(labels, none, affine, space, templates.label_names(name))
+
+
+def atlas_named(source: str) -> AtlasName:
+    """Return the atlas that stands before the label of a source; raises StopIteration for none of ours."""
+    head = source.partition(':')[0]
+    return next(name for name in ATLASES if name == head)
+
+
+def label_numbers(region: str, side: Hemisphere, source: RegionSource) -> tuple[int, ...]:
+    """Return the numbers that the label of a source means: numbers, or a name with its side or without.
+
+    Raises
+    ------
+    ParameterError
+        The atlas has no such label; those like it are named.
+
+    """
+    name = atlas_named(source.text)
+    names, known = templates.label_names(name), templates.label_index(name)
+    wanted = source.label.replace('_', ' ').casefold().strip()
+    tried = [wanted, *([f'{SIDE_WORDS[side]} {wanted}'] if side in LATERAL else [])]
+    found = [known[word] for word in tried if word in known]
+    if found:
+        return (found[0],)
+    parts = source.label.split('+')
+    if all(part.isdecimal() and int(part) in names for part in parts):
+        return tuple(int(part) for part in parts)
+    near = [own for own in names.values() if any(word in own.casefold() for word in wanted.split())]
+    ends = list(names.values())
+    offered = ', '.join(near[:6]) or f'{ends[0]}, {ends[-1]} ...'
+    raise ParameterError(f'region {region}: {name} has no label {source.label}. Offered: {offered}.')
+
+
+@cache
+def _cit168() -> tuple[np.ndarray, np.ndarray]:
+    image = open_image(templates.cit168())
+    return np.asarray(image.dataobj).astype(np.int16), image.affine
 
 
 @cache
@@ -35,7 +105,7 @@ def atlas_labels() -> tuple[np.ndarray, np.ndarray]:
     reaches 25 %: :func:`~pipelines.numerics.regions.winner_take_all`, one map in memory at a time.
 
     """
-    path, least = templates.harvard_oxford(), manifest()['harvard-oxford']['Threshold']
+    path, least = templates.harvard_oxford(), atlases()['harvard-oxford']['Threshold']
     image = open_image(path)
     best = np.full(image.shape[2::-1], least - 1, np.uint8)  # planes first, as they lie in the file
     winner = np.full(best.shape, -1, np.int16)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from ..errors import MissingInputError, ParameterError
 from ..params import SPACES
@@ -12,9 +12,10 @@ from ..terms import Circuit
 OWN_SPACES = ('T1w', 'ACPC')
 """A person's anatomy, as fMRIPrep and as QSIPrep name it."""
 
-ATLAS = 'harvard-oxford'
+AtlasName = Literal['harvard-oxford', 'cit168']
+ATLASES: tuple[AtlasName, ...] = get_args(AtlasName)
 FREESURFER = 'freesurfer'
-OFFERED = f'{ATLAS}:LABEL, {FREESURFER}:LABEL, sphere:X,Y,Z,R, or FILE[:LABEL]'
+OFFERED = ', '.join(f'{word}:LABEL' for word in (*ATLASES, FREESURFER)) + ', sphere:X,Y,Z,R, or FILE[:LABEL]'
 
 
 class Segmentation(NamedTuple):
@@ -122,7 +123,7 @@ def read_source(text: str, *, known: Collection[str], what: str) -> RegionSource
         return RegionSource('freesurfer', text, label=rest)
     if text in known:
         return RegionSource('named', text)
-    if head == ATLAS and rest:
+    if head in ATLASES and rest:
         return RegionSource('atlas', text, label=rest)
     found = file_of(text)
     if found is None:

@@ -11,10 +11,10 @@ from scipy.spatial import KDTree
 
 from ..numerics.resample import apply_linear, voxel_sizes
 from ._interface import interface
-from .atlas import atlas_labels, manifest, sample_object, to_source
+from .atlas import open_atlas, sample_object, to_source
+from .choices import AtlasName
 from .headers import open_image
 from .over_maps import OverMaps
-from .templates import region_names
 from .trial import write_table
 
 SIGNIFICANT_P = 0.05
@@ -37,6 +37,7 @@ def list_clusters(
     log_p_max_tfce: list[list[Path]],
     nulls: list[Path],
     space: str,
+    atlas: AtlasName = 'harvard-oxford',
     *,
     out_dir: Path,
 ) -> _Clusters:
@@ -52,6 +53,8 @@ def list_clusters(
         Of :func:`~pipelines.interfaces.voxelwise.infer_maps`.
     space
         Template of the images.
+    atlas
+        What names the regions.
     out_dir
         Folder of the table.
 
@@ -59,7 +62,7 @@ def list_clusters(
     -------
     _Clusters
         A row per cluster: volume in mm^3, peak of t or F in mm, corrected p at the peak (two-sided, all voxels
-        of the map; and of all maps), Harvard-Oxford region of the peak, the nearest one with its distance where the peak is in none,
+        of the map; and of all maps), region of the peak, the nearest one with its distance where the peak is in none,
         and the share of the cluster in its largest regions.
         No row where nothing is significant.
 
@@ -72,7 +75,7 @@ def list_clusters(
         }
         for kind, *tests in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
         for contrast, statistic, log_p in zip(*tests, strict=True)
-        for row in _clusters_of(statistic, log_p, space)
+        for row in _clusters_of(statistic, log_p, space, atlas)
     ]  # fmt: skip
     return _Clusters(write_table(pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), out_dir / 'clusters.tsv'))
 
@@ -80,7 +83,7 @@ def list_clusters(
 ListClusters = interface(list_clusters, is_brief=True)
 
 
-def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[str, Any]]:
+def _clusters_of(statistic_map: Path, log_p_map: Path, space: str, atlas: AtlasName) -> list[dict[str, Any]]:
     image = open_image(statistic_map)
     statistic = np.asarray(image.dataobj, float)
     log_p = np.asarray(open_image(log_p_map).dataobj, float)
@@ -92,7 +95,7 @@ def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[
             voxels = np.argwhere(labels == number)
             t = statistic[tuple(voxels.T)]
             peak = voxels[np.argmax(np.abs(t))]
-            names = name_points(apply_linear(affine, voxels.astype(float)), space)
+            names = name_points(apply_linear(affine, voxels.astype(float)), space, atlas)
             shares = names.value_counts(normalize=True).head(_NAMED)
             x, y, z = apply_linear(affine, peak[None].astype(float))[0].round(1)
             found.append({
@@ -100,23 +103,22 @@ def _clusters_of(statistic_map: Path, log_p_map: Path, space: str) -> list[dict[
                 'volume': len(voxels) * float(np.prod(voxel_sizes(affine))),
                 'peak_x': x, 'peak_y': y, 'peak_z': z, 'peak_statistic': float(statistic[tuple(peak)]),
                 'peak_p_corrected': float(10 ** -log_p[tuple(peak)]),
-                'peak_region': name_peak(apply_linear(affine, peak[None].astype(float)), space),
+                'peak_region': name_peak(apply_linear(affine, peak[None].astype(float)), space, atlas),
                 'regions': '; '.join(f'{share:.0%} {region}' for region, share in shares.items()),
             })  # fmt: skip
     found.sort(key=lambda row: -row['volume'])
     return [{**row, 'cluster': number} for number, row in enumerate(found, 1)]
 
 
-def name_points(points: np.ndarray, space: str) -> pd.Series:
-    """Return the Harvard-Oxford region of points (N, 3) in mm of a template; ``none`` outside all of them."""
-    winner, affine = atlas_labels()
-    at, _ = to_source(manifest()['harvard-oxford']['Space'], space, points)
-    labels = sample_object(winner + 1, affine, at, 0).astype(int) - 1
-    names = [_NONE, *region_names()]
-    return pd.Series([names[label + 1] for label in labels])
+def name_points(points: np.ndarray, space: str, atlas: AtlasName = 'harvard-oxford') -> pd.Series:
+    """Return the region of an atlas of points (N, 3) in mm of a template; ``none`` outside all of them."""
+    own = open_atlas(atlas)
+    at, _ = to_source(own.space, space, points)
+    labels = sample_object(own.labels - own.none, own.affine, at, 0).astype(int) + own.none
+    return pd.Series([own.names.get(label, _NONE) for label in labels.tolist()])
 
 
-def name_peak(point: np.ndarray, space: str) -> str:
+def name_peak(point: np.ndarray, space: str, atlas: AtlasName = 'harvard-oxford') -> str:
     """Return the region of a point (1, 3) in mm of a template, or the nearest one and how far away it is.
 
     Notes
@@ -124,18 +126,19 @@ def name_peak(point: np.ndarray, space: str) -> str:
     The distance is that to the middle of the nearest voxel of the atlas that has a label, in the atlas' space.
 
     """
-    (name,) = name_points(point, space)
+    (name,) = name_points(point, space, atlas)
     if name != _NONE:
         return str(name)
-    tree, labels = _labelled()
-    at, _ = to_source(manifest()['harvard-oxford']['Space'], space, point)
+    tree, labels = _labelled(atlas)
+    own = open_atlas(atlas)
+    at, _ = to_source(own.space, space, point)
     distance, number = tree.query(at[0])
-    return f'{region_names()[labels[number]]}, {distance:.0f} mm away'
+    return f'{own.names[int(labels[number])]}, {distance:.0f} mm away'
 
 
 @cache
-def _labelled() -> tuple[KDTree, np.ndarray]:
+def _labelled(atlas: AtlasName) -> tuple[KDTree, np.ndarray]:
     """Return the middles (mm) of the atlas' voxels that have a label, and their labels."""
-    winner, affine = atlas_labels()
-    inside = winner >= 0
-    return KDTree(apply_linear(affine, np.argwhere(inside).astype(float))), winner[inside]
+    own = open_atlas(atlas)
+    inside = own.labels != own.none
+    return KDTree(apply_linear(own.affine, np.argwhere(inside).astype(float))), own.labels[inside]

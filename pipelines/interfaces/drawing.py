@@ -1,24 +1,31 @@
-"""Regions of a circuit at points of a template: from the packaged atlas, FreeSurfer, spheres and files."""
+"""Regions of a circuit at points of a template: from packaged atlases, FreeSurfer, spheres and files."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 
-from ..errors import DataError, MissingInputError, ParameterError
+from ..errors import DataError, MissingInputError
 from ..numerics import regions
 from ..numerics.resample import sample
 from ..terms import LATERAL, Hemisphere, Structure
-from . import templates
-from .atlas import atlas_labels, manifest, point_map, sample_object, to_source
-from .choices import ATLAS, FREESURFER, OWN_SPACES, RegionSource, Segmentation, read_source
+from .atlas import (
+    SIDE_WORDS,
+    atlas_named,
+    atlases,
+    label_numbers,
+    manifest,
+    open_atlas,
+    point_map,
+    sample_object,
+    to_source,
+)
+from .choices import FREESURFER, OWN_SPACES, RegionSource, Segmentation, read_source
 from .headers import open_image
 from .images import values_of
 
 _CORTICAL = 1000
 """FreeSurfer's numbers of parcels of the cortex begin here; those below stand in aseg."""
-
-_SIDE_WORDS = {'L': 'left', 'R': 'right'}
 
 
 class Drawn(NamedTuple):
@@ -159,7 +166,7 @@ def check_sources(own: Structure) -> None:
         source = parse_source(own, text)
         match source.kind:
             case 'atlas':
-                _atlas_numbers(own.label(side), side, source)
+                label_numbers(own.label(side), side, source)
             case 'freesurfer':
                 source.check_label()
             case 'file':
@@ -198,7 +205,7 @@ def _cut(label: str, side: Hemisphere, inside: np.ndarray, canvas: Canvas) -> np
     own = regions.on_side(inside, canvas.positions, side)
     if own.sum() * 10 < inside.sum():
         raise DataError(
-            f'region {label} lies on the other side: a tenth of it at most is on the {_SIDE_WORDS[side]} (x '
+            f'region {label} lies on the other side: a tenth of it at most is on the {SIDE_WORDS[side]} (x '
             f'{"<" if side == "L" else ">"} 0). Correct its hemisphere or its source.'
         )
     return own
@@ -207,37 +214,20 @@ def _cut(label: str, side: Hemisphere, inside: np.ndarray, canvas: Canvas) -> np
 def _of_atlas(
     own: Structure, side: Hemisphere, source: RegionSource, canvas: Canvas
 ) -> tuple[np.ndarray, str]:
-    about, label = manifest()[ATLAS], own.label(side)
-    labels, affine = atlas_labels()
+    label = own.label(side)
     entry = manifest()[own.name][source.text] if source.kind == 'named' else {}
-    numbers = (entry[side],) if entry else _atlas_numbers(label, side, source)
-    inside = np.isin(labels, numbers)
+    name = atlas_named(entry['Atlas'] if entry else source.text)
+    numbers = (entry[side],) if entry else label_numbers(label, side, source)
+    atlas = open_atlas(name)
+    inside = np.isin(atlas.labels, numbers)
     if entry:
-        centre = regions.centroid(inside, affine)
-        _check_place(label, centre, entry['Centroids'][side], about['CentroidTolerance'])
-    points, provenance = canvas.points(about['Space'])
-    drawn = (sample_object(inside.astype(np.float32), affine, points, 1) >= 0.5).reshape(canvas.shape)
+        centre = regions.centroid(inside, atlas.affine)
+        _check_place(label, centre, entry['Centroids'][side], atlases()[name]['CentroidTolerance'])
+    points, provenance = canvas.points(atlas.space)
+    drawn = (sample_object(inside.astype(np.float32), atlas.affine, points, 1) >= 0.5).reshape(canvas.shape)
     if 'BelowZ' in entry:
         drawn &= canvas.positions[..., 2] < entry['BelowZ']
     return drawn, provenance
-
-
-def _atlas_numbers(label: str, side: Hemisphere, source: RegionSource) -> tuple[int, ...]:
-    """Return the numbers of the packaged atlas that a label means: numbers, or a name with its side or without."""
-    names = [name.casefold() for name in templates.region_names()]
-    wanted = source.label.replace('_', ' ').casefold().strip()
-    tried = [wanted, *([f'{_SIDE_WORDS[side]} {wanted}'] if side in LATERAL else [])]
-    found = [names.index(name) for name in tried if name in names]
-    if found:
-        return (found[0],)
-    parts = source.label.split('+')
-    if all(part.isdecimal() and int(part) < len(names) for part in parts):
-        return tuple(int(part) for part in parts)
-    near = [
-        name for name in templates.region_names() if any(word in name.casefold() for word in wanted.split())
-    ]
-    offered = ', '.join(near[:6]) or f'{templates.region_names()[0]}, {templates.region_names()[-1]} ...'
-    raise ParameterError(f'region {label}: {ATLAS} has no label {source.label}. Offered: {offered}.')
 
 
 def _of_freesurfer(
@@ -294,7 +284,7 @@ def _check_side(label: str, side: Hemisphere, mask: np.ndarray, canvas: Canvas) 
     x = float(canvas.positions[mask][:, 0].mean())
     if not regions.is_on_side(x, side):
         near = f'within {regions.MIDLINE_MM:g} mm of the midline'
-        wanted = f'on the {_SIDE_WORDS[side]}' if side in LATERAL else near
+        wanted = f'on the {SIDE_WORDS[side]}' if side in LATERAL else near
         raise DataError(
             f'region {label} is centred on x = {x:.1f} mm and should lie {wanted}. Correct its hemisphere or its source.'
         )

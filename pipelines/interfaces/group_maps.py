@@ -16,7 +16,7 @@ from ..terms import raised
 from ._interface import interface
 from .headers import open_image
 from .images import save_map, values_of
-from .regions import template_volumes
+from .regions import template_brain
 
 _AT_ONCE = 32  # people whose maps are in memory together
 _SUSPECT = 0.8  # of the voxels that half of the people have
@@ -62,7 +62,7 @@ def stack_maps(people: list[dict[str, Any]], space: str, *, out_dir: Path) -> _S
 
     """
     like, others = _common_grid(people)
-    inside = template_volumes(space, voxel_centres(like.shape, np.asarray(like.affine, float)))[0]['brain']
+    inside = template_brain(space, voxel_centres(like.shape, np.asarray(like.affine, float)))
     stack = out_dir / 'stack'
     stack.mkdir(exist_ok=True)
     known = [person for person in people if person['maps']]

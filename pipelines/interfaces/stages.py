@@ -8,6 +8,7 @@ from . import anatomical, confounds, connectivity, denoise, dwi, dwi_maps, dwi_p
 from ._interface import interface
 from .amplitude import amplitude_maps
 from .template_fit import fit_templates
+from .terms_of_use import is_free
 
 
 class _Brain(NamedTuple):
@@ -189,7 +190,7 @@ def clean_run(
     """
     t_r = metadata['RepetitionTime']
     scan, factors = denoise.read_scan(bold, bold_mask, operator)
-    placed = fit_templates(scan, space)
+    placed = fit_templates(scan, space, free=is_free(maps.circuit, space))
     facts = {**metadata, 'TemplateFit': placed.fits, 'Flags': [*metadata['Flags'], *placed.flags()]}
     files = regions, tissue, brain, confounds
     cleaned = denoise.clean_scan(scan, factors, files, maps, t_r, facts, out_dir=out_dir)

@@ -31,7 +31,7 @@ class TemplateFit(NamedTuple):
         return [f'{name}:{self.better}' for name in raised(template_mismatch=bool(self.better))]
 
 
-def fit_templates(scan: Scan, space: str) -> TemplateFit:
+def fit_templates(scan: Scan, space: str, *, free: bool = False) -> TemplateFit:
     """Compare the mean of a series with the brains of all templates.
 
     Parameters
@@ -40,6 +40,8 @@ def fit_templates(scan: Scan, space: str) -> TemplateFit:
         The run: grid, mask and temporal mean.
     space
         Template that the series is named after.
+    free
+        Leave out templates under the licence of FSL.
 
     """
     affine = scan.like.affine
@@ -47,7 +49,7 @@ def fit_templates(scan: Scan, space: str) -> TemplateFit:
     inside, _ = coarsen(scan.mask.astype(np.float32), affine, _VOXEL)
     voxel = float(voxel_sizes(coarse).mean())
     fits = {}
-    for name in known_spaces():
+    for name in known_spaces(free=free):
         brain, own = _coarse_brain(name)
         template = resample(brain, own, mean.shape, coarse)
         fits[name] = round(local_correlation(mean, template, inside > 0.5, voxel), 4)

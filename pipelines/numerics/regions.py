@@ -3,12 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 
 MIN_COVERAGE = 0.7
 MIN_SIGNAL_RATIO = 0.5
 MAX_OVERLAP = 0.5
 MIDLINE_MM = 5.0
 """A region on the midline is centred within this of x = 0, mm."""
+
+_VENTRICLES_DEEP = 15.0  # mm
 
 
 class RegionQuality(NamedTuple):
@@ -82,6 +85,33 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 
     """
     return float((first & second).sum() / min(first.sum(), second.sum()))
+
+
+def ventricles(brain: np.ndarray, tissue: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return where the ventricles of a template are, by the prior of its tissues alone.
+
+    Parameters
+    ----------
+    brain
+        (X, Y, Z) bool.
+    tissue
+        (X, Y, Z) probability of grey or white matter, 0-1.
+    positions
+        (X, Y, Z, 3) RAS mm.
+
+    Returns
+    -------
+    np.ndarray
+        (X, Y, Z) bool: less than half tissue, more than 15 mm inside the brain, and connected with such voxels where
+        the bodies of the lateral ventricles lie, which the fissure and the cisterns are not.
+
+    """
+    size = np.linalg.norm(grid_affine(positions)[:3, :3], axis=0)
+    depth = ndimage.distance_transform_edt(brain, sampling=size)
+    pieces, _ = ndimage.label(brain & (tissue < 0.5) & (depth > _VENTRICLES_DEEP))
+    x, y, z = np.moveaxis(positions, -1, 0)
+    bodies = (np.abs(np.abs(x) - 12) < 6) & (np.abs(y) < 15) & (np.abs(z - 15) < 8)
+    return np.isin(pieces, np.setdiff1d(pieces[bodies], [0]))
 
 
 def winner_take_all(probabilities: np.ndarray, threshold: float) -> np.ndarray:

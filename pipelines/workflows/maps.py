@@ -7,6 +7,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..interfaces.choices import AtlasName
 from ..interfaces.clusters import ListClusters
 from ..interfaces.group_maps import StackMaps
 from ..interfaces.over_maps import ListTests
@@ -45,6 +46,7 @@ def init_voxelwise_wf(
     design: MapsDesign,
     params: GroupParams,
     random_seed: int,
+    atlas: AtlasName = 'harvard-oxford',
     name: str = 'voxelwise_wf',
 ) -> LiterateWorkflow:
     """Test all kinds of maps voxel by voxel, each a part of the same steps.
@@ -61,6 +63,8 @@ def init_voxelwise_wf(
         Number of permutations, and whether small p values are counted.
     random_seed
         Of the permutations, which are the same for all kinds.
+    atlas
+        What clusters are named by.
     name
         Name of the workflow.
 
@@ -105,7 +109,7 @@ def init_voxelwise_wf(
     draw.inputs.kind = [kind.name for kind in kinds]
     maps, names = [kind.name for kind in kinds], [[test.name for test in kind.tests] for kind in kinds]
     contrasts = [[test.contrast for test in kind.tests] for kind in kinds]
-    clusters = pe.Node(ListClusters(maps=maps, contrasts=names, space=space), name='clusters')
+    clusters = pe.Node(ListClusters(maps=maps, contrasts=names, space=space, atlas=atlas), name='clusters')
     listed = pe.Node(ListTests(maps=maps, tests=names, contrasts=contrasts), name='list')
     workflow.connect([
         (inputnode, test, [('participants', 'participants'), ('values', 'values')]),

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from bids_app.simulated.files import write_itk_affine
 from pipelines.errors import DataError, MissingInputError, ParameterError
-from pipelines.interfaces import atlas, drawing, templates
+from pipelines.interfaces import atlas, templates
 from pipelines.interfaces.choices import Segmentation
 from pipelines.interfaces.drawing import Canvas, draw_structure
 from pipelines.interfaces.transforms import write_field, write_linear
@@ -100,7 +100,7 @@ def test_bad_choice_is_named(choice, says, kind):
 
 def test_flipped_atlas_stops_the_run(monkeypatch):
     labels, affine = atlas.atlas_labels()
-    monkeypatch.setattr(drawing, 'atlas_labels', lambda: (labels, np.diag([-1, 1, 1, 1]) @ affine))
+    monkeypatch.setattr(atlas, 'atlas_labels', lambda: (labels, np.diag([-1, 1, 1, 1]) @ affine))
     with pytest.raises(DataError, match='flipped'):
         pair_of('NAc', 'harvard-oxford', SPACE)
 

@@ -16,7 +16,7 @@ from pipelines.interfaces.clusters import list_clusters, name_peak, name_points
 from pipelines.interfaces.group_maps import combine, stack_maps
 from pipelines.interfaces.over_maps import OverMaps, list_tests
 from pipelines.interfaces.tables import columns_text, read_columns
-from pipelines.interfaces.templates import region_names
+from pipelines.interfaces.templates import label_names
 from pipelines.interfaces.voxelwise import Null, infer_maps, read_nulls, write_nulls
 from pipelines.numerics.regions import voxel_centres
 from pipelines.stats.map_tests import MapsDesign, MapVisits, map_tests
@@ -337,7 +337,10 @@ def test_a_peak_outside_every_region_has_the_nearest_one_with_its_distance():
     least = distances.min()
     assert name_points(point, SPACE).tolist() == ['none']
     name, _, far = name_peak(point, SPACE).rpartition(', ')
-    nearest = {region_names()[winner[tuple(voxels[place])]] for place in np.flatnonzero(distances == least)}
+    nearest = {
+        label_names('harvard-oxford')[int(winner[tuple(voxels[place])])]
+        for place in np.flatnonzero(distances == least)
+    }
     assert name in nearest
     assert far == f'{least:.0f} mm away'
     assert least > 20

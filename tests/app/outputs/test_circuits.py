@@ -6,7 +6,7 @@ import pytest
 
 from bids_app.outputs.bold import RELMAT, atlas_label, connectivity_rows, map_rows
 from bids_app.outputs.diffusion import SCALARSTATS, tck_rows, tract_rows
-from bids_app.outputs.recorded import recorded_circuit
+from bids_app.outputs.recorded import with_recorded_regions
 from bids_app.outputs.rows import derivative_name
 from bids_app.outputs.tract_tables import tract_tables
 from bids_app.phenotype.trial import read_trial
@@ -89,17 +89,21 @@ def record(tmp_path, **parameters):
 
 
 def test_the_group_takes_the_regions_that_participants_were_processed_with(tmp_path):
-    assert recorded_circuit(settings_of(tmp_path)) is None
+    assert with_recorded_regions(settings_of(tmp_path)).listed is None
     record(tmp_path, regions=FIVE.rows())
-    assert recorded_circuit(settings_of(tmp_path)) == recorded_circuit(settings_of(tmp_path, FIVE)) == FIVE
+    assert (
+        with_recorded_regions(settings_of(tmp_path))
+        == with_recorded_regions(settings_of(tmp_path, FIVE)).listed
+        == FIVE
+    )
     other = circuit_of_rows(ROWS[4:])
     with pytest.raises(DataError, match='processed with other regions than those of --regions'):
-        recorded_circuit(settings_of(tmp_path, other))
+        with_recorded_regions(settings_of(tmp_path, other))
 
 
 def test_a_list_where_participants_have_the_default(tmp_path):
     record(tmp_path, nac='harvard-oxford', mpfc='frontal-medial')
-    assert recorded_circuit(settings_of(tmp_path)) is None
+    assert with_recorded_regions(settings_of(tmp_path)).listed is None
     with pytest.raises(DataError, match='process them again with it'):
-        recorded_circuit(settings_of(tmp_path, FIVE))
+        with_recorded_regions(settings_of(tmp_path, FIVE))
     assert settings_of(tmp_path).circuit == default_circuit()
