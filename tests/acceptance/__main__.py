@@ -38,6 +38,7 @@ TABLES: dict[str, Run] = {
     'quasi': simulations.quasi,
     'planning': simulations.planning,
     'recovery': simulations.recovery,
+    'reliability': simulations.reliability,
     'template_fit': simulations.template_fit,
     'tract_change': simulations.tract_change,
     'tract_fa': simulations.tract_fa,

@@ -21,6 +21,7 @@ from .studies import missing as missing_study
 from .studies import planning as planning_study
 from .studies import quasi as quasi_study
 from .studies import recovery as recovery_study
+from .studies import reliability as reliability_study
 from .studies import spread
 from .studies import template_fit as template_study
 from .studies import tract_change as tract_study
@@ -82,6 +83,11 @@ def quasi(context: Context) -> Collector:
 def recovery(context: Context) -> Collector:
     """Every effect planted in a trial is found by the group level's models: 20 trials of 57 people."""
     return _made_or_shared(context, 'recovery', recovery_study, share_of_recovery)
+
+
+def reliability(context: Context) -> Collector:
+    """Intervals of reliability hold the known one: 2,000 cohorts of six kinds."""
+    return _made_or_shared(context, 'reliability', reliability_study, share_of_reliability)
 
 
 def tract_change(context: Context) -> Collector:
@@ -253,6 +259,13 @@ def share_of_recovery(checks: Collector, recorded: pd.DataFrame) -> None:
     checks.note('every estimate of two new trials within 3.9 SD of the table', found, away.max() < 3.9)
     held = known['truth'].between(rows['ci_low'], rows['ci_high']).mean()
     checks.note('at least 80 % of the intervals hold the truth', f'{100 * held:.0f} %', held >= 0.8)
+
+
+def share_of_reliability(checks: Collector, recorded: pd.DataFrame, n: int = 100) -> None:
+    """Intervals of new cohorts hold the truth as often as those of the table."""
+    study = reliability_study
+    repeated = study.simulate(n, study.SEED + 1)
+    _compare_shares(checks, 'coverage', repeated['coverage'], recorded['coverage'], n, study.N_COHORTS, 1 / n)
 
 
 def share_of_tract_change(checks: Collector, recorded: pd.DataFrame) -> None:

@@ -140,5 +140,7 @@ def test_nuclei_are_regions_by_name_abbreviation_or_number(label, centre):
 
 def test_a_nucleus_that_is_not_there_is_named():
     (own,) = circuit_of_rows([{'name': 'Own', 'hemisphere': 'R', 'source': 'cit168:Pallidum'}]).structures
-    with pytest.raises(ParameterError, match=r'cit168 has no label Pallidum\. Offered: Left Ventral Pallidum'):
+    with pytest.raises(
+        ParameterError, match=r'cit168 has no label Pallidum\. Offered: Left Ventral Pallidum'
+    ):
         check_sources(own)
