@@ -115,6 +115,9 @@ DENOISED = (
     _functional('analysis_mask', 'mask', '.nii.gz', 'Voxels analysed', units='boolean', desc='analysis', is_standard=True, fields=MASK),
 )  # fmt: skip
 FUNCTIONAL_FIGURES = figures('bold', 'coregistration')
+DISTORTION_FIGURES = figures('bold', 'distortion')
+"""Of raw runs whose distortion is corrected."""
+
 CONNECTIVITY_FIGURES = figures(
     'bold', 'regions', 'carpet', 'seed', *(measure.map for measure in MAP_MEASURES), 'relmat'
 )  # fmt: skip

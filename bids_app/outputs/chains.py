@@ -133,7 +133,7 @@ def _of_diffusion(
     # without T1w image, or with several, sessions meet half-way; else QSIPrep's lie on the grid of the first
     rests_on = every if person.diffusion.space == INDIVIDUAL else [every[0], *members]
     found = members if person.t1w and not person.diffusion.is_preprocessed else rests_on
-    inputs = [path for session in found for scan in session.scans for path in scan.files()]
+    inputs = [path for session in found for path in session.files()]
     if person.diffusion.is_between:
         inputs += [path for anatomy in person.diffusion.anatomies for path in anatomy.files()]
     if person.diffusion.is_preprocessed:

@@ -17,6 +17,7 @@ from .anatomy import ANATOMICAL_FIGURES, ANATOMY
 from .bold import (
     CONNECTIVITY_FIGURES,
     DENOISED,
+    DISTORTION_FIGURES,
     FUNCTIONAL,
     FUNCTIONAL_FIGURES,
     atlas_label,
@@ -97,7 +98,8 @@ def of_run(settings: Settings, run: BoldRun) -> Iterator[Planned]:
         'connectivity_figures': CONNECTIVITY_FIGURES,
     }
     if run.preprocessed is None:
-        stages |= {'functional': FUNCTIONAL, 'functional_figures': FUNCTIONAL_FIGURES}
+        drawn = (*FUNCTIONAL_FIGURES, *(DISTORTION_FIGURES if run.is_undistorted(settings) else ()))
+        stages |= {'functional': FUNCTIONAL, 'functional_figures': drawn}
     elif run.anatomy:
         stages['connectivity_figures'] += FUNCTIONAL_FIGURES
     for stage, rows in stages.items():

@@ -16,20 +16,21 @@ from pipelines.workflows.figures import (
     ON_ANATOMY,
     anatomical_figures,
     connectivity_figures,
+    distortion_figures,
     functional_figures,
 )
-from pipelines.workflows.functional import ANATOMY_INPUTS, ReversePair, init_functional_wf
+from pipelines.workflows.functional import ANATOMY_INPUTS, init_functional_wf
 
 from ..outputs.chains import SavedStage, chain_of_anatomy, chain_of_run, chain_of_shown
 from ..outputs.sinks import draw_from, figures_node, pick, save_stage, tell_methods
 from ..scans.bold import BoldRun
 from ..scans.dataset import Dataset
-from ..scans.fieldmaps import EpiPair, is_corrected
 from ..scans.fmriprep import ShownAnatomy
 from ..scans.people import ParticipantInputs
 from ..scans.query import entities_of
 from ..settings import STEPS, Settings
 from .diffusion import add_diffusion
+from .field import given_field
 
 _TO_CONNECTIVITY = {
     'bold_std': 'bold', 'bold_mask_std': 'bold_mask', 'confounds': 'confounds', 'confounds_metadata': 'confounds_metadata',
@@ -122,8 +123,11 @@ def run_workflow(settings: Settings, person: ParticipantInputs, run: BoldRun) ->
         _set_inputs(connectivity, run)
     else:
         functional = _preprocessing(settings, run)
-        coregistered = figures_node(functional_figures(), stages['functional_figures'], 'alignment')
-        draw_from(workflow, functional, coregistered, ('boldref', 'bold2anat_xfm'))
+        is_undistorted = run.is_undistorted(settings)
+        gallery = {**functional_figures(), **(distortion_figures() if is_undistorted else {})}
+        coregistered = figures_node(gallery, stages['functional_figures'], 'alignment')
+        drawn = ('boldref', 'bold2anat_xfm', *(['boldref_raw'] if is_undistorted else []))
+        draw_from(workflow, functional, coregistered, drawn)
         workflow.connect([
             (functional, connectivity, [(f'outputnode.{a}', f'inputnode.{b}') for a, b in _TO_CONNECTIVITY.items()]),
         ])  # fmt: skip
@@ -164,25 +168,13 @@ def _preprocessing(settings: Settings, run: BoldRun) -> LiterateWorkflow:
         t_r=run.t_r,
         slice_timing=run.slice_timing,
         slice_encoding_direction=run.slice_direction,
-        pair=_reverse_pair(run.pair) if run.pair else None,
-        t1w_direction=run.phase_encoding
-        if settings.distortion.use_syn_sdc and is_corrected(settings)
-        else '',
+        field=given_field(run.estimator) if run.estimator else None,
+        t1w_direction=run.t1w_direction(settings),
         ignore=settings.distortion.ignore,
         dummy_scans=settings.denoise.dummy_scans,
         space=run.space,
         sloppy=settings.sloppy,
         random_seed=settings.seed_of(run.bold.name),
-    )
-
-
-def _reverse_pair(pair: EpiPair) -> ReversePair:
-    return ReversePair(
-        pair.run.direction,
-        pair.run.readout_time,
-        [str(epi.path) for epi in pair.epi],
-        [epi.direction for epi in pair.epi],
-        [epi.readout_time for epi in pair.epi],
     )
 
 

@@ -24,6 +24,7 @@ from ..scans.fieldmaps import is_corrected
 from ..scans.people import ParticipantInputs
 from ..settings import Settings
 from .adopted import Adopted, adopt
+from .field import given_field
 
 _SHOWN = ('dwiref', 'dwi_mask', 'fa', 'evec')
 
@@ -55,7 +56,7 @@ def add_diffusion(
     workflow.add_nodes([*maps, *shown])
     scans = [] if found.is_preprocessed else [_scans(settings, session) for session in found.sessions]
     for prepared, own in zip(scans, maps):
-        given = [*SCANS, *(['reference'] if anatomy else [])]
+        given = [*SCANS, *(['reference', 'b0s'] if anatomy else [])]
         workflow.connect(
             [(prepared, own, [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in given])]
         )
@@ -123,15 +124,17 @@ def _show_normalization(workflow: Any, tract: Any, maps: Any, shown: list[Any]) 
 def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
     return init_dwi_scans_wf(
         params=settings.dwi,
-        has_correction=is_corrected(settings),
+        field=given_field(session.estimator) if session.estimator else None,
         name=f'dwi_{_word(session.entities)}_scans_wf',
         **_options(settings, session),
     )
 
 
 def _options(settings: Settings, session: DwiSession) -> dict[str, Any]:
+    is_used = is_corrected(settings)
     scans = [
-        ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction, s.readout_time) for s in session.scans
+        ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction if is_used else '', s.readout_time)
+        for s in session.scans
     ]
     seed = settings.seed_of(session.scans[0].dwi.name)
     return {'scans': scans, 'sloppy': settings.sloppy, 'random_seed': seed}

@@ -132,7 +132,10 @@ def _print_plan(found: list[ParticipantInputs]) -> int:
     for person in found:
         sessions = person.diffusion.sessions if person.diffusion else []
         scans = [scan.dwi for session in sessions for scan in session.scans]
-        for path in (*person.t1w, *(run.bold for run in person.runs), *scans):
+        used = [*(run.estimator for run in person.runs), *(session.estimator for session in sessions)]
+        fields = [estimator.files() for estimator in used if estimator]
+        shown = dict.fromkeys(path for files in fields for path in files)
+        for path in (*person.t1w, *(run.bold for run in person.runs), *scans, *shown):
             print(f'sub-{person.label}: {path}')
         for absence in person.absent:
             print(f'sub-{person.label}: not used ({absence.modality}): {absence.reason}')

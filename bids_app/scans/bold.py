@@ -15,8 +15,8 @@ from pipelines.terms import PRESETS
 from ..settings import Settings
 from .absent import why_no_bold
 from .dataset import Absence, Dataset
-from .encoding import direction_of
-from .fieldmaps import EpiPair, find_pair
+from .encoding import encoding_of
+from .fieldmaps import Estimator, choose_estimator, is_corrected
 from .fmriprep import (
     Preprocessed,
     ShownAnatomy,
@@ -55,12 +55,22 @@ class BoldRun(NamedTuple):
     slice_timing: list[float] | None = None
     slice_direction: str = 'k'
     phase_encoding: str = ''
-    pair: EpiPair | None = None
+    estimator: Estimator | None = None
+    fields_passed_over: tuple[str, ...] = ()
+
+    def is_undistorted(self, settings: Settings) -> bool:
+        """Return whether the distortion of the raw run is corrected, by what was measured or by the T1w image."""
+        return self.estimator is not None or bool(self.t1w_direction(settings))
+
+    def t1w_direction(self, settings: Settings) -> str:
+        """Return the phase encoding along which the run is registered to the T1w image; empty if it is not."""
+        asked = settings.distortion.use_syn_sdc and is_corrected(settings) and self.preprocessed is None
+        return self.phase_encoding if asked and self.estimator is None else ''
 
     def files(self) -> list[Path]:
         """Return every file that was found for the run."""
         found = (self.bold, *(self.preprocessed or ()), *self.segmentation, *(self.anatomy or ()))
-        return [path for path in found if path] + (self.pair.files() if self.pair else [])
+        return [path for path in found if path] + (self.estimator.files() if self.estimator else [])
 
     def uris(self) -> list[str]:
         """Return the ``bids:`` URIs of those that results come from; the anatomy is only shown."""
@@ -95,6 +105,7 @@ def collect_bold(
             add(partial(_raw_run, settings, bold, t1w), [bold])
     # a scan that was broken off beside a good one is no failure
     absent += [each._replace(exit_code=None) for each in single] if runs else single
+    absent += [Absence('bold fieldmap', reason) for run in runs for reason in run.fields_passed_over]
     seen += images.left_out(label, 'bold')  # there, and not used because somebody wished it
     return runs, absent + _tasks_not_seen(
         settings, label, {entities_of(path).get('task', '') for path in seen}
@@ -198,10 +209,12 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
     metadata = sidecar(bold, settings.bids_dir)
     t_r = repetition_time_of(bold, metadata)
     is_shifted = 'slicetiming' not in settings.distortion.ignore
+    choice, encoding = choose_estimator(settings, [bold]), encoding_of(metadata)
     return BoldRun(
         bold, Dataset('raw', settings.bids_dir), t_r,
         settings.space.output_space or SPACES[0], RAW_RESOLUTION, entities, None,
         slice_timing=slice_times_of(bold, metadata, t_r) if is_shifted else None,
         slice_direction=slice_direction_of(bold, metadata) if is_shifted else 'k',
-        phase_encoding=direction_of(metadata), pair=find_pair(settings, bold, metadata),
+        phase_encoding=encoding.direction or encoding.axis,  # registration to the T1w image finds the sign
+        estimator=choice.estimator, fields_passed_over=tuple(choice.passed_over),
     )  # fmt: skip

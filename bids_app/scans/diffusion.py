@@ -10,8 +10,9 @@ from pipelines.params import SPACES
 
 from ..settings import Settings
 from .dataset import Absence, Dataset
-from .dwi_series import FURTHER, DwiScan, usable_scans, with_table, without_direction
-from .fieldmaps import unused_fieldmaps
+from .dwi_series import FURTHER, DwiScan, Usable, usable_scans, with_table, without_direction
+from .field_images import Epi
+from .fieldmaps import Estimator, choose_estimator, is_opposite
 from .images import Images
 from .qsiprep import DwiAnatomy, find_dwi_anatomies, mask_of
 from .query import entities_of, is_magnitude
@@ -30,15 +31,22 @@ class DwiSession(NamedTuple):
     dataset: Dataset
     entities: dict[str, str]
     anatomy: DwiAnatomy | None = None
+    estimator: Estimator | None = None
 
     @property
     def label(self) -> str:
         """Return the label of the session, ``n/a`` without one."""
         return self.entities.get('ses', 'n/a')
 
+    def files(self) -> list[Path]:
+        """Return every file that was found for the session."""
+        scans = [path for scan in self.scans for path in scan.files()]
+        return [*scans, *(self.estimator.files() if self.estimator else [])]
+
     def uris(self) -> list[str]:
         """Return the ``bids:`` URIs of the series."""
-        return [self.dataset.uri(scan.dwi) for scan in self.scans]
+        fields = self.estimator.files() if self.estimator else []
+        return [self.dataset.uri(path) for path in (*(scan.dwi for scan in self.scans), *fields)]
 
     def left_out(self) -> dict[str, list[int]]:
         """Return the volumes, from 0, that are not used, by the name of their series."""
@@ -75,7 +83,7 @@ class Diffusion(NamedTuple):
 
     def files(self) -> list[Path]:
         """Return every file that was found."""
-        scans = [path for session in self.sessions for scan in session.scans for path in scan.files()]
+        scans = [path for session in self.sessions for path in session.files()]
         return [*scans, *(path for anatomy in self.anatomies for path in anatomy.files())]
 
 
@@ -136,15 +144,29 @@ def _raw(
     dataset, sessions = Dataset('raw', settings.bids_dir), []
     absent: list[Absence] = []
     for group in _by_session(files):
-        scans, left_out = usable_scans(settings, group)
-        used = [scan.dwi for scan in scans]
-        absent += [*left_out, *_beside(group)]
-        absent += [Absence('dwi fieldmap', reason) for reason in unused_fieldmaps(settings, used)]
-        if scans:
-            sessions.append(DwiSession(scans, dataset, _shared(used)))
+        found = usable_scans(settings, group)
+        used = [scan.dwi for scan in found.scans]
+        estimator, reasons = _estimator(settings, found)
+        absent += [*found.absent, *_beside(group), *(Absence('dwi fieldmap', reason) for reason in reasons)]
+        if used:
+            sessions.append(DwiSession(found.scans, dataset, _shared(used), estimator=estimator))
     space = 'T1w' if has_t1w else INDIVIDUAL
     template = settings.space.output_space or SPACES[0]
     return (Diffusion(sessions, space, template=template) if sessions else None), absent
+
+
+def _estimator(settings: Settings, found: Usable) -> tuple[Estimator | None, list[str]]:
+    """Return what shows the distortion of a session's series beside themselves, and what is not used for it."""
+    if not found.scans:
+        return None, []
+    first, *others = found.scans
+    shows_itself = any(is_opposite(scan.direction, first.direction) for scan in others)
+    has_own = shows_itself or found.reverse is not None
+    choice = choose_estimator(settings, [scan.dwi for scan in found.scans], has_own_pair=has_own)
+    if found.reverse is None:
+        return choice
+    run = Epi(first.dwi, first.direction, first.readout_time)
+    return Estimator('reverse', run, (found.reverse,)), choice.passed_over
 
 
 def _beside(files: Sequence[Path]) -> list[Absence]:

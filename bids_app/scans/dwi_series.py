@@ -13,6 +13,8 @@ from pipelines.interfaces.dwi_protocol import Protocol, count_volumes, read_prot
 from ..settings import Settings
 from .dataset import Absence
 from .encoding import Encoding, encoding_of
+from .field_images import Epi, describe_epi
+from .fieldmaps import is_corrected, is_opposite
 from .query import entities_of, inherited, sidecar
 
 LOGGER = logging.getLogger(__name__)
@@ -55,28 +57,44 @@ class _Series(NamedTuple):
         return self.scan._replace(direction=direction, readout_time=self.encoding.readout_time)
 
 
-def usable_scans(settings: Settings, files: Sequence[Path]) -> tuple[list[DwiScan], list[Absence]]:
+class Usable(NamedTuple):
+    """Series of a session that are analysed together, what is left out, and one of those that shows their distortion.
+
+    ``reverse`` has too few directions to be analysed, and is encoded against the first of the others.
+    """
+
+    scans: list[DwiScan]
+    absent: list[Absence]
+    reverse: Epi | None = None
+
+
+def usable_scans(settings: Settings, files: Sequence[Path]) -> Usable:
     """Return the raw series of a session that are analysed together, and what is left out with its reason.
 
     One that shows too few directions (b = 0 only, a single image) costs itself beside others, and is what the
     session has when it is alone.  Series of different protocols are not pooled: none is used unless one is chosen.
     """
     found: list[_Series] = []
-    lost: list[DataError | MissingInputError] = []
+    lost: dict[Path, DataError | MissingInputError] = {}
     for path in files:
         try:
             scan, protocol = with_table(path, settings.bids_dir)
             found.append(_Series(scan, protocol, _encoding_of(settings, scan)))
         except (DataError, MissingInputError) as error:
-            lost.append(error)
-    absent = [_absence(error, is_alone=not found) for error in lost]
+            lost[path] = error
+    few = [path for path, error in lost.items() if isinstance(error, FewDirectionsError)]
+    reverse = _reverse_of(settings, found, few)
+    absent = [
+        _absence(error, found, shows_it=bool(reverse and path == reverse.path))
+        for path, error in lost.items()
+    ]
     absent += [absence for series in found for absence in without_direction(series.scan)]
     clash = _clash(settings, found)
     if clash:
-        return [], [*absent, Absence('dwi', clash, MissingInputError.exit_code)]
+        return Usable([], [*absent, Absence('dwi', clash, MissingInputError.exit_code)])
     # registration to the T1w image finds the sign of an axis, but it must be the same one for all
     takes_axis = settings.distortion.use_syn_sdc and len(found) == 1
-    return [series.encoded(takes_axis=takes_axis) for series in found], absent
+    return Usable([series.encoded(takes_axis=takes_axis) for series in found], absent, reverse)
 
 
 def with_table(path: Path, root: Path) -> tuple[DwiScan, Protocol]:
@@ -112,15 +130,35 @@ def without_direction(scan: DwiScan) -> list[Absence]:
     return [Absence(FURTHER, reason)]
 
 
-def _absence(error: DataError | MissingInputError, *, is_alone: bool) -> Absence:
-    if is_alone:
+def _absence(error: DataError | MissingInputError, beside: Sequence[_Series], *, shows_it: bool) -> Absence:
+    """Return what is said of a series that is not analysed, with the others of its session."""
+    if not beside:
         return Absence.of('dwi', error)
-    if isinstance(error, FewDirectionsError):
-        reason = (
-            f'{error.args[0]} It is left out, and distortion is not corrected with it; the session goes on.'
-        )
-        return Absence(FURTHER, reason)
-    return Absence.of(FURTHER, error)
+    if not isinstance(error, FewDirectionsError):
+        return Absence.of(FURTHER, error)
+    used = (
+        'its b = 0 images show the distortion of the others'
+        if shows_it
+        else 'distortion is not corrected with it'
+    )
+    return Absence(
+        FURTHER, f'{error.args[0]} It is left out of the analysis, and {used}; the session goes on.'
+    )
+
+
+def _reverse_of(settings: Settings, found: Sequence[_Series], few: Sequence[Path]) -> Epi | None:
+    """Return the first series of too few directions whose b = 0 images are encoded against those that are used."""
+    directions = {series.encoding.direction for series in found}
+    if not found or len(directions) > 1 or not is_corrected(settings):
+        return None
+    for path in few:
+        try:
+            epi = describe_epi(settings, path, sidecar(path, settings.bids_dir))
+        except (DataError, MissingInputError):
+            continue
+        if is_opposite(epi.direction, found[0].encoding.direction):
+            return epi
+    return None
 
 
 def _encoding_of(settings: Settings, scan: DwiScan) -> Encoding:

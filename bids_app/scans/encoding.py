@@ -47,7 +47,8 @@ def encoding_of(metadata: Mapping[str, Any], fallback: float | None = None) -> E
     Notes
     -----
     ``TotalReadoutTime`` as a number or as text, else by its definition in BIDS,
-    ``EffectiveEchoSpacing`` (``ReconMatrixPE`` - 1).
+    ``EffectiveEchoSpacing`` (``ReconMatrixPE`` - 1), else the ``EstimatedTotalReadoutTime`` that dcm2niix writes for
+    Philips, from the water-fat shift at a field strength it assumes: that is said to be an estimate.
 
     Examples
     --------
@@ -94,6 +95,12 @@ def _readout_time(metadata: Mapping[str, Any]) -> tuple[float, list[str]]:
     if 0 < computed < _LONGEST:
         said = f'TotalReadoutTime is {"absent" if given is None else repr(given)}; EffectiveEchoSpacing x (ReconMatrixPE - 1)'
         return computed, [f'{said} = {computed:.6g} s is used.']
+    estimated = _number(metadata.get('EstimatedTotalReadoutTime'))
+    if 0 < estimated < _LONGEST:
+        return estimated, [
+            f'TotalReadoutTime is {"absent" if given is None else repr(given)}; EstimatedTotalReadoutTime {estimated:g} s '
+            'stands for it, an estimate of the converter.'
+        ]
     if given is None:
         return 0.0, []
     return 0.0, [f'TotalReadoutTime {given!r} is no time in seconds and is not used. Mend the sidecar.']

@@ -1,26 +1,28 @@
 """Where the diffusion scans of a session lie to each other and to the T1w image, and how they are distorted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..numerics.coregister import coregister as find_rigid
-from ..numerics.gain import opposite_gain
+from ..numerics.displacement import Placed, place_reverse
 from ..numerics.register import bias_correct, register_rigid
 from ..numerics.resample import resample
-from ..numerics.susceptibility import displacement_mm, estimate_pair_field, unwarp
+from ..numerics.susceptibility import displacement_mm, unwarp
 from ..numerics.susceptibility_t1w import register_along_axis
+from ..params import SessionEncoding
+from ..terms import ESTIMATORS, NO_CORRECTION
 from ._anatomy import load
 from ._diffusion import inside
+from ._field import Image, place_source
 from ._interface import interface
 from ._series import write_volume
 from .transforms import read_linear, write_field, write_linear
 
-NO_CORRECTION = 'none'
 _PAIR = 'displacement along the phase-encoding axis from scans of opposite phase encoding'
 _SYN = 'registration to the T1w image along the phase-encoding axis'
-_ROUNDS = 2
 
 
 class _Combined(NamedTuple):
@@ -40,23 +42,23 @@ class _Coregistered(NamedTuple):
 def combine_scans(
     b0s: list[Path],
     masks: list[Path],
-    directions: list[str],
-    readout_times: list[float],
+    encoding: SessionEncoding,
     random_seed: int,
     sloppy: bool = False,
+    images: list[Path] | None = None,
     *,
     out_dir: Path,
 ) -> _Combined:
-    """Find the distortion of a session from scans of opposite phase encoding, and how its scans lie.
+    """Find the distortion of a session, and how its scans lie.
 
     Parameters
     ----------
     b0s, masks
         Mean b = 0 image and brain of every scan; the first is the reference.
-    directions
-        ``PhaseEncodingDirection`` of each (``j``, ``j-`` ...), empty if unknown.
-    readout_times
-        ``TotalReadoutTime`` of each, s; 0 if unknown.
+    encoding
+        Of the scans, and of what else shows the distortion of the first.
+    images
+        Those that show it, see :func:`~pipelines.interfaces._field.place_source`; none without.
     random_seed
         Of registrations, not 0.
     sloppy
@@ -68,26 +70,21 @@ def combine_scans(
     -------
     _Combined
         Undistorted reference, its mask, points of it to points of every scan, displacement of every
-        scan on its grid (none without a pair), and what was done.
+        scan on its grid (none where nothing shows it), and what was done.
 
     """
-    images = [load(path) for path in b0s]
-    (first, affine), mask = images[0], inside(masks[0])
+    scans, mask = [load(path) for path in b0s], inside(masks[0])
+    affine = scans[0][1]
     options: dict[str, Any] = {'rng_seed': random_seed, 'sloppy': sloppy}
-    opposite = [n for n, d in enumerate(directions) if d and _polarity(d) != _polarity(directions[0])
-                and d[0] == directions[0][:1]]  # fmt: skip
-    xfms: dict[int, np.ndarray] = {0: np.eye(4)}
-    reference, fields, correction = first, [], NO_CORRECTION
-    if opposite:
-        partner = opposite[0]
-        u, xfms[partner], reference = _from_pair(images[0], images[partner], mask, directions[0], options)
-        fields = [_displacement(u, affine, directions, readout_times, n) for n in range(len(b0s))]
-        correction = _PAIR
-    for number, (values, grid) in enumerate(images):
+    opposite = _opposite(encoding.directions)
+    placed, correction = _place(scans, mask, encoding, images or [], options)
+    xfms = {0: np.eye(4)} | ({opposite[0]: placed.matrix} if placed and opposite else {})
+    reference, fields = _undistort(scans, placed, encoding)
+    for number, (values, grid) in enumerate(scans):
         # scans of one polarity are distorted alike: they are compared as they are
         like = opposite[0] if number in opposite else 0
         if number not in xfms:
-            at = register_rigid(*images[like], values, grid, initial=np.eye(4), **options)
+            at = register_rigid(*scans[like], values, grid, initial=np.eye(4), **options)
             xfms[number] = at @ xfms[like]
     return _Combined(
         write_volume(reference.astype(np.float32), affine, out_dir / 'reference.nii'),
@@ -99,6 +96,44 @@ def combine_scans(
 
 
 CombineScans = interface(combine_scans)
+
+
+def _opposite(directions: Sequence[str]) -> list[int]:
+    """Return which scans are encoded against the first."""
+    first = directions[0]
+    return [
+        n for n, d in enumerate(directions) if d and d[0] == first[:1] and _polarity(d) != _polarity(first)
+    ]
+
+
+def _place(
+    scans: list[Image],
+    mask: np.ndarray,
+    encoding: SessionEncoding,
+    images: list[Path],
+    options: dict[str, Any],
+) -> tuple[Placed | None, str]:
+    """Return how the first scan is displaced, and what that was found from."""
+    opposite = _opposite(encoding.directions)
+    if opposite:
+        axis = 'ijk'.index(encoding.directions[0][0])
+        return place_reverse(scans[0], scans[opposite[0]], mask, axis, **options), _PAIR
+    if encoding.source is not None:
+        placed = place_source(encoding.source, images, scans[0], mask, **options)
+        return placed, ESTIMATORS[encoding.source.kind].title
+    return None, NO_CORRECTION
+
+
+def _undistort(
+    scans: list[Image], placed: Placed | None, encoding: SessionEncoding
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the first scan, undistorted where that is known, and the displacement (X, Y, Z, 3) mm of every scan."""
+    first, affine = scans[0]
+    if placed is None:
+        return first, []
+    about = list(encoding.directions), list(encoding.readout_times)
+    fields = [_displacement(placed.shift, affine, *about, n) for n in range(len(scans))]
+    return np.clip(unwarp(first, placed.shift, 'ijk'.index(encoding.directions[0][0]), 1), 0, None), fields
 
 
 def _polarity(direction: str) -> int:
@@ -115,33 +150,6 @@ def _displacement(
     ratio = readout_times[number] / readout_times[0] if known else 1.0
     sign = _polarity(directions[number]) * _polarity(directions[0])
     return displacement_mm(u * np.float32(sign * ratio), affine, 'ijk'.index(directions[number][0]))
-
-
-def _from_pair(
-    one: tuple[np.ndarray, np.ndarray],
-    other: tuple[np.ndarray, np.ndarray],
-    mask: np.ndarray,
-    direction: str,
-    options: dict[str, Any],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return displacement in voxels of ``one``, points of it to points of ``other``, and ``one`` undistorted.
-
-    The head may have moved in between: displacement and rigid transform are found in turn.
-    """
-    (first, affine), axis = one, 'ijk'.index(direction[0])
-    matrix = np.eye(4)
-    for _ in range(_ROUNDS):
-        second = resample(*other, first.shape, affine, linear=matrix, order=3)
-        # the pair is compared by its intensities
-        second /= np.float32(opposite_gain(first, second, mask, axis))
-        u = estimate_pair_field(first, second, affine, axis=axis, sloppy=options['sloppy'])
-        undone = [unwarp(image, u, axis, sign) for image, sign in ((first, 1), (second, -1))]
-        step = register_rigid(
-            undone[0], affine, undone[1], affine, fixed_mask=mask.astype(np.float32), metric='GC',
-            initial=np.eye(4), **options,
-        )  # fmt: skip
-        matrix = matrix @ step
-    return u, matrix, np.clip(undone[0], 0, None)
 
 
 def coregister_scans(

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ..numerics.agreement import Correction
 from ..numerics.gain import MUCH, spread
 from ..numerics.gradients import best_convention, find_shells
 from ..numerics.tensor import fit_tensor, tensor_volumes
-from ..terms import raised
+from ..terms import NO_CORRECTION, raised
 from ._diffusion import MAP_NAMES, fill_mask, inside, load_table, signals_in
 from ._series import load_image, write_volume
 
@@ -61,7 +62,7 @@ def model_tensor(dwi: Path, gradients: Path, dwi_mask: Path, *, out_dir: Path) -
     return _Maps(**paths, facts={**facts, 'BestConvention': found})
 
 
-def describe_session(scan: dict[str, Any], maps: dict[str, Any], correction: str) -> dict[str, Any]:
+def describe_session(scan: dict[str, Any], maps: dict[str, Any], correction: Correction) -> dict[str, Any]:
     """Return what sidecars and report say of the diffusion scans of a session.
 
     Parameters
@@ -69,15 +70,16 @@ def describe_session(scan: dict[str, Any], maps: dict[str, Any], correction: str
     scan, maps
         Facts of resampling and tensor.
     correction
-        Of susceptibility distortion, ``none`` without one.
+        Of susceptibility distortion, ``none`` without one, and how the T1w image judges it.
 
     """
     gains = np.array(scan.get('RelativeGains', [1.0]), dtype=float)
     found = raised(
-        no_sdc=correction == 'none',
+        no_sdc=correction.method == NO_CORRECTION,
+        doubtful_sdc=correction.is_doubtful,
         high_motion_dwi=scan.get('MeanFD', 0) > _HIGH_MOTION,
         unequal_gain=spread(gains) > MUCH,
         unknown_gain=bool(np.isnan(gains).any()),
     )
     flags = [*maps['Flags'], *found]
-    return {**scan, **maps, 'SusceptibilityDistortionCorrection': correction, 'Flags': flags}
+    return {**scan, **maps, **correction.facts(), 'Flags': flags}

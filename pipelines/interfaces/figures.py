@@ -77,6 +77,38 @@ def plot_normalization(template: Path, t1w_std: Path, space: str, *, out_dir: Pa
     return save(figures.draw_pair(place, images, names, outlines), out_dir / 'normalization.png')
 
 
+def plot_distortion(
+    boldref_raw: Path,
+    boldref: Path,
+    t1w_mask: Path,
+    t1w_dseg: Path,
+    bold2anat_xfm: Path,
+    *,
+    out_dir: Path,
+) -> Figured:
+    """Draw the BOLD reference as acquired above the corrected one, both with the tissue borders of the T1w image.
+
+    Parameters
+    ----------
+    boldref_raw, boldref
+        Reference before and after the correction of distortion.
+    t1w_mask, t1w_dseg
+        Brain mask and tissue labels (1 grey, 2 white matter, 3 fluid).
+    bold2anat_xfm
+        ITK text transform that resamples ``boldref`` onto the anatomical grid.
+
+    """
+    place = three_planes(t1w_mask)
+    matrix = Affine.from_filename(bold2anat_xfm, fmt='itk').matrix
+    outlines = [
+        Outline(on(place, t1w_dseg, labels=(1, 2)), figures.ORANGE, 'outer border of grey matter'),
+        Outline(on(place, t1w_dseg, labels=(2,)), figures.BLUE, 'white matter'),
+    ]
+    images = (on(place, boldref_raw, matrix=matrix), on(place, boldref, matrix=matrix))
+    names = ('As acquired', 'Distortion corrected')
+    return save(figures.draw_pair(place, images, names, outlines), out_dir / 'distortion.png')
+
+
 def plot_coregistration(
     boldref: Path,
     t1w_preproc: Path,

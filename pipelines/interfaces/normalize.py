@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..numerics.agreement import Correction
 from ..numerics.resample import apply_field, apply_linear, grid_points, sample
 from ._interface import interface
 from ._series import load_image, write_series, write_volume
@@ -155,13 +156,13 @@ def describe_run(
     summary: dict[str, Any],
     noise_voxels: dict[str, int],
     timing: dict[str, Any] | None = None,
-    distortion: str = 'none',
+    distortion: Correction | None = None,
 ) -> dict[str, Any]:
     """Return what sidecars and report say of the preprocessing of a run."""
     return {
         'SkippedDummyScans': n_dummy,
         'SliceTimingCorrected': False,
-        'SusceptibilityDistortionCorrection': distortion,
+        **(distortion or Correction()).facts(),
         'NoiseMaskVoxels': noise_voxels,
         **(timing or {}),
         **summary,

@@ -3,8 +3,20 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..numerics.agreement import Correction
 from ..params import CircuitMaps
-from . import anatomical, confounds, connectivity, denoise, dwi, dwi_maps, dwi_preprocessed, normalize
+from ..terms import raised
+from . import (
+    anatomical,
+    confounds,
+    confounds_flags,
+    connectivity,
+    denoise,
+    dwi,
+    dwi_maps,
+    dwi_preprocessed,
+    normalize,
+)
 from ._interface import interface
 from .amplitude import amplitude_maps
 from .template_fit import fit_templates
@@ -148,7 +160,7 @@ def finish_run(
     n_dummy: int,
     noise_voxels: dict[str, int],
     timing: dict[str, Any] | None = None,
-    distortion: str = 'none',
+    distortion: Correction | None = None,
     *,
     out_dir: Path,
 ) -> _Preprocessed:
@@ -161,6 +173,9 @@ def finish_run(
     masks = bold_mask, wm_mask, csf_mask
     found = confounds.collect_confounds(
         joined.bold_native, *masks, joined.motion, t_r, n_dummy, out_dir=out_dir
+    )
+    confounds_flags.tell_flags(
+        found.confounds_metadata, raised(doubtful_sdc=bool(distortion and distortion.is_doubtful))
     )
     facts = normalize.describe_run(n_dummy, found.summary, noise_voxels, timing, distortion)
     return _Preprocessed(joined.bold_std, found.confounds, found.confounds_metadata, facts)
@@ -232,7 +247,7 @@ def map_session(
     displacements: list[Path],
     person2dwi_xfm: Path,
     person_mask: Path,
-    correction: str,
+    correction: Correction,
     *,
     out_dir: Path,
 ) -> _Session:
@@ -267,7 +282,7 @@ def map_preprocessed(
     files = dwi, bval, bvec, dwi_mask
     found = dwi_preprocessed.read_preprocessed(*files, person_mask, person2session_xfm, out_dir=out_dir)
     maps = dwi_maps.model_tensor(found.dwi, found.gradients, found.dwi_mask, out_dir=out_dir)
-    facts = dwi_maps.describe_session(found.facts, maps.facts, 'as QSIPrep did')
+    facts = dwi_maps.describe_session(found.facts, maps.facts, Correction('as QSIPrep did'))
     return _Session(person_mask, *found[:4], *maps[:5], facts)
 
 

@@ -26,7 +26,7 @@ def estimate_pair_field(
     *,
     axis: int,
     mask: Array | None = None,
-    smoothness: float = _SMOOTH,
+    ratio: float = 1.0,
     sloppy: bool = False,
 ) -> Array:
     r"""Find the displacement between two EPI of opposite phase encoding.
@@ -42,15 +42,15 @@ def estimate_pair_field(
         Phase-encoding axis of the array, 0 to 2.
     mask
         (X, Y, Z) voxels whose difference and sum count; all by default.
-    smoothness
-        Weight :math:`\alpha` of the penalty; a larger one gives a smoother field.
+    ratio
+        Readout time of ``backward`` over that of ``forward``: it is displaced by :math:`-r u`.
     sloppy
         Stop at 4 mm.
 
     Returns
     -------
     Array
-        (X, Y, Z) float32 displacement :math:`u`, voxels along +axis.
+        (X, Y, Z) float32 displacement :math:`u` of ``forward``, voxels along +axis.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def estimate_pair_field(
     Notes
     -----
     Signal is moved, not lost [1]_, so that the true image is :math:`F(x+u)(1+u')` and also
-    :math:`B(x-u)(1-u')`, with :math:`u'` the slope along the axis.  As in [2]_ we minimise
+    :math:`B(x-ru)(1-ru')` (below :math:`r = 1`), with :math:`u'` the slope along the axis.  As in [2]_ we minimise
 
     .. math:: \tfrac12 \|F(x+u)(1+u') - B(x-u)(1-u')\|^2 + \tfrac\alpha2 \|\nabla u\|^2
               + \beta \sum u'^4 / (1 - u'^2)
@@ -100,7 +100,7 @@ def estimate_pair_field(
     scale = np.percentile((first + second)[first + second > 0], 98) / 2
     levels = _VOXELS[:2] if sloppy else _VOXELS
     images = first / scale, second / scale, weights.astype(np.float32)
-    return solve_levels(images, affine, axis, levels=levels, smoothness=smoothness)
+    return solve_levels(images, affine, axis, levels=levels, smoothness=_SMOOTH, mirrored=ratio)
 
 
 def unwarp(volume: Array, u: Array, axis: int, polarity: int, *, modulate: bool = True) -> Array:

@@ -20,6 +20,7 @@ from .circuit import (
     pair_of,
 )
 from .circuits import COLUMNS, circuit_of_labels, circuit_of_rows, default_circuit, directions, structure
+from .distortion import ESTIMATORS, FIELD_UNITS, NO_CORRECTION, EstimatorKind
 from .effects import (
     ADJUSTMENTS,
     ANALYSES,
@@ -83,8 +84,10 @@ __all__ = [
     'DIFFERENCE',
     'DISCRETE_MODELS',
     'EFFECT_SCALES',
+    'ESTIMATORS',
     'EXPRESSION_CONTRASTS',
     'FALSE_DISCOVERY_RATE',
+    'FIELD_UNITS',
     'FLAGS',
     'INFERENCES',
     'KINDS',
@@ -99,6 +102,7 @@ __all__ = [
     'MODELS',
     'MOTION',
     'NAME',
+    'NO_CORRECTION',
     'PATHS',
     'PATH_SCALES',
     'PRESETS',
@@ -122,6 +126,7 @@ __all__ = [
     'Bundle',
     'Circuit',
     'Described',
+    'EstimatorKind',
     'Flag',
     'Hemisphere',
     'Inference',

@@ -5,8 +5,8 @@ from typing import Literal
 
 from .words import Term, Words
 
-Scope = Literal['bold', 'region', 'dwi', 'tract', 'map', 'model', 'value']
-"""What carries a flag: a scan, a region of one, a tract, a map of the group, a model, a value of a table."""
+Scope = Literal['bold', 'region', 'dwi', 'scan', 'tract', 'map', 'model', 'value']
+"""What carries a flag: a scan of one kind or of any, a region of one, a tract, a map of the group, a model, a value of a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,11 @@ FLAGS = Words(
             name='no_sdc', scope='dwi',
             title='no correction of distortion by magnetic susceptibility: the frontal part of the tract may be '
             'displaced by some millimetres',
+        ),
+        Flag(
+            name='doubtful_sdc', scope='scan', is_unusable=True,
+            title='the T1-weighted image contradicts the correction of distortion: the scan fits it better uncorrected or '
+            'corrected the other way round, as with a wrong sign or axis of phase encoding',
         ),
         Flag(
             name='few_streamlines', scope='tract', is_unusable=True, has_no_value=True,

@@ -6,6 +6,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..interfaces.distortion_check import JudgeCorrection
 from ..interfaces.dwi_distortion import CoregisterScans
 from ..interfaces.headers import SMALL_GB, series_gb
 from ..interfaces.stages import MapPreprocessed, MapSession
@@ -52,8 +53,9 @@ def init_dwi_session_wf(
         Of :func:`~pipelines.workflows.dwi_scans.init_dwi_scans_wf`.
     person_mask
         Brain on the person's grid.
-    reference, t1w_preproc, t1w_mask, session_xfm
-        With T1w: b = 0 image, anatomy, and points of the anatomy to those of the session's T1w image.
+    reference, t1w_preproc, t1w_mask, session_xfm, b0s
+        With T1w: b = 0 image, anatomy, points of the anatomy to those of the session's T1w image,
+        and b = 0 images of the scans as acquired.
     person2dwi_xfm
         Without: points of the person to points of the session's reference.
 
@@ -70,7 +72,8 @@ def init_dwi_session_wf(
     workflow = LiterateWorkflow(name=name)
     workflow.__desc__ = _describe_session(has_t1w, len(scans))
     anatomy = ('reference', 't1w_preproc', 't1w_mask', 'session_xfm') if has_t1w else ('person2dwi_xfm',)
-    inputnode = pe.Node(IdentityInterface(fields=[*SCANS, 'person_mask', *anatomy]), name='inputnode')
+    raw = ('b0s',) if has_t1w else ()
+    inputnode = pe.Node(IdentityInterface(fields=[*SCANS, 'person_mask', *anatomy, *raw]), name='inputnode')
     outputs = [*SESSION_MAPS, 'confounds', 'person2dwi_xfm']
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     size = sum(series_gb(Path(scan.dwi)) for scan in scans)
@@ -92,12 +95,39 @@ def init_dwi_session_wf(
             mem_gb=2.0,
         )
         workflow.connect([(inputnode, source, [(f, f) for f in (*anatomy, 'displacements', 'correction')])])
+        _judge(workflow, inputnode, source, maps)
+    else:
+        workflow.connect([(inputnode, maps, [(('correction', unjudged), 'correction')])])
     workflow.connect([
-        (source, maps, [(f, f) for f in ('person2dwi_xfm', 'displacements', 'correction')]),
+        (source, maps, [(f, f) for f in ('person2dwi_xfm', 'displacements')]),
         (source, outputnode, [('person2dwi_xfm', 'person2dwi_xfm')]),
         (maps, outputnode, [(f, f) for f in (*SESSION_MAPS, 'confounds')]),
     ])  # fmt: skip
     return workflow
+
+
+def _judge(workflow: LiterateWorkflow, inputnode: pe.Node, coregister: pe.Node, maps: pe.Node) -> None:
+    """Add the node that holds the correction of distortion against the T1w image."""
+    judge = pe.Node(JudgeCorrection(), name='judge', mem_gb=1.0)
+    workflow.connect([
+        (inputnode, judge, [(('b0s', first_of), 'epi'), ('t1w_preproc', 't1w_preproc'), ('t1w_mask', 't1w_mask')]),
+        (coregister, judge, [
+            ('displacements', 'displacements'), ('person2dwi_xfm', 't1w2epi_xfm'), ('correction', 'method'),
+        ]),
+        (judge, maps, [('correction', 'correction')]),
+    ])  # fmt: skip
+
+
+def first_of(items: list[str]) -> str:
+    """Return the first of a list."""
+    return items[0]
+
+
+def unjudged(method: str) -> object:
+    """Return a correction that no T1w image judges."""
+    from pipelines.numerics.agreement import Correction  # a connection carries its source alone
+
+    return Correction(method)
 
 
 def init_dwi_preprocessed_wf(

@@ -11,7 +11,8 @@ from ..interfaces.dwi import PrepareScan
 from ..interfaces.dwi_distortion import CombineScans
 from ..interfaces.dwi_space import FindHalfWay
 from ..interfaces.headers import series_gb
-from ..params import DwiParams
+from ..params import DwiParams, Field, SessionEncoding
+from ..terms import ESTIMATORS
 
 SCANS = ('series', 'gradients', 'motion', 'scan_xfms', 'displacements', 'correction')
 """What the preparation of a session's scans gives to :func:`~pipelines.workflows.diffusion.init_dwi_session_wf`."""
@@ -31,7 +32,7 @@ def init_dwi_scans_wf(
     *,
     scans: list[ScanFiles],
     params: DwiParams,
-    has_correction: bool = True,
+    field: Field | None = None,
     sloppy: bool = False,
     random_seed: int,
     name: str = 'dwi_scans_wf',
@@ -44,8 +45,8 @@ def init_dwi_scans_wf(
         Of one session; the first is its reference.
     params
         Preparation of the scans.
-    has_correction
-        Use scans of opposite phase encoding.
+    field
+        What else shows the distortion of the first scan.
     sloppy
         Coarse, for tests.
     random_seed
@@ -55,7 +56,7 @@ def init_dwi_scans_wf(
 
     Outputs
     -------
-    series, gradients, motion
+    series, gradients, motion, b0s
         Of every scan.
     reference, reference_mask
         Mean b = 0 image of the session and its brain.
@@ -64,7 +65,7 @@ def init_dwi_scans_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe_scans(params)
+    workflow.__desc__ = _describe_scans(params) + (ESTIMATORS[field.source.kind].text if field else '')
     seed = {'random_seed': random_seed, 'sloppy': sloppy}
     size = max(series_gb(Path(scan.dwi)) for scan in scans)
     prepare = pe.MapNode(
@@ -73,22 +74,28 @@ def init_dwi_scans_wf(
         name='prepare',
         mem_gb=0.5 + 6 * size,
     )
-    for field in prepare.iterfield:
-        setattr(prepare.inputs, field, [getattr(scan, field) for scan in scans])
+    for path in prepare.iterfield:
+        setattr(prepare.inputs, path, [getattr(scan, path) for scan in scans])
     combine = pe.Node(
         CombineScans(
-            directions=[scan.direction if has_correction else '' for scan in scans],
-            readout_times=[scan.readout_time for scan in scans],
+            encoding=SessionEncoding(
+                directions=tuple(scan.direction for scan in scans),
+                readout_times=tuple(scan.readout_time for scan in scans),
+                source=field.source if field else None,
+            ),
+            images=field.images if field else None,
             **seed,
         ),
         name='combine',
         mem_gb=1.5,
     )
     own = ('reference', 'reference_mask', 'scan_xfms', 'displacements', 'correction')
-    outputnode = pe.Node(IdentityInterface(fields=['series', 'gradients', 'motion', *own]), name='outputnode')
+    outputnode = pe.Node(
+        IdentityInterface(fields=['series', 'gradients', 'motion', 'b0s', *own]), name='outputnode'
+    )
     workflow.connect([
         (prepare, combine, [('b0', 'b0s'), ('mask', 'masks')]),
-        (prepare, outputnode, [(f, f) for f in ('series', 'gradients', 'motion')]),
+        (prepare, outputnode, [*((f, f) for f in ('series', 'gradients', 'motion')), ('b0', 'b0s')]),
         (combine, outputnode, [(f, f) for f in own]),
     ])  # fmt: skip
     return workflow

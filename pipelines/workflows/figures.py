@@ -56,6 +56,12 @@ def functional_figures(*, is_standard: bool = False) -> Gallery:
     return {'coregistration': Plate(figures.plot_coregistration, (*image, *ON_ANATOMY))}
 
 
+def distortion_figures() -> Gallery:
+    """Return the BOLD reference before and after the correction of distortion, on the anatomy."""
+    image = ('boldref_raw', 'boldref', 'bold2anat_xfm')
+    return {'distortion': Plate(figures.plot_distortion, (*image, *ON_ANATOMY[1:]))}
+
+
 def connectivity_figures(*, fd_threshold: float, space: str, circuit: Circuit) -> Gallery:
     """Return regions, carpet, seed maps, the map of every measure, and the matrix of regions.
 

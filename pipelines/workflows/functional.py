@@ -1,19 +1,20 @@
 """One BOLD run from the scanner to template space, with fMRIPrep's confounds."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.dwi_distortion import NO_CORRECTION
+from ..interfaces.distortion_check import JudgeCorrection
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
 from ..interfaces.headers import open_series, series_gb
 from ..interfaces.normalize import ResampleSeries
 from ..interfaces.stages import FinishRun, PlaceReferences
 from ..interfaces.susceptibility import EstimateDistortion, RegisterDistortion
-from ..params import Ignorable
+from ..params import Field, Ignorable
+from ..terms import ESTIMATORS, NO_CORRECTION
 
 ANATOMY_INPUTS = (
     't1w_preproc', 't1w_mask', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf', 'anat2std_xfm',
@@ -23,30 +24,11 @@ _OUTPUTS = (
     *('bold_std', 'boldref_std', 'bold_mask_std', 'boldref', 'bold_mask', 'bold2anat_xfm'),
     *('confounds', 'confounds_metadata', 'metadata'),
 )
+JUDGED = ('boldref_raw',)
+"""Outputs of a run whose distortion is corrected: its reference as acquired."""
+
 _CHUNK = 40  # volumes per process
-_PAIR = 'reverse phase encoding pair'
 _T1W = 'registration to the T1w image along the phase-encoding axis, in part'
-
-
-class ReversePair(NamedTuple):
-    """Two EPI of opposite phase encoding, and how the run itself was encoded.
-
-    Attributes
-    ----------
-    phase_encoding, total_readout_time
-        Of the run, as BIDS writes them; the time in s.
-    epi
-        Paths of the two images.
-    epi_directions, epi_readout_times
-        Of each of the two.
-
-    """
-
-    phase_encoding: str
-    total_readout_time: float
-    epi: list[str]
-    epi_directions: list[str]
-    epi_readout_times: list[float]
 
 
 def init_functional_wf(
@@ -55,7 +37,7 @@ def init_functional_wf(
     t_r: float,
     slice_timing: list[float] | None,
     slice_encoding_direction: str = 'k',
-    pair: ReversePair | None = None,
+    field: Field | None = None,
     t1w_direction: str = '',
     ignore: tuple[Ignorable, ...] = (),
     dummy_scans: int | None = None,
@@ -76,10 +58,10 @@ def init_functional_wf(
         Onset of every slice, s; none leaves slice timing as it is.
     slice_encoding_direction
         Axis of the slices, as BIDS writes it.
-    pair
+    field
         Images that show the distortion by susceptibility; none leaves it as it is.
     t1w_direction
-        ``PhaseEncodingDirection`` of the run, if without a pair its distortion is to be found by
+        ``PhaseEncodingDirection`` of the run, if without images its distortion is to be found by
         registration to the T1w image; empty if not.
     ignore
         Steps that are left out.
@@ -116,21 +98,29 @@ def init_functional_wf(
         Table and JSON with fMRIPrep's names.
     metadata
         Facts for sidecars.
+    boldref_raw
+        Where distortion is corrected: the reference as acquired.
 
     """
     workflow = LiterateWorkflow(name=name)
     times = None if 'slicetiming' in ignore else slice_timing
-    workflow.__desc__ = _describe(space, _distortion_of(pair, t1w_direction), corrected=times is not None)
+    workflow.__desc__ = _describe(space, _text_of(field, t1w_direction), corrected=times is not None)
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
-    outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
+    is_corrected = field is not None or bool(t1w_direction)
+    outputs = [*_OUTPUTS, *(JUDGED if is_corrected else ())]
+    outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     size = series_gb(Path(bold))
     nodes = _nodes(bold, t_r, space, size, sloppy=sloppy, random_seed=random_seed)
     if dummy_scans is not None:
         nodes['prepare'].inputs.dummy_scans = dummy_scans
     reference = nodes['prepare']
-    if pair is not None or t1w_direction:
+    if is_corrected:
         options = {'sloppy': sloppy, 'random_seed': random_seed}
-        reference = _correct(workflow, nodes, (pair, t1w_direction), inputnode, options)
+        reference = _correct(workflow, nodes, (field, t1w_direction), inputnode, options)
+        judge = pe.Node(
+            JudgeCorrection(method=_distortion_of(field, t1w_direction)), name='judge', mem_gb=1.0
+        )
+        _judge(workflow, nodes, (reference, judge), (inputnode, outputnode))
     workflow.connect([
         (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
         (inputnode, nodes['references'], [(f, f) for f in _INPUTS if 'probseg' in f or 'std' in f]),
@@ -192,41 +182,68 @@ def _nodes(
     return nodes
 
 
-def _distortion_of(pair: ReversePair | None, t1w_direction: str) -> str:
-    return _PAIR if pair is not None else _T1W if t1w_direction else NO_CORRECTION
+def _distortion_of(field: Field | None, t1w_direction: str) -> str:
+    """Return what sidecars say of the correction."""
+    return ESTIMATORS[field.source.kind].title if field else _T1W if t1w_direction else NO_CORRECTION
+
+
+def _text_of(field: Field | None, t1w_direction: str) -> str:
+    """Return the sentence of the methods on the correction."""
+    if field:
+        return ESTIMATORS[field.source.kind].text
+    return _REGISTERED if t1w_direction else _NO_TEXT
 
 
 def _correct(
     workflow: LiterateWorkflow,
     nodes: dict[str, Any],
-    source: tuple[ReversePair | None, str],
+    source: tuple[Field | None, str],
     inputnode: pe.Node,
     options: dict[str, Any],
 ) -> pe.Node:
     """Add the node that estimates the distortion; its reference replaces that of the run."""
-    pair, direction = source
-    if pair is not None:
-        distortion = pe.Node(EstimateDistortion(**pair._asdict(), **options), name='distortion', mem_gb=1.5)
+    field, direction = source
+    if field is not None:
+        distortion = pe.Node(EstimateDistortion(**field._asdict(), **options), name='distortion', mem_gb=1.5)
     else:
         registered = RegisterDistortion(phase_encoding=direction, **options)
         distortion = pe.Node(registered, name='distortion', mem_gb=2.0)
         anatomy = ('t1w_preproc', 't1w_mask', 'session_xfm')
         workflow.connect([(inputnode, distortion, [(f, f) for f in anatomy])])
-    nodes['confounds'].inputs.distortion = _distortion_of(pair, direction)
     workflow.connect(nodes['prepare'], 'boldref', distortion, 'boldref')
     workflow.connect(distortion, 'displacement', nodes['resample'], 'displacement')
     return distortion
 
 
-_DISTORTION = {
-    _PAIR: 'Distortion by magnetic susceptibility was estimated from two EPI of opposite phase encoding '
-    '[@andersson2003] with the discretisation of [@ruthotto2012], carried to the reference in Hz after a '
-    'rigid registration, and taken back without modulation of the intensities. ',
-    _T1W: 'Distortion by magnetic susceptibility was estimated by registration to the T1w image along the '
+def _judge(
+    workflow: LiterateWorkflow,
+    nodes: dict[str, Any],
+    added: tuple[pe.Node, pe.Node],
+    ends: tuple[pe.Node, pe.Node],
+) -> None:
+    """Connect the node that holds the correction against the T1w image; ``ends`` are those of the workflow."""
+    (distortion, judge), (inputnode, outputnode) = added, ends
+    workflow.connect([
+        (nodes['prepare'], judge, [('boldref', 'epi')]),
+        (distortion, judge, [(('displacement', in_list), 'displacements')]),
+        (inputnode, judge, [('t1w_preproc', 't1w_preproc'), ('t1w_mask', 't1w_mask')]),
+        (nodes['coregister'], judge, [('bold2anat_xfm', 't1w2epi_xfm')]),
+        (judge, nodes['confounds'], [('correction', 'distortion')]),
+        (nodes['prepare'], outputnode, [('boldref', 'boldref_raw')]),
+    ])  # fmt: skip
+
+
+def in_list(item: str) -> list[str]:
+    """Return a list of one."""
+    return [item]
+
+
+_REGISTERED = (
+    'Distortion by magnetic susceptibility was estimated by registration to the T1w image along the '
     'phase-encoding axis with a stiff penalty, which corrects it in part, and taken back without '
-    'modulation of the intensities. ',
-    NO_CORRECTION: 'No correction for susceptibility distortion was applied. ',
-}
+    'modulation of the intensities. '
+)
+_NO_TEXT = 'No correction for susceptibility distortion was applied. '
 
 
 def _describe(space: str, distortion: str, *, corrected: bool) -> str:
@@ -236,12 +253,12 @@ def _describe(space: str, distortion: str, *, corrected: bool) -> str:
         if corrected
         else ''
     )
-    steps = 'motion, coregistration' if distortion == NO_CORRECTION else 'motion, distortion, coregistration'
+    steps = 'motion, coregistration' if distortion == _NO_TEXT else 'motion, distortion, coregistration'
     return f"""\
 Leading volumes before the steady state were found by their global signal. A reference volume was averaged \
 from realigned volumes of the run. Head motion was estimated by rigid Gauss-Newton realignment to the \
 reference with the inverse compositional update [@baker2004]. {timing}The reference was registered to the \
-T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. {_DISTORTION[distortion]}\
+T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. {distortion}\
 The series was resampled to {space} at 2 mm in one interpolation (cubic B-spline) of {steps} and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
 were computed on the realigned series: framewise displacement [@power2012], DVARS [@nichols2013], mean \
 signals of white matter, cerebrospinal fluid and brain, aCompCor components that explain 50 % of the variance \

@@ -87,15 +87,16 @@ def phase_beside(ap, pa):
 
 MAG = ['sub-05_dir-AP_part-mag_dwi', 'sub-05_dir-PA_part-mag_dwi']
 AP, PA = BOTH[:1], BOTH[1:]
-BESIDE = 'It is left out, and distortion is not corrected with it; the session goes on.'
+BESIDE = 'It is left out of the analysis, and distortion is not corrected with it; the session goes on.'
+SHOWS = 'It is left out of the analysis, and its b = 0 images show the distortion of the others; the session goes on.'
 EXTRAS = {
     'a pair': (lambda ap, pa: None, 0, BOTH, []),
-    'reverse b0 only': (only_b0, 0, AP, [BOTH[1], 'all b-values are 0', BESIDE]),
-    'reverse b0 of b = 5': (b0_of_five, 0, AP, [BOTH[1], 'largest b-value is 5', BESIDE]),
-    'reverse b0, no table': (b0_without_table, 0, AP, [BOTH[1], '2 volumes and no gradient table of its own', BESIDE]),
-    'reverse b0, one image': (one_image, 0, AP, [BOTH[1], 'one volume, shape (4, 4, 4)', BESIDE]),
-    'reverse b0, one image in 4D': (one_image_with_table, 0, AP, [BOTH[1], 'one volume, shape (4, 4, 4', BESIDE]),
-    'reverse with 3 directions': (three_directions, 0, AP, [BOTH[1], 'only 3 different directions', BESIDE]),
+    'reverse b0 only': (only_b0, 0, AP, [BOTH[1], 'all b-values are 0', SHOWS]),
+    'reverse b0 of b = 5': (b0_of_five, 0, AP, [BOTH[1], 'largest b-value is 5', SHOWS]),
+    'reverse b0, no table': (b0_without_table, 0, AP, [BOTH[1], '2 volumes and no gradient table of its own', SHOWS]),
+    'reverse b0, one image': (one_image, 0, AP, [BOTH[1], 'one volume, shape (4, 4, 4)', SHOWS]),
+    'reverse b0, one image in 4D': (one_image_with_table, 0, AP, [BOTH[1], 'one volume, shape (4, 4, 4', SHOWS]),
+    'reverse with 3 directions': (three_directions, 0, AP, [BOTH[1], 'only 3 different directions', SHOWS]),
     'ADC as a series': (adc_file, 0, BOTH, ['sub-05_acq-ADC_dwi.nii.gz is one volume', BESIDE]),
     'ADC, trace, FA, SBRef': (maps_of_the_scanner, 0, BOTH, [
         'sub-05_dir-AP_ADC.nii.gz, sub-05_dir-AP_FA.nii.gz, sub-05_dir-AP_sbref.nii.gz, sub-05_dir-AP_trace.nii.gz: no magnitude',
@@ -140,6 +141,69 @@ def test_what_is_all_that_a_session_has_is_lost_with_its_reason(root, plan, chan
     assert f'not used (dwi): {pa.file(".nii.gz")}'.rsplit('.', 2)[0] in found.said
     assert says in found.said
     assert 'goes on' not in found.said
+
+
+@pytest.mark.parametrize(
+    ('change', 'volumes'),
+    [
+        (only_b0, (0, 1)), (b0_of_five, (0, 1)), (b0_without_table, ()), (one_image, ()), (one_image_with_table, (0,)),
+        (three_directions, (0,)),
+    ],
+)  # fmt: skip
+def test_a_reverse_series_of_too_few_directions_shows_the_distortion(root, plan, change, volumes):
+    """By its b = 0 images alone; not where there is nothing against it, and not where that is forbidden."""
+    change(*pair_in(root))
+    found = plan().sessions[0].estimator
+    assert (found.kind, found.run.direction) == ('reverse', 'j-')
+    (epi,) = found.epi
+    assert (epi.path.name, epi.direction, epi.volumes) == (f'{BOTH[1]}.nii.gz', 'j', volumes)
+    assert plan('--ignore', 'fieldmaps').sessions[0].estimator is None
+    pair_in(root)[1].say(PhaseEncodingDirection='j-')
+    assert plan().sessions[0].estimator is None
+
+
+def reverse_epi(ap, pa):
+    fmap = Series(ap.folder.parent / 'fmap', 'sub-05_dir-PA_epi').write(pa.data()[..., 0])
+    fmap.say(
+        PhaseEncodingDirection='j', TotalReadoutTime=0.0475693, B0FieldIdentifier='pepolar_dwi',
+        IntendedFor=['bids::sub-05/dwi/sub-05_dir-AP_dwi.nii.gz'],
+    )  # fmt: skip
+    ap.say(B0FieldSource='pepolar_dwi')
+    pa.remove()
+
+
+def phase_maps(ap, pa):
+    for name in ('phasediff', 'magnitude1'):
+        Series(ap.folder.parent / 'fmap', f'sub-05_{name}').write(pa.data()[..., 0]).say(
+            EchoTime1=0.01, EchoTime2=0.01246, IntendedFor='dwi/sub-05_dir-AP_dwi.nii.gz'
+        )
+    pa.remove()
+
+
+@pytest.mark.parametrize(
+    ('change', 'kind', 'files'),
+    [
+        (reverse_epi, 'reverse', ['sub-05_dir-PA_epi.nii.gz']),
+        (phase_maps, 'phasediff', ['sub-05_phasediff.nii.gz', 'sub-05_magnitude1.nii.gz']),
+    ],
+)
+def test_a_fieldmap_that_names_the_series_is_used(root, plan, change, kind, files):
+    change(*pair_in(root))
+    found = plan()
+    (session,) = found.sessions
+    assert (session.estimator.kind, [path.name for path in session.estimator.files()]) == (kind, files)
+    assert {path.name for path in session.files()} > set(files)
+    assert 'dwi fieldmap' not in found.said
+
+
+def test_a_fieldmap_beside_a_pair_of_series_is_told_not_to_be_used(root, plan):
+    ap, pa = pair_in(root)
+    kept = pa.copy('kept')
+    phase_maps(ap, pa)
+    kept.rename(pa.name)
+    found = plan()
+    assert (found.names, found.sessions[0].estimator) == (BOTH, None)
+    assert 'which show their distortion themselves' in found.said
 
 
 def test_phase_images_alone_are_told_so(root, plan):

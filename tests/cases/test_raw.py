@@ -196,3 +196,34 @@ def test_an_extension_in_capitals_is_no_image_of_bids(person, caught):
     status, _, said = dry_run(person, caught)
     assert status == 66
     assert 'It has no BOLD at all' in said
+
+
+B = 'func/sub-05_task-rest_run-1_bold.nii.gz'
+
+
+def one_reverse_epi(person):
+    write_image(person / 'fmap/sub-05_dir-PA_epi.nii.gz', (2, 2, 33), 3)
+    facts = {'PhaseEncodingDirection': 'j', 'TotalReadoutTime': 0.03, 'IntendedFor': [f'sub-05/{B}']}
+    (person / 'fmap/sub-05_dir-PA_epi.json').write_text(json.dumps(facts))
+    return ['sub-05_dir-PA_epi.nii.gz']
+
+
+def only_phasediff(person):
+    for name in ('phasediff', 'magnitude1'):
+        write_image(person / f'fmap/sub-05_{name}.nii.gz', (2, 2, 33), 3)
+        facts = {'EchoTime1': 0.01, 'EchoTime2': 0.01246, 'IntendedFor': [f'bids::sub-05/{B}']}
+        (person / f'fmap/sub-05_{name}.json').write_text(json.dumps(facts))
+    return ['sub-05_magnitude1.nii.gz', 'sub-05_phasediff.nii.gz']
+
+
+@pytest.mark.parametrize('change', [one_reverse_epi, only_phasediff])
+def test_what_shows_the_distortion_is_an_input(person, caught, change):
+    files = change(person)
+    change_sidecar(person, PhaseEncodingDirection='j-', TotalReadoutTime=0.03)
+    status, used, said = dry_run(person, caught)
+    assert (status, used) == (0, sorted([*PLAIN, *files]))
+    assert 'bold fieldmap' not in said
+    change_sidecar(person, PhaseEncodingDirection=None, PhaseEncodingAxis='j')
+    status, used, said = dry_run(person, caught)
+    assert (status, used) == (0, PLAIN)
+    assert 'not used (bold fieldmap)' in said

@@ -10,6 +10,8 @@ import pytest
 from pipelines.interfaces import dwi, dwi_distortion
 from pipelines.interfaces.dwi_maps import describe_session, model_tensor
 from pipelines.interfaces.dwi_space import find_half_way
+from pipelines.numerics.agreement import Correction
+from pipelines.params import SessionEncoding
 
 pytestmark = pytest.mark.real
 
@@ -78,14 +80,16 @@ def analyse(folder, out, gain=1.0, directions=('j-', 'j-')):
         tables = path.with_suffix('.bval'), path.with_suffix('.bvec')
         prepared.append(dwi.prepare_scan(scaled, *tables, 1, sloppy=True, out_dir=own))
     series, tables, motion, b0s, masks = (list(files) for files in zip(*prepared))
-    place = dwi_distortion.combine_scans(b0s, masks, list(directions), [0.05, 0.05], 1, True, out_dir=out)
+    place = dwi_distortion.combine_scans(
+        b0s, masks, SessionEncoding(directions=directions, readout_times=(0.05, 0.05)), 1, True, out_dir=out
+    )
     space = find_half_way([place.reference], [place.reference_mask], VOXEL, 1, True, out_dir=out)
     moved = dwi.resample_scans(
         series, tables, motion, place.scan_xfms, place.displacements, space.person2dwi_xfms[0], space.person_mask,
         out_dir=out,
     )  # fmt: skip
     maps = model_tensor(moved.dwi, moved.gradients, moved.dwi_mask, out_dir=out)
-    facts = describe_session(moved.facts, maps.facts, place.correction)
+    facts = describe_session(moved.facts, maps.facts, Correction(place.correction))
     made = Made(nb.load(maps.fa).get_fdata(), nb.load(moved.dwi_mask).get_fdata() > 0.5, facts)
     shutil.rmtree(out)
     return made

@@ -11,6 +11,7 @@ from pipelines.interfaces.transforms import read_field, write_field, write_linea
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import grid_points, resample
 from pipelines.numerics.susceptibility import unwarp
+from pipelines.params import FieldSource
 from pipelines.simulated.head import epi_contrast, surround_with_head
 from tests.heads import template_at
 
@@ -52,10 +53,10 @@ def _distort(volume, u):
 
 
 def _estimate(folder, out_dir, **changes):
-    arguments = {'phase_encoding': 'j-', 'total_readout_time': RUN, 'random_seed': 1}
-    arguments |= {'epi_directions': ['j-', 'j'], 'epi_readout_times': [PAIR, PAIR]}
+    about = {'directions': ('j-', 'j'), 'readout_times': (PAIR, PAIR), **changes}
+    source = FieldSource(kind='pair', direction='j-', readout_time=RUN, **about)
     pair = [folder / 'ap.nii', folder / 'pa.nii']
-    return estimate_distortion(folder / 'boldref.nii', epi=pair, out_dir=out_dir, **(arguments | changes))
+    return estimate_distortion(folder / 'boldref.nii', source, pair, 1, out_dir=out_dir)
 
 
 @pytest.fixture(scope='module')
@@ -109,9 +110,9 @@ def test_corrected_reference_looks_like_the_head(scans, found):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'epi_directions': ['j', 'j']}, 'opposite'),
-        ({'epi_directions': ['i', 'j-']}, 'opposite'),
-        ({'epi_readout_times': [0.05, 0.03]}, 'TotalReadoutTime'),
+        ({'directions': ('j', 'j')}, 'opposite'),
+        ({'directions': ('i', 'j-')}, 'opposite'),
+        ({'readout_times': (0.05, 0.03)}, 'TotalReadoutTime'),
     ],
 )
 def test_what_is_no_pair_is_named(scans, tmp_path, changes, message):

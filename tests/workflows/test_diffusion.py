@@ -4,13 +4,23 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from pipelines.params import DwiParams
-from pipelines.workflows.diffusion import SESSION_MAPS, init_dwi_preprocessed_wf, init_dwi_session_wf
+from pipelines.params import DwiParams, Field, FieldSource
+from pipelines.terms import ESTIMATORS
+from pipelines.workflows.diffusion import (
+    SESSION_MAPS,
+    first_of,
+    init_dwi_preprocessed_wf,
+    init_dwi_session_wf,
+    unjudged,
+)
 from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
 
 from ..wiring import check_wiring
 
-WITH_T1W = {'reference', 't1w_preproc', 't1w_mask', 'session_xfm'}
+WITH_T1W = {'reference', 't1w_preproc', 't1w_mask', 'session_xfm', 'b0s'}
+FIELD = Field(
+    FieldSource(kind='phasediff', direction='j-', readout_time=0.05, echo_times=(0.005, 0.0075)), [__file__]
+)
 
 
 @pytest.fixture
@@ -35,21 +45,33 @@ def prepared(scans, **params):
 
 
 @pytest.mark.parametrize('number', [1, 2])
-@pytest.mark.parametrize('has_correction', [True, False])
-def test_every_field_of_the_scans_is_connected(scans, number, has_correction):
-    workflow = init_dwi_scans_wf(has_correction=has_correction, **prepared(scans[:number]))
+@pytest.mark.parametrize('field', [None, FIELD])
+def test_every_field_of_the_scans_is_connected(scans, number, field):
+    workflow = init_dwi_scans_wf(field=field, **prepared(scans[:number]))
     check_wiring(workflow)
     assert set(SCANS) < set(workflow.get_node('outputnode').interface._fields)
 
 
-def test_a_correction_that_is_not_wanted_is_not_made(scans):
-    """Without directions no pair is seen."""
-    made, left = (
-        init_dwi_scans_wf(has_correction=wanted, **prepared(scans)).get_node('combine').inputs.directions
-        for wanted in (True, False)
-    )
-    assert made == ['j-', 'j']
-    assert left == ['', '']
+def test_encodings_and_images_reach_the_step(scans):
+    """What shows the distortion of the first scan is told in the methods; without it nothing of it is."""
+    workflow = init_dwi_scans_wf(field=FIELD, **prepared(scans))
+    given = workflow.get_node('combine').inputs
+    assert given.encoding.directions == ('j-', 'j')
+    assert given.encoding.source == FIELD.source
+    assert given.images == FIELD.images
+    assert ESTIMATORS['phasediff'].text in workflow.__desc__
+    plain = init_dwi_scans_wf(**prepared(scans))
+    assert plain.get_node('combine').inputs.encoding.source is None
+    assert ESTIMATORS['phasediff'].text not in plain.__desc__
+
+
+def test_the_correction_is_held_against_the_t1w_image(scans):
+    """With one; without, what was corrected is passed on as it is."""
+    judged, plain = (init_dwi_session_wf(has_t1w=has, **options(scans)) for has in (True, False))
+    assert 'judge' in judged.list_node_names()
+    assert 'judge' not in plain.list_node_names()
+    assert unjudged('as somebody did').facts() == {'SusceptibilityDistortionCorrection': 'as somebody did'}
+    assert first_of(['a', 'b']) == 'a'
 
 
 @pytest.mark.parametrize('has_t1w', [True, False])

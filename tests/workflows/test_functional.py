@@ -17,7 +17,9 @@ from pipelines.interfaces.susceptibility import EstimateDistortion, RegisterDist
 from pipelines.interfaces.transforms import read_linear, write_field, write_linear
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import covering_grid, grid_points, resample, sample
-from pipelines.workflows.functional import ReversePair, init_functional_wf
+from pipelines.params import Field, FieldSource
+from pipelines.terms import ESTIMATORS
+from pipelines.workflows.functional import init_functional_wf
 
 from ..wiring import check_wiring
 
@@ -139,24 +141,39 @@ def test_every_field_is_connected(head, slice_timing):
     check_wiring(_workflow(head[0], slice_timing=slice_timing))
 
 
-def _pair(folder):
+def _pair(folder, kind='pair'):
     files = [str(folder / 't1w.nii'), str(folder / 'mask.nii')]
-    return ReversePair('j-', 0.04, files, ['j', 'j-'], [0.05, 0.05])
+    return Field(
+        FieldSource(
+            kind=kind, direction='j-', readout_time=0.04, directions=('j', 'j-'), readout_times=(0.05, 0.05)
+        ),
+        files,
+    )
 
 
 def test_pair_is_connected_and_named(head):
     """With a pair the corrected reference is the one that everything lies on; without, no node is added."""
-    workflow = _workflow(head[0], pair=_pair(head[0]))
+    workflow = _workflow(head[0], field=_pair(head[0]))
     check_wiring(workflow)
-    assert set(workflow.list_node_names()) - set(_workflow(head[0]).list_node_names()) == {'distortion'}
-    assert workflow.get_node('confounds').inputs.distortion == 'reverse phase encoding pair'
+    assert set(workflow.list_node_names()) - set(_workflow(head[0]).list_node_names()) == {
+        'distortion',
+        'judge',
+    }
+    assert workflow.get_node('judge').inputs.method == 'reverse phase encoding pair'
     assert 'opposite phase encoding' in workflow.__desc__
     assert 'No correction for susceptibility' in _workflow(head[0]).__desc__
     graph = workflow._graph
     prepared = {node.name for node in graph.successors(workflow.get_node('prepare'))}
     corrected = {node.name for node in graph.successors(workflow.get_node('distortion'))}
     assert 'coregister' not in prepared
-    assert corrected == {'coregister', 'references', 'resample', 'outputnode'}
+    assert corrected == {'coregister', 'references', 'resample', 'judge', 'outputnode'}
+
+
+@pytest.mark.parametrize('kind', ESTIMATORS)
+def test_every_estimator_is_told(head, kind):
+    workflow = _workflow(head[0], field=_pair(head[0], kind))
+    assert workflow.get_node('judge').inputs.method == ESTIMATORS[kind].title
+    assert ESTIMATORS[kind].text in workflow.__desc__
 
 
 def test_registration_to_the_t1w_image_is_connected_and_named(head):
@@ -164,9 +181,9 @@ def test_registration_to_the_t1w_image_is_connected_and_named(head):
     workflow = _workflow(head[0], t1w_direction='j-')
     check_wiring(workflow)
     assert isinstance(workflow.get_node('distortion').interface, RegisterDistortion)
-    assert 'in part' in workflow.get_node('confounds').inputs.distortion
+    assert 'in part' in workflow.get_node('judge').inputs.method
     assert 'registration to the T1w image along' in workflow.__desc__
-    both = _workflow(head[0], t1w_direction='j-', pair=_pair(head[0]))
+    both = _workflow(head[0], t1w_direction='j-', field=_pair(head[0]))
     assert isinstance(both.get_node('distortion').interface, EstimateDistortion)
 
 

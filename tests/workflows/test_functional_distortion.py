@@ -7,7 +7,7 @@ import pytest
 from pipelines.interfaces import normalize
 from pipelines.numerics.resample import grid_points, resample, sample
 from pipelines.numerics.susceptibility import unwarp
-from pipelines.workflows.functional import ReversePair
+from pipelines.params import Field, FieldSource
 
 from .test_functional import ANAT, BOLD, BOLD_SHAPE, SPACE, T_R, _workflow, coarse_grid, head
 
@@ -62,12 +62,17 @@ def _agreement(workflow, epi):
 
 def test_pair_brings_the_series_nearer_to_the_truth(distorted, tmp_path):
     folder, epi = distorted
-    pair = ReversePair(
-        'j-', READOUT, [str(folder / 'pa.nii'), str(folder / 'ap.nii')], ['j', 'j-'], [READOUT] * 2
+    source = FieldSource(
+        kind='pair',
+        direction='j-',
+        readout_time=READOUT,
+        directions=('j', 'j-'),
+        readout_times=(READOUT,) * 2,
     )
+    pair = Field(source, [str(folder / 'pa.nii'), str(folder / 'ap.nii')])
     found = {}
     for name, given in (('with', pair), ('without', None)):
-        workflow = _workflow(folder, pair=given, slice_timing=None)
+        workflow = _workflow(folder, field=given, slice_timing=None)
         workflow.base_dir = str(tmp_path / name)
         found[name], facts = _agreement(workflow, epi)
         said = 'reverse phase encoding pair' if given else 'none'

@@ -1,7 +1,7 @@
 """The numbers of the report, in words: connectivity with its interval, flags, limits."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -153,12 +153,30 @@ def susceptibility(scan: ScanRecord) -> str:
             'the ventral medial prefrontal cortex among them, the functional image may be displaced by some '
             'millimetres.'
         )
+    told = judged_by_t1w(scan.facts)
     if 'T1w' in str(method):
         return (
             f'Distortion by magnetic susceptibility was corrected in part only ({method}): a scan of opposite '
-            'phase encoding would show all of it.'
+            f'phase encoding would show all of it.{told}'
         )
-    return f'Distortion by magnetic susceptibility was corrected ({method}).'
+    return f'Distortion by magnetic susceptibility was corrected ({method}).{told}'
+
+
+def judged_by_t1w(facts: Mapping[str, Any]) -> str:
+    """Say how well the T1-weighted image agrees with a correction; empty where that is not known."""
+    found = facts.get('DistortionCheck')
+    if not isinstance(found, Mapping) or 'Before' not in found:
+        return ''
+    shares = [number(found.get(name)) for name in ('Before', 'After', 'Opposite')]
+    known = [share for share in shares if share is not None]
+    if len(known) < len(shares):
+        return ' It displaces too little of the brain by more than 1 mm to be held against the T1-weighted image.'
+    before, after, opposite = (f'{100 * share:.0f} %' for share in known)
+    verdict = 'as it should' if known[1] >= max(known[0], known[2]) else 'WHICH SPEAKS AGAINST IT'
+    return (
+        f' Where it moves signal by more than 1 mm, the T1-weighted image explains {before} of the image before, {after} '
+        f'after, and {opposite} with the opposite sign, {verdict}.'
+    )
 
 
 def _value(relmat: list[TableRow], a: str, b: str) -> float | None:

@@ -87,6 +87,17 @@ FIGURES = (
         ('T1-weighted', 'Functional'),
     ),
     FigureSpec(
+        'distortion',
+        'bold',
+        'Functional image before and after the correction of distortion',
+        'The outlines come from the T1-weighted image. After the correction the front of the brain and the temporal lobes '
+        'should meet them better than before. If they did before, or if the correction pushes them further away, the sign '
+        'or the axis of the phase encoding in the sidecar is wrong.',
+        'Cuts through the functional reference image as acquired and, at the same places, corrected, both with the '
+        'outlines of grey and white matter of the T1-weighted image.',
+        ('As acquired', 'Corrected'),
+    ),
+    FigureSpec(
         'regions',
         'bold',
         'Regions on the mean functional image',

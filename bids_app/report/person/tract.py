@@ -7,7 +7,7 @@ from pipelines.terms import SIDES, directions, flag_term, flag_words, is_flag, p
 
 from ..read import ScanRecord, TableRow, TractRecord, natural, scan_title
 from ..words import number
-from .results import FlagNote
+from .results import FlagNote, judged_by_t1w
 
 TRACT_FACTS = (
     ('NumberOfDirections', 'Diffusion directions', ''),
@@ -162,7 +162,7 @@ def susceptibility(scan: TractRecord) -> str:
             'reaches the medial prefrontal cortex, the diffusion image may be displaced by some '
             'millimetres. Read FA with this in mind.'
         )
-    return f'Distortion by magnetic susceptibility was corrected ({method}).'
+    return f'Distortion by magnetic susceptibility was corrected ({method}).{judged_by_t1w(scan.tracking)}'
 
 
 def caution(scan: TractRecord) -> str:

@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from bids_app.outputs.bold import RELMAT, atlas_label, connectivity_rows, map_rows
+from bids_app.outputs.bold import (
+    DISTORTION_FIGURES,
+    FUNCTIONAL_FIGURES,
+    RELMAT,
+    atlas_label,
+    connectivity_rows,
+    map_rows,
+)
 from bids_app.outputs.diffusion import SCALARSTATS, tck_rows, tract_rows
 from bids_app.outputs.recorded import with_recorded_regions
 from bids_app.outputs.rows import derivative_name
@@ -107,3 +114,13 @@ def test_a_list_where_participants_have_the_default(tmp_path):
     with pytest.raises(DataError, match='process them again with it'):
         with_recorded_regions(settings_of(tmp_path, FIVE))
     assert settings_of(tmp_path).circuit == default_circuit()
+
+
+def test_a_picture_before_and_after_belongs_to_runs_that_are_corrected():
+    """It has a name of its own beside that of the coregistration."""
+    (coregistration,), (distortion,) = FUNCTIONAL_FIGURES, DISTORTION_FIGURES
+    run = {'sub': '01', 'task': 'rest'}
+    named = [derivative_name(run, row, space='', res=None) for row in (coregistration, distortion)]
+    assert named[1] == 'sub-01/figures/sub-01_task-rest_desc-distortion_bold.png'
+    assert named[0] != named[1]
+    assert distortion.output == 'distortion_figure'

@@ -509,6 +509,23 @@ class TestResults:
     def test_susceptibility_corrected(self) -> None:
         text = susceptibility(scan_with(SusceptibilityCorrection='PEPOLAR'))
         assert 'was corrected (PEPOLAR)' in text
+        assert 'T1-weighted' not in text
+
+    @pytest.mark.parametrize(
+        ('shares', 'words'),
+        [
+            (
+                (0.289, 0.4, 0.166),
+                'explains 29 % of the image before, 40 % after, and 17 % with the opposite sign, as it',
+            ),
+            ((0.289, 0.166, 0.4), '40 % with the opposite sign, WHICH SPEAKS AGAINST IT'),
+            ((None, None, None), 'too little of the brain'),
+        ],
+    )
+    def test_the_t1w_image_judges_a_correction(self, shares: tuple, words: str) -> None:
+        check = dict(zip(('Before', 'After', 'Opposite'), shares), Voxels=900)
+        facts = {'SusceptibilityDistortionCorrection': 'a map', 'DistortionCheck': check}
+        assert words in susceptibility(scan_with(**facts))
 
 
 class TestMethods:

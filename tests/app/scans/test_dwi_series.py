@@ -62,14 +62,17 @@ def fieldmap(root, name, **facts):
     ],
 )
 @pytest.mark.parametrize('name', ['sub-05_dir-PA_epi', 'sub-05_phasediff'])
-def test_a_fieldmap_that_names_the_series_is_named_as_unused(root, plan, facts, name):
+def test_a_fieldmap_that_names_the_series_and_cannot_serve_is_named(root, plan, facts, name):
     ap, pa = pair_in(root)
     pa.remove()
     ap.say(B0FieldSource='pepolar_dwi')
     fieldmap(root, name, **facts)
     found = plan()
     assert (found.status, found.names) == (0, AP)
-    assert found.said.count(f'{name}.nii.gz: meant for sub-05_dir-AP_dwi.nii.gz, but images of fmap/') == 1
+    assert (
+        found.said.count(f'sub-05_dir-AP_dwi.nii.gz: distortion is not corrected with {name}.nii.gz: ') == 1
+    )
+    assert found.sessions[0].estimator is None
 
 
 def test_fieldmaps_of_others_or_left_out_by_an_option_are_not_missed(root, plan):
@@ -100,7 +103,9 @@ def test_fieldmaps_are_those_of_the_session(tmp_path, capsys, caplog):
     assert found.status == 0
     assert len(found.sessions) == 2
     for label in ('pre', 'post'):
-        meant = f'sub-05_ses-{label}_epi.nii.gz: meant for sub-05_ses-{label}_dwi.nii.gz, but'
+        meant = (
+            f'sub-05_ses-{label}_dwi.nii.gz: distortion is not corrected with sub-05_ses-{label}_epi.nii.gz: '
+        )
         assert found.said.count(meant) == 1
 
 

@@ -68,7 +68,7 @@ def collected(root, *words, images=None):
         assert run.slice_direction in DIRECTIONS
         assert run.phase_encoding in DIRECTIONS | {''}
         assert all(0 <= time <= run.t_r for time in run.slice_timing or ())
-        for epi in (run.pair.run, *run.pair.epi) if run.pair else ():
+        for epi in (run.estimator.run, *run.estimator.epi) if run.estimator else ():
             assert epi.direction in DIRECTIONS
             assert 0 < epi.readout_time < 1
     for session in found.diffusion.sessions if found.diffusion else ():
@@ -82,7 +82,7 @@ def collected(root, *words, images=None):
 def test_what_is_damaged_here_is_sound(root):
     found = collected(root)
     assert (len(found.runs), len(found.t1w), len(found.diffusion.sessions[0].scans)) == (1, 1, 2)
-    assert found.runs[0].pair
+    assert found.runs[0].estimator
     assert found.runs[0].slice_timing == BOLD['SliceTiming']
 
 

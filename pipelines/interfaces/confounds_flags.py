@@ -1,0 +1,33 @@
+"""Flags of the preprocessing of a run, in the JSON of its confounds: the one file that every later step reads."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..terms import FLAGS
+
+_FLAG = 'Flag'
+
+
+def tell_flags(confounds_metadata: Path, names: Iterable[str]) -> None:
+    """Add flags to the JSON of a confounds table, each as an entry that describes it."""
+    found = {name: {_FLAG: True, 'Description': FLAGS[name].title} for name in names}
+    if found:
+        known = json.loads(confounds_metadata.read_text(encoding='utf-8'))
+        confounds_metadata.write_text(json.dumps({**known, **found}, indent=2), encoding='utf-8')
+
+
+def read_flags(confounds_metadata: Path | None) -> list[str]:
+    """Return the flags that the JSON of a confounds table holds; those of other programs hold none."""
+    if confounds_metadata is None:
+        return []
+    try:
+        known = json.loads(confounds_metadata.read_text(encoding='utf-8-sig'))
+    except (OSError, ValueError):
+        return []  # whoever needs the JSON says what is wrong with it
+    entries = known.items() if isinstance(known, dict) else ()
+    return [
+        name
+        for name, about in entries
+        if name in FLAGS and isinstance(about, dict) and about.get(_FLAG) is True
+    ]
