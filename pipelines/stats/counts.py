@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import DataError
-from pipelines.reading import number_of
 
 from .remarks import some
 
@@ -93,13 +92,8 @@ def check_counts(counts: pd.DataFrame, samples: pd.DataFrame, visits: Sequence[s
     _check_values(counts)
 
 
-def _numbers(counts: pd.DataFrame) -> np.ndarray:
-    texts = counts.select_dtypes(exclude='number').columns
-    return counts.assign(**{name: counts[name].map(number_of) for name in texts}).to_numpy(float)
-
-
 def _check_values(counts: pd.DataFrame) -> None:
-    numbers = _numbers(counts)
+    numbers = counts.apply(pd.to_numeric, errors='coerce').to_numpy(float)
     bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.floor(numbers)))
     if bad.any():
         gene, sample = np.argwhere(bad)[0]

@@ -34,7 +34,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(values: ArrayLike) -> Agreement:
-    """Return how well repeated measurements agree.
+    r"""Return how well repeated measurements agree.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def agreement(values: ArrayLike) -> Agreement:
     -----
     Mean squares of people R, measurements C and error E of the two-way table give
 
-    .. math:: ICC(C,1) = (R - E) / (R + (k-1) E), \\quad ICC(A,1) = (R - E) / (R + (k-1) E + k (C - E) / n),
+    .. math:: ICC(C,1) = (R - E) / (R + (k-1) E), \quad ICC(A,1) = (R - E) / (R + (k-1) E + k (C - E) / n),
 
-    with F intervals, that of ICC(A,1) with Satterthwaite's degrees of freedom.  :math:`SEM_C = \\sqrt{E}` and
-    :math:`SEM_A = \\sqrt{E + \\max(0, (C - E)/n)}`.  Values without any error agree perfectly; values without any
+    with F intervals, that of ICC(A,1) with Satterthwaite's degrees of freedom.  :math:`SEM_C = \sqrt{E}` and
+    :math:`SEM_A = \sqrt{E + \max(0, (C - E)/n)}`.  Values without any error agree perfectly; values without any
     spread have no ICC.
 
     References
@@ -81,7 +81,7 @@ def agreement(values: ArrayLike) -> Agreement:
         none = Interval(np.nan, np.nan, np.nan)
         return Agreement(n, k, none, none, np.nan, np.nan)
     squares = _mean_squares(table)
-    people, visits, error = squares
+    _, visits, error = squares
     return Agreement(
         n,
         k,
@@ -162,11 +162,11 @@ def of_mean(found: Interval, length: float) -> Interval:
 
 
 def detectable_change(sem: float) -> float:
-    """Return the change of one person that error alone exceeds in 5 % of people, in the units of ``sem``.
+    r"""Return the change of one person that error alone exceeds in 5 % of people, in the units of ``sem``.
 
     Notes
     -----
-    :math:`1.96 \\sqrt 2\\ SEM`; with the SEM of two visits it is 1.96 standard deviations of the change.
+    :math:`1.96 \sqrt 2\ SEM`; with the SEM of two visits it is 1.96 standard deviations of the change.
 
     Examples
     --------
