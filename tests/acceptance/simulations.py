@@ -76,7 +76,7 @@ def expression(context: Context) -> Collector:
 
 
 def quasi(context: Context) -> Collector:
-    """Genes are called falsely as seldom as the rate says, in trials of 8 to 56 people: 500 trials, and 200 without any effect."""
+    """Genes are called falsely as seldom as the rate says, in trials of 8 to 56 people: 500 trials, and 100 without any effect."""
     return _made_or_shared(context, 'quasi', quasi_study, share_of_quasi)
 
 

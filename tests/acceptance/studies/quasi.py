@@ -6,16 +6,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pipelines.errors import DataError
 from pipelines.simulated.counts import SimulatedCounts, simulate_counts
 from pipelines.stats.expression import DifferentialExpression, differential_expression
 from tests.acceptance.studies import spread
 from tests.acceptance.studies.expression import COVARIATES, LEVEL, tables
 
 SEED = 20260131
-N_TRIALS, N_NULL = 125, 50  # of each of four sizes
+N_TRIALS, N_NULL = 125, 25  # of each of four sizes
 N_GENES, N_CHANGED, N_PATHWAYS = 1_000, 60, 1
 TABLE = 'quasi_error.tsv'
 TESTS = 'F', 'z', 't'
+ARMS = 'exercise', 'waitlist'
 
 
 class Setting(NamedTuple):
@@ -54,7 +56,12 @@ def trial(setting: Setting, number: int) -> list[dict[str, float]]:
     """Simulate a trial and count what each test calls; each has a seed of its own."""
     drawn = draw(setting, np.random.default_rng([SEED, *map(int, setting), number]))
     counts, samples = tables(drawn)
-    found = differential_expression(counts, samples, arms=('exercise', 'waitlist'), covariates=COVARIATES)
+    try:
+        found = differential_expression(counts, samples, arms=ARMS, covariates=COVARIATES)
+    except (
+        DataError
+    ):  # few samples, whose batches chance put in line with the arms: left out, as the message says
+        found = differential_expression(counts, samples, arms=ARMS, covariates=COVARIATES[1:])
     planted = pd.Series(drawn.effect != 0, counts.index)
     rows = []
     for test, p in p_values(found).items():
