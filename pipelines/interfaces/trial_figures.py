@@ -226,7 +226,7 @@ def draw_test(statistic: Path, log_p_max_tfce: Path, facts: dict[str, Any], kind
         background_affine=np.asarray(brain.affine, float),
         note=(
             f'{facts["NumberOfPeople"]} people; outlined: p < {SIGNIFICANT_P:g}, two-sided, corrected for all voxels by '
-            f'TFCE and {facts["NumberOfPermutations"]} permutations{_TAILS[facts["Tail"]["Method"]]}; smallest corrected p '
+            f'TFCE and {facts["NumberOfPermutations"]} rearrangements{_TAILS[facts["Tail"]["Method"]]}; smallest corrected p '
             f'{facts["SmallestCorrectedP"]:.2g}.'
         ),
     )
