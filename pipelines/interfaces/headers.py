@@ -34,7 +34,7 @@ def open_image(path: Path) -> nb.Nifti1Image:
     MissingInputError
         Not there, a link whose content was not fetched, or not for this user to read.
     DataError
-        Empty, cut short, no NIfTI, without numbers, or without orientation.
+        Empty, cut short, no NIfTI, without numbers, scaled beyond them, or without orientation.
 
     """
     if reason := why_unreadable(path):
@@ -50,6 +50,7 @@ def open_image(path: Path) -> nb.Nifti1Image:
     if not isinstance(image, nb.Nifti1Image):
         raise DataError(f'{path} is no NIfTI file. Convert it.')
     _check_content(path, image)
+    _check_scaling(path, image)
     _check_orientation(path, image)
     return image
 
@@ -68,6 +69,19 @@ def _check_content(path: Path, image: nb.Nifti1Image) -> None:
         raise DataError(
             f'{path} is cut short or its header is wrong: an image of {" x ".join(map(str, image.shape))} needs '
             f'{needed:,} bytes, and the file has {size:,}. {_AGAIN}'
+        )
+
+
+def _check_scaling(path: Path, image: nb.Nifti1Image) -> None:
+    """Refuse a slope and intercept that lead beyond single precision, in which values are computed with."""
+    slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+    dtype = image.get_data_dtype()
+    reach = float(np.iinfo(dtype).max) if dtype.kind in 'iu' else 1.0
+    if not abs(slope) * reach + abs(intercept) <= float(
+        np.finfo(np.float32).max
+    ):  # nor where it is not a number
+        raise DataError(
+            f'{path} scales its values by {slope:.3g} and adds {intercept:.3g}, which leads beyond all numbers. {_AGAIN}'
         )
 
 

@@ -117,6 +117,28 @@ def read_everything(path):
     assert all(np.isfinite(volume).all() for volume in iterate_volumes(path))
 
 
+@pytest.mark.parametrize(
+    ('dtype', 'slope', 'intercept'), [(np.int16, 1.6e37, 0), (np.float32, 3e38, 3e38), (np.uint8, 4e35, 3e38)]
+)
+def test_a_scaling_beyond_all_numbers_is_refused(tmp_path, dtype, slope, intercept):
+    path = tmp_path / 'a.nii'
+    nb.save(nb.Nifti1Image(np.ones((4, 5, 6), dtype), np.eye(4)), path)
+    content = bytearray(path.read_bytes())
+    content[112:120] = np.array([slope, intercept], np.float32).tobytes()  # scl_slope, scl_inter
+    damage.write(path, bytes(content))
+    with pytest.raises(DataError, match=r'a\.nii scales its values by .* beyond all numbers'):
+        open_image(path)
+
+
+def test_a_large_scaling_is_read(tmp_path):
+    """Raw counts of a scanner that are stored as 16 bits of a large range."""
+    path = tmp_path / 'a.nii'
+    image = nb.Nifti1Image(np.ones((4, 5, 6), np.int16), np.eye(4))
+    image.header.set_slope_inter(1e9, -5e8)
+    nb.save(image, path)
+    assert open_image(path).get_fdata().max() <= 3.3e13
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize('shape', [SHAPE, (8, 9, 8)])
 @pytest.mark.parametrize('cls', [nb.Nifti1Image, nb.Nifti2Image])
