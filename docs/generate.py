@@ -316,6 +316,29 @@ def flags() -> Iterator[str]:
         yield f'| `{flag.name}{ends[flag.takes]}` | {flag.scope} | {flag.title} | {unusable} |'
 
 
+BIBLIOGRAPHY = Path(__file__).parents[1] / 'bids_app' / 'report' / 'references.bib'
+
+
+def cited(*keys: str) -> Callable[[], Iterator[str]]:
+    """Return what yields a list of references of the report by their keys."""
+
+    def references() -> Iterator[str]:
+        text = BIBLIOGRAPHY.read_text(encoding='utf-8')
+        yield ''
+        for key in sorted(keys):
+            (entry,) = re.findall(rf'^@\w+\{{{key},\n(.*?)^\}}', text, flags=re.DOTALL | re.MULTILINE)
+            part = dict(re.findall(r'^  (\w+) = \{(.*)\},?$', entry, flags=re.MULTILINE))
+            names = part['author'].split(' and ')
+            who = ', '.join(name.split(',')[0] for name in names[:3]) + (
+                ' and others' if len(names) > 3 else ''
+            )
+            where = f'{part["journal"]} {part["year"]};{part.get("volume", "")}:{part.get("pages", "").replace("--", "-")}'
+            yield f'- {who}. {part["title"]}. {where.rstrip(":;")}.'
+        yield ''
+
+    return references
+
+
 CASES = Path(__file__).parents[1] / 'tests' / 'cases'
 
 
@@ -347,6 +370,27 @@ def filled(page: Path, tables: Sequence[Callable[[], Iterator[str]]]) -> str:
     return text
 
 
+def badges() -> str:
+    """Return a picture of facts that setup.cfg knows: a row of words, none of which a host has to tell."""
+    text = (DOCS.parent / 'setup.cfg').read_text(encoding='utf-8')
+    versions = re.findall(r'Python :: (3\.\d+)$', text, flags=re.MULTILINE)
+    (licence,) = re.findall(r'^license = (.*)', text, flags=re.MULTILINE)
+    shown = (('Python', f'{versions[0]} to {versions[-1]}'), ('licence', licence), ('BIDS', 'App'))
+    parts, x = [], 0
+    for name, value in shown:
+        left, right = 14 + 7 * len(name), 14 + 7 * len(value)
+        parts.append(
+            f'<rect x="{x}" width="{left}" height="20" fill="#555"/><rect x="{x + left}" width="{right}" height="20" fill="#3949ab"/>'
+        )
+        parts.append(
+            f'<text x="{x + left / 2}" y="14">{name}</text><text x="{x + left + right / 2}" y="14">{value}</text>'
+        )
+        x += left + right + 8
+    style = 'fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle"'
+    label = ', '.join(f'{name} {value}' for name, value in shown)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" width="{x - 8}" height="20" role="img" aria-label="{label}"><g {style}>{"".join(parts)}</g></svg>\n'
+
+
 def readme() -> str:
     """Return the first page with the choices that it lists."""
     page = DOCS.parent / 'README.md'
@@ -360,7 +404,60 @@ def readme() -> str:
 DOCS = Path(__file__).parent
 SCHEMA = DOCS.parent / 'pipelines' / 'data' / 'trial.schema.json'
 TABLES = {
-    DOCS / 'functional.md': (presets,),
+    DOCS / 'functional.md': (
+        presets,
+        cited(
+            'behzadi2007',
+            'hallquist2013',
+            'lindquist2019',
+            'martuzzi2011',
+            'power2012',
+            'whitfieldgabrieli2012',
+            'zang2007',
+            'zou2008',
+        ),
+    ),
+    DOCS / 'diffusion.md': (
+        cited(
+            'chung2006',
+            'garyfallidis2014',
+            'girard2014',
+            'jeurissen2014',
+            'kellner2016',
+            'tournier2007',
+            'veraart2016',
+            'yeatman2012',
+        ),
+    ),
+    DOCS / 'group.md': (
+        cited(
+            'firth1993',
+            'hedges1981',
+            'kenward1997',
+            'carpenter2013',
+            'knijnenburg2009',
+            'pinheiro1995',
+            'pustejovsky2018',
+            'smith2009',
+            'welch1951',
+            'winkler2014',
+            'ye2023',
+        ),
+    ),
+    DOCS / 'expression.md': (
+        cited(
+            'benjamini1995',
+            'fang2023',
+            'love2014',
+            'lun2017',
+            'lund2012',
+            'muzellec2023',
+            'phipson2016',
+            'smyth2004',
+            'subramanian2005',
+        ),
+    ),
+    DOCS / 'mediation.md': (cited('firth1993', 'imai2010', 'imaikeele2010', 'landau2018', 'lee2008'),),
     DOCS / 'trial.md': (kinds, measures, keys),
     DOCS / 'report.md': (flags,),
     DOCS / 'inputs.md': (cases,),
@@ -370,6 +467,7 @@ PAGES = {
     DOCS / 'parameters.md': parameters,
     SCHEMA: schema,
     DOCS.parent / 'README.md': readme,
+    DOCS / 'pictures' / 'badges.svg': badges,
     **{page: partial(filled, page, tables) for page, tables in TABLES.items()},
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from bids_app.cli import build_parser
 from bids_app.planning.cli import plan_parser
+from bids_app.simulated.cli import parser as simulate_parser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [*REPOSITORY.glob('*.md'), *(REPOSITORY / 'docs').glob('*.md')]
@@ -22,10 +23,15 @@ def load_generator():
 
 GENERATED = [
     'README.md',
+    'badges.svg',
     'outputs.md',
     'parameters.md',
     'trial.schema.json',
     'functional.md',
+    'diffusion.md',
+    'group.md',
+    'expression.md',
+    'mediation.md',
     'trial.md',
     'report.md',
     'inputs.md',
@@ -45,7 +51,7 @@ def test_links_and_options_exist(page):
     text = page.read_text()
     for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
         assert (page.parent / target).exists(), target
-    actions = [*build_parser()._actions, *plan_parser()._actions]
+    actions = [*build_parser()._actions, *plan_parser()._actions, *simulate_parser()._actions]
     offered = {name for action in actions for name in action.option_strings}
     others = {
         '--layout',
@@ -58,6 +64,8 @@ def test_links_and_options_exist(page):
         '--output-spaces',
         '--help',
         '--level',
+        *('--rm', '--network', '--user', '--cleanenv', '--containall'),  # of engines of containers
+        '--constraint',
     }
     for line in text.splitlines():
         if 'clbpe' in line or line.startswith('|'):

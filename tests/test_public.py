@@ -89,6 +89,7 @@ TRUTHS = {
     and it['intrinsic'].icc[it['in_regions']].mean() > it['intrinsic'].icc[~it['in_regions']].mean() + 0.05
     and it['kept'].sum() == 238,
     'maps': lambda it: it['called'][it['ball']].mean() > 0.8 and it['called'][~it['ball']].mean() < 0.02,
+    'planning': lambda it: it['enough'] == 60 and near(it['paths'][0.39][10], 0.76, 0.01),
     'mediation': lambda it: near(it['paths'].estimate.indirect, -1.2, 0.4) and it['paths'].p.indirect < 0.05,
     'tract': lambda it: near(it['fa_of_tract'], it['planted'], 0.02) and min(it['tract'].n_found) == 50,
     'trial': lambda it: near(it['fit'].effects[1].effect.estimate, -1.5, 0.6)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import diffusion, functional, fuzz, interrupted, simulations, storages
+from . import diffusion, functional, fuzz, interrupted, simulations, storages, strangers
 from .checks import Check, Collector, Context, data_folder, show
 
 Run = Callable[[Context], Collector]
@@ -25,6 +25,9 @@ SCANS: dict[str, Run] = {
 
 READERS: dict[str, Run] = {'fuzz': fuzz.fuzz}
 """What reads files, without chains."""
+
+STRANGERS: dict[str, Run] = {'tutorial': strangers.tutorial, 'wheel': strangers.wheel}
+"""What somebody does who has nothing but the documentation."""
 
 TABLES: dict[str, Run] = {
     'arms_error': simulations.arms_error,
@@ -45,8 +48,8 @@ TABLES: dict[str, Run] = {
 }
 """Long simulations: each makes a table of tests/golden anew; a quick run holds a small share against it."""
 
-RUNS = SCANS | READERS | TABLES
-SIMULATED = {'simulated_raw', 'simulated_qsiprep', 'simulated_dwi', 'storages', *READERS, *TABLES}
+RUNS = SCANS | READERS | STRANGERS | TABLES
+SIMULATED = {'simulated_raw', 'simulated_qsiprep', 'simulated_dwi', 'storages', *READERS, *STRANGERS, *TABLES}
 """Runs that need no real scans."""
 
 
