@@ -62,6 +62,8 @@ def wheel(context: Context) -> Collector:
     (folder / 'data/bids_app').mkdir()
     status, _ = run([str(REPOSITORY / 'scripts/release'), str(folder / 'dist')], folder)
     checks.note('scripts/release', f'status {status}', not status)
+    if status:
+        return checks
     (built,) = (folder / 'dist').glob('clbpe-*.whl')
     venv.create(folder / 'env', with_pip=True)
     programs = folder / 'env/bin'
