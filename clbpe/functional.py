@@ -86,13 +86,13 @@ def clean(
 
     Examples
     --------
-    A confound is gone, and what is orthogonal to it stays:
+    A confound is gone, whatever its size:
 
     >>> t = np.arange(100.0)
     >>> signal, noise = np.sin(2 * np.pi * 0.05 * t)[:, None], np.cos(2 * np.pi * 0.05 * t)[:, None]
-    >>> found = clean(signal + 5 * noise, noise, t_r=1.0, band=(0, 0))
-    >>> float(np.corrcoef(found.series[:, 0], signal[:, 0])[0, 1].round(3)), found.dof
-    (1.0, 97.0)
+    >>> found, alone = (clean(signal + size * noise, noise, t_r=1.0, band=(0, 0)) for size in (5, 0))
+    >>> bool(np.allclose(found.series, alone.series, atol=1e-5)), found.dof
+    (True, 97.0)
 
     """
     operator = _operator(series, confounds, sample_mask, stop_band(len(series), t_r, *band))
