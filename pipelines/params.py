@@ -235,6 +235,13 @@ class SessionEncoding:
     source: FieldSource | None = None
 
 
+class Echoes(NamedTuple):
+    """The echoes of a BOLD run, the first of the shortest time: paths, and times in s."""
+
+    paths: list[str]
+    times: list[float]
+
+
 class Field(NamedTuple):
     """What shows the distortion of a series: how its images were acquired, and the paths of the images."""
 

@@ -9,7 +9,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from pipelines.interfaces.choices import needs_anatomy
 from pipelines.interfaces.headers import series_gb
 from pipelines.interfaces.normalize import standard_gb
-from pipelines.params import SPACES
+from pipelines.params import SPACES, Echoes
 from pipelines.workflows.anatomical import init_anatomical_wf
 from pipelines.workflows.connectivity import Series, init_connectivity_wf
 from pipelines.workflows.figures import (
@@ -168,8 +168,8 @@ def _preprocessing(settings: Settings, run: BoldRun) -> LiterateWorkflow:
         t_r=run.t_r,
         slice_timing=run.slice_timing,
         slice_encoding_direction=run.slice_direction,
-        field=given_field(run.estimator) if run.estimator else None,
-        t1w_direction=run.t1w_direction(settings),
+        distortion=given_field(run.estimator) if run.estimator else run.t1w_direction(settings),
+        echoes=Echoes([str(path) for path in run.echoes], list(run.echo_times)) if run.echoes else None,
         ignore=settings.distortion.ignore,
         dummy_scans=settings.denoise.dummy_scans,
         space=run.space,

@@ -135,7 +135,8 @@ def _print_plan(found: list[ParticipantInputs]) -> int:
         used = [*(run.estimator for run in person.runs), *(session.estimator for session in sessions)]
         fields = [estimator.files() for estimator in used if estimator]
         shown = dict.fromkeys(path for files in fields for path in files)
-        for path in (*person.t1w, *(run.bold for run in person.runs), *scans, *shown):
+        series = [path for run in person.runs for path in run.echoes or (run.bold,)]
+        for path in (*person.t1w, *series, *scans, *shown):
             print(f'sub-{person.label}: {path}')
         for absence in person.absent:
             print(f'sub-{person.label}: not used ({absence.modality}): {absence.reason}')

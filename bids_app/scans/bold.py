@@ -15,6 +15,7 @@ from pipelines.terms import PRESETS
 from ..settings import Settings
 from .absent import why_no_bold
 from .dataset import Absence, Dataset
+from .echoes import by_echo, in_order
 from .encoding import encoding_of
 from .fieldmaps import Estimator, choose_estimator, is_corrected
 from .fmriprep import (
@@ -57,6 +58,8 @@ class BoldRun(NamedTuple):
     phase_encoding: str = ''
     estimator: Estimator | None = None
     fields_passed_over: tuple[str, ...] = ()
+    echoes: tuple[Path, ...] = ()
+    echo_times: tuple[float, ...] = ()
 
     def is_undistorted(self, settings: Settings) -> bool:
         """Return whether the distortion of the raw run is corrected, by what was measured or by the T1w image."""
@@ -69,7 +72,13 @@ class BoldRun(NamedTuple):
 
     def files(self) -> list[Path]:
         """Return every file that was found for the run."""
-        found = (self.bold, *(self.preprocessed or ()), *self.segmentation, *(self.anatomy or ()))
+        found = (
+            self.bold,
+            *self.echoes[1:],
+            *(self.preprocessed or ()),
+            *self.segmentation,
+            *(self.anatomy or ()),
+        )
         return [path for path in found if path] + (self.estimator.files() if self.estimator else [])
 
     def uris(self) -> list[str]:
@@ -101,8 +110,10 @@ def collect_bold(
         for files in _by_run(_find_bold(settings, images, dataset.root, label, desc='preproc')):
             add(partial(_preprocessed_run, dataset, files, settings), files)
     if not settings.derivatives:
-        for bold in _find_bold(settings, images, settings.bids_dir, label, desc=None):
-            add(partial(_raw_run, settings, bold, t1w), [bold])
+        found = _find_bold(settings, images, settings.bids_dir, label, desc=None)
+        is_chosen = 'echo' in settings.bids_filters.get('bold', {})
+        for files in [[path] for path in found] if is_chosen else by_echo(found):
+            add(partial(_raw_run, settings, files, t1w), files)
     # a scan that was broken off beside a good one is no failure
     absent += [each._replace(exit_code=None) for each in single] if runs else single
     absent += [Absence('bold fieldmap', reason) for run in runs for reason in run.fields_passed_over]
@@ -187,17 +198,21 @@ def _check_segmentation(settings: Settings, found: Segmentation, space: str) -> 
             freesurfer_labels(own, found, space)
 
 
-def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
+def _raw_run(settings: Settings, files: Sequence[Path], t1w: list[Path]) -> BoldRun:
+    echoes, times = in_order(settings, files) if len(files) > 1 else (tuple(files), ())
+    bold = echoes[0]
     if not t1w:
         raise MissingInputError(
             f'{bold.name}: no T1w image of this participant in {settings.bids_dir}, and a raw BOLD series cannot '
             'be brought to the template without. Add the T1w image, or give fMRIPrep output with --derivatives.'
         )
     entities = entities_of(bold)
-    if 'echo' in entities and 'echo' not in settings.bids_filters.get('bold', {}):
+    if len(echoes) > 1:
+        del entities['echo']  # what comes of them is of all
+    elif 'echo' in entities and 'echo' not in settings.bids_filters.get('bold', {}):
         raise MissingInputError(
-            f'{bold.name} is one of several echoes, which are not combined here. Give fMRIPrep output with '
-            '--derivatives, or choose one echo by --bids-filter-file with {"bold": {"echo": 2}}.'
+            f'{bold.name} is one of several echoes, and the others are not here. Fetch them, or choose this one by '
+            f'--bids-filter-file with {{"bold": {{"echo": {int(entities["echo"])}}}}}.'
         )
     if needs_freesurfer(settings.circuit):
         raise MissingInputError(
@@ -217,4 +232,5 @@ def _raw_run(settings: Settings, bold: Path, t1w: list[Path]) -> BoldRun:
         slice_direction=slice_direction_of(bold, metadata) if is_shifted else 'k',
         phase_encoding=encoding.direction or encoding.axis,  # registration to the T1w image finds the sign
         estimator=choice.estimator, fields_passed_over=tuple(choice.passed_over),
+        echoes=echoes if times else (), echo_times=times,
     )  # fmt: skip

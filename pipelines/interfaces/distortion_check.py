@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..numerics.agreement import Correction, judge_shift
-from ..numerics.resample import resample, voxel_sizes
+from ..numerics.resample import resample
 from ._anatomy import load
 from ._interface import interface
 from .transforms import read_field, read_linear
@@ -46,7 +46,7 @@ def judge_correction(
     back = np.linalg.inv(read_linear(t1w2epi_xfm))
     head, inside = (resample(image, own, values.shape, grid, linear=back) for image in (t1w, brain))
     shift, axis = shift_along(*read_field(displacements[0]))
-    found = judge_shift(head, inside > 0.5, values, shift, axis, float(voxel_sizes(grid)[axis]))
+    found = judge_shift((head, inside > 0.5), values, shift, axis, grid)
     return _Judged(Correction(method, found))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..numerics.agreement import Correction
+from ..numerics.echoes import Decay
 from ..params import CircuitMaps
 from ..terms import raised
 from . import (
@@ -43,8 +44,7 @@ class _Tissues(NamedTuple):
 class _Placed(NamedTuple):
     boldref_std: Path
     bold_mask_std: Path
-    wm_mask: Path
-    csf_mask: Path
+    noise_masks: list[Path]
     noise_voxels: dict[str, int]
 
 
@@ -146,7 +146,8 @@ def place_references(
     )
     tissue = t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
     noise = confounds.make_noise_masks(*tissue, bold_mask, bold2anat_xfm, out_dir=out_dir)
-    return _Placed(**standard._asdict(), **noise._asdict())
+    masks = [noise.wm_mask, noise.csf_mask]
+    return _Placed(**standard._asdict(), noise_masks=masks, noise_voxels=noise.noise_voxels)
 
 
 def finish_run(
@@ -154,12 +155,12 @@ def finish_run(
     bold_native: list[Path],
     motion: list[Path],
     bold_mask: Path,
-    wm_mask: Path,
-    csf_mask: Path,
+    noise_masks: list[Path],
     t_r: float,
     n_dummy: int,
     noise_voxels: dict[str, int],
     timing: dict[str, Any] | None = None,
+    echoes: Decay | None = None,
     distortion: Correction | None = None,
     *,
     out_dir: Path,
@@ -170,14 +171,15 @@ def finish_run(
     and :func:`~pipelines.interfaces.normalize.describe_run`.
     """
     joined = normalize.merge_chunks(bold_std, bold_native, motion, out_dir=out_dir)
-    masks = bold_mask, wm_mask, csf_mask
+    masks = bold_mask, noise_masks[0], noise_masks[1]
     found = confounds.collect_confounds(
         joined.bold_native, *masks, joined.motion, t_r, n_dummy, out_dir=out_dir
     )
     confounds_flags.tell_flags(
         found.confounds_metadata, raised(doubtful_sdc=bool(distortion and distortion.is_doubtful))
     )
-    facts = normalize.describe_run(n_dummy, found.summary, noise_voxels, timing, distortion)
+    told = {**(timing or {}), **(echoes.facts() if echoes else {})}
+    facts = normalize.describe_run(n_dummy, found.summary, noise_voxels, told, distortion)
     return _Preprocessed(joined.bold_std, found.confounds, found.confounds_metadata, facts)
 
 

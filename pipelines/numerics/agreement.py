@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..terms import NO_CORRECTION
+from .resample import voxel_sizes
 from .susceptibility import unwarp
 
 Array = NDArray[Any]
@@ -14,7 +16,10 @@ Array = NDArray[Any]
 _BINS = 24
 _SLIDE = 3  # voxels to either side that the T1w image may be shifted
 _FEWEST = 200  # voxels that are displaced
-_AS_WELL = 0.9  # of the share: a right sign halves that of the other, along a wrong axis neither stands out
+_AROUND = 8.0  # mm: the edge of the brain is what every contrast shows
+CLEAR = 0.02
+"""Share of the variance by which one must exceed another: below, a scan of little contrast tells nothing."""
+
 FAR_MM = 1.0
 """A displacement counts from here on."""
 
@@ -33,8 +38,8 @@ class Agreement(NamedTuple):
 
     @property
     def is_doubtful(self) -> bool:
-        """Return whether the EPI fits the T1w image as well as it is, or nearly as well corrected the other way round."""
-        return self.before > self.after or self.opposite > _AS_WELL * self.after
+        """Return whether the EPI clearly fits the T1w image better as it is, or corrected the other way round."""
+        return max(self.before, self.opposite) - self.after > CLEAR
 
 
 @dataclass(frozen=True)
@@ -69,29 +74,28 @@ class Correction:
         return {**told, 'DistortionCheck': dict(zip(names, [*known, count]))}
 
 
-def judge_shift(t1w: Array, near: Array, epi: Array, shift: Array, axis: int, voxel: float) -> Agreement:
+def judge_shift(t1w: tuple[Array, Array], epi: Array, shift: Array, axis: int, affine: Array) -> Agreement:
     r"""Return how well an EPI fits the T1w image with a displacement, without it, and with its opposite.
 
     Parameters
     ----------
     t1w
-        (X, Y, Z) intensities on the grid of ``epi``, where the corrected EPI lies.
-    near
-        (X, Y, Z) bool, brain of ``t1w``.
+        (X, Y, Z) intensities on the grid of ``epi``, where the corrected EPI lies, and their brain (X, Y, Z) bool.
     epi
         (X, Y, Z) intensities as acquired.
     shift
         (X, Y, Z) displacement, voxels along +axis.
     axis
         Phase-encoding axis.
-    voxel
-        Edge along it, mm.
+    affine
+        (4, 4) matrix from voxel to RAS mm.
 
     Notes
     -----
     The correlation ratio [1]_ :math:`1 - \sum_k n_k \sigma_k^2 / (n \sigma^2)` over 24 bins of the T1w image, each of as
-    many voxels, where the displacement is above 1 mm.  Whichever was corrected had an advantage by the registration
-    that followed, so each is taken at the shift along the axis, up to 3 voxels, that suits it best.
+    many voxels, in the brain and 8 mm around it, where the displacement differs by more than 1 mm from its median in the
+    brain.  Whichever was corrected had an advantage by the registration that followed, and a shift of the whole image
+    is no distortion: each is taken at the shift along the axis, up to 3 voxels, that suits it best.
 
     References
     ----------
@@ -99,12 +103,17 @@ def judge_shift(t1w: Array, near: Array, epi: Array, shift: Array, axis: int, vo
        MICCAI 1998, LNCS 1496:1115-24.
 
     """
-    moved = near & (np.abs(shift) * voxel > FAR_MM)
+    image, brain = t1w
+    sizes = voxel_sizes(affine)
+    near = ndimage.distance_transform_edt(~brain, sampling=sizes) <= _AROUND
+    own = np.asarray(shift - np.median(shift[brain]) if brain.any() else shift, np.float32)
+    moved = near & (np.abs(own) * sizes[axis] > FAR_MM)
     count = int(moved.sum())
     if count < _FEWEST:
         return Agreement(np.nan, np.nan, np.nan, count)
-    versions = [unwarp(epi, np.float32(sign) * shift, axis, 1, modulate=False) for sign in (0, 1, -1)]
-    slides = [np.roll(t1w, step, axis=axis)[moved] for step in range(-_SLIDE, _SLIDE + 1)]
+    tissue = np.where(brain, image, 0)
+    versions = [unwarp(epi, np.float32(sign) * own, axis, 1, modulate=False) for sign in (0, 1, -1)]
+    slides = [np.roll(tissue, step, axis=axis)[moved] for step in range(-_SLIDE, _SLIDE + 1)]
     before, after, opposite = (
         max(correlation_ratio(version[moved], slide) for slide in slides) for version in versions
     )

@@ -8,12 +8,13 @@ from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.distortion_check import JudgeCorrection
+from ..interfaces.echoes import CombineEchoes
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
 from ..interfaces.headers import open_series, series_gb
 from ..interfaces.normalize import ResampleSeries
 from ..interfaces.stages import FinishRun, PlaceReferences
 from ..interfaces.susceptibility import EstimateDistortion, RegisterDistortion
-from ..params import Field, Ignorable
+from ..params import Echoes, Field, Ignorable
 from ..terms import ESTIMATORS, NO_CORRECTION
 
 ANATOMY_INPUTS = (
@@ -37,8 +38,8 @@ def init_functional_wf(
     t_r: float,
     slice_timing: list[float] | None,
     slice_encoding_direction: str = 'k',
-    field: Field | None = None,
-    t1w_direction: str = '',
+    distortion: Field | str = '',
+    echoes: Echoes | None = None,
     ignore: tuple[Ignorable, ...] = (),
     dummy_scans: int | None = None,
     space: str,
@@ -58,11 +59,11 @@ def init_functional_wf(
         Onset of every slice, s; none leaves slice timing as it is.
     slice_encoding_direction
         Axis of the slices, as BIDS writes it.
-    field
-        Images that show the distortion by susceptibility; none leaves it as it is.
-    t1w_direction
-        ``PhaseEncodingDirection`` of the run, if without images its distortion is to be found by
-        registration to the T1w image; empty if not.
+    distortion
+        Images that show the distortion by susceptibility, or ``PhaseEncodingDirection`` of the run if it is to be found
+        by registration to the T1w image; empty leaves it as it is.
+    echoes
+        Of the run, if it has several: ``bold`` is the first of them.
     ignore
         Steps that are left out.
     dummy_scans
@@ -104,22 +105,21 @@ def init_functional_wf(
     """
     workflow = LiterateWorkflow(name=name)
     times = None if 'slicetiming' in ignore else slice_timing
-    workflow.__desc__ = _describe(space, _text_of(field, t1w_direction), corrected=times is not None)
+    workflow.__desc__ = _describe(space, _text_of(distortion), corrected=times is not None) + (
+        _ECHOES if echoes else ''
+    )
     inputnode = pe.Node(IdentityInterface(fields=list(_INPUTS)), name='inputnode')
-    is_corrected = field is not None or bool(t1w_direction)
-    outputs = [*_OUTPUTS, *(JUDGED if is_corrected else ())]
+    outputs = [*_OUTPUTS, *(JUDGED if distortion else ())]
     outputnode = pe.Node(IdentityInterface(fields=outputs), name='outputnode')
     size = series_gb(Path(bold))
     nodes = _nodes(bold, t_r, space, size, sloppy=sloppy, random_seed=random_seed)
     if dummy_scans is not None:
         nodes['prepare'].inputs.dummy_scans = dummy_scans
     reference = nodes['prepare']
-    if is_corrected:
+    if distortion:
         options = {'sloppy': sloppy, 'random_seed': random_seed}
-        reference = _correct(workflow, nodes, (field, t1w_direction), inputnode, options)
-        judge = pe.Node(
-            JudgeCorrection(method=_distortion_of(field, t1w_direction)), name='judge', mem_gb=1.0
-        )
+        reference = _correct(workflow, nodes, distortion, inputnode, options)
+        judge = pe.Node(JudgeCorrection(method=_distortion_of(distortion)), name='judge', mem_gb=1.0)
         _judge(workflow, nodes, (reference, judge), (inputnode, outputnode))
     workflow.connect([
         (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
@@ -135,15 +135,16 @@ def init_functional_wf(
         (nodes['coregister'], nodes['references'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
         (nodes['coregister'], nodes['confounds'], [('bold_mask', 'bold_mask')]),
         (nodes['resample'], nodes['confounds'], [(f, f) for f in ('bold_std', 'bold_native')]),
-        (nodes['references'], nodes['confounds'], [(f, f) for f in ('wm_mask', 'csf_mask', 'noise_voxels')]),
+        (nodes['references'], nodes['confounds'], [(f, f) for f in ('noise_masks', 'noise_voxels')]),
         (reference, outputnode, [('boldref', 'boldref')]),
         (nodes['coregister'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
         (nodes['references'], outputnode, [(f, f) for f in ('boldref_std', 'bold_mask_std')]),
         (nodes['confounds'], outputnode,
          [(f, f) for f in ('bold_std', 'confounds', 'confounds_metadata', 'metadata')]),
     ])  # fmt: skip
+    source = _combine(workflow, nodes, echoes, size) if echoes else nodes['prepare']
     if times is None:
-        workflow.connect(nodes['prepare'], 'series', nodes['resample'], 'series')
+        workflow.connect(source, 'series', nodes['resample'], 'series')
         return workflow
     shift = pe.Node(
         ShiftSlices(
@@ -153,7 +154,8 @@ def init_functional_wf(
         mem_gb=0.3 + 2 * size,
     )
     workflow.connect([
-        (nodes['prepare'], shift, [(f, f) for f in ('series', 'n_dummy')]),
+        (source, shift, [('series', 'series')]),
+        (nodes['prepare'], shift, [('n_dummy', 'n_dummy')]),
         (shift, nodes['resample'], [('series', 'series')]),
         (shift, nodes['confounds'], [('metadata', 'timing')]),
     ])  # fmt: skip
@@ -182,31 +184,44 @@ def _nodes(
     return nodes
 
 
-def _distortion_of(field: Field | None, t1w_direction: str) -> str:
+def _combine(workflow: LiterateWorkflow, nodes: dict[str, Any], echoes: Echoes, size: float) -> pe.Node:
+    """Add the node that combines the echoes once the motion of the first is known."""
+    combined = CombineEchoes(echoes=echoes.paths, echo_times=echoes.times)
+    combine = pe.Node(combined, name='combine_echoes', mem_gb=0.5 + 2 * size)
+    workflow.connect([
+        (nodes['prepare'], combine, [(f, f) for f in ('head_mask', 'n_dummy')]),
+        (nodes['motion'], combine, [('motion', 'motion')]),
+        (combine, nodes['confounds'], [('decay', 'echoes')]),
+    ])  # fmt: skip
+    return combine
+
+
+def _distortion_of(given: Field | str) -> str:
     """Return what sidecars say of the correction."""
-    return ESTIMATORS[field.source.kind].title if field else _T1W if t1w_direction else NO_CORRECTION
+    if isinstance(given, str):
+        return _T1W if given else NO_CORRECTION
+    return ESTIMATORS[given.source.kind].title
 
 
-def _text_of(field: Field | None, t1w_direction: str) -> str:
+def _text_of(given: Field | str) -> str:
     """Return the sentence of the methods on the correction."""
-    if field:
-        return ESTIMATORS[field.source.kind].text
-    return _REGISTERED if t1w_direction else _NO_TEXT
+    if isinstance(given, str):
+        return _REGISTERED if given else _NO_TEXT
+    return ESTIMATORS[given.source.kind].text
 
 
 def _correct(
     workflow: LiterateWorkflow,
     nodes: dict[str, Any],
-    source: tuple[Field | None, str],
+    source: Field | str,
     inputnode: pe.Node,
     options: dict[str, Any],
 ) -> pe.Node:
     """Add the node that estimates the distortion; its reference replaces that of the run."""
-    field, direction = source
-    if field is not None:
-        distortion = pe.Node(EstimateDistortion(**field._asdict(), **options), name='distortion', mem_gb=1.5)
+    if not isinstance(source, str):
+        distortion = pe.Node(EstimateDistortion(**source._asdict(), **options), name='distortion', mem_gb=1.5)
     else:
-        registered = RegisterDistortion(phase_encoding=direction, **options)
+        registered = RegisterDistortion(phase_encoding=source, **options)
         distortion = pe.Node(registered, name='distortion', mem_gb=2.0)
         anatomy = ('t1w_preproc', 't1w_mask', 'session_xfm')
         workflow.connect([(inputnode, distortion, [(f, f) for f in anatomy])])
@@ -242,6 +257,10 @@ _REGISTERED = (
     'Distortion by magnetic susceptibility was estimated by registration to the T1w image along the '
     'phase-encoding axis with a stiff penalty, which corrects it in part, and taken back without '
     'modulation of the intensities. '
+)
+_ECHOES = (
+    ' Echoes were combined by weights TE exp(-TE / T2*) [@posse1999] with the T2* of every voxel of the head, fitted to means '
+    'of realigned volumes; motion was estimated on the first echo.'
 )
 _NO_TEXT = 'No correction for susceptibility distortion was applied. '
 

@@ -10,6 +10,7 @@ import pytest
 from pipelines.interfaces import dwi, dwi_distortion
 from pipelines.interfaces.dwi_maps import describe_session, model_tensor
 from pipelines.interfaces.dwi_space import find_half_way
+from pipelines.numerics import displacement
 from pipelines.numerics.agreement import Correction
 from pipelines.params import SessionEncoding
 
@@ -139,7 +140,7 @@ def test_it_matters(scans, equal, tmp_path, monkeypatch):
 @pytest.mark.parametrize('kind', KINDS)
 def test_equal_gain_changes_nothing(scans, equal, tmp_path, monkeypatch, kind):
     monkeypatch.setattr(dwi, 'relative_gains', lambda references, mask: np.ones(len(references)))
-    monkeypatch.setattr(dwi_distortion, 'opposite_gain', lambda *given: 1.0)
+    monkeypatch.setattr(displacement, 'opposite_gain', lambda *given: 1.0)
     found = analyse(scans / kind, tmp_path / 'out', directions=KINDS[kind])
     np.testing.assert_array_equal(found.fa, equal[kind].fa)
 

@@ -19,7 +19,7 @@ def test_the_right_displacement_is_not_doubted(head, polarity):
     """A head seen along ``j`` or ``j-``: explained more after than before, and least the other way round."""
     image = seen(head.epi, head.hertz, polarity, np.random.default_rng(1))
     shift = polarity * head.displaced_mm() / VOXEL
-    found = judge_shift(head.t1w, head.brain, image, shift, 1, VOXEL)
+    found = judge_shift((head.t1w, head.brain), image, shift, 1, head.affine)
     assert found.opposite < found.before < found.after
     assert not found.is_doubtful
     assert found.n_voxels > 1000
@@ -30,13 +30,13 @@ def test_the_right_displacement_is_not_doubted(head, polarity):
 def test_a_wrong_sign_or_axis_is_doubted(head, polarity, sign, axis):
     image = seen(head.epi, head.hertz, polarity, np.random.default_rng(1))
     shift = sign * polarity * head.displaced_mm() / VOXEL
-    assert judge_shift(head.t1w, head.brain, image, shift, axis, VOXEL).is_doubtful
+    assert judge_shift((head.t1w, head.brain), image, shift, axis, head.affine).is_doubtful
 
 
 def test_the_opposite_of_one_sign_is_the_other(head):
     image = seen(head.epi, head.hertz, 1, np.random.default_rng(1))
     right, wrong = (
-        judge_shift(head.t1w, head.brain, image, sign * head.displaced_mm() / VOXEL, 1, VOXEL)
+        judge_shift((head.t1w, head.brain), image, sign * head.displaced_mm() / VOXEL, 1, head.affine)
         for sign in (1, -1)
     )
     assert (right.after, right.before, right.opposite) == (wrong.opposite, wrong.before, wrong.after)
@@ -46,11 +46,12 @@ def test_a_shift_of_the_whole_image_is_no_evidence(head):
     """The T1w image lies two voxels further on, as a registration to a wrongly corrected image would leave it."""
     image = seen(head.epi, head.hertz, 1, np.random.default_rng(1))
     moved = np.roll(head.t1w, 2, axis=1)
-    assert not judge_shift(moved, head.brain, image, head.displaced_mm() / VOXEL, 1, VOXEL).is_doubtful
+    brain = np.roll(head.brain, 2, axis=1)
+    assert not judge_shift((moved, brain), image, head.displaced_mm() / VOXEL, 1, head.affine).is_doubtful
 
 
 def test_where_nothing_moves_nothing_is_said(head):
-    found = judge_shift(head.t1w, head.brain, head.epi, np.full(head.epi.shape, 0.1), 1, VOXEL)
+    found = judge_shift((head.t1w, head.brain), head.epi, np.full(head.epi.shape, 0.1), 1, head.affine)
     assert np.isnan(found[:3]).all()
     assert not found.is_doubtful
 

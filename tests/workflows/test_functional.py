@@ -17,7 +17,7 @@ from pipelines.interfaces.susceptibility import EstimateDistortion, RegisterDist
 from pipelines.interfaces.transforms import read_linear, write_field, write_linear
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import covering_grid, grid_points, resample, sample
-from pipelines.params import Field, FieldSource
+from pipelines.params import Echoes, Field, FieldSource
 from pipelines.terms import ESTIMATORS
 from pipelines.workflows.functional import init_functional_wf
 
@@ -153,7 +153,7 @@ def _pair(folder, kind='pair'):
 
 def test_pair_is_connected_and_named(head):
     """With a pair the corrected reference is the one that everything lies on; without, no node is added."""
-    workflow = _workflow(head[0], field=_pair(head[0]))
+    workflow = _workflow(head[0], distortion=_pair(head[0]))
     check_wiring(workflow)
     assert set(workflow.list_node_names()) - set(_workflow(head[0]).list_node_names()) == {
         'distortion',
@@ -171,20 +171,34 @@ def test_pair_is_connected_and_named(head):
 
 @pytest.mark.parametrize('kind', ESTIMATORS)
 def test_every_estimator_is_told(head, kind):
-    workflow = _workflow(head[0], field=_pair(head[0], kind))
+    workflow = _workflow(head[0], distortion=_pair(head[0], kind))
     assert workflow.get_node('judge').inputs.method == ESTIMATORS[kind].title
     assert ESTIMATORS[kind].text in workflow.__desc__
 
 
 def test_registration_to_the_t1w_image_is_connected_and_named(head):
     """It needs the anatomy; a pair goes before it."""
-    workflow = _workflow(head[0], t1w_direction='j-')
+    workflow = _workflow(head[0], distortion='j-')
     check_wiring(workflow)
     assert isinstance(workflow.get_node('distortion').interface, RegisterDistortion)
     assert 'in part' in workflow.get_node('judge').inputs.method
     assert 'registration to the T1w image along' in workflow.__desc__
-    both = _workflow(head[0], t1w_direction='j-', field=_pair(head[0]))
+    both = _workflow(head[0], distortion=_pair(head[0]))
     assert isinstance(both.get_node('distortion').interface, EstimateDistortion)
+
+
+@pytest.mark.parametrize('ignore', [(), ('slicetiming',)])
+def test_echoes_are_combined_between_motion_and_what_follows(head, ignore):
+    """Motion is that of the first; what is resampled is the combination, shifted in time or not."""
+    path = str(head[0] / 'bold.nii.gz')
+    workflow = _workflow(head[0], echoes=Echoes([path, path], [0.012, 0.03]), ignore=ignore)
+    check_wiring(workflow)
+    assert 'Echoes were combined' in workflow.__desc__
+    graph = workflow._graph
+    after = {node.name for node in graph.successors(workflow.get_node('combine_echoes'))}
+    assert after == {'confounds', 'resample' if ignore else 'shift'}
+    before = {node.name for node in graph.predecessors(workflow.get_node('combine_echoes'))}
+    assert before == {'prepare', 'motion'}
 
 
 def test_slice_timing_can_be_left_out(head):

@@ -72,7 +72,7 @@ def test_pair_brings_the_series_nearer_to_the_truth(distorted, tmp_path):
     pair = Field(source, [str(folder / 'pa.nii'), str(folder / 'ap.nii')])
     found = {}
     for name, given in (('with', pair), ('without', None)):
-        workflow = _workflow(folder, field=given, slice_timing=None)
+        workflow = _workflow(folder, distortion=given or '', slice_timing=None)
         workflow.base_dir = str(tmp_path / name)
         found[name], facts = _agreement(workflow, epi)
         said = 'reverse phase encoding pair' if given else 'none'

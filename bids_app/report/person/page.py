@@ -23,6 +23,9 @@ _QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
 SCAN_FACTS = (
     ('Spaces', 'Template space of maps', '{}'),
     ('Preset', 'Denoising preset', '{}'),
+    ('EchoTimes', 'Echoes that were combined', '{}'),
+    ('SignalLost', 'Share of the head where each echo has lost its signal', '{}'),
+    ('MedianT2Star', 'Median decay (T2*) in the head', '{:.3f} s'),
     ('NVolumes', 'Volumes acquired', '{:.0f}'),
     ('NKept', 'Volumes analysed', '{:.0f}'),
     ('NLeftOut', 'Volumes left out', '{}'),
@@ -187,6 +190,9 @@ def scan_facts(scan: ScanRecord) -> list[tuple[str, str]]:
         known['MinutesKept'] = seconds / 60
     if overlap := results.number(known.get('TemplateMaskOverlap')):
         known['OverlapPercent'] = 100 * overlap
+    for key, scale, unit in (('EchoTimes', 1000, ' ms'), ('SignalLost', 100, ' %')):
+        if isinstance(shares := known.get(key), list):
+            known[key] = ', '.join(f'{scale * share:.3g}{unit}' for share in shares)
     rows = []
     for key, words, form in SCAN_FACTS:
         value = known.get(key) if form == '{}' else results.number(known.get(key))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipelines.numerics.agreement import CLEAR
 from pipelines.numerics.seed import average_fisher_z, fisher_z_se
 from pipelines.terms import SIDES, circuit_of_labels, flag_words, pair_of, split_flags
 
@@ -172,7 +173,14 @@ def judged_by_t1w(facts: Mapping[str, Any]) -> str:
     if len(known) < len(shares):
         return ' It displaces too little of the brain by more than 1 mm to be held against the T1-weighted image.'
     before, after, opposite = (f'{100 * share:.0f} %' for share in known)
-    verdict = 'as it should' if known[1] >= max(known[0], known[2]) else 'WHICH SPEAKS AGAINST IT'
+    lead = known[1] - max(known[0], known[2])
+    verdict = (
+        'as it should'
+        if lead > CLEAR
+        else 'WHICH SPEAKS AGAINST IT'
+        if lead < -CLEAR
+        else 'which settles nothing'
+    )
     return (
         f' Where it moves signal by more than 1 mm, the T1-weighted image explains {before} of the image before, {after} '
         f'after, and {opposite} with the opposite sign, {verdict}.'

@@ -511,6 +511,14 @@ class TestResults:
         assert 'was corrected (PEPOLAR)' in text
         assert 'T1-weighted' not in text
 
+    def test_echoes_are_told_in_ms_and_percent(self) -> None:
+        """Each echo with the share of the head where its signal is lost."""
+        facts = {'EchoTimes': [0.012, 0.028], 'SignalLost': [0.0, 0.0507], 'MedianT2Star': 0.0449}
+        told = dict(scan_facts(scan_with(**facts)))
+        assert told['Echoes that were combined'] == '12 ms, 28 ms'
+        assert told['Share of the head where each echo has lost its signal'] == '0 %, 5.07 %'
+        assert told['Median decay (T2*) in the head'] == '0.045 s'
+
     @pytest.mark.parametrize(
         ('shares', 'words'),
         [

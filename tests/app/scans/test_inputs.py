@@ -192,18 +192,64 @@ def test_phase_images_are_no_runs(tmp_path):
     assert not bold_problems(found)
 
 
-def test_echoes_are_refused_unless_one_is_chosen(tmp_path):
-    root = build(tmp_path / 'raw', {'01': {'anat': [T1W], 'func': [bold(echo=n) for n in (1, 2, 3)]}})
+def _with_times(root, *times):
+    for path, time in zip(sorted((root / 'sub-01/func').glob('*_bold.nii.gz')), times):
+        sidecar = path.with_name(path.name.replace('.nii.gz', '.json'))
+        known = json.loads(sidecar.read_text()) if sidecar.exists() else {}
+        sidecar.write_text(json.dumps({'RepetitionTime': 2.0, **known, 'EchoTime': time}))
+
+
+def _echoes(tmp_path, *numbers):
+    return build(tmp_path / 'raw', {'01': {'anat': [T1W], 'func': [bold(echo=n) for n in numbers]}})
+
+
+def test_echoes_are_one_run_in_the_order_of_their_times(tmp_path):
+    root = _echoes(tmp_path, 1, 2, 3)
+    _with_times(root, 0.044, 0.012, 0.028)
     found = collect(settings_of(root), '01')
-    assert not found.runs
-    code, reason = bold_problems(found)[0]
-    assert code == 66
-    assert 'one of several echoes' in reason
-    assert '--bids-filter-file' in reason
+    assert not bold_problems(found)
+    (run,) = found.runs
+    assert [path.name[-18:-12] for path in run.echoes] == ['echo-2', 'echo-3', 'echo-1']
+    assert run.echo_times == (0.012, 0.028, 0.044)
+    assert run.bold == run.echoes[0]
+    assert 'echo' not in run.entities
+    assert {f'bids:raw:{path.relative_to(root).as_posix()}' for path in run.echoes} == set(run.uris())
+
+
+def test_one_echo_may_be_chosen(tmp_path):
+    root = _echoes(tmp_path, 1, 2, 3)
     choice = tmp_path / 'filter.json'
     choice.write_text('{"bold": {"echo": 2}}')
     found = collect(settings_of(root, '--bids-filter-file', str(choice)), '01')
     assert names(found) == ['sub-01_task-rest_echo-2_bold.nii.gz']
+    assert found.runs[0].echoes == ()
+    assert found.runs[0].entities['echo'] == '2'
+
+
+@pytest.mark.parametrize(
+    ('times', 'code', 'says'),
+    [
+        ((0.012, None, 0.044), 65, 'EchoTime None is no time in seconds'),
+        ((12, 28, 44), 65, 'EchoTime 12 is no time in seconds'),
+        ((0.012, '0.028', 0.044), 65, "EchoTime '0.028' is no time"),
+        ((0.012, 0.028, 0.028), 65, 'two have one EchoTime'),
+    ],
+)
+def test_echoes_whose_times_are_not_known_are_refused(tmp_path, times, code, says):
+    root = _echoes(tmp_path, 1, 2, 3)
+    _with_times(root, *times)
+    found = collect(settings_of(root), '01')
+    assert not found.runs
+    assert bold_problems(found)[0][0] == code
+    assert says in bold_problems(found)[0][1]
+
+
+def test_one_echo_alone_is_told_to_miss_the_others(tmp_path):
+    found = collect(settings_of(_echoes(tmp_path, 2)), '01')
+    code, reason = bold_problems(found)[0]
+    assert code == 66
+    assert 'is one of several echoes, and the others are not here' in reason
+    assert '{"bold": {"echo": 2}}' in reason
 
 
 @pytest.mark.parametrize(
