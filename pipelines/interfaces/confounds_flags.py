@@ -4,7 +4,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..params import DenoiseParams
 from ..terms import FLAGS
+from ._interface import interface
+from .design import DesignFiles, make_design
 
 _FLAG = 'Flag'
 
@@ -31,3 +34,26 @@ def read_flags(confounds_metadata: Path | None) -> list[str]:
         for name, about in entries
         if name in FLAGS and isinstance(about, dict) and about.get(_FLAG) is True
     ]
+
+
+def design_run(
+    bold: Path,
+    confounds: Path,
+    params: DenoiseParams,
+    t_r: float,
+    run: str,
+    confounds_metadata: Path | None = None,
+    *,
+    out_dir: Path,
+) -> DesignFiles:
+    """Build the denoising operator of a run, and tell what its preprocessing flagged beside what the operator leaves.
+
+    See :func:`~pipelines.interfaces.design.make_design` and :func:`read_flags`.
+    """
+    files = bold, confounds, params, t_r, run
+    made = make_design(*files, confounds_metadata=confounds_metadata, out_dir=out_dir)
+    flags = [*made.metadata['Flags'], *read_flags(confounds_metadata)]
+    return made._replace(metadata={**made.metadata, 'Flags': flags})
+
+
+DesignRun = interface(design_run, is_brief=True)

@@ -11,8 +11,6 @@ from ..numerics import clean
 from ..numerics.seed import fisher_z_se
 from ..params import MIN_DEGREES_OF_FREEDOM, WARN_DEGREES_OF_FREEDOM, DenoiseParams
 from ..terms import PRESETS, raised
-from ._interface import interface
-from .confounds_flags import read_flags
 from .confounds_table import (
     COMPUTED,
     DISPLACEMENT,
@@ -78,7 +76,7 @@ def make_design(
     run
         What messages call the run.
     confounds_metadata
-        JSON of the table; only presets with components need it, and it may hold flags of the preprocessing.
+        JSON of the table; only presets with components need it.
 
     Raises
     ------
@@ -93,14 +91,14 @@ def make_design(
     files = confounds, confounds_metadata
     design = build_design(table, params, t_r, files)
     metadata = _describe(table, design, params, t_r)
-    metadata['Flags'] += read_flags(confounds_metadata)
     refuse_too_little(run, table, params, t_r, files, dof=design.operator.dof)
     factors = out_dir / 'operator.npz'
     sample_mask = kept_volumes(design.masks)
     np.savez(factors, reduce=design.operator.reduce, expand=design.operator.expand, sample_mask=sample_mask)
+    left = pd.DataFrame(design.masks).astype(int)
     return DesignFiles(
         save_table(design.model, out_dir / 'design.tsv'),
-        save_table(pd.DataFrame(design.masks).astype(int), out_dir / 'outliers.tsv'),
+        save_table(left, out_dir / 'outliers.tsv'),
         factors,
         metadata,
     )
@@ -266,6 +264,3 @@ def refuse_too_little(
         f'"{params.denoising}"; {MIN_DEGREES_OF_FREEDOM} are needed. No connectivity was computed. '
         f'{ways_out(params, dof_of)}'
     )
-
-
-MakeDesign = interface(make_design, is_brief=True)

@@ -7,8 +7,8 @@ from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.choices import needs_anatomy, needs_freesurfer, source_files, with_full_paths
+from ..interfaces.confounds_flags import DesignRun
 from ..interfaces.denoise import WriteDenoised
-from ..interfaces.design import MakeDesign
 from ..interfaces.headers import SMALL_GB
 from ..interfaces.regions import MakeRegions
 from ..interfaces.stages import CleanRun, MapConnectivity
@@ -132,7 +132,7 @@ def _nodes(denoise: DenoiseParams, circuit: Circuit, maps: MapParams, series: Se
     files = [str(path) for path in source_files(circuit)]
     wanted = CircuitMaps(circuit=circuit, fwhm=maps.fwhm, icc_mask=maps.icc_mask)
     return {
-        'design': pe.Node(MakeDesign(params=denoise, t_r=t_r, run=series.run), name='design', mem_gb=0.3),
+        'design': pe.Node(DesignRun(params=denoise, t_r=t_r, run=series.run), name='design', mem_gb=0.3),
         'regions': pe.Node(
             MakeRegions(space=series.space, circuit=circuit, files=files), name='regions', mem_gb=0.6
         ),

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.interfaces.confounds_flags import read_flags, tell_flags
+from pipelines.interfaces.confounds_flags import design_run, read_flags, tell_flags
 from pipelines.interfaces.distortion_check import judge_correction
 from pipelines.interfaces.transforms import write_field, write_linear
 from pipelines.numerics.agreement import Agreement, Correction
 from pipelines.numerics.susceptibility import displacement_mm
+from pipelines.params import DenoiseParams
 from tests.distorted import make_head, save, seen
+from tests.interfaces.conftest import T_R
 
 VOXEL = 4.0
 
@@ -74,3 +76,13 @@ def test_files_of_others_hold_no_flags(tmp_path, text):
     path.write_text(text)
     assert read_flags(path) == []
     assert read_flags(None) == []
+
+
+def test_a_flag_reaches_the_quality_of_the_run(write_run, tmp_path):
+    """Beside what the denoising flags itself; without one nothing is added."""
+    files = write_run()
+    given = files.bold, files.confounds, DenoiseParams(), T_R, 'run'
+    before = design_run(*given, files.metadata, out_dir=tmp_path).metadata['Flags']
+    assert 'doubtful_sdc' not in before
+    tell_flags(files.metadata, ['doubtful_sdc'])
+    assert design_run(*given, files.metadata, out_dir=tmp_path).metadata['Flags'] == [*before, 'doubtful_sdc']
