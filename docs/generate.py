@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from bids_app.cli import OPTION_GROUPS
-from bids_app.outputs import diffusion, group, mechanism
+from bids_app.outputs import diffusion, group, mechanism, reliability
 from bids_app.outputs.anatomy import ANATOMY
 from bids_app.outputs.bold import DENOISED, FUNCTIONAL, connectivity_rows
 from bids_app.outputs.rows import Derivative, derivative_name
@@ -92,6 +92,10 @@ _OTHERS = (
     ('group/results.json', 'all tables of results as one file'),
     ('group/figures/flow.svg', 'flow of participants by arm and kind of data'),
     ('group/log/', 'the trial as it was read, commands, versions, what was absent and what failed'),
+    (
+        'group/group_bold.tsv, group/group_dwi.tsv',
+        'quality of every BOLD run and diffusion session, first column bids_name, in the names of MRIQC',
+    ),
     ('group/phenotype_report.tsv', 'what was read from which table, and what was wrong with it'),
     ('logs/CITATION.md, logs/CITATION.bib', 'methods text of the last run, of all its participants'),
     (
@@ -104,7 +108,10 @@ _OTHERS = (
 
 def _group_lines() -> list[str]:
     root = Path()
-    planned = [group.of_table(root, '', row) for row in (*group.OUTCOMES, *group.MAP_TABLES)]
+    planned = [
+        group.of_table(root, '', row)
+        for row in (*group.OUTCOMES, *reliability.RELIABILITY, *group.MAP_TABLES)
+    ]
     planned += group.of_biomarkers(root, ['<biomarker>'])
     outcome = Outcome(name='<outcome>', role='primary', low=0, high=1, lower_is_better=True)
     design = OutcomesDesign(treated=('<arm>',), control='<control>', outcomes=(outcome,))

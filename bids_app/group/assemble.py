@@ -6,6 +6,7 @@ from typing import Any
 
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from pipelines.interfaces.clusters import MapPlace
 from pipelines.interfaces.terms_of_use import naming_atlas
 from pipelines.params import GroupParams
 from pipelines.stats.biomarker_design import SampleLabel, SamplesDesign
@@ -26,6 +27,7 @@ from ..outputs.found import stamp_of
 from ..outputs.group import MAP_TABLES, OUTCOMES, of_biomarkers, of_figures, of_map_figures, of_maps, of_table
 from ..outputs.mechanism import FACTS_OF, of_expression, of_mediation
 from ..outputs.plan import Planned
+from ..outputs.reliability import RELIABILITY
 from ..outputs.sinks import Sunk, add_sink
 from ..running.manifest import Receipt, receipts_folder
 from ..settings import STEPS, Settings
@@ -33,14 +35,22 @@ from .maps import maps_design
 from .plan import GroupPlan
 
 _SLOPPY: dict[str, Any] = {'n_permutations': 100, 'n_bootstraps': 999, 'n_imputations': 100}
-_READ = {'qc': 'qc', 'relmat': 'relmat', 'regions': 'regions_dseg', 'region_names': 'regions_table'}
+_READ = {
+    'qc': 'qc',
+    'relmat': 'relmat',
+    'half1': 'half1',
+    'half2': 'half2',
+    'regions': 'regions_dseg',
+    'region_names': 'regions_table',
+}
 """Files of a run by the names that the step of imaging outcomes gives them."""
 
 
 def planned_files(settings: Settings, plan: GroupPlan) -> list[Planned]:
     """Return every file of the group level."""
     out = settings.output_dir
-    planned = [of_table(out, 'outcomes', row) for row in OUTCOMES]
+    rows = (*OUTCOMES, *(RELIABILITY if plan.design.imaging else ()))
+    planned = [of_table(out, 'outcomes', row) for row in rows]
     planned += of_figures(out, plan.design)
     if plan.biomarkers:
         planned += of_biomarkers(out, [biomarker.name for biomarker in plan.biomarkers])
@@ -167,13 +177,13 @@ def _biomarkers(plan: GroupPlan) -> LiterateWorkflow:
 
 
 def _voxelwise(settings: Settings, plan: GroupPlan) -> LiterateWorkflow:
+    results = plan.results
     workflow = init_voxelwise_wf(
         kinds=[KindOfMap(kind, people, plan.tests[kind]) for kind, people in plan.people.items()],
-        space=plan.results.space,
+        place=MapPlace(results.space, naming_atlas(results.circuit, results.space)),
         design=maps_design(plan.trial, plan.primary),
         params=_params(settings),
         random_seed=settings.seed_of('voxelwise'),
-        atlas=naming_atlas(plan.results.circuit, plan.results.space),
     )
     workflow.inputs.inputnode.participants = str(plan.tables['people'])
     return workflow

@@ -33,6 +33,7 @@ from .people import Included, select_people
 from .plan import GroupPlan, make_plan, write_text, write_tsv
 from .plan_text import plan_sentences
 from .record import record_trial
+from .scan_quality import write_scan_quality
 from .status import SCANNED, list_status
 
 
@@ -84,6 +85,7 @@ def _process(settings: Settings, plan: GroupPlan, included: Included, inputs: li
     write_tsv(told.assign(table=told['table'].map(without_folder)), out / 'phenotype_report.tsv')
     status = list_status(settings, plan.trial, included, plan.results)
     write_tsv(status, out / 'participants.tsv')
+    write_scan_quality(settings.results_dir, out)
     tell_missing(status)
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     engine.configure(settings, run_id)

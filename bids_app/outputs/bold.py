@@ -39,6 +39,15 @@ RELMAT = _functional(
     'relmat', 'relmat', '.tsv', 'Correlation between regions', units='Fisher z',
     atlas='{atlas}', stat='fisherz', is_standard=True, term=MEASURES['roi_connectivity'],
 )  # fmt: skip
+HALVES = tuple(
+    _functional(
+        f'half{number}', 'relmat', '.tsv', f'Correlation between regions in the {word} half of the volumes that were kept',
+        units='Fisher z', atlas='{atlas}', stat='fisherz', desc=f'half{number}', is_standard=True,
+    )
+    for number, word in ((1, 'first'), (2, 'second'))
+)  # fmt: skip
+"""Results of other versions have none: no analysis lacks them."""
+
 COVERAGE = _functional(
     'coverage', 'coverage', '.tsv', 'Quality of each region before denoising', atlas='{atlas}', is_standard=True
 )  # fmt: skip
@@ -94,6 +103,7 @@ def connectivity_rows(circuit: Circuit) -> tuple[Derivative, ...]:
         ),
         COVERAGE,
         RELMAT,
+        *HALVES,
         REGIONS_TABLE,
         REGIONS_DSEG,
         *(maps[seed.name] for seed in circuit.seeds),

@@ -15,7 +15,7 @@ from ..running.manifest import is_unchanged, read_receipts
 from ..scans.exclusion import NOTHING, Exclusions
 from ..scans.query import entities_of
 from ..settings import Settings
-from .bold import QC, REGIONS_DSEG, REGIONS_TABLE, RELMAT, map_rows
+from .bold import HALVES, QC, REGIONS_DSEG, REGIONS_TABLE, RELMAT, map_rows
 from .left_out import LeftOut, Receipts, inputs_of, warn_of
 from .rows import SOURCE_ENTITIES, Derivative
 from .tract_tables import TractResult, tract_tables
@@ -248,6 +248,8 @@ def _scan(
                 files[row.output] = own[0]
             else:
                 lacks[analysis] = f'{len(own)} files of {row.description}, one is expected'
+    halves = {row.output: path for row in HALVES for path in present if row.is_name(path.name, source)}
+    files |= halves if len(halves) == len(HALVES) and RELMAT.output in files else {}
     spaces = {entities_of(path).get('space', '') for path in files.values()} - {''}
     if len(spaces) > 1:
         raise DataError(f'{qc}: results of this run are in different spaces: {", ".join(sorted(spaces))}.')

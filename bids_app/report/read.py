@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ..outputs.bold import COVERAGE, QC, RELMAT
+from ..outputs.bold import COVERAGE, HALVES, QC, RELMAT
 from ..outputs.diffusion import SCALARSTATS
 from ..outputs.rows import SOURCE_ENTITIES, Derivative
 from ..scans import query
@@ -41,7 +41,8 @@ class TractRecord(NamedTuple):
 class ScanRecord(NamedTuple):
     """What was made of one scan: ``name`` holds its source entities, ``title`` says them in words.
 
-    ``facts`` are the values of all its sidecars; those of the quality file win.
+    ``facts`` are the values of all its sidecars; those of the quality file win.  ``halves`` are ``relmat`` of the two
+    halves of a run.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ScanRecord(NamedTuple):
     coverage: list[TableRow]
     figures: list[Path]
     tracts: Sequence[TractRecord] = ()
+    halves: Sequence[list[TableRow]] = ()
 
 
 class RunRecord(NamedTuple):
@@ -138,6 +140,7 @@ def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> ScanRecor
         coverage=_read_table(own, COVERAGE),
         figures=[path for path in figures if source_of(path.name) == name],
         tracts=list(_read_tracts(name, own)),
+        halves=[table for row in HALVES if (table := _read_table(own, row))],
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple, NotRequired, TypedDict, assert_never
 
 import numpy as np
 
@@ -29,8 +29,21 @@ def manifest() -> dict[str, Any]:
     return dict(json.loads((_DATA / 'regions.json').read_text()))
 
 
+class AtlasFacts(TypedDict):
+    """What ``atlases.json`` says of an atlas; labels by kind of tissue are of the Harvard-Oxford atlas alone."""
+
+    Source: str
+    Terms: str
+    Space: str
+    Rule: str
+    CentroidTolerance: float
+    Threshold: NotRequired[int]
+    DeepGrey: NotRequired[list[int]]
+    Ventricles: NotRequired[list[int]]
+
+
 @cache
-def atlases() -> dict[str, Any]:
+def atlases() -> dict[str, AtlasFacts]:
     """Return what the package knows of each atlas: source, terms, space, rule of its labels."""
     return dict(json.loads((_DATA / 'atlases.json').read_text()))
 

@@ -26,6 +26,13 @@ _NONE = 'none'  # name of what is in no region
 _NAMED = 3  # regions that a cluster's row lists
 
 
+class MapPlace(NamedTuple):
+    """The template that maps lie on, and the atlas that names places in it."""
+
+    space: str
+    atlas: AtlasName = 'harvard-oxford'
+
+
 class _Clusters(NamedTuple):
     clusters: Path
 
@@ -36,8 +43,7 @@ def list_clusters(
     statistics: list[list[Path]],
     log_p_max_tfce: list[list[Path]],
     nulls: list[Path],
-    space: str,
-    atlas: AtlasName = 'harvard-oxford',
+    place: MapPlace,
     *,
     out_dir: Path,
 ) -> _Clusters:
@@ -51,10 +57,8 @@ def list_clusters(
         t or F, and -log10 of p corrected by the largest TFCE, of each kind in the order of its contrasts.
     nulls
         Of :func:`~pipelines.interfaces.voxelwise.infer_maps`.
-    space
-        Template of the images.
-    atlas
-        What names the regions.
+    place
+        Template of the images, and the atlas that names the regions.
     out_dir
         Folder of the table.
 
@@ -75,7 +79,7 @@ def list_clusters(
         }
         for kind, *tests in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
         for contrast, statistic, log_p in zip(*tests, strict=True)
-        for row in _clusters_of(statistic, log_p, space, atlas)
+        for row in _clusters_of(statistic, log_p, *place)
     ]  # fmt: skip
     return _Clusters(write_table(pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), out_dir / 'clusters.tsv'))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..numerics.intrinsic import intrinsic_connectivity, noise_floor
-from ..numerics.seed import fisher_z, seed_correlation
+from ..numerics.seed import fisher_z, seed_correlation, split_halves
 from ..params import IccMask
 from ..terms import PRESETS, Circuit, raised
 from .headers import open_image
@@ -17,10 +17,12 @@ _MIN_OVERLAP = 0.9
 
 
 class SeedMaps(NamedTuple):
-    """Fisher z maps in the order of the seeds, and the matrix of all regions."""
+    """Fisher z maps in the order of the seeds, the matrix of all regions, and that of each half of the run."""
 
     seed_maps: list[Path]
     relmat: Path
+    half1: Path
+    half2: Path
 
 
 class IntrinsicFiles(NamedTuple):
@@ -65,10 +67,15 @@ def map_seeds(
     coordinates = expand.T @ np.nan_to_num(series[seeds].to_numpy(float))
     z = fisher_z(seed_correlation(np.load(smoothed), coordinates.astype(np.float32), demean=False))
     maps = [save_map(row, mask, like, out_dir / f'{label}.nii.gz') for row, label in zip(z, seeds)]
-    region_matrix(series).to_csv(
-        out_dir / 'relmat.tsv', sep='\t', na_rep='n/a', float_format='%.8g', index_label='node'
-    )
-    return SeedMaps(maps, out_dir / 'relmat.tsv')
+    first, second = split_halves(len(series))
+    parts = {'relmat': series, 'half1': series[first], 'half2': series[second]}
+    saved = [_save_matrix(own, out_dir / f'{name}.tsv') for name, own in parts.items()]
+    return SeedMaps(maps, *saved)
+
+
+def _save_matrix(series: pd.DataFrame, path: Path) -> Path:
+    region_matrix(series).to_csv(path, sep='\t', na_rep='n/a', float_format='%.8g', index_label='node')
+    return path
 
 
 def region_matrix(series: pd.DataFrame) -> pd.DataFrame:

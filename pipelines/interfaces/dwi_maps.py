@@ -9,6 +9,7 @@ from scipy import ndimage
 from ..numerics.agreement import Correction
 from ..numerics.gain import MUCH, spread
 from ..numerics.gradients import best_convention, find_shells
+from ..numerics.quality import repeated_snr
 from ..numerics.tensor import fit_tensor, tensor_volumes
 from ..terms import NO_CORRECTION, raised
 from ._diffusion import MAP_NAMES, fill_mask, inside, load_table, signals_in
@@ -47,7 +48,8 @@ def model_tensor(dwi: Path, gradients: Path, dwi_mask: Path, *, out_dir: Path) -
     """
     mask, table = inside(dwi_mask), load_table(gradients)
     affine = load_image(dwi_mask).affine
-    tensor = fit_tensor(signals_in(dwi, mask), table)
+    signals = signals_in(dwi, mask)
+    tensor = fit_tensor(signals, table)
     paths = {
         name: write_volume(fill_mask(getattr(tensor, name), mask), affine, out_dir / f'{name}.nii.gz')
         for name in (*MAP_NAMES, 'evec')
@@ -59,6 +61,8 @@ def model_tensor(dwi: Path, gradients: Path, dwi_mask: Path, *, out_dir: Path) -
     flags = raised(flipped_bvecs=found != 'none' and ratio > _FLIPPED)
     used = tensor_volumes(table) & ~table.is_b0
     facts = {'TensorBValues': [round(b) for b, _ in find_shells(table.bvals[used])], 'Flags': flags}
+    if np.isfinite(snr := repeated_snr(signals[core[mask]][:, table.is_b0].T)):
+        facts['B0SNR'] = round(snr, 2)
     return _Maps(**paths, facts={**facts, 'BestConvention': found})
 
 

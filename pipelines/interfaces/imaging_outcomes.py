@@ -27,8 +27,12 @@ IMAGING_COLUMNS = (
 )
 
 
+REPEAT_COLUMNS = ('participant_id', 'visit', 'outcome', 'repeated', 'part', 'value')
+
+
 class _Imaging(NamedTuple):
     imaging: Path
+    repeats: Path
 
 
 class _Value(NamedTuple):
@@ -50,7 +54,7 @@ def measure_imaging(
     Parameters
     ----------
     scans
-        Of every BOLD run: ``participant_id``, ``visit``, the file ``qc``, and of ``relmat``, ``regions`` with their
+        Of every BOLD run: ``participant_id``, ``visit``, the file ``qc``, and of ``relmat``, ``half1``, ``half2``, ``regions`` with their
         table ``region_names`` and ``maps`` (files by kind of map) those that are there; a run without what an outcome needs has no value
         of that outcome.
     tracts
@@ -65,7 +69,8 @@ def measure_imaging(
     Returns
     -------
     _Imaging
-        A row per participant, visit and outcome.
+        A row per participant, visit and outcome; and what was measured more than once at a visit: a row per run of
+        several, and per half of the runs.
 
     Raises
     ------
@@ -78,19 +83,43 @@ def measure_imaging(
     Fisher z.
 
     """
-    rows = []
+    rows, repeats = [], []
     for outcome in outcomes:
         measure = MEASURES[outcome.derivative]
         sources = tracts if measure.source == 'tract' else scans
         for (participant, visit), own in _by_visit(s for s in sources if _has(measure, s, outcome)):
             found = [_read(measure, outcome, source) for source in own]
-            rows.append(
-                {'participant_id': participant, 'visit': visit, 'outcome': outcome.name, **_mean(found)}
-            )
-    table = pd.DataFrame(rows, columns=list(IMAGING_COLUMNS))
-    path = out_dir / 'imaging.tsv'
+            place = {'participant_id': participant, 'visit': visit, 'outcome': outcome.name}
+            rows.append({**place, **_mean(found)})
+            parts = _parts(measure, outcome, own, found)
+            repeats += [{**place, **part} for part in parts]
+    return _Imaging(
+        _save(rows, IMAGING_COLUMNS, out_dir / 'imaging.tsv'),
+        _save(repeats, REPEAT_COLUMNS, out_dir / 'repeats.tsv'),
+    )
+
+
+def _save(rows: list[dict[str, Any]], columns: Sequence[str], path: Path) -> Path:
+    table = pd.DataFrame(rows, columns=list(columns))
     table.to_csv(path, sep='\t', index=False, na_rep='n/a', float_format='%.8g')
-    return _Imaging(path)
+    return path
+
+
+def _parts(
+    measure: Measure, outcome: DerivativeOutcome, sources: Sequence[Mapping[str, Any]], runs: list[_Value]
+) -> Iterator[dict[str, Any]]:
+    """Yield the values of several runs of a visit, and those of the halves of its runs."""
+    if len(runs) > 1:
+        for number, run in enumerate(runs, 1):
+            yield {'repeated': 'runs', 'part': number, 'value': run.value}
+    halved = [(s, run) for s, run in zip(sources, runs) if {'half1', 'half2'} <= s.keys()]
+    if measure.source != 'matrix' or not halved:
+        return
+    for number in (1, 2):
+        halves = [
+            _Value(_correlation(Path(s[f'half{number}']), outcome.regions), run.facts) for s, run in halved
+        ]
+        yield {'repeated': 'halves', 'part': number, 'value': _mean(halves)['value']}
 
 
 MeasureImaging = interface(measure_imaging, is_brief=True)

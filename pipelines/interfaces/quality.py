@@ -7,6 +7,7 @@ import nibabel as nb
 import numpy as np
 import pandas as pd
 
+from ..numerics.quality import global_correlation, temporal_snr
 from ..numerics.regions import region_quality
 from ..terms import FLAGS, Circuit, join_flags, raised
 from .design import save_table
@@ -14,6 +15,7 @@ from .headers import open_image
 from .regions import TISSUE_LABELS, region_flags
 
 _CARPET_VOXELS = 4000
+_FD_MRIQC = 0.2  # mm: a volume that moved
 _LEAST_TSNR = 1.0
 """Below it the median voxel has no mean to speak of: raw series have 20 and more, centred ones next to 0."""
 
@@ -73,6 +75,34 @@ def save_coverage(
         rows.append((label, *quality[:-1], join_flags(own) or 'n/a'))
     columns = ['region', 'n_voxels', 'coverage', 'tsnr', 'signal_ratio', 'flags']
     return save_table(pd.DataFrame(rows, columns=columns), out_dir / 'coverage.tsv'), flags
+
+
+def image_quality(scan: Scan, confounds: Path) -> dict[str, float | int | None]:
+    """Return the quality of a run before denoising by MRIQC's names; None for what is not known.
+
+    Parameters
+    ----------
+    scan
+        The run, volumes that are kept.
+    confounds
+        Table with displacement (mm) and DVARS.
+
+    """
+    table = pd.read_csv(confounds, sep='\t', na_values=['n/a'])
+    missing = pd.Series(np.full(len(table), np.nan))
+    fd, dvars = (
+        table.get(name, missing).to_numpy(float)[1:] for name in ('framewise_displacement', 'std_dvars')
+    )
+    moved = int((fd > _FD_MRIQC).sum()) if not np.isnan(fd).all() else np.nan
+    found = {
+        'fd_mean': np.nanmean(fd) if not np.isnan(fd).all() else np.nan,
+        'fd_num': moved,
+        'fd_perc': 100 * moved / len(fd) if len(fd) else np.nan,
+        'dvars_std': np.nanmean(dvars) if not np.isnan(dvars).all() else np.nan,
+        'tsnr': temporal_snr(scan.mean[scan.mask], scan.sd),
+        'gcor': global_correlation(scan.series),
+    }
+    return {name: None if np.isnan(value) else round(float(value), 6) for name, value in found.items()}
 
 
 def save_carpet(

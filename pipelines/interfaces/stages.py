@@ -20,6 +20,7 @@ from . import (
 )
 from ._interface import interface
 from .amplitude import amplitude_maps
+from .quality import image_quality
 from .template_fit import fit_templates
 from .terms_of_use import is_free
 
@@ -71,6 +72,8 @@ class _Cleaned(NamedTuple):
 class _Connectivity(NamedTuple):
     seed_maps: list[Path]
     relmat: Path
+    half1: Path
+    half2: Path
     icc: Path
     iccadj: Path
     iccnorm: Path
@@ -208,7 +211,12 @@ def clean_run(
     t_r = metadata['RepetitionTime']
     scan, factors = denoise.read_scan(bold, bold_mask, operator)
     placed = fit_templates(scan, space, free=is_free(maps.circuit, space))
-    facts = {**metadata, 'TemplateFit': placed.fits, 'Flags': [*metadata['Flags'], *placed.flags()]}
+    facts = {
+        **metadata,
+        'ImageQuality': image_quality(scan, confounds),
+        'TemplateFit': placed.fits,
+        'Flags': [*metadata['Flags'], *placed.flags()],
+    }
     files = regions, tissue, brain, confounds
     cleaned = denoise.clean_scan(scan, factors, files, maps, t_r, facts, out_dir=out_dir)
     amplitudes = amplitude_maps(scan, (bold, design, outliers), t_r, maps.fwhm, band, out_dir=out_dir)

@@ -16,6 +16,7 @@ TEXT = frozenset({
     'counts_column', 'gene_id', 'contrast', 'method', 'set', 'leading_edge', 'status', 'reason', 'analysis', 'label', 'structure',
     'mediators', 'mediator', 'path', 'baselines', 'covariates', 'map', 'peak_region', 'regions', 'scale', 'adjustment',
     'level', 'threshold', 'assumption', 'shifted', 'end', 'title', 'mediator_visits', 'outcome_visit', 'kind', 'time_order',
+    'repeated', 'is_beyond',
 })  # fmt: skip
 """Columns of our tables that hold words, also where all of them look like numbers; all others hold numbers."""
 

@@ -37,7 +37,7 @@ def is_free(circuit: Circuit, space: str) -> bool:
 def _is_under_fsl(own: Structure, text: str) -> bool:
     entry = manifest().get(own.name, {}).get(text, {})
     head = entry.get('Atlas', text.partition(':')[0])
-    return bool(atlases().get(head, {}).get('Terms') == 'FSL')
+    return head in atlases() and atlases()[head]['Terms'] == 'FSL'
 
 
 def naming_atlas(circuit: Circuit, space: str) -> AtlasName:

@@ -86,6 +86,24 @@ def fisher_z(r: np.ndarray) -> np.ndarray:
     return np.arctanh(np.clip(r, -_LARGEST_R, _LARGEST_R))
 
 
+def split_halves(n_volumes: int) -> tuple[slice, slice]:
+    """Return the two contiguous halves of a run, of equal length; the middle of an odd number is in neither.
+
+    Notes
+    -----
+    The run is denoised as a whole, so that both halves have the same model; of volumes that were left out nothing is
+    counted.
+
+    Examples
+    --------
+    >>> split_halves(7)
+    (slice(0, 3, None), slice(4, 7, None))
+
+    """
+    half = n_volumes // 2
+    return slice(0, half), slice(n_volumes - half, n_volumes)
+
+
 def fisher_z_se(dof: float) -> float:
     """Return the standard error of z at ``dof`` residual degrees of freedom (intercept excluded).
 

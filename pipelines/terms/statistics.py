@@ -194,6 +194,26 @@ MAP_CONTRASTS = Words(
 )  # fmt: skip
 """A test's name is one of these, and the arm and the visits where there are several."""
 
+REPEATS = Words(
+    'repeated measurements',
+    [
+        Described(
+            name='halves', title='Halves of a run',
+            about='first and second half of the volumes of a run, at the first visit: the error of one session, a lower '
+            'bound on that of weeks',
+        ),
+        Described(
+            name='runs', title='Runs of a session',
+            about='runs of the first visit: the error of one session, a lower bound on that of weeks',
+        ),
+        Described(
+            name='visits', title='Visits of the control arm',
+            about='first and primary visit of the control arm: people do change, an upper bound on the error',
+        ),
+    ],
+)  # fmt: skip
+"""What the reliability of an outcome is taken from."""
+
 TAILS = Words(
     'small p values',
     [

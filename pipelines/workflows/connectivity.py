@@ -20,7 +20,7 @@ _SOURCES = {
     'design': ('design', 'outliers'),
     'regions': ('regions', 'regions_dseg', 'regions_table'),
     'clean': ('timeseries', 'coverage', 'mean_bold', 'analysis_mask', 'carpet', 'alff', 'falff'),
-    'connectivity': ('relmat', 'seed_maps', 'icc', 'iccadj', 'iccnorm', 'metadata'),
+    'connectivity': ('relmat', 'half1', 'half2', 'seed_maps', 'icc', 'iccadj', 'iccnorm', 'metadata'),
 }
 
 
@@ -69,8 +69,8 @@ def init_connectivity_wf(
 
     Outputs
     -------
-    design, outliers, timeseries, coverage, relmat
-        Tables.
+    design, outliers, timeseries, coverage, relmat, half1, half2
+        Tables; the last two are ``relmat`` of each half of the run.
     seed_maps
         Fisher z maps, one per seed.
     icc, iccadj, iccnorm

@@ -10,6 +10,7 @@ from niworkflows.engine.workflows import LiterateWorkflow
 from ..interfaces.biomarkers import FitSamples
 from ..interfaces.imaging_outcomes import MeasureImaging
 from ..interfaces.missing import ImputeOutcomes
+from ..interfaces.reliability import RateReliability
 from ..interfaces.trial import FitOutcomes
 from ..interfaces.trial_figures import DrawOutcomes, DrawSamples
 from ..params import GroupParams
@@ -48,7 +49,7 @@ def init_outcomes_wf(
 
     Outputs
     -------
-    outcomes, descriptives, responders, levels, missing, tipping, values
+    outcomes, descriptives, responders, levels, missing, tipping, values, reliability, reliable_changes
         Tables; values of everybody at all visits, and of two arms before and after.
     trajectories, tipping_figure, forest
         Figures; of trajectories one per outcome, of tipping points one per primary outcome that is imputed.
@@ -59,9 +60,11 @@ def init_outcomes_wf(
     inputnode = pe.Node(IdentityInterface(fields=['tables', 'participants']), name='inputnode')
     fields = ['outcomes', 'descriptives', 'responders', 'levels', 'values']
     drawn, imputed = ['trajectories', 'forest'], ['missing', 'tipping', 'tipping_figure']
-    outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn, *imputed]), name='outputnode')
+    rated = ['reliability', 'reliable_changes']
+    outputnode = pe.Node(IdentityInterface(fields=[*fields, *drawn, *imputed, *rated]), name='outputnode')
     measure = pe.Node(MeasureImaging(scans=scans, tracts=tracts, outcomes=design.imaging), name='measure')
     fit = pe.Node(FitOutcomes(design=design), name='fit')
+    rate = pe.Node(RateReliability(design=design), name='rate')
     draw = pe.Node(DrawOutcomes(design=design), name='draw')
     impute = pe.Node(
         ImputeOutcomes(design=design, n_imputations=params.n_imputations, random_seed=random_seed),
@@ -73,6 +76,9 @@ def init_outcomes_wf(
         (fit, outputnode, [(field, field) for field in fields]),
         (fit, draw, [('values', 'values'), ('outcomes', 'outcomes')]),
         (draw, outputnode, [(field, field) for field in drawn]),
+        (measure, rate, [('repeats', 'repeats')]),
+        (fit, rate, [('values', 'values')]),
+        (rate, outputnode, [(field, field) for field in rated]),
         (inputnode, impute, [('participants', 'participants')]),
         (fit, impute, [('values', 'values')]),
         (impute, outputnode, [(field, field) for field in imputed]),

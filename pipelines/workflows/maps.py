@@ -7,8 +7,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.choices import AtlasName
-from ..interfaces.clusters import ListClusters
+from ..interfaces.clusters import ListClusters, MapPlace
 from ..interfaces.group_maps import StackMaps
 from ..interfaces.over_maps import ListTests
 from ..interfaces.trial_figures import DrawTests
@@ -42,11 +41,10 @@ class KindOfMap(NamedTuple):
 def init_voxelwise_wf(
     *,
     kinds: Sequence[KindOfMap],
-    space: str,
+    place: MapPlace,
     design: MapsDesign,
     params: GroupParams,
     random_seed: int,
-    atlas: AtlasName = 'harvard-oxford',
     name: str = 'voxelwise_wf',
 ) -> LiterateWorkflow:
     """Test all kinds of maps voxel by voxel, each a part of the same steps.
@@ -55,16 +53,14 @@ def init_voxelwise_wf(
     ----------
     kinds
         What is tested of whom.
-    space
-        Template of the maps.
+    place
+        Template of the maps, and the atlas that clusters are named by.
     design
         Arms, covariates, blocks, and the outcome that maps are compared with.
     params
         Number of permutations, and whether small p values are counted.
     random_seed
         Of the permutations, which are the same for all kinds.
-    atlas
-        What clusters are named by.
     name
         Name of the workflow.
 
@@ -91,7 +87,9 @@ def init_voxelwise_wf(
     shown, tables = ['test_figure', 'count_figure', 'stack_facts', 'facts'], ['map_tests', 'clusters']
     fields = ['n_map', 'mask', *TEST_MAPS, *shown, *tables]
     outputnode = pe.Node(IdentityInterface(fields=fields), name='outputnode')
-    stack = pe.MapNode(StackMaps(space=space), ['people'], name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32)
+    stack = pe.MapNode(
+        StackMaps(space=place.space), ['people'], name='stack', mem_gb=0.5 + _PER_PERSON_GB * 32
+    )
     stack.inputs.people = [list(map(dict, kind.people)) for kind in kinds]
     asked = InferMaps(
         design=design,
@@ -105,11 +103,11 @@ def init_voxelwise_wf(
     )  # fmt: skip
     test.inputs.tests = [list(kind.tests) for kind in kinds]
     drawn = ['kind', 'statistic', 'log_p_max_tfce', 'facts', 'n_map', 'stack_facts']
-    draw = pe.MapNode(DrawTests(space=space), drawn, name='draw')
+    draw = pe.MapNode(DrawTests(space=place.space), drawn, name='draw')
     draw.inputs.kind = [kind.name for kind in kinds]
     maps, names = [kind.name for kind in kinds], [[test.name for test in kind.tests] for kind in kinds]
     contrasts = [[test.contrast for test in kind.tests] for kind in kinds]
-    clusters = pe.Node(ListClusters(maps=maps, contrasts=names, space=space, atlas=atlas), name='clusters')
+    clusters = pe.Node(ListClusters(maps=maps, contrasts=names, place=place), name='clusters')
     listed = pe.Node(ListTests(maps=maps, tests=names, contrasts=contrasts), name='list')
     workflow.connect([
         (inputnode, test, [('participants', 'participants'), ('values', 'values')]),

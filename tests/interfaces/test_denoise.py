@@ -43,6 +43,20 @@ def masked(files):
     return nb.load(files.bold).get_fdata().reshape(-1, 240).T
 
 
+def test_halves_are_those_of_the_series(tmp_path, write_run, run_chain):
+    """Correlations of numpy over each half of the volumes kept; their mean is near that of the run."""
+    made, cleaned = run_chain(write_run())
+    maps = seeds(made, cleaned, tmp_path)
+    series = pd.read_csv(cleaned.timeseries, sep='\t')
+    half = len(series) // 2
+    for path, part in ((maps.half1, series[:half]), (maps.half2, series[-half:])):
+        found = pd.read_csv(path, sep='\t', index_col='node', na_values='n/a')
+        assert list(found) == list(found.index) == LABELS
+        expected = np.arctanh(np.corrcoef(part['NAcL'], part['mPFCR'])[0, 1])
+        assert found.loc['NAcL', 'mPFCR'] == pytest.approx(expected, abs=1e-6)
+        assert np.isnan(np.diag(found)).all()
+
+
 def test_planted_correlation_is_recovered(tmp_path, write_run, run_chain):
     """50 runs: z of the region means against z of the planted series after the same projection.
 

@@ -57,6 +57,34 @@ def test_runs_are_averaged_by_their_degrees_of_freedom(scan, tmp_path):
     assert (row['n_scans'], row['flags']) == (2, 'short')
 
 
+def repeated(tmp_path, scans, *outcomes):
+    path = measure_imaging(scans, [], list(outcomes), out_dir=tmp_path).repeats
+    return pd.read_csv(path, sep='\t', na_values='n/a', keep_default_na=False)
+
+
+def test_what_was_measured_more_than_once_is_listed(scan, tmp_path):
+    """Two runs, of which each has halves, and one run that has none."""
+    who = {'participant_id': 'sub-01', 'visit': 'baseline'}
+    scans = []
+    for name, dof, halves in (('a', 42, (0.1, 0.3)), ('b', 82, (0.5, 0.7))):
+        own = {f'half{part}': scan(f'{name}{part}', z, dof)['relmat'] for part, z in enumerate(halves, 1)}
+        scans.append({**who, **scan(name, sum(halves) / 2, dof), **own})
+    scans.append({'participant_id': 'sub-02', 'visit': 'baseline', **scan('c', 0.4, 42)})
+    asked = (
+        outcome('fc', 'roi_connectivity', ['NAc', 'mPFC']),
+        outcome('icc', 'intrinsic_connectivity', ['NAc']),
+    )
+    table = repeated(tmp_path, scans, *asked)
+    assert set(table['participant_id']) == {'sub-01'}
+    found = table.set_index(['outcome', 'repeated', 'part'])['value']
+    assert found['fc', 'runs'].tolist() == pytest.approx([0.2, 0.6])
+    assert found['fc', 'halves'].tolist() == pytest.approx(
+        [(40 * a + 80 * b) / 120 for a, b in ((0.1, 0.5), (0.3, 0.7))]
+    )
+    assert 'halves' not in found['icc'].index.get_level_values('repeated')
+    assert len(found['icc', 'runs']) == 2
+
+
 def test_intrinsic_connectivity_is_the_mean_of_the_region_inside_the_map(scan, tmp_path):
     scans = [{'participant_id': 'sub-01', 'visit': 'baseline', **scan('a', 0.2, 42)}]
     table = measure(

@@ -12,7 +12,7 @@ from pipelines.errors import DataError
 from pipelines.interfaces import group_maps
 from pipelines.interfaces._interface import PROGRESS
 from pipelines.interfaces.atlas import atlas_labels
-from pipelines.interfaces.clusters import list_clusters, name_peak, name_points
+from pipelines.interfaces.clusters import MapPlace, list_clusters, name_peak, name_points
 from pipelines.interfaces.group_maps import combine, stack_maps
 from pipelines.interfaces.over_maps import OverMaps, list_tests
 from pipelines.interfaces.tables import columns_text, read_columns
@@ -312,7 +312,7 @@ def test_clusters_are_named_with_their_peak(tmp_path):
                 {'armOnChange': Null(np.arange(9.0), np.arange(9.0), 'alone', True)}, tmp_path / 'null.npz'
             )
         ],
-        SPACE,
+        MapPlace(SPACE),
         out_dir=tmp_path,
     )
     table = pd.read_csv(found.clusters, sep='\t', na_values='n/a', keep_default_na=False)

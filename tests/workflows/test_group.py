@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines.interfaces.clusters import MapPlace
 from pipelines.params import GroupParams
 from pipelines.stats.design import DerivativeOutcome, Outcome, OutcomesDesign, PrimaryContrast, Sites, Visit
 from pipelines.stats.map_tests import MapsDesign, MapVisits, map_tests
@@ -93,7 +94,7 @@ def maps(*treated, **more):
     kinds = [KindOfMap(name, [{'participant_id': 'sub-01', 'maps': {}}], tests) for name in ('NAc', 'icc')]
     params = GroupParams(n_permutations=200, exact_tail=more.get('blocks') is not None)
     return init_voxelwise_wf(
-        kinds=kinds, space='MNI152NLin6Asym', design=design, params=params, random_seed=5
+        kinds=kinds, place=MapPlace('MNI152NLin6Asym'), design=design, params=params, random_seed=5
     )
 
 

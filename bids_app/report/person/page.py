@@ -15,7 +15,7 @@ from ...running.manifest import digest_of
 from ...running.taken import read_taken
 from ..page import render_page
 from ..read import ScanRecord, entities_and_suffix, read_record, read_scans
-from . import results, tract
+from . import look, results, tract
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
 
 _QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
@@ -80,11 +80,15 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         )
     scans, record = read_scans(output_dir, participant), read_record(output_dir, participant)
     folders = [output_dir / participant / 'log', output_dir / 'logs']
+    maps = look.maps_of(output_dir, participant, scans)
     context = {
         'participant': participant,
         'shown': digest_of(output_dir / participant),
         'flags': [*results.flags(record, scans), *tract.flags(scans)],
         'scans': scans,
+        'maps': maps,
+        'viewer': look.viewer_of(maps),
+        'rated': look.rated(scans),
         'pooled': results.pooled(scans),
         'chapters': [chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],
         'regions': _titles(scans),

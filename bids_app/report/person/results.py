@@ -39,6 +39,16 @@ class PairEstimate(NamedTuple):
     right: float
 
 
+class Halves(NamedTuple):
+    """Fisher z of a pair in the halves of a run, and whether noise alone gives a difference as large."""
+
+    scan: str
+    of: Connection
+    first: float
+    second: float
+    is_noise: bool
+
+
 class FlagNote(NamedTuple):
     """A finding that the reader must know before the numbers."""
 
@@ -102,6 +112,24 @@ def _estimate(scan: str, of: Connection, z: float, se: float) -> PairEstimate:
     low, high = z - Z95 * se, z + Z95 * se
     drawn = [50 + 50 * max(-1.0, min(1.0, value / _SCALE)) for value in (low, z, high)]
     return PairEstimate(scan, of, z, low, high, float(np.tanh(z)), *drawn)
+
+
+def halves(scan: ScanRecord) -> list[Halves]:
+    """Return the reported pairs in both halves of a run; none where there are no halves.
+
+    Notes
+    -----
+    A half has half of the degrees of freedom, so the difference of two has twice the standard error of the run.
+    """
+    dof = number(scan.facts.get('DegreesOfFreedom')) or 0
+    if len(scan.halves) != 2 or dof <= 2:
+        return []
+    limit, found = Z95 * 2 * fisher_z_se(dof), []
+    for of in connections(scan):
+        first, second = (_value(table, of.first, of.second) for table in scan.halves)
+        if first is not None and second is not None:
+            found.append(Halves(scan.title, of, first, second, abs(second - first) <= limit))
+    return found
 
 
 def in_words(estimate: PairEstimate) -> str:

@@ -10,7 +10,8 @@ from ...running.taken import OF_NOBODY, read_taken
 from ..page import render_page
 from ..person import results
 from ..read import RunRecord
-from . import absent, contrasts, flow, quality, reporting
+from ..viewer import STATISTIC, make_viewer
+from . import absent, contrasts, flow, quality, reliability, reporting
 from . import results as trial_results
 from . import words as trial_words
 from .baseline import about_differences, baseline_rows, share_of
@@ -19,9 +20,10 @@ from .mediation import mediation_analyses
 from .missing import missing_values
 from .record import TrialRecord, read_group_record, read_trial_record
 from .tables import GroupTables, read_group_tables, write_results
-from .viewer import make_viewer
 
 PAGE = 'report.html'
+_OPEN = 2
+"""Structures whose maps stand open on the page; those of more fold under a table of all tests."""
 
 
 def write_trial_report(output_dir: Path) -> Path:
@@ -81,7 +83,8 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
     """Return the results by part of the report."""
     folder = output_dir / 'group'
     has_maps = bool(tables.get('map_tests'))
-    scans = quality.scan_quality(trial, tables, quality.pages_of(trial, folder))
+    pages = quality.pages_of(trial, folder)
+    scans = quality.scan_quality(trial, tables, pages)
     flags = [flag for scan in scans for flag in scan.flags]
     genes = trial_results.genes(tables)
     effects = contrasts.effects(trial, tables)
@@ -92,6 +95,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
         'baseline': baseline_rows(trial, tables),
         'about_baseline': about_differences(trial),
         'courses': trial_results.imaging_courses(trial, tables),
+        'reliability': reliability.reliabilities(trial, tables, pages),
         'estimands': reporting.estimands(trial),
         'supplied': reporting.supplied(trial),
         'lacking': reporting.lacking(trial),
@@ -114,7 +118,7 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
 
 def _maps(tests: dict[str, list[trial_results.Test]], trial: TrialRecord, output_dir: Path) -> dict[str, Any]:
     images = [
-        (f'{test.kind}-{test.contrast}', test.image)
+        (f'{test.kind}-{test.contrast}', test.image, STATISTIC)
         for own in tests.values()
         for test in own
         if test.image is not None
@@ -122,10 +126,12 @@ def _maps(tests: dict[str, list[trial_results.Test]], trial: TrialRecord, output
     spaces = sorted(path.name.removeprefix('tpl-') for path in output_dir.glob('tpl-*'))
     viewer = make_viewer(images, spaces[0]) if images else None
     kinds = trial_words.map_kinds(trial.circuit)
+    folds = len(trial.circuit.structures) > _OPEN
     return {
+        'kinds_fold': folds,
         'tests': tests,
         'viewer': viewer,
-        'main_kinds': [name for name, kind in kinds.items() if kind.is_main],
+        'main_kinds': [name for name, kind in kinds.items() if kind.is_main and not folds],
         'map_titles': {name: kind.title for name, kind in kinds.items()},
     }
 

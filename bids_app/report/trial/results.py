@@ -232,6 +232,20 @@ def sample_contrast(contrast: str) -> str:
     return titles.get(contrast, contrast.replace(' - ', ' − '))
 
 
+def about_circuit(trial: TrialRecord) -> str:
+    """Return a sentence on what imaging measured, by the regions and their pairs."""
+    circuit = trial.circuit
+    named = [own.name if own.title == own.name else f'{own.title} ({own.name})' for own in circuit.structures]
+    listed = ' and '.join(filter(None, [', '.join(named[:-1]), named[-1]]))
+    what = f'Connectivity between {listed}, intrinsic connectivity of each'
+    if not circuit.pairs:
+        return f'{what}.'
+    if len(circuit.pairs) == 1 and len(named) == 2:
+        return f'{what}, and fractional anisotropy (FA) of the tract between them.'
+    pairs = ', '.join(pair.title for pair in circuit.pairs)
+    return f'{what}, and fractional anisotropy (FA) of the {"tract" if len(circuit.pairs) == 1 else "tracts"} {pairs}.'
+
+
 class Course(NamedTuple):
     """An imaging outcome by arm: for each, the text of every visit and of the change."""
 

@@ -105,6 +105,7 @@ def test_everything_is_written(finished):
         f'{SPACE}_stat-icc_boldmap.nii.gz',
         f'{SPACE}_stat-iccadj_boldmap.json',
         f'{SPACE}_atlas-HarvardOxfordFrontalMedial_stat-fisherz_relmat.tsv',
+        f'{SPACE}_atlas-HarvardOxfordFrontalMedial_stat-fisherz_desc-half2_relmat.tsv',
         'desc-denoise_qc.json',
     ):
         assert (func / f'{STEM}_{name}').is_file()

@@ -1,0 +1,110 @@
+"""Quality of all scans of a dataset in two tables, a row per scan, in the names that MRIQC gives them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ..report.read import ScanRecord, read_scans
+from ..report.words import number
+from ..running.files import replace_json
+from .plan import write_tsv
+
+Cell = str | float | int | None
+
+
+class Column(NamedTuple):
+    """A column: its name, what it says, and where a scan has it."""
+
+    name: str
+    about: str
+    of: Callable[[ScanRecord], Cell]
+
+
+def _fact(*keys: str) -> Callable[[ScanRecord], Cell]:
+    """Return what reads a value of the sidecars, one inside another."""
+
+    def read(scan: ScanRecord) -> Cell:
+        found: Any = scan.facts
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found if isinstance(found, str | int | float) else None
+
+    return read
+
+
+def _flags(scan: ScanRecord) -> Cell:
+    flags = scan.facts.get('Flags')
+    return ' '.join(map(str, flags)) if isinstance(flags, list) and flags else None
+
+
+def _dropout(scan: ScanRecord) -> Cell:
+    named = [row['region'] for row in scan.coverage if 'dropout' in row.get('flags', '').split()]
+    return ' '.join(named) or None
+
+
+def _least(column: str) -> Callable[[ScanRecord], Cell]:
+    def read(scan: ScanRecord) -> Cell:
+        known = [value for row in scan.coverage if (value := number(row.get(column))) is not None]
+        return min(known, default=None)
+
+    return read
+
+
+_END = (Column('flags', 'what limits the scan', _flags),)
+BOLD = (
+    Column('fd_mean', 'mean framewise displacement, mm', _fact('ImageQuality', 'fd_mean')),
+    Column('fd_num', 'volumes with a displacement above 0.2 mm', _fact('ImageQuality', 'fd_num')),
+    Column('fd_perc', 'their share, percent', _fact('ImageQuality', 'fd_perc')),
+    Column('dvars_std', 'mean standardised DVARS', _fact('ImageQuality', 'dvars_std')),
+    Column('tsnr', 'median over the brain of mean over SD in time, before denoising', _fact('ImageQuality', 'tsnr')),
+    Column('gcor', 'mean correlation of all pairs of voxels, before denoising', _fact('ImageQuality', 'gcor')),
+    Column('size_t', 'volumes', _fact('NVolumes')),
+    Column('spacing_tr', 'repetition time, s', _fact('RepetitionTime')),
+    Column('dummy_trs', 'volumes before the steady state', _fact('NLeftOut', 'non_steady_state')),
+    Column('n_kept', 'volumes that were kept', _fact('NKept')),
+    Column('seconds_kept', 'their time, s', _fact('SecondsKept')),
+    Column('dof', 'degrees of freedom after denoising', _fact('DegreesOfFreedom')),
+    Column('dropout', 'regions without enough signal', _dropout),
+    Column('coverage_min', 'smallest share of a region inside the functional mask', _least('coverage')),
+    Column('tsnr_min', 'smallest median signal to noise of a region', _least('tsnr')),
+    *_END,
+)  # fmt: skip
+DWI = (
+    Column('fd_mean', 'mean framewise displacement, mm', _fact('MeanFD')),
+    Column('snr_b0', 'signal over noise of the b = 0 volumes; n/a of a single one', _fact('B0SNR')),
+    Column('size_t', 'volumes', _fact('NumberOfVolumes')),
+    Column('n_b0', 'volumes with b = 0', _fact('NumberOfB0')),
+    Column('n_directions', 'different directions', _fact('NumberOfDirections')),
+    Column('sdc', 'correction of distortion by susceptibility', _fact('SusceptibilityDistortionCorrection')),
+    *_END,
+)
+TABLES = (('group_bold', 'bold', 'NKept', BOLD), ('group_dwi', 'dwi', 'BestConvention', DWI))
+"""Names of the tables, suffix of scans, and a value that the sidecars of all of the kind have."""
+
+
+def write_scan_quality(results_dir: Path, folder: Path) -> None:
+    """Write a table of the quality of all BOLD runs and one of all diffusion sessions, each with its sidecar.
+
+    Everything that participants left is there, whatever the trial uses of it; ``bids_name`` is the first column.
+    """
+    labels = sorted(path.name for path in results_dir.glob('sub-*') if path.is_dir())
+    scans = [scan for label in labels for scan in read_scans(results_dir, label)]
+    for name, suffix, has, columns in TABLES:
+        rows = list(_rows(scans, has, columns, suffix))
+        if rows:
+            named = ['bids_name', *(column.name for column in columns)]
+            # as they were read: a count stays a whole number beside one that is missing
+            write_tsv(pd.DataFrame(rows, columns=named, dtype=object), folder / f'{name}.tsv')
+            about = {column.name: {'Description': column.about} for column in columns}
+            replace_json({'bids_name': {'Description': 'the scan'}, **about}, folder / f'{name}.json')
+
+
+def _rows(
+    scans: list[ScanRecord], has: str, columns: tuple[Column, ...], suffix: str
+) -> Iterator[list[Cell]]:
+    """Yield the rows of the scans of a kind."""
+    for scan in scans:
+        if has in scan.facts:
+            yield [f'{scan.name}_{suffix}', *(column.of(scan) for column in columns)]

@@ -1,0 +1,76 @@
+"""Tables of the quality of all scans, as MRIQC's users know them."""
+
+import csv
+import json
+
+from bids_app.group.scan_quality import BOLD, DWI, write_scan_quality
+
+FACTS = {
+    'NVolumes': 200, 'NKept': 180, 'NLeftOut': {'non_steady_state': 3, 'motion': 17}, 'SecondsKept': 360.0,
+    'RepetitionTime': 2.0, 'DegreesOfFreedom': 60.5, 'Flags': ['short', 'dropout_mPFCL'],
+    'ImageQuality': {'fd_mean': 0.21, 'fd_num': 40, 'fd_perc': 20.0, 'dvars_std': None, 'tsnr': 55.5, 'gcor': 0.012},
+}  # fmt: skip
+
+
+def write(root, stem, **facts):
+    folder = root / stem.split('_')[0] / 'ses-a' / 'func'
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f'{stem}_desc-denoise_qc.json').write_text(json.dumps(facts))
+    lines = [
+        'region\tn_voxels\tcoverage\ttsnr\tsignal_ratio\tflags',
+        'NAcL\t9\t0.9\t40\t1\tn/a',
+        'mPFCL\t9\t0.6\tn/a\t0.4\tdropout',
+    ]
+    (folder / f'{stem}_space-S_atlas-A_coverage.tsv').write_text('\n'.join(lines) + '\n')
+
+
+def read(path):
+    with path.open(newline='') as file:
+        return list(csv.DictReader(file, delimiter='\t'))
+
+
+def test_every_run_has_a_row(tmp_path):
+    write(tmp_path, 'sub-01_ses-a_task-rest', **FACTS)
+    write(tmp_path, 'sub-02_ses-a_task-rest_run-2', **{**FACTS, 'Flags': [], 'ImageQuality': {}})
+    (tmp_path / 'group').mkdir()
+    write_scan_quality(tmp_path, tmp_path / 'group')
+    first, second = read(tmp_path / 'group' / 'group_bold.tsv')
+    assert list(first) == ['bids_name', *(column.name for column in BOLD)]
+    assert first['bids_name'] == 'sub-01_ses-a_task-rest_bold'
+    wanted = {
+        'fd_mean': '0.21', 'fd_num': '40', 'fd_perc': '20.0', 'dvars_std': 'n/a', 'tsnr': '55.5', 'gcor': '0.012',
+        'size_t': '200', 'dummy_trs': '3', 'n_kept': '180', 'dof': '60.5', 'dropout': 'mPFCL', 'coverage_min': '0.6',
+        'tsnr_min': '40.0', 'flags': 'short dropout_mPFCL',
+    }  # fmt: skip
+    assert wanted.items() <= first.items()
+    assert second['bids_name'] == 'sub-02_ses-a_task-rest_run-2_bold'
+    assert (second['tsnr'], second['fd_num'], second['flags']) == ('n/a', 'n/a', 'n/a')
+    assert set(json.loads((tmp_path / 'group' / 'group_bold.json').read_text())) == set(first)
+    assert not (tmp_path / 'group' / 'group_dwi.tsv').exists()
+
+
+def test_diffusion_has_a_table_of_its_own(tmp_path):
+    folder = tmp_path / 'sub-01' / 'ses-a' / 'dwi'
+    folder.mkdir(parents=True)
+    facts = {
+        'BestConvention': 'none',
+        'MeanFD': 0.4,
+        'B0SNR': 21.5,
+        'NumberOfVolumes': 70,
+        'NumberOfB0': 6,
+        'NumberOfDirections': 64,
+        'SusceptibilityDistortionCorrection': 'none',
+        'Flags': ['no_sdc'],
+    }
+    (folder / 'sub-01_ses-a_space-T1w_model-tensor_param-fa_dwimap.json').write_text(json.dumps(facts))
+    (tmp_path / 'group').mkdir()
+    write_scan_quality(tmp_path, tmp_path / 'group')
+    (row,) = read(tmp_path / 'group' / 'group_dwi.tsv')
+    assert list(row) == ['bids_name', *(column.name for column in DWI)]
+    assert (row['bids_name'], row['snr_b0'], row['n_b0'], row['sdc']) == (
+        'sub-01_ses-a_dwi',
+        '21.5',
+        '6',
+        'none',
+    )
+    assert not (tmp_path / 'group' / 'group_bold.tsv').exists()
