@@ -55,7 +55,10 @@ _TRACT_COLUMNS = {
             'n/a': 'on the midline',
         },
     },
-    'param': {'Description': 'fa fractional anisotropy; md, ad, rd diffusivities in mm^2/s'},
+    'param': {
+        'Description': 'fa fractional anisotropy; md, ad, rd diffusivities in mm^2/s; fwfa anisotropy of tissue beside free '
+        'water (weighted only), n/a without two shells up to b = 1500 s/mm^2'
+    },
 }
 _VALUE_COLUMNS = {
     'method': {

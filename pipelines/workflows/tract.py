@@ -12,6 +12,7 @@ from ..interfaces.gather import Gather
 from ..interfaces.tract import FitOrientations, TrackTract
 from ..interfaces.tract_domain import MapDomain
 from ..interfaces.tract_values import MeasureTract
+from ..interfaces.tract_water import AddFreeWater
 from ..params import CircuitTracts, TractParams
 from ..terms import Circuit
 from .diffusion import SESSION_MAPS
@@ -127,7 +128,11 @@ def init_tract_wf(
         (nodes['orient'], nodes['measure'], [('facts', 'fod_facts')]),
         (nodes['domain'], nodes['measure'], [('facts', 'domain_facts')]),
         (nodes['domain'], outputnode, [(f, f) for f in ('regions_dseg', 'regions_table')]),
-        (nodes['measure'], outputnode, [(f, f) for f in _OUTPUTS[:7]]),
+        (nodes['measure'], outputnode, [(f, f) for f in _OUTPUTS[:7] if f != 'scalarstats']),
+        (nodes['measure'], nodes['water'], [(f, f) for f in ('scalarstats', 'probsegs')]),
+        (nodes['domain'], nodes['water'], [('domain', 'domain')]),
+        (gather, nodes['water'], [(f, f) for f in ('dwi', 'gradients')]),
+        (nodes['water'], outputnode, [('scalarstats', 'scalarstats')]),
     ])  # fmt: skip
     return workflow
 
@@ -173,6 +178,7 @@ def _nodes(
             name='measure',
             mem_gb=1.0,
         ),
+        'water': pe.Node(AddFreeWater(circuit=circuit), name='water', mem_gb=1.0),
     }
 
 
@@ -192,7 +198,8 @@ angle {params.max_angle:g} degrees, length up to {params.max_length:g} mm) {tiss
 direction had reached the other region or {params.max_seeds:,} seeds were spent; outliers beyond five standard \
 deviations of the core, or four of length, were removed in up to five rounds [@yeatman2012]. The tract's fractional \
 anisotropy is the mean over white-matter voxels outside the regions, weighted by the share of streamlines that \
-visit each, mean of both directions; profiles have 100 nodes."""
+visit each, mean of both directions; profiles have 100 nodes. Where two shells up to b = 1,500 s/mm^2 allow it, the \
+anisotropy of the tissue beside free water [@pasternak2009] was weighted in the same way."""
 
 
 def _ends(circuit: Circuit) -> str:

@@ -39,6 +39,23 @@ def test_every_output_comes_from_a_step():
     assert (impute.inputs.n_imputations, impute.inputs.random_seed) == (50, 1)
 
 
+def test_reliability_rests_on_repeats_and_on_the_values_of_everybody():
+    icc = DerivativeOutcome(name='icc', derivative='alff', regions=('NAc',))
+    made = workflow(PAIN, icc)
+    rate = made.get_node('rate')
+    assert rate.inputs.design.imaging == [icc]
+    into = {
+        (source.name, pair)
+        for source, _, data in made._graph.in_edges(rate, data=True)
+        for pair in data['connect']
+    }
+    assert into == {('measure', ('repeats', 'repeats')), ('fit', ('values', 'values'))}
+    saved = dict(made._graph.get_edge_data(rate, made.get_node('outputnode'))['connect'])
+    assert saved == {name: name for name in ('reliability', 'reliable_changes')}
+    assert 'intraclass correlation of halves of a run' in made.__desc__
+    assert 'intraclass' not in workflow(PAIN).__desc__
+
+
 @pytest.mark.parametrize(
     ('is_randomised', 'said', 'unsaid'),
     [

@@ -95,3 +95,27 @@ def test_steps_and_words_of_several_pairs():
         'across the midline',
     ):
         assert words in workflow.__desc__
+
+
+def test_tables_pass_through_what_adds_free_water():
+    """The table that is saved is the extended one, of the series of all sessions; all else comes from the measure."""
+    workflow = make(('pre', 'post'))
+    water, output = workflow.get_node('water'), workflow.get_node('outputnode')
+    assert water.inputs.circuit == CIRCUIT
+    into = {
+        (source.name, pair)
+        for source, _, data in workflow._graph.in_edges(water, data=True)
+        for pair in data['connect']
+    }
+    assert into == {
+        ('measure', ('scalarstats', 'scalarstats')),
+        ('measure', ('probsegs', 'probsegs')),
+        ('domain', ('domain', 'domain')),
+        ('sessions', ('dwi', 'dwi')),
+        ('sessions', ('gradients', 'gradients')),
+    }
+    saved = workflow._graph.get_edge_data(water, output)['connect']
+    assert saved == [('scalarstats', 'scalarstats')]
+    measured = workflow._graph.get_edge_data(workflow.get_node('measure'), output)['connect']
+    assert 'scalarstats' not in dict(measured)
+    assert {'streamlines', 'profile', 'threshold', 'metadata'} <= set(dict(measured))
