@@ -18,6 +18,7 @@ from ._series import write_volume
 from ._streamlines import read_streamlines, save_streamlines
 from .design import save_table
 from .tract_domain import domain_of, read_fields
+from .tract_water import add_free_water
 
 MIN_STREAMLINES = 50
 """Fewer accepted ones in one direction: the value is missing (METHODS, section 6)."""
@@ -82,10 +83,8 @@ def measure_tract(
     counts: list[dict],
     domain: Path,
     wanted: CircuitTracts,
-    fa: list[Path],
-    md: list[Path],
-    ad: list[Path],
-    rd: list[Path],
+    maps: list[Path],
+    scans: list[Path],
     sessions: list[str],
     session_facts: list[dict],
     fod_facts: list[dict],
@@ -103,8 +102,8 @@ def measure_tract(
         Of :func:`.tract_domain.map_domain`.
     wanted
         Whose tracts they are, and how many streamlines were wanted per direction.
-    fa, md, ad, rd
-        Maps of every session on the person's grid.
+    maps, scans
+        On the person's grid, session after session: FA, MD, AD, RD; series and its gradients.
     sessions
         Labels, ``n/a`` without.
     session_facts, fod_facts, domain_facts
@@ -115,11 +114,11 @@ def measure_tract(
 
     """
     fields, circuit = read_fields(domain), wanted.circuit
-    maps = _read_maps(dict(zip(MAP_NAMES, (fa, md, ad, rd))), sessions)
+    known = _read_maps(maps, sessions)
     files: dict[str, list[Any]] = {name: [] for name in _Measured._fields}
     for pair in circuit.pairs:
         facts = _Facts(session_facts, [*fod_facts, _of_pair(domain_facts, circuit, pair)])
-        read = [_Session(*of_session, facts.flags(number)) for number, of_session in enumerate(maps)]
+        read = [_Session(*of_session, facts.flags(number)) for number, of_session in enumerate(known)]
         numbers = [number for number, own in enumerate(circuit.bundles) if own.pair == pair]
         grid = _Grid(domain_of(fields, circuit, circuit.bundles[numbers[0]]).white, fields['affine'])
         parts = [slice(2 * number, 2 * number + 2) for number in numbers]
@@ -131,7 +130,8 @@ def measure_tract(
         files['metadata'].append(
             _metadata(tracking, sides, read, facts) | {'Ends': [pair.first, pair.second]}
         )
-    return _Measured(**files)
+    watered = add_free_water(files['scalarstats'], files['probsegs'], fields, circuit, scans)
+    return _Measured(**{**files, 'scalarstats': watered})
 
 
 MeasureTract = interface(measure_tract, is_brief=True)
@@ -142,10 +142,11 @@ def _tracking(pair: Pair, counts: list[dict], kept: list[int]) -> dict[str, dict
     return {way.name: {**own, 'Kept': n} for way, own, n in zip(directions(pair), counts, kept)}
 
 
-def _read_maps(paths: dict[str, list[Path]], sessions: list[str]) -> list[tuple[str, dict[str, np.ndarray]]]:
+def _read_maps(paths: list[Path], sessions: list[str]) -> list[tuple[str, dict[str, np.ndarray]]]:
+    own = [paths[first : first + len(MAP_NAMES)] for first in range(0, len(paths), len(MAP_NAMES))]
     return [
-        (label, {name: load(files[number])[0] for name, files in paths.items()})
-        for number, label in enumerate(sessions)
+        (label, {name: load(path)[0] for name, path in zip(MAP_NAMES, files, strict=True)})
+        for label, files in zip(sessions, own, strict=True)
     ]
 
 

@@ -1,7 +1,6 @@
 """Anisotropy of tissue beside free water along a person's tracts."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,42 +10,32 @@ from ..numerics.free_water import free_water
 from ..terms import LATERAL, Circuit, Hemisphere
 from ._anatomy import load
 from ._diffusion import load_table, signals_in
-from ._interface import interface
 from .design import save_table
-from .tract_domain import domain_of, read_fields
+from .tract_domain import domain_of
 
 PARAM = 'fwfa'
 """In the column ``param`` of the tables of tracts."""
 
 
-class _Watered(NamedTuple):
-    scalarstats: list[Path]
-
-
 def add_free_water(
     scalarstats: list[Path],
     probsegs: list[Path],
-    domain: Path,
+    fields: dict[str, np.ndarray],
     circuit: Circuit,
-    dwi: list[Path],
-    gradients: list[Path],
-    *,
-    out_dir: Path,
-) -> _Watered:
-    """Add the anisotropy beside free water to the tables of tracts, weighted as FA is.
+    scans: list[Path],
+) -> list[Path]:
+    """Add the anisotropy beside free water to the tables of tracts, weighted as FA is; return them.
 
     Parameters
     ----------
     scalarstats, probsegs
-        Tables of every pair and visitation of every tract, of :func:`~.tract_values.measure_tract`.
-    domain
-        Of :func:`~.tract_domain.map_domain`.
+        Tables of every pair, which are written anew, and visitation of every tract.
+    fields
+        Of :func:`~.tract_domain.read_fields`.
     circuit
         Whose tracts they are.
-    dwi, gradients
-        Series of every session on the person's grid, and its gradients.
-    out_dir
-        Folder of the tables.
+    scans
+        Series on the person's grid and its gradients, session after session.
 
     Notes
     -----
@@ -54,20 +43,16 @@ def add_free_water(
     (:func:`~pipelines.numerics.free_water.water_volumes`), or FA is.
 
     """
-    fields, bundles = read_fields(domain), circuit.bundles
+    bundles = circuit.bundles
     visits = {own.name: load(path)[0] for own, path in zip(bundles, probsegs, strict=True)}
     # of a pair that of its first tract, as where FA is measured
     white = {own.pair.name: domain_of(fields, circuit, own).white for own in reversed(bundles)}
     used = np.any([(visits[own.name] > 0) & white[own.pair.name] for own in bundles], axis=0)
-    maps = [_map(*scan, used) for scan in zip(dwi, gradients, strict=True)]
-    written = []
+    maps = [_map(*scan, used) for scan in zip(scans[::2], scans[1::2], strict=True)]
     for pair, path in zip(circuit.pairs, scalarstats, strict=True):
         own = {one.hemisphere: visits[one.name] for one in bundles if one.pair == pair}
-        written.append(_extend(path, own, white[pair.name], maps, out_dir / path.name))
-    return _Watered(written)
-
-
-AddFreeWater = interface(add_free_water, is_brief=True)
+        _extend(path, own, white[pair.name], maps)
+    return scalarstats
 
 
 def _map(dwi: Path, gradients: Path, used: np.ndarray) -> np.ndarray:
@@ -80,9 +65,9 @@ def _map(dwi: Path, gradients: Path, used: np.ndarray) -> np.ndarray:
 
 
 def _extend(
-    path: Path, visits: dict[Hemisphere, np.ndarray], white: np.ndarray, maps: list[np.ndarray], to: Path
-) -> Path:
-    """Write a table with a row more for each of its weighted means of FA; cells that it has stay as they are."""
+    path: Path, visits: dict[Hemisphere, np.ndarray], white: np.ndarray, maps: list[np.ndarray]
+) -> None:
+    """Write a table anew with a row more for each of its weighted means of FA; cells that it has stay as they are."""
     table = pd.read_csv(path, sep='\t', dtype=str, keep_default_na=False)
     by_session = dict(zip(dict.fromkeys(table['session_id']), maps, strict=True))
     both = np.mean([visits[side] for side in LATERAL], axis=0) if visits.keys() >= set(LATERAL) else None
@@ -91,7 +76,7 @@ def _extend(
         'n/a' if value == 'n/a' else _mean(both if hemi == 'B' else visits[hemi], by_session[session], white)
         for session, hemi, value in zip(rows['session_id'], rows['hemi'], rows['value'])
     ]
-    return save_table(pd.concat([table, rows], ignore_index=True), to)
+    save_table(pd.concat([table, rows], ignore_index=True), path)
 
 
 def _mean(visits: np.ndarray | None, values: np.ndarray, white: np.ndarray) -> str:

@@ -12,7 +12,6 @@ from ..interfaces.gather import Gather
 from ..interfaces.tract import FitOrientations, TrackTract
 from ..interfaces.tract_domain import MapDomain
 from ..interfaces.tract_values import MeasureTract
-from ..interfaces.tract_water import AddFreeWater
 from ..params import CircuitTracts, TractParams
 from ..terms import Circuit
 from .diffusion import SESSION_MAPS
@@ -20,6 +19,7 @@ from .diffusion import SESSION_MAPS
 SESSION = tuple(field for field in SESSION_MAPS if field != 'dwiref')
 """What the tract needs of every session."""
 
+_JOINED = {'maps': ('fa', 'md', 'ad', 'rd'), 'scans': ('dwi', 'gradients')}
 TISSUE = ('probseg_gm', 'probseg_wm', 'probseg_csf')
 _OUTPUTS = (
     *('streamlines', 'tck', 'probsegs', 'scalarstats', 'profile', 'threshold', 'metadata'),
@@ -92,7 +92,7 @@ def init_tract_wf(
     anatomy = [*(['std2anat_xfm'] if has_t1w else []), *(TISSUE if has_tissue else [])]
     inputnode = pe.Node(IdentityInterface(fields=['person_mask', *anatomy]), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
-    gather = pe.Node(Gather(SESSION[:-1], SESSION[-1:], len(sessions)), name='sessions')
+    gather = pe.Node(Gather(SESSION[:-1], SESSION[-1:], len(sessions), _JOINED), name='sessions')
     for number in range(len(sessions)):
         session = pe.Node(IdentityInterface(fields=list(SESSION)), name=f'session_{number}')
         workflow.connect([(session, gather, [(field, f'{field}_{number}') for field in SESSION])])
@@ -120,7 +120,7 @@ def init_tract_wf(
         (inputnode, nodes['domain'], [('person_mask', 'person_mask')]),
         (gather, nodes['domain'], [(f, f'{f}s') for f in ('fa', 'dwi_mask')]),
         (gather, nodes['orient'], [(f, f) for f in oriented]),
-        (gather, nodes['measure'], [(f, f) for f in ('fa', 'md', 'ad', 'rd')]),
+        (gather, nodes['measure'], [(f, f) for f in _JOINED]),
         *((nodes['domain'], nodes[n], [('domain', 'domain')]) for n in ('orient', 'track', 'measure')),
         (nodes['orient'], nodes['track'], [('fod', 'fods')]),
         (nodes['track'], nodes['measure'], [(f, f) for f in ('streamlines', 'counts')]),
@@ -128,11 +128,7 @@ def init_tract_wf(
         (nodes['orient'], nodes['measure'], [('facts', 'fod_facts')]),
         (nodes['domain'], nodes['measure'], [('facts', 'domain_facts')]),
         (nodes['domain'], outputnode, [(f, f) for f in ('regions_dseg', 'regions_table')]),
-        (nodes['measure'], outputnode, [(f, f) for f in _OUTPUTS[:7] if f != 'scalarstats']),
-        (nodes['measure'], nodes['water'], [(f, f) for f in ('scalarstats', 'probsegs')]),
-        (nodes['domain'], nodes['water'], [('domain', 'domain')]),
-        (gather, nodes['water'], [(f, f) for f in ('dwi', 'gradients')]),
-        (nodes['water'], outputnode, [('scalarstats', 'scalarstats')]),
+        (nodes['measure'], outputnode, [(f, f) for f in _OUTPUTS[:7]]),
     ])  # fmt: skip
     return workflow
 
@@ -178,7 +174,6 @@ def _nodes(
             name='measure',
             mem_gb=1.0,
         ),
-        'water': pe.Node(AddFreeWater(circuit=circuit), name='water', mem_gb=1.0),
     }
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pipelines.interfaces._diffusion import write_gradient_table
+from pipelines.interfaces.tract_domain import read_fields
 from pipelines.interfaces.tract_water import add_free_water
 from pipelines.numerics.free_water import free_water
 from pipelines.terms import default_circuit
@@ -51,16 +52,14 @@ def files(tmp_path, rng):
         ]
         lines = ['\t'.join([*row, '1500', '35.25', '3000', 'n/a']) for row in rows]
         path = tmp_path / 'NAcMPFC_scalarstats.tsv'
-        path.write_text(HEAD + '\n'.join(lines) + '\n')
-        out = tmp_path / 'out'
-        out.mkdir()
+        before = HEAD + '\n'.join(lines) + '\n'
+        path.write_text(before)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            found = add_free_water(
-                [path], probsegs, tmp_path / 'domain.npz', CIRCUIT, dwi, gradients, out_dir=out
-            )
+            scans = [path for pair in zip(dwi, gradients) for path in pair]
+            (found,) = add_free_water([path], probsegs, read_fields(tmp_path / 'domain.npz'), CIRCUIT, scans)
             maps = [free_water(own.reshape(-1, own.shape[-1]), table) for own in signals]
-        return path.read_text(), found.scalarstats[0].read_text(), visits, white, maps
+        return before, found.read_text(), visits, white, maps
 
     return write
 

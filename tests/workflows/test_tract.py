@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines.interfaces.gather import Gather
 from pipelines.params import TractParams
 from pipelines.terms import circuit_of_rows, default_circuit
 from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
@@ -97,25 +98,22 @@ def test_steps_and_words_of_several_pairs():
         assert words in workflow.__desc__
 
 
-def test_tables_pass_through_what_adds_free_water():
-    """The table that is saved is the extended one, of the series of all sessions; all else comes from the measure."""
+def test_maps_and_series_of_all_sessions_reach_what_measures():
+    """Session after session, each list in one piece: maps of a session are four, a series has its gradients."""
     workflow = make(('pre', 'post'))
-    water, output = workflow.get_node('water'), workflow.get_node('outputnode')
-    assert water.inputs.circuit == CIRCUIT
-    into = {
-        (source.name, pair)
-        for source, _, data in workflow._graph.in_edges(water, data=True)
-        for pair in data['connect']
-    }
-    assert into == {
-        ('measure', ('scalarstats', 'scalarstats')),
-        ('measure', ('probsegs', 'probsegs')),
-        ('domain', ('domain', 'domain')),
-        ('sessions', ('dwi', 'dwi')),
-        ('sessions', ('gradients', 'gradients')),
-    }
-    saved = workflow._graph.get_edge_data(water, output)['connect']
-    assert saved == [('scalarstats', 'scalarstats')]
-    measured = workflow._graph.get_edge_data(workflow.get_node('measure'), output)['connect']
-    assert 'scalarstats' not in dict(measured)
-    assert {'streamlines', 'profile', 'threshold', 'metadata'} <= set(dict(measured))
+    gather, measure = workflow.get_node('sessions'), workflow.get_node('measure')
+    joined = dict(workflow._graph.get_edge_data(gather, measure)['connect'])
+    assert joined == {'maps': 'maps', 'scans': 'scans', 'metadata': 'session_facts'}
+    assert {'maps', 'scans'} <= set(gather.outputs.copyable_trait_names())
+    assert gather.interface.joined['maps'] == ('fa', 'md', 'ad', 'rd')
+    assert measure.inputs.sessions == ['pre', 'post']
+
+
+def test_joined_lists_go_source_after_source(tmp_path):
+    paths = {f'{field}_{n}': tmp_path / f'{field}{n}' for field in ('fa', 'md') for n in range(2)}
+    for path in paths.values():
+        path.touch()
+    made = Gather(['fa', 'md'], [], 2, {'maps': ('fa', 'md')}, **{k: str(v) for k, v in paths.items()})
+    found = made.run().outputs
+    assert [path.rpartition('/')[2] for path in found.maps] == ['fa0', 'md0', 'fa1', 'md1']
+    assert [path.rpartition('/')[2] for path in found.md] == ['md0', 'md1']
