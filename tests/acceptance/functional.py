@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nb
 import numpy as np
+from nilearn.image import resample_to_img
 
 from bids_app.simulated.cli import main as simulate
 from pipelines.interfaces.quality import Scan
@@ -100,10 +101,10 @@ def _repeated(data: Path, copy: Path, times: int) -> Path:
 def note_template(checks: Collector, out: Path, space: str) -> None:
     """A run that we brought to a template is told from one that lies on the other, whatever it is named after."""
     (other,) = set(SPACES) - {space}
-    paths = [
-        next(out.rglob(f'*_space-{space}_*{kind}.nii.gz')) for kind in ('boldref', 'task-*desc-brain_mask')
-    ]
-    image, mask = (nb.load(path) for path in paths)
+    image, anatomy = (
+        nb.load(next(out.rglob(f'*_space-{space}_*{kind}.nii.gz'))) for kind in ('boldref', 'desc-brain_mask')
+    )
+    mask = resample_to_img(anatomy, image, interpolation='nearest', force_resample=True, copy_header=True)
     mean, inside = np.asarray(image.dataobj, np.float32), np.asarray(mask.dataobj) > 0
     scan = Scan(image, inside, np.empty((1, 0)), mean, np.ones(1), np.ones(1, bool))
     right, wrong = fit_templates(scan, space), fit_templates(scan, other)
