@@ -31,6 +31,7 @@ STRANGERS: dict[str, Run] = {'tutorial': strangers.tutorial, 'wheel': strangers.
 
 TABLES: dict[str, Run] = {
     'arms_error': simulations.arms_error,
+    'circuit': simulations.circuit,
     'coverage': simulations.coverage,
     'discrete': simulations.discrete,
     'map_error': simulations.map_error,

@@ -11,6 +11,7 @@ import pandas as pd
 from .checks import Collector, Context, met
 from .made import GOLDEN, STUDIES, source_of, stamp
 from .studies import arms_error as arms_study
+from .studies import circuit as circuit_study
 from .studies import coverage as coverage_study
 from .studies import discrete as discrete_study
 from .studies import expression as expression_study
@@ -28,6 +29,11 @@ from .studies import tract_change as tract_study
 from .studies import tract_fa as tract_fa_study
 
 Share = Callable[[Collector, pd.DataFrame], None]
+
+
+def circuit(context: Context) -> Collector:
+    """Effects planted in two pairs of a circuit of five regions are found: 20 trials of 57 people."""
+    return _made_or_shared(context, 'circuit', circuit_study, share_of_circuit)
 
 
 def coverage(context: Context) -> Collector:
@@ -128,6 +134,19 @@ def share_of_template_fit(checks: Collector, recorded: pd.DataFrame, n: int = 4)
     n_found = int((found.loc[~is_right, 'better'] == found.loc[~is_right, 'space']).sum())
     checks.note('no false alarm', n_alarms, n_alarms == 0)
     checks.note(f'at least {n - 1} of {n} wrong names are found', n_found, n_found >= n - 1)
+
+
+def share_of_circuit(checks: Collector, recorded: pd.DataFrame) -> None:
+    """Two new trials estimate every quantity as those of the table do."""
+    study, table = circuit_study, recorded.set_index('quantity')
+    rows = spread(study.simulate, range(study.N_TRIALS, study.N_TRIALS + 2)).set_index('quantity')
+    known = table.loc[rows.index]
+    # prediction interval of one more trial after 20: t of 19 degrees of freedom at 1 in 1,000
+    errors = rows['estimate'] - known['truth'] - known['mean_error']
+    away = errors.abs() / (known['sd'] * np.sqrt(1 + 1 / known['n']))
+    checks.note(
+        'every estimate of two new trials within 3.9 SD of the table', f'{away.max():.1f}', away.max() < 3.9
+    )
 
 
 def share_of_coverage(checks: Collector, recorded: pd.DataFrame, n: int = 200) -> None:

@@ -16,6 +16,8 @@ from pipelines.errors import DataError
 from pipelines.interfaces.imaging_outcomes import measure_imaging
 from pipelines.stats.design import DerivativeOutcome, OutcomesDesign
 from pipelines.terms import circuit_of_rows
+from tests.acceptance.made import GOLDEN
+from tests.acceptance.studies import circuit as study
 from tests.app.group.shapes import PEOPLE, write_whole
 
 CIRCUIT = circuit_of_rows([
@@ -95,6 +97,19 @@ def test_tracts_are_those_of_their_pair(tmp_path):
     design = _with_pairs(OutcomesDesign(treated=('a',), control='b', outcomes=tuple(asked)), CIRCUIT)
     found = values([], tracts, *design.imaging, out_dir=tmp_path)
     assert found == {'first': 0.15, 'turned': 0.7, 'midline': 0.4, 'across': 0.3}
+
+
+def test_intervals_of_a_circuit_of_five_hold_what_was_planted_in_two_pairs():
+    """At least 17 of 20 for each, a null among them: 95 % of 20 fall short of that once in 60.
+
+    Errors average to less than three standard errors, and 2 % of z for what noise of voxels takes off.
+    """
+    table = pd.read_csv(GOLDEN / study.TABLE, sep='\t').set_index('quantity')
+    assert table['truth'].to_dict() == study.PLANTED
+    assert (table['n'] == 20).all()
+    assert table['held'].min() >= 17
+    away = table['mean_error'].abs() - 0.02 * table['truth'].abs()
+    assert (away < 3 * table['sd'] / np.sqrt(table['n'])).all()
 
 
 def test_each_seed_of_the_circuit_is_tested_voxel_by_voxel(tmp_path):
