@@ -127,9 +127,8 @@ def measure_tract(
         for name, path in _write(pair, sides, read, grid, out_dir):
             files[name].append(path)
         tracking = {s.hemi: _tracking(pair, counts[two], s.kept) for s, two in zip(sides, parts)}
-        files['metadata'].append(
-            _metadata(tracking, sides, read, facts) | {'Ends': [pair.first, pair.second]}
-        )
+        ends = [pair.first, pair.second]
+        files['metadata'].append(_metadata(tracking, sides, read, facts) | {'Ends': ends})
     watered = add_free_water(files['scalarstats'], files['probsegs'], fields, circuit, scans)
     return _Measured(**{**files, 'scalarstats': watered})
 
