@@ -1,5 +1,6 @@
 """Name the clusters of a group map."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ _NONE = 'none'  # name of what is in no region
 _NAMED = 3  # regions that a cluster's row lists
 
 
-class MapPlace(NamedTuple):
+@dataclass(frozen=True)
+class MapPlace:
     """The template that maps lie on, and the atlas that names places in it."""
 
     space: str
@@ -79,7 +81,7 @@ def list_clusters(
         }
         for kind, *tests in zip(maps, contrasts, statistics, log_p_max_tfce, strict=True)
         for contrast, statistic, log_p in zip(*tests, strict=True)
-        for row in _clusters_of(statistic, log_p, *place)
+        for row in _clusters_of(statistic, log_p, place.space, place.atlas)
     ]  # fmt: skip
     return _Clusters(write_table(pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS)), out_dir / 'clusters.tsv'))
 
