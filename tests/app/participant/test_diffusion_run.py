@@ -164,7 +164,9 @@ def test_tables_have_the_columns_and_rows_of_the_conventions(person):
     for found, columns in zip((stats, profile, curve), COLUMNS.values()):
         assert list(found) == columns.split()
         assert set(found['session_id']) == set(SESSIONS)
-    assert len(stats) == 2 * 3 * 2 * 4
+    assert len(stats) == 2 * 3 * (
+        2 * 4 + 1
+    )  # with anisotropy beside free water, which has no mean of streamlines
     assert set(stats['hemi']) == {'L', 'R', 'B'}
     assert set(stats['method']) == {'weighted', 'streamline'}
     assert len(profile) == 2 * 2 * 4 * 100

@@ -36,7 +36,7 @@ from tests.app.report.test_report import Page
 from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, write_trial
 
 SECTIONS = (
-    'summary', 'flow', 'baseline', 'estimand', 'outcomes', 'imaging', 'biomarkers', 'expression', 'mediation', 'safety',
+    'summary', 'flow', 'baseline', 'estimand', 'outcomes', 'imaging', 'reliability', 'biomarkers', 'expression', 'mediation', 'safety',
     'quality', 'limits', 'reporting', 'methods', 'run',
 )  # fmt: skip
 CONTRAST = 'armOnChange'
@@ -442,7 +442,7 @@ class TestResults:
         assert set(found['tables']) == {path.stem for path in (out / 'group').glob('*.tsv')}
         for name, rows in found['tables'].items():
             assert len(rows) == len(rows_of(out, name))
-            assert rows or name in ('levels', 'missing', 'tipping', 'phenotype_report')
+            assert rows or name in ('levels', 'missing', 'tipping', 'phenotype_report', 'reliable_changes')
             for row, cells in zip(rows, rows_of(out, name)):
                 assert list(row) == list(cells)
                 for value, cell in zip(row.values(), cells.values()):
