@@ -188,7 +188,7 @@ def test_sites_in_words(tmp_path, use):
     ends = {
         'fixed': 'as fixed effects',
         'random': 'as random intercepts in models of all visits, fixed effects in others',
-        'blocks': 'blocks within which maps are permuted',
+        'blocks': 'blocks within which people change places in tests of maps',
     }
     assert said.endswith(ends[use])
 

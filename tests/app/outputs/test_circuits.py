@@ -99,7 +99,7 @@ def test_the_group_takes_the_regions_that_participants_were_processed_with(tmp_p
     assert with_recorded_regions(settings_of(tmp_path)).listed is None
     record(tmp_path, regions=FIVE.rows())
     assert (
-        with_recorded_regions(settings_of(tmp_path))
+        with_recorded_regions(settings_of(tmp_path)).listed
         == with_recorded_regions(settings_of(tmp_path, FIVE)).listed
         == FIVE
     )

@@ -91,7 +91,7 @@ def test_from_raw_with_everything(tmp_path):
         nb.save(nb.Nifti1Image(np.ones((2, 2, 2), np.int16), np.diag([80, 80, 80, 1])), path)
     settings = settings_for(root)
     person = collect(settings, '01')
-    assert person.runs[0].pair
+    assert person.runs[0].estimator
     assert person.runs[0].slice_timing
     assert len(person.diffusion.sessions[0].scans) == 2
     workflow = build_workflow(settings, [person])
