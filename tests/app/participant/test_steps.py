@@ -22,7 +22,7 @@ from tests.wiring import check_wiring
 
 PHASE = {'PhaseEncodingDirection': 'j-', 'TotalReadoutTime': 0.05}
 TIMES = {'RepetitionTime': 2.0, 'SliceTiming': [0.0, 1.0]}
-FROM_DERIVATIVES, FROM_RAW, OF_GROUP = 18, 35, 80
+FROM_DERIVATIVES, FROM_RAW, OF_GROUP = 18, 37, 80
 """The most steps that a person with one BOLD run and one diffusion scan, and a group with all parts, may take."""
 
 
