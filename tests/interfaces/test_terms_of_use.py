@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from pipelines.errors import MissingInputError, ParameterError
-from pipelines.interfaces import atlas, regions, templates
+from pipelines.interfaces import atlas, regions, template_fit, templates
 from pipelines.interfaces.clusters import name_peak, name_points
 from pipelines.interfaces.drawing import Canvas, check_sources, draw_structure
 from pipelines.interfaces.normalize import standard_grid
@@ -44,7 +44,13 @@ def taken_away(monkeypatch):
     monkeypatch.setattr(templates, '_packaged', found)
     monkeypatch.setattr(templates, '_field', field)
     monkeypatch.delenv('TEMPLATEFLOW_HOME', raising=False)
-    caches = templates.label_names, templates.label_index, atlas.atlas_labels
+    # what another test opened before is no proof of anything
+    caches = (
+        templates.label_names,
+        templates.label_index,
+        atlas.atlas_labels,
+        template_fit._coarse_brain,
+    )
     for cached in caches:
         cached.cache_clear()
     yield
