@@ -86,6 +86,13 @@ def init_outcomes_wf(
     return workflow
 
 
+_RELIABILITY = (
+    'Reliability of imaging outcomes is the intraclass correlation of halves of a run, of repeated runs and of the '
+    'visits of the control arm, with F intervals [@mcgraw1996]; single connections are known to have one of about '
+    '0.29 [@noble2019].'
+)
+
+
 def _describe_outcomes(design: OutcomesDesign, params: GroupParams) -> str:
     kinds = {outcome.kind for outcome in design.outcomes}
     baseline = (
@@ -120,11 +127,7 @@ def _describe_outcomes(design: OutcomesDesign, params: GroupParams) -> str:
             '(tipping point).'
         ]
     if design.imaging:
-        words += [
-            'Reliability of imaging outcomes is the intraclass correlation of halves of a run, of repeated runs and of the '
-            'visits of the control arm, with F intervals [@mcgraw1996]; single connections are known to have one of about '
-            '0.29 [@noble2019].'
-        ]
+        words.append(_RELIABILITY)
     words += [
         'Primary contrasts were tested in the order of the trial file.' if design.sequence
         else 'p values of several primary contrasts, and of the imaging outcomes, were adjusted by Holm [@aickin1996].'

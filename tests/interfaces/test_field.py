@@ -90,7 +90,7 @@ def test_sign_follows_the_direction_of_the_series(scan, direction):
     assert np.corrcoef(placed.shift[far], planted[far])[0, 1] > 0.8
 
 
-def refused(scan, kind, names, says, **about):
+def check_refused(scan, kind, names, says, **about):
     _, head, reference, files = scan
     paths = [files[name] if isinstance(name, str) else name for name in names]
     with pytest.raises(DataError, match=says) as error:
@@ -103,15 +103,17 @@ def test_phase_of_an_unknown_scale_is_refused(scan, tmp_path):
     odd = save(
         tmp_path / 'odd.nii', np.linspace(-2048, 2047, head.epi.size).reshape(head.epi.shape), head.affine
     )
-    refused(scan, 'phasediff', [odd, 'magnitude1'], 'neither radians', echo_times=TIMES)
+    check_refused(scan, 'phasediff', [odd, 'magnitude1'], 'neither radians', echo_times=TIMES)
 
 
 def test_what_does_not_fit_together_is_refused(scan, tmp_path):
     head = scan[1]
     small = save(tmp_path / 'small.nii', np.ones((4, 4, 4), np.float32), head.affine)
-    refused(scan, 'fieldmap', [small, 'magnitude1'], 'differ', units='Hz')
+    check_refused(scan, 'fieldmap', [small, 'magnitude1'], 'differ', units='Hz')
     times = (head.readout_time,) * 2
-    refused(scan, 'pair', ['ap', 'pa'], 'no pair of opposite', directions=('j', 'j'), readout_times=times)
+    check_refused(
+        scan, 'pair', ['ap', 'pa'], 'no pair of opposite', directions=('j', 'j'), readout_times=times
+    )
 
 
 def test_another_kind_is_refused(scan):
