@@ -188,8 +188,12 @@ def bosh_launch(*words, folder):
     program = shutil.which('bosh')
     if program is None:
         pytest.skip('bosh is not installed: pip install boutiques')
+    # the descriptor names the image of the release; what is tested here is the image of this tree
+    descriptor = json.loads((REPOSITORY / 'boutiques.json').read_text())
+    descriptor['container-image']['image'] = IMAGE
+    (folder / 'descriptor.json').write_text(json.dumps(descriptor))
     example = REPOSITORY / 'boutiques/example_participant.json'
-    command = [program, 'exec', 'launch', *words, REPOSITORY / 'boutiques.json', example]
+    command = [program, 'exec', 'launch', *words, 'descriptor.json', example]
     return subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, timeout=LIMIT)
 
 
