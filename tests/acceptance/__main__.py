@@ -3,11 +3,12 @@
 import argparse
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from . import diffusion, functional, fuzz, interrupted, simulations, storages, strangers
-from .checks import Check, Collector, Context, data_folder, show
+from .checks import Check, Collector, Context, data_folder, met, show
 
 Run = Callable[[Context], Collector]
 SCANS: dict[str, Run] = {
@@ -74,6 +75,17 @@ def print_names() -> None:
         print(f'{name:20} {(run.__doc__ or "").splitlines()[0]}')
 
 
+def finished(name: str, context: Context) -> Collector:
+    """Return the checks of one run; what ends it early is a check that is not met, and the others go on."""
+    try:
+        return RUNS[name](context)
+    except Exception as error:  # whatever it is, it belongs in the table
+        traceback.print_exc()
+        checks = met(name)
+        checks.note('comes to its end', f'{type(error).__name__}: {error}', False)
+        return checks
+
+
 def main(words: list[str] | None = None) -> int:
     """Run what was chosen; return 0 when every check is met."""
     options = parser().parse_args(words)
@@ -87,7 +99,7 @@ def main(words: list[str] | None = None) -> int:
     out = (options.out or Path(tempfile.mkdtemp(prefix='clbpe-accept-'))).absolute()
     checks: list[Check] = []
     for name in options.only:
-        checks += RUNS[name](Context(data, out, options.sloppy))
+        checks += finished(name, Context(data, out, options.sloppy))
     show(checks)
     print(f'Results: {out}')
     return 0 if all(check.is_met for check in checks) else 1

@@ -76,6 +76,11 @@ def read_one(dataset: Path, pattern: str) -> pd.DataFrame:
     return pd.read_csv(path, sep='\t', na_values=['n/a'])
 
 
+def read_matrix(dataset: Path, run: str = '') -> pd.DataFrame:
+    """Return the Fisher z of regions (rows and columns by name) in the one run whose name begins so, from all its volumes."""
+    return read_one(dataset, f'{run}*_stat-fisherz_relmat.tsv').set_index('node')
+
+
 def read_json(dataset: Path, pattern: str) -> dict:
     """Return the one JSON file that matches."""
     (path,) = dataset.rglob(pattern)

@@ -14,7 +14,7 @@ from pipelines.interfaces.template_fit import fit_templates
 from pipelines.numerics.seed import fisher_z_se
 from pipelines.params import SPACES
 
-from .checks import Collector, Context, met, read_json, read_one, run_clbpe, validator_errors
+from .checks import Collector, Context, met, read_json, read_matrix, read_one, run_clbpe, validator_errors
 
 SPACE, OTHER_SPACE = 'MNI152NLin6Asym', 'MNI152NLin2009cAsym'
 
@@ -30,7 +30,7 @@ def studyforrest(context: Context) -> Collector:
     if done.status:
         return checks
     qc = read_json(out, '*_qc.json')
-    matrix = read_one(out, '*_relmat.tsv').set_index('node')
+    matrix = read_matrix(out)
     z, se = matrix.loc['NAcL', 'NAcR'], fisher_z_se(qc['DegreesOfFreedom'])
     low, high = np.tanh([z - 1.96 * se, z + 1.96 * se])
     checks.note(
@@ -54,7 +54,7 @@ def studyforrest(context: Context) -> Collector:
     checks.note('report has all pictures', page.count('<figure'), page.count('<figure') == n_drawn >= 8)
     plain = context.out / 'studyforrest_none'
     done = run_clbpe(context, data, plain, *words, '--denoising', 'none', work=work)
-    r = np.tanh(read_one(plain, '*_relmat.tsv').set_index('node').loc['NAcL', 'NAcR'])
+    r = np.tanh(read_matrix(plain).loc['NAcL', 'NAcR'])
     checks.note('NAc left-right r >= 0.4 without denoising', f'{r:.2f}', done.status == 0 and r >= 0.4)
     again = run_clbpe(context, data, out, *words, work=work)
     is_idle = '0 processed' in again.text and again.is_in(10, context)
@@ -148,7 +148,7 @@ def simulated_raw(context: Context) -> Collector:
     truth = json.loads((data / 'sourcedata' / 'truth.json').read_text())['Runs']
     for session in ('pre', 'post'):
         stem = f'sub-01_ses-{session}_task-rest'
-        z = read_one(out, f'{stem}_*_relmat.tsv').set_index('node').loc['NAc', 'mPFC']
+        z = read_matrix(out, stem).loc['NAc', 'mPFC']
         se = fisher_z_se(read_json(out, f'{stem}_*_qc.json')['DegreesOfFreedom'])
         error = (z - truth[stem]['FisherZ']) / se
         checks.note(f'{session}: planted z within 3 SE', f'{z:.2f}, {error:+.1f} SE', abs(error) < 3)

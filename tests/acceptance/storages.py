@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bids_app.outputs.bold import REGIONS_DSEG, REGIONS_TABLE, RELMAT, map_rows
+from bids_app.outputs.bold import REGIONS_DSEG, REGIONS_TABLE, map_rows
 from bids_app.outputs.rows import Derivative
 from bids_app.simulated.cli import main as simulate
 from pipelines.interfaces.imaging_outcomes import region_mean
 from pipelines.terms import default_circuit
 from tests.storage import STORAGES, Storage, store
 
-from .checks import Collector, Context, met, read_one, run_clbpe
+from .checks import Collector, Context, met, read_matrix, read_one, run_clbpe
 
 Values = Mapping[str, float]
 
@@ -46,7 +46,7 @@ def _found(out: Path, row: Derivative) -> Path:
 
 def connectivity(out: Path) -> Values:
     """Return Fisher z of the two regions, and the mean intrinsic connectivity of each."""
-    z = read_one(out, f'*_{RELMAT.suffix}{RELMAT.extension}').set_index('node').loc['NAc', 'mPFC']
+    z = read_matrix(out).loc['NAc', 'mPFC']
     icc, labels = (
         _found(out, map_rows(default_circuit())['icc']),
         (_found(out, row) for row in (REGIONS_DSEG, REGIONS_TABLE)),
