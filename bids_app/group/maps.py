@@ -12,7 +12,7 @@ from pipelines.stats.visit import Visit
 from pipelines.terms import MEASURES, map_words
 
 from ..outputs.found import Results, ScanResult, stamp_of
-from ..outputs.group import LEAST_PEOPLE
+from ..outputs.group import LEAST_WITH_MAPS
 from ..phenotype.parts import Trial
 from ..phenotype.tables import Tables
 
@@ -52,7 +52,7 @@ def _map_visit(trial: Trial) -> Visit:
     return primary_visit(own[0], trial.visits) if own else trial.primary
 
 
-def maps_of(
+def maps_by_kind(
     trial: Trial, tables: Tables, results: Results, tests: Sequence[MapTest]
 ) -> dict[str, list[MapsOfPerson]]:
     """Return for each kind of map that anybody has who has which images at the visits that are tested."""
@@ -111,9 +111,9 @@ def _is_possible(
     """Return whether enough people have the maps of a test, and the symptoms that it needs."""
     own = {p['participant_id'] for p in people if set(test.visits) <= p['maps'].keys()}
     if test.term.asks == 'symptoms':
-        return len(own & _with_symptoms(test, trial, tables, primary)) >= LEAST_PEOPLE
+        return len(own & _with_symptoms(test, trial, tables, primary)) >= LEAST_WITH_MAPS
     if test.term.asks == 'mean':
-        return len(own) >= LEAST_PEOPLE
+        return len(own) >= LEAST_WITH_MAPS
     arms = dict(zip(tables.participants['participant_id'], tables.participants['arm']))
     counts = Counter(arms[label] for label in own)
     enough = [arm for arm in trial.arms.names if counts[arm] >= LEAST_PER_ARM]

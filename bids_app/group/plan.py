@@ -20,7 +20,7 @@ from ..phenotype.tables import Tables
 from ..phenotype.trial import DerivativeOutcome, Outcome
 from ..running.files import drafted
 from ..settings import Settings
-from .maps import MapsOfPerson, map_tests_of, maps_of, possible_tests
+from .maps import MapsOfPerson, map_tests_of, maps_by_kind, possible_tests
 from .mediation import choose_analyses, measured_visits
 
 LOGGER = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def make_plan(settings: Settings, trial: Trial, tables: Tables, results: Results
     }
     primary = primary_of(outcomes)
     asked = () if 'voxelwise' in settings.skip else map_tests_of(trial, primary.name)
-    people = maps_of(trial, tables, results, asked) if asked else {}
+    people = maps_by_kind(trial, tables, results, asked) if asked else {}
     tests = possible_tests(trial, tables, people, asked, primary)
     tested = {kind: people[kind] for kind in tests}
     return GroupPlan(

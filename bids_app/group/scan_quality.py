@@ -11,7 +11,7 @@ from ..report.words import number
 from ..running.files import replace_json
 from .plan import write_tsv
 
-Cell = str | float | int | None
+_Value = str | float | int | None
 
 
 class Column(NamedTuple):
@@ -19,13 +19,13 @@ class Column(NamedTuple):
 
     name: str
     about: str
-    of: Callable[[ScanRecord], Cell]
+    of: Callable[[ScanRecord], _Value]
 
 
-def _fact(*keys: str) -> Callable[[ScanRecord], Cell]:
+def _fact(*keys: str) -> Callable[[ScanRecord], _Value]:
     """Return what reads a value of the sidecars, one inside another."""
 
-    def read(scan: ScanRecord) -> Cell:
+    def read(scan: ScanRecord) -> _Value:
         found: Any = scan.facts
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
@@ -34,18 +34,18 @@ def _fact(*keys: str) -> Callable[[ScanRecord], Cell]:
     return read
 
 
-def _flags(scan: ScanRecord) -> Cell:
+def _flags(scan: ScanRecord) -> _Value:
     flags = scan.facts.get('Flags')
     return ' '.join(map(str, flags)) if isinstance(flags, list) and flags else None
 
 
-def _dropout(scan: ScanRecord) -> Cell:
+def _dropout(scan: ScanRecord) -> _Value:
     named = [row['region'] for row in scan.coverage if 'dropout' in row.get('flags', '').split()]
     return ' '.join(named) or None
 
 
-def _least(column: str) -> Callable[[ScanRecord], Cell]:
-    def read(scan: ScanRecord) -> Cell:
+def _least(column: str) -> Callable[[ScanRecord], _Value]:
+    def read(scan: ScanRecord) -> _Value:
         known = [value for row in scan.coverage if (value := number(row.get(column))) is not None]
         return min(known, default=None)
 
@@ -80,7 +80,7 @@ DWI = (
     Column('sdc', 'correction of distortion by susceptibility', _fact('SusceptibilityDistortionCorrection')),
     *_END,
 )
-TABLES = (('group_bold', 'bold', 'NKept', BOLD), ('group_dwi', 'dwi', 'BestConvention', DWI))
+QUALITY_TABLES = (('group_bold', 'bold', 'NKept', BOLD), ('group_dwi', 'dwi', 'BestConvention', DWI))
 """Names of the tables, suffix of scans, and a value that the sidecars of all of the kind have."""
 
 
@@ -91,7 +91,7 @@ def write_scan_quality(results_dir: Path, folder: Path) -> None:
     """
     labels = sorted(path.name for path in results_dir.glob('sub-*') if path.is_dir())
     scans = [scan for label in labels for scan in read_scans(results_dir, label)]
-    for name, suffix, has, columns in TABLES:
+    for name, suffix, has, columns in QUALITY_TABLES:
         rows = list(_rows(scans, has, columns, suffix))
         if rows:
             named = ['bids_name', *(column.name for column in columns)]
@@ -103,7 +103,7 @@ def write_scan_quality(results_dir: Path, folder: Path) -> None:
 
 def _rows(
     scans: list[ScanRecord], has: str, columns: tuple[Column, ...], suffix: str
-) -> Iterator[list[Cell]]:
+) -> Iterator[list[_Value]]:
     """Yield the rows of the scans of a kind."""
     for scan in scans:
         if has in scan.facts:

@@ -26,7 +26,7 @@ from pipelines.terms import (
 from .plan import Planned
 from .rows import Derivative
 
-LEAST_PEOPLE = 6
+LEAST_WITH_MAPS = 6
 """People with maps that a voxel-wise test needs."""
 
 

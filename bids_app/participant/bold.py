@@ -6,10 +6,11 @@ from typing import Any
 from nipype.pipeline.engine.utils import topological_sort
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from pipelines.acquisition import Echoes
 from pipelines.interfaces.choices import needs_anatomy
 from pipelines.interfaces.headers import series_gb
 from pipelines.interfaces.normalize import standard_gb
-from pipelines.params import SPACES, Echoes
+from pipelines.params import SPACES
 from pipelines.workflows.anatomical import init_anatomical_wf
 from pipelines.workflows.connectivity import Series, init_connectivity_wf
 from pipelines.workflows.figures import (

@@ -1,6 +1,6 @@
 """Give what the app found of distortion to the workflows, in their words."""
 
-from pipelines.params import Field, FieldSource
+from pipelines.acquisition import Field, FieldSource
 
 from ..scans.fieldmaps import Estimator
 

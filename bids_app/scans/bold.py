@@ -15,7 +15,7 @@ from pipelines.terms import PRESETS
 from ..settings import Settings
 from .absent import why_no_bold
 from .dataset import Absence, Dataset
-from .echoes import by_echo, in_order
+from .echoes import by_echo, echo_order
 from .encoding import encoding_of
 from .fieldmaps import Estimator, choose_estimator, is_corrected
 from .fmriprep import (
@@ -199,7 +199,7 @@ def _check_segmentation(settings: Settings, found: Segmentation, space: str) -> 
 
 
 def _raw_run(settings: Settings, files: Sequence[Path], t1w: list[Path]) -> BoldRun:
-    echoes, times = in_order(settings, files) if len(files) > 1 else (tuple(files), ())
+    echoes, times = echo_order(settings, files) if len(files) > 1 else (tuple(files), ())
     bold = echoes[0]
     if not t1w:
         raise MissingInputError(

@@ -29,7 +29,7 @@ def by_echo(files: Sequence[Path]) -> list[list[Path]]:
     return list(groups.values())
 
 
-def in_order(settings: Settings, files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[float, ...]]:
+def echo_order(settings: Settings, files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[float, ...]]:
     """Return the echoes of a run and their times in s, the shortest first.
 
     Raises

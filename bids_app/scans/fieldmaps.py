@@ -57,7 +57,7 @@ class _Unusable(Exception):
     """Why images are no estimator; empty where another kind says it."""
 
 
-Images = Mapping[Path, Mapping[str, Any]]
+Sidecars = Mapping[Path, Mapping[str, Any]]
 
 
 def is_corrected(settings: Settings) -> bool:
@@ -118,11 +118,11 @@ def choose_estimator(settings: Settings, series: Sequence[Path], *, has_own_pair
     return Choice(chosen, [*reasons, *refused.values()])
 
 
-def _epis(images: Images) -> list[Path]:
+def _epis(images: Sidecars) -> list[Path]:
     return [path for path in images if suffix_of(path) in _EPIS]
 
 
-def _pair(settings: Settings, run: Epi, images: Images) -> Estimator:
+def _pair(settings: Settings, run: Epi, images: Sidecars) -> Estimator:
     """Return two EPI of opposite direction."""
     scans = [describe_epi(settings, path, facts) for path, facts in images.items()]
     pairs = [(a, b) for a in scans for b in scans if a.direction and b.direction == f'{a.direction}-']
@@ -143,7 +143,7 @@ def _pair(settings: Settings, run: Epi, images: Images) -> Estimator:
     return Estimator('pair', run, pair)
 
 
-def _reverse(settings: Settings, run: Epi, images: Images) -> Estimator:
+def _reverse(settings: Settings, run: Epi, images: Sidecars) -> Estimator:
     """Return one EPI whose direction is opposite to that of the series."""
     scans = [describe_epi(settings, path, facts) for path, facts in images.items()]
     found = [scan for scan in scans if run.direction and is_opposite(scan.direction, run.direction)]
@@ -165,7 +165,7 @@ def is_opposite(one: str, other: str) -> bool:
     return bool(one and other) and one[0] == other[0] and one != other
 
 
-def _fieldmap(settings: Settings, run: Epi, images: Images) -> Estimator:
+def _fieldmap(settings: Settings, run: Epi, images: Sidecars) -> Estimator:
     """Return a map of the field."""
     path, facts = next(iter(images.items()))
     units = str(facts.get('Units', '')).strip()
@@ -176,7 +176,7 @@ def _fieldmap(settings: Settings, run: Epi, images: Images) -> Estimator:
     return Estimator('fieldmap', run, (), (path,), _magnitude(run, path), (), units)
 
 
-def _phasediff(settings: Settings, run: Epi, images: Images) -> Estimator:
+def _phasediff(settings: Settings, run: Epi, images: Sidecars) -> Estimator:
     """Return a difference of phase, whose sidecar has both echo times."""
     path, facts = next(iter(images.items()))
     times = [facts.get('EchoTime1'), facts.get('EchoTime2')]
@@ -185,7 +185,7 @@ def _phasediff(settings: Settings, run: Epi, images: Images) -> Estimator:
     return Estimator('phasediff', run, (), (path,), _magnitude(run, path), _echoes(path, times))
 
 
-def _phases(settings: Settings, run: Epi, images: Images) -> Estimator:
+def _phases(settings: Settings, run: Epi, images: Sidecars) -> Estimator:
     """Return the phase of two echoes."""
     first = next(iter(images))
     paths = phases_of(first)
@@ -238,7 +238,7 @@ _EPIS = (EPI, 'bold', 'dwi', 'sbref')
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     'pair': _EPIS, 'reverse': _EPIS, 'fieldmap': (FIELD,), 'phasediff': (PHASEDIFF,), 'phases': PHASES,
 }  # fmt: skip
-_OFFERS: dict[str, Callable[[Settings, Epi, Images], Estimator]] = {
+_OFFERS: dict[str, Callable[[Settings, Epi, Sidecars], Estimator]] = {
     'pair': _pair, 'reverse': _reverse, 'fieldmap': _fieldmap, 'phasediff': _phasediff, 'phases': _phases,
 }  # fmt: skip
 if not _OFFERS.keys() == _SUFFIXES.keys() == ESTIMATORS.keys():

@@ -18,8 +18,8 @@ from .trial import (
     FAINT,
     PAPER,
     WIDTH,
+    ArmLook,
     Bounds,
-    Look,
     draw_means,
     finish,
     jitter,
@@ -162,7 +162,7 @@ def _places(labels: Mapping[str, tuple[str, str]]) -> Array:
     return np.arange(len(sessions)) + np.cumsum(pauses)
 
 
-def _draw_arm(axes: Axes, known: pd.DataFrame, labels: Mapping[str, tuple[str, str]], look: Look) -> None:
+def _draw_arm(axes: Axes, known: pd.DataFrame, labels: Mapping[str, tuple[str, str]], look: ArmLook) -> None:
     wide = known.pivot(index='participant_id', columns='sample', values='value').reindex(columns=list(labels))
     values, places = wide.to_numpy(dtype=float), _places(labels)
     shifted = places + jitter(len(values))[:, None]

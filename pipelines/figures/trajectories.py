@@ -20,8 +20,8 @@ from .trial import (
     MANY,
     PAPER,
     WIDTH,
+    ArmLook,
     Bounds,
-    Look,
     draw_means,
     finish,
     jitter,
@@ -162,7 +162,7 @@ def _note(course: TrajectoryWords, effects: pd.DataFrame | None) -> str:
     return note if len(effects) < 2 else f'{note} Filled: the primary visit.'
 
 
-def _draw_arm(axes: Axes, known: pd.DataFrame, visits: Mapping[str, str], look: Look, room: float) -> None:
+def _draw_arm(axes: Axes, known: pd.DataFrame, visits: Mapping[str, str], look: ArmLook, room: float) -> None:
     wide = known.pivot(index='participant_id', columns='visit', values='value').reindex(columns=list(visits))
     values = wide.to_numpy(dtype=float)
     places = np.arange(values.shape[1]) + jitter(len(values))[:, None]

@@ -19,17 +19,17 @@ from .tracts import PURPLE
 
 Array = NDArray[Any]
 
-Look = tuple[str, Any, str]
+ArmLook = tuple[str, Any, str]
 
-LOOKS: tuple[Look, ...] = (
+LOOKS: tuple[ArmLook, ...] = (
     (PURPLE, 'solid', 'o'), (BLUE, 'dashdot', '^'), (GREEN, 'dotted', 'D'), ('#444444', (0, (5, 1, 1, 1, 1, 1)), 'v'),
 )  # fmt: skip
 """Colour, dash and marker of the treated arms; markers and dashes tell the arms apart without colour."""
 
-CONTROL_LOOK: Look = (ORANGE, 'dashed', 's')
+CONTROL_LOOK: ArmLook = (ORANGE, 'dashed', 's')
 
 
-def looks_of(arms: Iterable[str]) -> dict[str, Look]:
+def looks_of(arms: Iterable[str]) -> dict[str, ArmLook]:
     """Return the look of each arm, the control being the last.
 
     Examples
@@ -158,7 +158,7 @@ def jitter(n: int) -> Array:
     return 0.16 * ((np.arange(1, n + 1) * 0.6180339887) % 1 - 0.5)
 
 
-def draw_means(axes: Axes, places: Array, means: list[Bounds], look: Look) -> None:
+def draw_means(axes: Axes, places: Array, means: list[Bounds], look: ArmLook) -> None:
     """Draw means with their intervals, joined by a line; dash ``none``: not joined."""
     colour, dash, mark = look
     centre, low, high = np.array(means, dtype=float).reshape(-1, 3).T

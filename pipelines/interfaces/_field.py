@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..acquisition import FieldSource
 from ..errors import DataError, UnknownWordError
+from ..numerics.average import Image
 from ..numerics.displacement import Encoded, Placed, encoded, place_field, place_reverse
 from ..numerics.dwi import find_mask
 from ..numerics.field_map import extend_field, field_of_phase, to_radians, wrap
 from ..numerics.register import register_rigid
 from ..numerics.resample import resample
 from ..numerics.susceptibility import estimate_pair_field, field_in_hz, shift_in_voxels
-from ..params import FieldSource
 from ..terms import FIELD_UNITS
 from .headers import open_image
 from .images import values_of
@@ -22,9 +23,6 @@ from .images import values_of
 _SAME_READOUT = 0.01  # share by which two readout times may differ
 _WEAK = 0.02  # of the largest weight of a map: below, its phase is noise
 _REMEDY = 'Mend the file or its sidecar, or use --ignore fieldmaps.'
-
-Image = tuple[np.ndarray, np.ndarray]
-"""Values (X, Y, Z) and the (4, 4) affine."""
 
 
 def place_source(

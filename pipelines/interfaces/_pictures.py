@@ -20,6 +20,9 @@ from .atlas import sample_object
 
 Array = NDArray[Any]
 
+MNI_BOX = np.array([[-78.0, -112, -68], [78, 80, 88]])
+"""Corners of what is drawn of a template, mm."""
+
 _MARGIN = 6.0  # mm around the brain
 _COLOURS = (figures.BLUE, figures.YELLOW, figures.ORANGE, figures.GREEN, figures.PURPLE, figures.RED)
 

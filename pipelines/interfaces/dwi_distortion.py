@@ -6,17 +6,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..acquisition import SessionEncoding
+from ..numerics.average import Image
 from ..numerics.coregister import coregister as find_rigid
 from ..numerics.displacement import Placed, place_reverse
 from ..numerics.register import bias_correct, register_rigid
 from ..numerics.resample import resample
 from ..numerics.susceptibility import displacement_mm, unwarp
 from ..numerics.susceptibility_t1w import register_along_axis
-from ..params import SessionEncoding
 from ..terms import ESTIMATORS, NO_CORRECTION
 from ._anatomy import load
 from ._diffusion import inside
-from ._field import Image, place_source
+from ._field import place_source
 from ._interface import interface
 from ._series import write_volume
 from .transforms import read_linear, write_field, write_linear

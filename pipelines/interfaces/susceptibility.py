@@ -5,12 +5,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ..acquisition import FieldSource
 from ..numerics.coregister import coregister as find_rigid
 from ..numerics.register import bias_correct
 from ..numerics.resample import resample
 from ..numerics.susceptibility import displacement_mm, unwarp
 from ..numerics.susceptibility_t1w import register_along_axis
-from ..params import FieldSource
 from ._anatomy import load
 from ._field import place_source
 from ._interface import interface

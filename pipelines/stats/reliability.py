@@ -9,7 +9,7 @@ from scipy import stats
 _Z = 1.959963984540054  # of 95 %
 
 
-class Interval(NamedTuple):
+class Coefficient(NamedTuple):
     """An estimate with its 95 % limits."""
 
     estimate: float
@@ -17,7 +17,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class Agreement(NamedTuple):
+class Reliability(NamedTuple):
     """Agreement of k measurements of n people, each measured equally often.
 
     ``consistency`` is ICC(C,1), in which a shift of all people from one measurement to the other is no error;
@@ -27,13 +27,13 @@ class Agreement(NamedTuple):
 
     n: int
     k: int
-    consistency: Interval
-    absolute: Interval
+    consistency: Coefficient
+    absolute: Coefficient
     sem_consistency: float
     sem_absolute: float
 
 
-def agreement(values: ArrayLike) -> Agreement:
+def agreement(values: ArrayLike) -> Reliability:
     r"""Return how well repeated measurements agree.
 
     Parameters
@@ -43,7 +43,7 @@ def agreement(values: ArrayLike) -> Agreement:
 
     Returns
     -------
-    Agreement
+    Reliability
         NaN with fewer than 3 people or 2 measurements.
 
     Raises
@@ -78,11 +78,11 @@ def agreement(values: ArrayLike) -> Agreement:
     table = table[~np.isnan(table).any(axis=1)]
     n, k = table.shape
     if n < 3 or k < 2:
-        none = Interval(np.nan, np.nan, np.nan)
-        return Agreement(n, k, none, none, np.nan, np.nan)
+        none = Coefficient(np.nan, np.nan, np.nan)
+        return Reliability(n, k, none, none, np.nan, np.nan)
     squares = _mean_squares(table)
     _, visits, error = squares
-    return Agreement(
+    return Reliability(
         n,
         k,
         _consistency(squares, n, k),
@@ -108,23 +108,23 @@ def _mean_squares(table: NDArray[np.float64]) -> tuple[float, float, float]:
     return people, visits, error
 
 
-def _consistency(squares: tuple[float, float, float], n: int, k: int) -> Interval:
+def _consistency(squares: tuple[float, float, float], n: int, k: int) -> Coefficient:
     people, _, error = squares
     if error == 0:
-        return Interval(*[1.0 if people > 0 else np.nan] * 3)
+        return Coefficient(*[1.0 if people > 0 else np.nan] * 3)
     ratio, df = people / error, (n - 1) * (k - 1)
     ends = ratio / stats.f.ppf(0.975, n - 1, df), ratio * stats.f.ppf(0.975, df, n - 1)
-    return Interval(*(float((f - 1) / (f + k - 1)) for f in (ratio, *ends)))
+    return Coefficient(*(float((f - 1) / (f + k - 1)) for f in (ratio, *ends)))
 
 
-def _absolute(squares: tuple[float, float, float], n: int, k: int) -> Interval:
+def _absolute(squares: tuple[float, float, float], n: int, k: int) -> Coefficient:
     people, visits, error = squares
     below = people + (k - 1) * error + k * (visits - error) / n
     if below <= 0:
-        return Interval(np.nan, np.nan, np.nan)
+        return Coefficient(np.nan, np.nan, np.nan)
     icc = (people - error) / below
     if icc == 1:
-        return Interval(1.0, 1.0, 1.0)
+        return Coefficient(1.0, 1.0, 1.0)
     a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
     spread = (a * visits) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1))
     df = (a * visits + b * error) ** 2 / spread
@@ -132,7 +132,7 @@ def _absolute(squares: tuple[float, float, float], n: int, k: int) -> Interval:
     rest = k * visits + (k * n - k - n) * error
     low = n * (people - low_f * error) / (low_f * rest + n * people)
     high = n * (high_f * people - error) / (rest + n * high_f * people)
-    return Interval(float(icc), float(low), float(high))
+    return Coefficient(float(icc), float(low), float(high))
 
 
 def spearman_brown(reliability: float, length: float = 2.0) -> float:
@@ -156,9 +156,9 @@ def spearman_brown(reliability: float, length: float = 2.0) -> float:
     return float(length * reliability / below) if below > 0 else -np.inf
 
 
-def of_mean(found: Interval, length: float) -> Interval:
+def of_mean(found: Coefficient, length: float) -> Coefficient:
     """Return the reliability of a mean of several measurements, its interval by :func:`spearman_brown` of the ends."""
-    return Interval(*(spearman_brown(value, length) for value in found))
+    return Coefficient(*(spearman_brown(value, length) for value in found))
 
 
 def detectable_change(sem: float) -> float:

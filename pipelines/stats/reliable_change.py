@@ -9,7 +9,7 @@ import pandas as pd
 from pipelines.terms import MEASURES, REPEATS
 
 from .design import DerivativeOutcome, OutcomesDesign, primary_visit, visits_of
-from .reliability import Interval, agreement, detectable_change, of_mean
+from .reliability import Coefficient, agreement, detectable_change, of_mean
 
 LEAST_PEOPLE = 10
 """People that a minimal detectable change is given for."""
@@ -106,7 +106,7 @@ def _numbers(table: np.ndarray, length: int, outcome: DerivativeOutcome) -> dict
     }  # fmt: skip
 
 
-def _limits(name: str, found: Interval) -> dict[str, float]:
+def _limits(name: str, found: Coefficient) -> dict[str, float]:
     return dict(zip((name, f'{name}_ci_low', f'{name}_ci_high'), found))
 
 

@@ -8,8 +8,8 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..interfaces.distortion_check import JudgeCorrection
 from ..interfaces.dwi_distortion import CoregisterScans
+from ..interfaces.dwi_stages import MapPreprocessed, MapSession
 from ..interfaces.headers import SMALL_GB, series_gb
-from ..interfaces.stages import MapPreprocessed, MapSession
 from .dwi_scans import SCANS, ScanFiles
 
 SESSION_MAPS = ('dwi', 'gradients', 'dwiref', 'dwi_mask', 'fa', 'md', 'ad', 'rd', 'evec', 'metadata')

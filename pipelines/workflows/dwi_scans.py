@@ -7,11 +7,12 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..acquisition import Field, SessionEncoding
 from ..interfaces.dwi import PrepareScan
 from ..interfaces.dwi_distortion import CombineScans
 from ..interfaces.dwi_space import FindHalfWay
 from ..interfaces.headers import series_gb
-from ..params import DwiParams, Field, SessionEncoding
+from ..params import DwiParams
 from ..terms import ESTIMATORS
 
 SCANS = ('series', 'gradients', 'motion', 'scan_xfms', 'displacements', 'correction')

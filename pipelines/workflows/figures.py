@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..interfaces import diffusion_figures, figures
+from ..interfaces import diffusion_figures, figures, map_figures
 from ..interfaces.gallery import Gallery, Plate
 from ..interfaces.templates import target_brain
 from ..terms import MAP_MEASURES, Circuit, Measure
@@ -84,10 +84,12 @@ def connectivity_figures(*, fd_threshold: float, space: str, circuit: Circuit) -
         'regions': Plate(figures.plot_regions, ('mean_bold', 'regions', 'coverage', 'analysis_mask')),
         'carpet': Plate(figures.plot_carpet, ('carpet',), {'fd_threshold': fd_threshold}),
         'seed': Plate(
-            figures.plot_seed_maps, ('seed_maps', 'mean_bold', 'metadata'), {'circuit': circuit, **beneath}
+            map_figures.plot_seed_maps,
+            ('seed_maps', 'mean_bold', 'metadata'),
+            {'circuit': circuit, **beneath},
         ),
         **{measure.map: _map_figure(measure, beneath) for measure in MAP_MEASURES},
-        'relmat': Plate(figures.plot_relmat, ('relmat',), {'circuit': circuit}),
+        'relmat': Plate(map_figures.plot_relmat, ('relmat',), {'circuit': circuit}),
     }
 
 
@@ -96,7 +98,7 @@ def _map_figure(measure: Measure, beneath: Mapping[str, object]) -> Plate:
     fields: tuple[str | tuple[str, str], ...] = ((measure.map, 'image'), 'mean_bold', 'metadata')
     if measure.map in _NORMAL:
         fields += ((_NORMAL[measure.map], 'normal'),)
-    return Plate(figures.plot_map, fields, {'measure': measure.name, **beneath})
+    return Plate(map_figures.plot_map, fields, {'measure': measure.name, **beneath})
 
 
 def dwi_figures(*, has_t1w: bool, space: str, has_motion: bool) -> Gallery:

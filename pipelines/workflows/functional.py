@@ -7,6 +7,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
+from ..acquisition import Echoes, Field
 from ..interfaces.distortion_check import JudgeCorrection
 from ..interfaces.echoes import CombineEchoes
 from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
@@ -14,7 +15,7 @@ from ..interfaces.headers import open_series, series_gb
 from ..interfaces.normalize import ResampleSeries
 from ..interfaces.stages import FinishRun, PlaceReferences
 from ..interfaces.susceptibility import EstimateDistortion, RegisterDistortion
-from ..params import Echoes, Field, Ignorable
+from ..params import Ignorable
 from ..terms import ESTIMATORS, NO_CORRECTION
 
 ANATOMY_INPUTS = (

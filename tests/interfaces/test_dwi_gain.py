@@ -7,12 +7,12 @@ import nibabel as nb
 import numpy as np
 import pytest
 
+from pipelines.acquisition import SessionEncoding
 from pipelines.interfaces import dwi, dwi_distortion
 from pipelines.interfaces.dwi_maps import describe_session, model_tensor
 from pipelines.interfaces.dwi_space import find_half_way
 from pipelines.numerics import displacement
 from pipelines.numerics.agreement import Correction
-from pipelines.params import SessionEncoding
 
 pytestmark = pytest.mark.real
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from pipelines.acquisition import FieldSource
 from pipelines.errors import DataError, UnknownWordError
 from pipelines.interfaces._field import place_source
-from pipelines.params import FieldSource
 from tests.distorted import SPACING, TIMES, make_head, save, seen, write_maps
 
 VOXEL = 4.0

@@ -14,6 +14,7 @@ from pipelines import figures
 from pipelines.errors import DataError, UnknownWordError
 from pipelines.interfaces import _pictures as pictures
 from pipelines.interfaces import figures as plot
+from pipelines.interfaces import map_figures as maps
 from pipelines.terms import circuit_of_labels, default_circuit
 
 CIRCUIT = default_circuit()
@@ -260,11 +261,11 @@ class TestFunction:
         assert np.median(picture(figured)) > 50
 
     def test_relmat(self, files: dict[str, Path], tmp_path: Path) -> None:
-        assert picture(plot.plot_relmat(files['relmat'], CIRCUIT, out_dir=tmp_path)).size
+        assert picture(maps.plot_relmat(files['relmat'], CIRCUIT, out_dir=tmp_path)).size
 
     def test_seed_maps_show_each_seed_in_its_row(self, files: dict[str, Path], tmp_path: Path) -> None:
         meta = {'DegreesOfFreedom': 100}
-        image = picture(plot.plot_seed_maps(seeds(files), files['bold'], meta, CIRCUIT, out_dir=tmp_path))[
+        image = picture(maps.plot_seed_maps(seeds(files), files['bold'], meta, CIRCUIT, out_dir=tmp_path))[
             58:
         ]
         rows = np.array_split(image, 6)
@@ -278,7 +279,7 @@ class TestFunction:
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple], dof: float, level: float
     ) -> None:
         meta = {'DegreesOfFreedom': dof}
-        plot.plot_seed_maps(seeds(files), files['bold'], meta, CIRCUIT, out_dir=tmp_path)
+        maps.plot_seed_maps(seeds(files), files['bold'], meta, CIRCUIT, out_dir=tmp_path)
         (overlay,) = drawn[0][1]['overlays']
         assert overlay.limits[0] == -overlay.limits[1]
         assert overlay.level == (level if level is None else pytest.approx(level))
@@ -287,7 +288,7 @@ class TestFunction:
     def test_each_map_is_where_its_name_says(
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
-        plot.plot_seed_maps(seeds(files), files['bold'], {}, CIRCUIT, out_dir=tmp_path)
+        maps.plot_seed_maps(seeds(files), files['bold'], {}, CIRCUIT, out_dir=tmp_path)
         (place, _), options = drawn[0]
         z = np.array_split(options['overlays'][0].canvas, 6)
         x = np.array_split(place.points[..., 0], 6)
@@ -297,15 +298,15 @@ class TestFunction:
 
     def test_seed_maps_of_nothing(self, files: dict[str, Path], tmp_path: Path) -> None:
         empty = save(tmp_path, 'empty', np.zeros(SHAPE))
-        assert picture(plot.plot_seed_maps([empty] * 6, files['bold'], {}, CIRCUIT, out_dir=tmp_path)).size
+        assert picture(maps.plot_seed_maps([empty] * 6, files['bold'], {}, CIRCUIT, out_dir=tmp_path)).size
 
     def test_background_replaces_the_mean_bold(
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
         dark = save(tmp_path, 'dark', np.zeros(SHAPE))
         for background in (None, dark):
-            plot.plot_seed_maps(seeds(files), files['bold'], {}, CIRCUIT, background, out_dir=tmp_path)
-            plot.plot_map(
+            maps.plot_seed_maps(seeds(files), files['bold'], {}, CIRCUIT, background, out_dir=tmp_path)
+            maps.plot_map(
                 files['icc'], files['bold'], {}, ICC, files['iccnorm'], background, out_dir=tmp_path
             )
         assert [bool(arguments[1].any()) for arguments, _ in drawn] == [True, True, False, False]
@@ -314,7 +315,7 @@ class TestFunction:
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
         meta = {'ICCNoiseFloor': 0.113}
-        plot.plot_map(files['icc'], files['bold'], meta, ICC, files['iccnorm'], out_dir=tmp_path)
+        maps.plot_map(files['icc'], files['bold'], meta, ICC, files['iccnorm'], out_dir=tmp_path)
         normal, raw = drawn[0][1]['overlays']
         assert raw.limits[0] == 0.113
         assert normal.limits == (-3, 3)
@@ -323,31 +324,31 @@ class TestFunction:
 
     def test_floor_above_the_map(self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]) -> None:
         meta = {'ICCNoiseFloor': 5.0}
-        plot.plot_map(files['icc'], files['bold'], meta, ICC, files['iccnorm'], out_dir=tmp_path)
+        maps.plot_map(files['icc'], files['bold'], meta, ICC, files['iccnorm'], out_dir=tmp_path)
         low, high = drawn[0][1]['overlays'][1].limits
         assert low < high
 
     def test_map_without_a_normalised_form_is_one_row(
         self, files: dict[str, Path], tmp_path: Path, drawn: list[tuple]
     ) -> None:
-        plot.plot_map(files['icc'], files['bold'], {}, ICC, out_dir=tmp_path)
+        maps.plot_map(files['icc'], files['bold'], {}, ICC, out_dir=tmp_path)
         place, (arguments) = drawn[0][0][0], drawn[0][1]
         assert arguments['row_names'] == ['ICC (root mean square of r)']
         assert [overlay.canvas.shape for overlay in arguments['overlays']] == [place.points.shape[:2]]
 
     def test_map_of_an_unknown_measure_is_refused(self, files: dict[str, Path], tmp_path: Path) -> None:
         with pytest.raises(UnknownWordError, match='measure reho is unknown'):
-            plot.plot_map(files['icc'], files['bold'], {}, 'reho', out_dir=tmp_path)
+            maps.plot_map(files['icc'], files['bold'], {}, 'reho', out_dir=tmp_path)
 
     def test_intrinsic_picture(self, files: dict[str, Path], tmp_path: Path) -> None:
-        figured = plot.plot_map(files['icc'], files['bold'], {}, ICC, files['iccnorm'], out_dir=tmp_path)
+        figured = maps.plot_map(files['icc'], files['bold'], {}, ICC, files['iccnorm'], out_dir=tmp_path)
         assert picture(figured).size
 
     def test_existing_read_only_picture_is_replaced(self, files: dict[str, Path], tmp_path: Path) -> None:
         old = tmp_path / 'relmat.png'
         old.write_text('old')
         old.chmod(0o444)
-        assert picture(plot.plot_relmat(files['relmat'], CIRCUIT, out_dir=tmp_path)).size
+        assert picture(maps.plot_relmat(files['relmat'], CIRCUIT, out_dir=tmp_path)).size
 
 
 class TestManyRegions:

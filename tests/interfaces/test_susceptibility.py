@@ -4,6 +4,7 @@ import nibabel as nb
 import numpy as np
 import pytest
 
+from pipelines.acquisition import FieldSource
 from pipelines.errors import DataError
 from pipelines.interfaces.normalize import resample_series
 from pipelines.interfaces.susceptibility import estimate_distortion
@@ -11,7 +12,6 @@ from pipelines.interfaces.transforms import read_field, write_field, write_linea
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import grid_points, resample
 from pipelines.numerics.susceptibility import unwarp
-from pipelines.params import FieldSource
 from pipelines.simulated.head import epi_contrast, surround_with_head
 from tests.heads import template_at
 

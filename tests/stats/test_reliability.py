@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stats.reliability import Interval, agreement, detectable_change, of_mean, spearman_brown
+from pipelines.stats.reliability import Coefficient, agreement, detectable_change, of_mean, spearman_brown
 from tests.acceptance.made import GOLDEN
 from tests.acceptance.studies import reliability as study
 
@@ -89,8 +89,8 @@ def test_too_few_have_no_agreement(values):
 
 def test_without_error_and_without_spread():
     people = np.array([[0.1], [0.2], [0.7]])
-    assert agreement(np.repeat(people, 2, axis=1)).consistency == Interval(1, 1, 1)
-    assert agreement(np.repeat(people, 2, axis=1)).absolute == Interval(1, 1, 1)
+    assert agreement(np.repeat(people, 2, axis=1)).consistency == Coefficient(1, 1, 1)
+    assert agreement(np.repeat(people, 2, axis=1)).absolute == Coefficient(1, 1, 1)
     assert np.isnan(agreement(np.full((4, 2), 0.3)).consistency).all()
     assert np.isnan(agreement(np.full((4, 2), 0.3)).absolute).all()
 

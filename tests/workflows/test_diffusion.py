@@ -4,7 +4,8 @@ import nibabel as nb
 import numpy as np
 import pytest
 
-from pipelines.params import DwiParams, Field, FieldSource
+from pipelines.acquisition import Field, FieldSource
+from pipelines.params import DwiParams
 from pipelines.terms import ESTIMATORS
 from pipelines.workflows.diffusion import (
     SESSION_MAPS,

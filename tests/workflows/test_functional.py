@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from pipelines.acquisition import Echoes, Field, FieldSource
 from pipelines.errors import DataError
 from pipelines.interfaces import normalize
 from pipelines.interfaces.functional import prepare_series, shift_slices
@@ -17,7 +18,6 @@ from pipelines.interfaces.susceptibility import EstimateDistortion, RegisterDist
 from pipelines.interfaces.transforms import read_linear, write_field, write_linear
 from pipelines.numerics.motion import rigid_matrix
 from pipelines.numerics.resample import covering_grid, grid_points, resample, sample
-from pipelines.params import Echoes, Field, FieldSource
 from pipelines.terms import ESTIMATORS
 from pipelines.workflows.functional import init_functional_wf
 

@@ -4,10 +4,10 @@ import nibabel as nb
 import numpy as np
 import pytest
 
+from pipelines.acquisition import Field, FieldSource
 from pipelines.interfaces import normalize
 from pipelines.numerics.resample import grid_points, resample, sample
 from pipelines.numerics.susceptibility import unwarp
-from pipelines.params import Field, FieldSource
 
 from .test_functional import ANAT, BOLD, BOLD_SHAPE, SPACE, T_R, _workflow, coarse_grid, head
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pipelines.params import GroupParams, option_name
 from pipelines.terms import MEASURES
 
-from ...outputs.group import LEAST_PEOPLE
+from ...outputs.group import LEAST_WITH_MAPS
 from ...tables.problems import listed
 from ..read import RunRecord, TableRow, read_record
 from .record import OutcomeRecord, TrialRecord
@@ -137,8 +137,8 @@ def _why_no_maps(trial: TrialRecord, tables: GroupTables, skipped: set[str]) -> 
         return 'left out by --skip voxelwise'
     rows = rows_where(tables.get('participants', ()), data='connectivity')
     n = len({row['participant_id'] for row in rows if row['status'] != 'missing'})
-    if n < LEAST_PEOPLE:
-        return f'{n} people have maps; a test needs at least {LEAST_PEOPLE}'
+    if n < LEAST_WITH_MAPS:
+        return f'{n} people have maps; a test needs at least {LEAST_WITH_MAPS}'
     return 'no test had enough people with maps'
 
 

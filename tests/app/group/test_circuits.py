@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bids_app.group.assemble import _with_pairs
-from bids_app.group.maps import map_tests_of, maps_of
+from bids_app.group.maps import map_tests_of, maps_by_kind
 from bids_app.outputs.found import Results, ScanResult
 from bids_app.phenotype.tables import read_tables
 from bids_app.phenotype.trial import read_trial
@@ -125,5 +125,5 @@ def test_each_seed_of_the_circuit_is_tested_voxel_by_voxel(tmp_path):
         for visit in trial.visits
     ]
     tests = map_tests_of(trial, 'nrs')
-    found = maps_of(trial, read_tables(bids, trial), Results(scans, [], circuit=CIRCUIT), tests)
+    found = maps_by_kind(trial, read_tables(bids, trial), Results(scans, [], circuit=CIRCUIT), tests)
     assert list(found) == ['AmgL', 'PAG']

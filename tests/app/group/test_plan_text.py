@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bids_app.cli import make_settings
-from bids_app.group.maps import map_tests_of, maps_design, maps_of, possible_tests
+from bids_app.group.maps import map_tests_of, maps_by_kind, maps_design, possible_tests
 from bids_app.group.people import select_people
 from bids_app.group.plan import design_of, make_plan
 from bids_app.group.plan_text import (
@@ -262,7 +262,7 @@ def test_maps_of_one_visit_are_averaged_alone(tmp_path):
     tables = read_tables(bids, trial)
     results = Results([scan(tmp_path, p, '01') for p in PEOPLE], [])
     asked = map_tests_of(trial, 'nrs')
-    people = maps_of(trial, tables, results, asked)
+    people = maps_by_kind(trial, tables, results, asked)
     assert all(list(person['maps']) == [trial.primary.name] for person in people['icc'])
     tests = possible_tests(trial, tables, people, asked, trial.outcomes['nrs'])
     assert [test.name for test in tests['icc']] == [test.name for test in asked]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from bids_app.group.maps import map_tests_of, maps_of
+from bids_app.group.maps import map_tests_of, maps_by_kind
 from bids_app.group.status import list_status
 from bids_app.outputs.found import Results, ScanResult
 from bids_app.outputs.left_out import LeftOut
@@ -97,7 +97,7 @@ def test_maps_are_of_the_people_in_their_order(tmp_path):
     owners = [('sub-02', LAST), ('sub-01', FIRST), ('sub-02', FIRST), ('sub-02', FIRST)]
     scans = [scan(*place)._replace(maps={'icc': image}, dof=float(n)) for n, place in enumerate(owners)]
     tables = SimpleNamespace(participants=pd.DataFrame({'participant_id': PEOPLE}))
-    own = maps_of(TRIAL, tables, Results(scans, []), map_tests_of(TRIAL, 'nrs'))['icc']
+    own = maps_by_kind(TRIAL, tables, Results(scans, []), map_tests_of(TRIAL, 'nrs'))['icc']
     assert [each['participant_id'] for each in own] == PEOPLE
     baseline, followup = TRIAL.baseline.name, TRIAL.primary.name
     assert [each['dof'] for each in own] == [{baseline: [1.0]}, {baseline: [2.0, 3.0], followup: [0.0]}, {}]

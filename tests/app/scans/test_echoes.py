@@ -9,7 +9,7 @@ import pytest
 
 from bids_app.cli import main, make_settings
 from bids_app.participant.bold import run_workflow
-from bids_app.scans.echoes import by_echo, in_order
+from bids_app.scans.echoes import by_echo, echo_order
 from bids_app.scans.people import collect
 from pipelines.errors import DataError
 from tests.wiring import check_wiring
@@ -89,7 +89,7 @@ def test_a_time_that_is_none_is_named(root, time):
     """In ms, as text, absent or beyond what a scan has: the file, the value and what to do."""
     path = echo(root, 1, time)
     with pytest.raises(DataError, match='EchoTime') as error:
-        in_order(settings_of(root), sorted(path.parent.glob('*_bold.nii.gz')))
+        echo_order(settings_of(root), sorted(path.parent.glob('*_bold.nii.gz')))
     assert str(path) in str(error.value)
     assert repr(time) in str(error.value)
     assert '--bids-filter-file' in str(error.value)
