@@ -32,8 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Skips())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first: each goes to one process, and none is left alone with one at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out long tests that nobody asked for, and put files with slow ones first.
+
+    Each file goes to one process, and none is left alone with a slow one at the end.
+    """
+    if 'long' not in config.option.markexpr:
+        left = [item for item in items if item.get_closest_marker('long')]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker('long')]
     slow = {item.path for item in items if item.get_closest_marker('slow')}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from . import diffusion, functional, fuzz, interrupted, simulations, storages, strangers
+from . import diffusion, functional, interrupted, marked, simulations, storages, strangers
 from .checks import Check, Collector, Context, data_folder, met, show
 
 Run = Callable[[Context], Collector]
@@ -24,8 +24,8 @@ SCANS: dict[str, Run] = {
 }
 """Whole chains."""
 
-READERS: dict[str, Run] = {'fuzz': fuzz.fuzz}
-"""What reads files, without chains."""
+MARKED: dict[str, Run] = {'chains': marked.chains, 'fuzz': marked.fuzz}
+"""Tests with a mark of this name, in full."""
 
 STRANGERS: dict[str, Run] = {'tutorial': strangers.tutorial, 'wheel': strangers.wheel}
 """What somebody does who has nothing but the documentation."""
@@ -50,8 +50,8 @@ TABLES: dict[str, Run] = {
 }
 """Long simulations: each makes a table of tests/golden anew; a quick run holds a small share against it."""
 
-RUNS = SCANS | READERS | STRANGERS | TABLES
-SIMULATED = {'simulated_raw', 'simulated_qsiprep', 'simulated_dwi', 'storages', *READERS, *STRANGERS, *TABLES}
+RUNS = SCANS | MARKED | STRANGERS | TABLES
+SIMULATED = {'simulated_raw', 'simulated_qsiprep', 'simulated_dwi', 'storages', *MARKED, *STRANGERS, *TABLES}
 """Runs that need no real scans."""
 
 
