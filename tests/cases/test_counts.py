@@ -513,7 +513,7 @@ def test_genes_of_zeros_change_nothing(data):
 # --- whole runs ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tails_do_not_enter_the_result(data, wanted):
     tails(*TAILS)(data)
     assert run(data) == 0
@@ -533,7 +533,7 @@ def test_tails_do_not_enter_the_result(data, wanted):
     assert 'to their geometric mean' in (data.out / 'CITATION.md').read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_size_factors_of_sparse_counts_are_poscounts_and_said(data, wanted, caplog):
     table = data.counts()
     for row in range(len(table)):

@@ -10,7 +10,7 @@ import pytest
 from bids_app.cli import main
 from tests.interfaces.test_dwi_gain import coarse
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 QUICK = ['--sloppy', '--skip', 'functional', '--nprocs', '2', '--n-streamlines', '50', '--max-seeds', '1000']
 PEOPLE = {'split': 1.0, 'gain': 1.5}

@@ -244,6 +244,7 @@ def test_the_descriptor_goes_to_other_platforms(bosh, tmp_path):
     assert json.loads((tmp_path / 'carmin.json').read_text())['canExecute']
 
 
+@pytest.mark.long
 @pytest.mark.boutiques
 def test_a_participant_runs_without_container(bosh, dataset, plain, tmp_path, monkeypatch):
     monkeypatch.setenv('PATH', f'{Path(sys.executable).parent}:/usr/bin:/bin')

@@ -53,6 +53,7 @@ def annex(dataset, data):
             shutil.copyfile(path, store / key)
 
 
+@pytest.mark.long
 def test_a_clone_as_babs_hands_it_over(dataset, plain, tmp_path):
     """Labels with prefixes, one session, links without content beside, no description of the derivatives."""
     data = tmp_path / 'data'
@@ -103,6 +104,7 @@ def watched(tmp_path, monkeypatch):
     return tmp_path / 'tried'
 
 
+@pytest.mark.long
 def test_nobody_is_asked_for_anything(dataset, plain, tmp_path, watched):
     words = ['--participant-label', '01', '-d', dataset, '-w', tmp_path / 'work']
     done = run_plain(dataset, tmp_path / 'out', 'participant', *words)

@@ -42,6 +42,7 @@ def test_fa_of_the_planted_tract_is_found(recovered):
     assert abs(found.fa - truth) < 0.02
 
 
+@pytest.mark.long
 def test_without_a_tract_too_few_streamlines_join():
     empty = make_person(has_tract=False)
     fod, _ = orientations(empty, acquire(empty, 30, seed=1)[1])
@@ -50,6 +51,7 @@ def test_without_a_tract_too_few_streamlines_join():
     assert min(accepted) < 50
 
 
+@pytest.mark.long
 def test_two_acquisitions_agree(person):
     values = [measure(person, acquire(person, 25, seed)[1], 0, seed).fa for seed in (11, 12)]
     print(f'two acquisitions at SNR 25: {values[0]:.4f}, {values[1]:.4f}')

@@ -14,7 +14,7 @@ from pipelines.simulated.series import classify
 from pipelines.workflows.anatomical import init_anatomical_wf
 from tests.heads import SPACE, dice, template_at
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 VOXEL = 3.0
 FIELDS = {

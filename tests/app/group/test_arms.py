@@ -50,6 +50,7 @@ def words(tmp_path_factory):
     return out
 
 
+@pytest.mark.long
 def test_arms_of_digits_change_no_number(words, tmp_path):
     out, arguments = with_arms(tmp_path, '1', '0', images=True)
     assert main(arguments) == 0
@@ -69,7 +70,9 @@ def test_arms_of_digits_change_no_number(words, tmp_path):
     assert 'nobody is in it' not in page
 
 
-@pytest.mark.parametrize(('treatment', 'control'), [('2', '1'), ('01', '1'), ('inf', '1'), ('1e1', '10')])
+@pytest.mark.parametrize(
+    ('treatment', 'control'), [('1', '0'), ('2', '1'), ('01', '1'), ('inf', '1'), ('1e1', '10')]
+)
 def test_other_names_that_look_like_numbers(treatment, control, tmp_path):
     out, arguments = with_arms(tmp_path, treatment, control, images=False)
     assert main(arguments) == 0

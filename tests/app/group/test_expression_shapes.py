@@ -68,6 +68,7 @@ def sampled(tmp_path, sessions, **changes):
     ('sessions', 'changes'),
     [(('ses-pre', 'ses-post'), {}), (('ses-wk3', 'ses-wk14'), {'Reference': 'baseline'})],
 )
+@pytest.mark.long
 def test_a_first_sample_before_treatment_says_nothing_of_randomisation(tmp_path, sessions, changes):
     out = sampled(tmp_path, sessions, **changes)
     texts = written(out)
@@ -86,6 +87,7 @@ def test_a_first_sample_before_treatment_says_nothing_of_randomisation(tmp_path,
     ('sessions', 'changes'),
     [(('ses-wk3', 'ses-wk14'), {}), (('ses-pre', 'ses-post'), {'Reference': 'postRandomisation'})],
 )
+@pytest.mark.long
 def test_a_first_sample_after_randomisation_is_told_everywhere(tmp_path, sessions, changes):
     out = sampled(tmp_path, sessions, **changes)
     texts = written(out)

@@ -8,6 +8,8 @@ import pytest
 from bids_app.cli import main
 from tests.app.group.five_regions import EFFECTS, write_five
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope='module')
 def out(tmp_path_factory):

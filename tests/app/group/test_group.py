@@ -158,6 +158,7 @@ def small(tmp_path):
     return (*write_trial(tmp_path, n=8), tmp_path / 'work')
 
 
+@pytest.mark.long
 def test_missing_visits_and_scans_are_listed_and_used(small):
     bids, out, work = small
     shutil.rmtree(out / 'sub-03' / 'ses-post')
@@ -189,6 +190,7 @@ def test_missing_visits_and_scans_are_listed_and_used(small):
     assert seen(models.loc[('fc_nac_mpfc', 'ancova')]) == 6  # of both visits
 
 
+@pytest.mark.long
 def test_flagged_scans_are_left_out_in_one_model(small):
     bids, out, work = small
     for path in out.glob('sub-0[12]/ses-post/func/*_qc.json'):
@@ -201,6 +203,7 @@ def test_flagged_scans_are_left_out_in_one_model(small):
     assert rows.loc[('sub-01', 'ses-post', 'connectivity'), 'status'] == 'flagged'
 
 
+@pytest.mark.long
 def test_flipped_directions_are_left_out_where_flags_are(small):
     """What is said not to be trusted may not stand among the values that are."""
     bids, out, work = small
@@ -233,6 +236,7 @@ def test_scans_without_maps_keep_what_their_tables_give(small):
     assert not list(out.glob('tpl-*'))
 
 
+@pytest.mark.long
 def test_one_missing_map_costs_what_needs_it_and_is_told(tmp_path, caplog):
     (bids, out), work = write_trial(tmp_path, n=8, seeds=['NAcL', 'NAc']), tmp_path / 'work'
     for name in (
@@ -266,6 +270,7 @@ def test_tables_alone_are_a_trial(tmp_path):
     assert not list(out.glob('tpl-*'))
 
 
+@pytest.mark.long
 def test_changed_values_are_computed_anew(small):
     bids, out, work = small
     assert run(bids, out, work, '--skip', 'voxelwise') == 0
@@ -299,6 +304,7 @@ def test_maps_of_two_spaces_are_refused(small, capsys):
     assert 'different template spaces' in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_other_permutations_into_the_same_folder_are_refused(small, capsys):
     bids, out, work = small
     assert run(bids, out, work, '--skip', 'voxelwise') == 0

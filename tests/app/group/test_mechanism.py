@@ -196,6 +196,7 @@ def test_counts_that_are_set_right(small, caplog, change, said):
     assert not (out / 'group').exists()
 
 
+@pytest.mark.long
 def test_a_sample_without_counts_costs_its_pair(small, caplog):
     """The other sample, its person and the report say why; everybody else is analysed."""
     bids, out, work, _ = small
@@ -303,6 +304,7 @@ def test_files_of_the_command_line_need_visits(small, capsys):
     assert 'no part Expression' in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_counts_and_samples_from_elsewhere(small, tmp_path):
     bids, out, work, sets = small
     counts = (bids / COUNTS).rename(tmp_path / 'c.tsv.gz')
@@ -312,6 +314,7 @@ def test_counts_and_samples_from_elsewhere(small, tmp_path):
     assert len(table(out, 'expression_samples')) == 24
 
 
+@pytest.mark.long
 def test_a_set_nobody_named_before_is_exploratory(small):
     bids, out, work, sets = small
     models = [
@@ -377,6 +380,7 @@ def test_a_dataset_without_images_has_mediation_by_tables(small):
     assert (row['covariates'], row['n']) == ('age;sex[M]', 12)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize('part', ['expression', 'mediation'])
 def test_a_part_can_be_skipped(small, part):
     bids, out, work, sets = small

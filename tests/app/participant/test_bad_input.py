@@ -268,6 +268,7 @@ def drop_confounds_metadata(func, stem):
         (drop_confounds_metadata, 66, 'which says what each component is'),
     ],
 )
+@pytest.mark.long
 def test_the_good_run_is_complete_beside_a_bad_one(copy, uninterrupted, tmp_path, capsys, harm, code, says):
     """The first run has what it has alone; the page shows what failed; mended, the rest follows."""
     bad, out = 'sub-01_ses-pre_task-resting', tmp_path / 'out'
@@ -303,6 +304,7 @@ def test_the_good_participant_is_complete_beside_a_bad_one(copy, uninterrupted, 
     assert receipts(tmp_path / 'out', '02') == set()
 
 
+@pytest.mark.long
 def test_a_killed_run_is_resumed_to_the_same_result(preprocessed, uninterrupted, tmp_path):
     """At one moment; ``scripts/accept --only interrupted`` kills at many."""
     out, work = tmp_path / 'out', tmp_path / 'work'

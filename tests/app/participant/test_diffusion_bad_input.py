@@ -171,6 +171,7 @@ def test_maps_are_kept_where_the_tract_is_refused(copy, tmp_path, capsys, harm, 
     assert half_written(tmp_path / 'out') == []
 
 
+@pytest.mark.long
 def test_the_other_session_goes_on(copy, tmp_path, capsys):
     """The bad session is named with 65; the tract is that of the sound one."""
     good, bad = copy / 'sub-01/ses-pre', copy / 'sub-01/ses-post'
@@ -189,6 +190,7 @@ def test_the_other_session_goes_on(copy, tmp_path, capsys):
     assert made == {'ses-pre_dwi', 'ses-pre_dwi_figures', 'tract', 'tract_figures'}
 
 
+@pytest.mark.long
 def test_bold_of_the_participant_goes_on(tmp_path, capsys):
     """A raw scan of bad table beside a sound run of fMRIPrep."""
     func = write_dataset(tmp_path / 'fmriprep', np.random.default_rng(2), voxel=6)

@@ -164,6 +164,7 @@ def test_reports_only_rebuilds_the_page(finished, preprocessed):
     assert (finished / 'sub-01.html').is_file()
 
 
+@pytest.mark.long
 def test_lost_output_is_made_again_as_it_was(finished, preprocessed, capsys):
     before = tables_and_maps(finished)
     lost = next(finished.rglob('*stat-icc_boldmap.nii.gz'))
@@ -179,6 +180,7 @@ def test_lost_output_is_made_again_as_it_was(finished, preprocessed, capsys):
     assert 'no dwi of 1 (sub-01): ' in said
 
 
+@pytest.mark.long
 def test_a_damaged_result_in_the_work_folder_is_made_again(finished, preprocessed, caplog):
     """A full disk cuts files short; the step runs again and nothing else is lost."""
     before = tables_and_maps(finished)
@@ -198,6 +200,7 @@ def test_dry_run_writes_nothing(preprocessed, tmp_path, capsys):
     assert not (tmp_path / 'out').exists()
 
 
+@pytest.mark.long
 def test_changed_region_file_makes_results_out_of_date(preprocessed, tmp_path, capsys):
     """The option is the same, the image behind it is not."""
     brain = nb.load(next(preprocessed.rglob('func/*brain_mask.nii.gz')))

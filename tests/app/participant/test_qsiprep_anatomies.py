@@ -88,7 +88,7 @@ def finished(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_change_between_sessions_is_that_planted(finished):
     """One session's anatomy for both would miss it by 0.015; each is interpolated once, which lowers both alike."""
     (path,) = (finished / 'out' / 'sub-01' / 'dwi').glob('*_bundle-NAcMPFC_scalarstats.tsv')
@@ -102,7 +102,7 @@ def test_the_change_between_sessions_is_that_planted(finished):
         assert fa - 0.05 < found[label] < fa + 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_maps_of_the_sessions_agree_in_the_space_between(finished):
     """The head is the same, but for the anisotropy of its tract."""
     maps, masks = [], []
@@ -116,7 +116,7 @@ def test_maps_of_the_sessions_agree_in_the_space_between(finished):
     assert np.corrcoef(*(image.get_fdata()[both] for image in maps))[0, 1] > 0.97
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sidecars_and_methods_say_what_was_done(finished):
     folder = finished / 'out' / 'sub-01' / 'dwi'
     facts = json.loads(next(folder.glob('*_bundle-NAcMPFC_scalarstats.json')).read_text())

@@ -12,7 +12,7 @@ from bids_app.participant.run import is_page_current
 from tests.app.participant.test_participant import STEM, run, write_dataset
 from tests.sums import checksums
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 VOXEL = 6  # mm
 OF_A_RUN = ('log', 'logs')

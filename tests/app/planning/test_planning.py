@@ -34,6 +34,7 @@ def trial_of(folder, content):
     return read_trial(path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize('number', range(len(COMMANDS)))
 def test_commands_of_the_page_can_be_copied(folder, capsys, number):
     assert len(COMMANDS) == 3
