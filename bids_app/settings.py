@@ -21,6 +21,7 @@ from pipelines.params import (
     option_name,
     parameter_values,
 )
+from pipelines.scalar_maps import ScalarParams
 from pipelines.terms import Circuit
 
 STEPS = 'clbpe_wf'
@@ -79,6 +80,7 @@ class Settings:
     distortion: DistortionParams = field(default_factory=DistortionParams)
     dwi: DwiParams = field(default_factory=DwiParams)
     tract: TractParams = field(default_factory=TractParams)
+    scalars: ScalarParams = field(default_factory=ScalarParams)
     extra: ExtraParams = field(default_factory=ExtraParams)
     group: GroupParams = field(default_factory=GroupParams)
 
@@ -101,6 +103,11 @@ class Settings:
                         f'{option_name(option)} {label!r}: a BIDS label holds letters and digits only (and +). '
                         'Where it was meant as a file of labels, there is none of that name.'
                     )
+        if self.scalars.scalars and self.level == 'participant' and not self.derivatives:
+            raise ParameterError(
+                f'--scalars {self.scalars.scalars[0]}: maps are looked for in the datasets of --derivatives, and none is '
+                'given. Add for example -d qsirecon=PATH.'
+            )
         for name, filters in self.bids_filters.items():
             if not isinstance(filters, dict):
                 raise ParameterError(
@@ -130,6 +137,7 @@ class Settings:
             self.maps,
             self.dwi,
             self.tract,
+            self.scalars,
             self.extra,
         )
         return {

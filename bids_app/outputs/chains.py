@@ -116,10 +116,12 @@ def chain_of_tract(
     """Return the tract of some sessions."""
     assert person.diffusion
     inputs, parameters = _of_diffusion(settings, person, members)
-    parameters |= settings.parameters_of(settings.space, settings.tract) | settings.region_parameters()
+    parameters |= settings.parameters_of(settings.space, settings.tract, settings.scalars)
+    parameters |= settings.region_parameters()
     # what is made counts, not what was asked for: the group does not mix the two
     parameters['tract'] = 'independent' if is_tract_per_session(settings) else 'person'
     inputs += [path for session in members if session.anatomy for path in session.anatomy.files()]
+    inputs += [path for session in members for path in session.maps()]
     inputs += region_files(settings, person.label)
     return make_chain(settings, source, of_tract(settings, person.diffusion, source), inputs, parameters)
 

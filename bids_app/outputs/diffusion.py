@@ -31,6 +31,8 @@ DIFFUSION = (
 )  # fmt: skip
 """Of every session, in the space of the person."""
 
+ANISOTROPY, BRAIN = (next(row for row in DIFFUSION if row.output == name) for name in ('fa', 'dwi_mask'))
+
 DIFFUSION_RAW = (
     _diffusion(
         'confounds', 'timeseries', '.tsv', 'Head motion of every volume, and its b-value', desc='confounds'
@@ -57,7 +59,8 @@ _TRACT_COLUMNS = {
     },
     'param': {
         'Description': 'fa fractional anisotropy; md, ad, rd diffusivities in mm^2/s; fwfa anisotropy of tissue beside free '
-        'water (weighted only), n/a without two shells up to b = 1500 s/mm^2'
+        'water (weighted only), n/a without two shells up to b = 1500 s/mm^2; others maps of --scalars (weighted only), '
+        'in their own units'
     },
 }
 _VALUE_COLUMNS = {
@@ -100,11 +103,21 @@ _THRESHOLD = _diffusion(
 )  # fmt: skip
 
 
+STREAMLINES = _diffusion(
+    'streamlines', 'streamlines', '.trk', 'Streamlines', units='mm', is_standard=True, bundle='{bundle}'
+)
+VISITATION = _diffusion(
+    'probsegs', 'probseg', '.nii.gz', 'Share of streamlines that visit a voxel, mean of both directions',
+    units='probability', is_standard=True, label='{bundle}',
+)  # fmt: skip
+"""Of any tract, as the one before."""
+
+
 def _streamlines(circuit: Circuit, output: str, extension: str) -> Iterator[Derivative]:
     for number, own, facts in _bundles(circuit):
-        yield _diffusion(
-            f'{output}[{number}]', 'streamlines', extension, f'Streamlines from {_joined(circuit, own)}', units='mm',
-            is_standard=True, bundle=own.name, facts=facts,
+        yield replace(
+            STREAMLINES, output=f'{output}[{number}]', extension=extension, entities={'bundle': own.name}, facts=facts,
+            description=f'Streamlines from {_joined(circuit, own)}',
         )  # fmt: skip
 
 
@@ -124,10 +137,9 @@ def tract_rows(circuit: Circuit) -> tuple[Derivative, ...]:
     return (
         *_streamlines(circuit, 'streamlines', '.trk'),
         *(
-            _diffusion(
-                f'probsegs[{number}]', 'probseg', '.nii.gz',
-                f'Share of streamlines that visit a voxel, mean of both directions, {_WORDS[own.hemisphere]}',
-                units='probability', is_standard=True, label=own.name, facts=facts,
+            replace(
+                VISITATION, output=f'probsegs[{number}]', entities={'label': own.name}, facts=facts,
+                description=f'{VISITATION.description}, {_WORDS[own.hemisphere]}',
             )
             for number, own, facts in _bundles(circuit)
         ),

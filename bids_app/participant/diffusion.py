@@ -8,10 +8,12 @@ from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.interfaces.dwi_space import MakeGrid, voxel_of
 from pipelines.interfaces.gather import Gather
+from pipelines.scalar_maps import TractScalars
 from pipelines.workflows.diffusion import init_dwi_preprocessed_wf, init_dwi_session_wf
 from pipelines.workflows.dwi_scans import SCANS, ScanFiles, init_dwi_scans_wf, init_half_way_wf
 from pipelines.workflows.figures import ON_ANATOMY, dwi_figures, tract_figures
 from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
+from pipelines.workflows.tract_scalars import measure_scalars_too
 
 from ..outputs.anatomy import ANATOMY
 from ..outputs.chains import chain_of_session, chain_of_tract
@@ -202,6 +204,9 @@ def tract_workflow(
         sloppy=settings.sloppy,
         random_seed=settings.seed_of('_'.join([*entities.values(), 'tract'])),
     )
+    scalars = tuple(own for member in members for own in member.scalars)
+    if scalars:
+        measure_scalars_too(tract, TractScalars(circuit=settings.circuit_of(person.label), maps=scalars))
     stages = chain_of_tract(settings, person, entities, members).stages
     figures = figures_node(tract_figures(circuit=settings.circuit), stages['tract_figures'])
     draw_from(workflow, tract, figures, [f for f in figures.interface.fields if f != 'background'])

@@ -46,6 +46,22 @@ def thousandths(value: Any) -> str:
     return 'n/a' if found is None else f'{1e3 * found:.3f}'
 
 
+def significant(value: Any, digits: int = 3) -> str:
+    """Return a number with three significant digits, without an exponent where it can be read without.
+
+    Examples
+    --------
+    >>> significant('0.012345'), significant('1234.5'), significant('n/a'), significant('-2e-7')
+    ('0.0123', '1,234', 'n/a', '−2.00e-07')
+
+    """
+    found = number(value)
+    if found is None:
+        return 'n/a'
+    text = f'{found:,.0f}' if abs(found) >= 1000 else f'{found:#.{digits}g}'.rstrip('.')
+    return text.replace('-', '−', 1)
+
+
 def anchor(text: str) -> str:
     """Return a text as the target of a link.
 
@@ -111,7 +127,7 @@ def duration(seconds: float) -> str:
 
 FILTERS = {
     filter_.__name__: filter_
-    for filter_ in (fixed, percent, thousandths, anchor, capitalised, label, moment, duration)
+    for filter_ in (fixed, percent, thousandths, significant, anchor, capitalised, label, moment, duration)
 }
 """The functions above by their names in the templates."""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pipelines.errors import ClbpeError, DataError, MissingInputError
 from pipelines.interfaces.choices import needs_anatomy, needs_freesurfer
 from pipelines.params import SPACES
+from pipelines.scalar_maps import ScalarMap
 
 from ..settings import Settings
 from .dataset import Absence, Dataset
@@ -32,6 +33,7 @@ class DwiSession(NamedTuple):
     entities: dict[str, str]
     anatomy: DwiAnatomy | None = None
     estimator: Estimator | None = None
+    scalars: tuple[ScalarMap, ...] = ()
 
     @property
     def label(self) -> str:
@@ -51,6 +53,10 @@ class DwiSession(NamedTuple):
     def left_out(self) -> dict[str, list[int]]:
         """Return the volumes, from 0, that are not used, by the name of their series."""
         return {scan.dwi.name: list(scan.left_out) for scan in self.scans if scan.left_out}
+
+    def maps(self) -> list[Path]:
+        """Return the files of further maps, which the tract rests on and the session's own maps do not."""
+        return [Path(own.path) for own in self.scalars if own.path]
 
 
 class Diffusion(NamedTuple):
@@ -83,7 +89,7 @@ class Diffusion(NamedTuple):
 
     def files(self) -> list[Path]:
         """Return every file that was found."""
-        scans = [path for session in self.sessions for path in session.files()]
+        scans = [path for session in self.sessions for path in (*session.files(), *session.maps())]
         return [*scans, *(path for anatomy in self.anatomies for path in anatomy.files())]
 
 

@@ -17,6 +17,7 @@ from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
 from .images import folder_names
 from .query import entities_of
+from .scalars import with_scalars
 
 LOGGER = logging.getLogger(__name__)
 
@@ -150,6 +151,9 @@ def collect(settings: Settings, label: str, images: AdmittedImages | None = None
     t1w, passed = find_t1w(settings, images, label)
     runs, absent = collect_bold(settings, images, label, t1w)
     diffusion, lacking = collect_diffusion(settings, images, label, t1w)
+    if diffusion:
+        diffusion, unmeasured = with_scalars(settings, images, label, diffusion, t1w)
+        lacking += unmeasured
     absences = images.with_reasons(label, [*absent, *lacking])
     found = ParticipantInputs(label, runs, t1w, absences, diffusion)
     is_lacking = not t1w and any(a.modality == 'bold' and a.exit_code for a in absent)

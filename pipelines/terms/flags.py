@@ -77,6 +77,11 @@ FLAGS = Words(
             title='a region lies partly outside the diffusion scan: streamlines that end there are lost',
         ),
         Flag(
+            name='no_map', scope='value', takes='word',
+            title='a map that was asked for is not there, cannot be read, or does not show the tract: it has no value, and '
+            'others are as they would be',
+        ),
+        Flag(
             name='small', scope='region', takes='region',
             title='a region of fewer than 4 voxels: its mean follows the noise of single voxels',
         ),

@@ -31,6 +31,19 @@ EFFECTS = {'nrs': -2.0, 'fc_nac_mpfc': -0.25, 'fa_nac_mpfc': 0.03}
 VISITS = ('pre', 'post')
 CIRCUIT = default_circuit()
 REGIONS = tuple(CIRCUIT.regions)
+TRACT_COLUMNS = [
+    'session_id',
+    'hemi',
+    'method',
+    'param',
+    'value',
+    'n_streamlines',
+    'mean_length',
+    'volume',
+    'flags',
+]
+"""Of a table of the values of tracts, in their order."""
+
 N_MAPS = sum(row.suffix == 'boldmap' for row in connectivity_rows(CIRCUIT))
 """Maps of a BOLD run."""
 
@@ -127,21 +140,10 @@ def _write_person(
         _write_scan(stem, 0.4 + 0.1 * trait[0] + EFFECTS['fc_nac_mpfc'] * late, late, trait[2], rng, seeds)
         fa = 0.45 + 0.02 * trait[1] + EFFECTS['fa_nac_mpfc'] * late + rng.normal(0, 0.003)
         rows += [(session, hemi, 'weighted', 'fa', round(fa, 5), 1500, 35.0, 3000, 'n/a') for hemi in 'LRB']
-    names = [
-        'session_id',
-        'hemi',
-        'method',
-        'param',
-        'value',
-        'n_streamlines',
-        'mean_length',
-        'volume',
-        'flags',
-    ]
     folder = out / label / 'dwi'
     folder.mkdir()
     table = folder / f'{label}_bundle-NAcMPFC_scalarstats.tsv'
-    save(pd.DataFrame(rows, columns=names), table)
+    save(pd.DataFrame(rows, columns=TRACT_COLUMNS), table)
     table.with_suffix('.json').write_text(json.dumps({'Flags': []}))
 
 

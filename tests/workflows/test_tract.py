@@ -4,8 +4,10 @@ import pytest
 
 from pipelines.interfaces.gather import Gather
 from pipelines.params import TractParams
+from pipelines.scalar_maps import ScalarMap, TractScalars
 from pipelines.terms import circuit_of_rows, default_circuit
 from pipelines.workflows.tract import SESSION, TISSUE, init_tract_wf
+from pipelines.workflows.tract_scalars import measure_scalars_too
 
 from ..wiring import check_wiring
 
@@ -117,3 +119,29 @@ def test_joined_lists_go_source_after_source(tmp_path):
     found = made.run().outputs
     assert [path.rpartition('/')[2] for path in found.maps] == ['fa0', 'md0', 'fa1', 'md1']
     assert [path.rpartition('/')[2] for path in found.md] == ['md0', 'md1']
+
+
+@pytest.mark.parametrize('sessions', [('n/a',), ('pre', 'post')])
+def test_further_maps_are_one_step_behind_that_which_measures(sessions, tmp_path):
+    """Tables and facts come from it, all else from where it came before; a session may lack a map."""
+    path = tmp_path / 'icvf.nii.gz'
+    path.touch()
+    maps = tuple(ScalarMap('icvf', session, str(path) if session != 'post' else '') for session in sessions)
+    plain, workflow = make(sessions), make(sessions)
+    measure_scalars_too(workflow, TractScalars(circuit=CIRCUIT, maps=maps))
+    check_wiring(workflow, empty=frozenset({'fa_std'}))
+    assert set(workflow.list_node_names()) - set(plain.list_node_names()) == {'scalars'}
+    scalars = workflow.get_node('scalars')
+    assert scalars.inputs.files == [str(path)]
+    edges = workflow._graph.get_edge_data(scalars, workflow.get_node('outputnode'))['connect']
+    assert sorted(edges) == [(field, field) for field in ('metadata', 'scalarstats')]
+    kept = {
+        field
+        for _, field in workflow._graph.get_edge_data(
+            workflow.get_node('measure'), workflow.get_node('outputnode')
+        )['connect']
+    }
+    assert kept == {'streamlines', 'tck', 'probsegs', 'profile', 'threshold'}
+    assert workflow.__desc__.startswith(plain.__desc__)
+    assert 'Further maps (icvf) were weighted in the same way' in workflow.__desc__
+    assert 'less than 70% of a tract' in workflow.__desc__

@@ -25,6 +25,8 @@ TRACT_FACTS = (
 )
 """How the tract was made: key in its sidecar, words, unit; what the sidecar lacks is not shown."""
 
+_TENSOR = ('fa', 'md', 'ad', 'rd')
+
 
 class TractRow(NamedTuple):
     """The tract of one side in one session; None where there is no value, with ``reason``.
@@ -43,6 +45,16 @@ class TractRow(NamedTuple):
     volume: float | None
     flags: list[str]
     reason: str
+
+
+class FurtherRow(NamedTuple):
+    """A further map along the tract of one side in one session, weighted as FA is; None where there is no value."""
+
+    session: str
+    side: str
+    name: str
+    value: float | None
+    flags: list[str]
 
 
 class Count(NamedTuple):
@@ -76,7 +88,8 @@ def _row(key: tuple[str, str], group: Sequence[TableRow], scan: TractRecord) -> 
     fa, streamline_fa, md = (_value(group, *what) for what in chosen)
     first = next((row for row in group if row.get('method') == 'weighted'), group[0])
     n, length, volume = (number(first.get(name)) for name in ('n_streamlines', 'mean_length', 'volume'))
-    flags = list(dict.fromkeys(flag for row in group for flag in split_flags(row.get('flags'))))
+    own = (row for row in group if row.get('param') in _TENSOR)  # what limits a further map limits that alone
+    flags = list(dict.fromkeys(flag for row in own for flag in split_flags(row.get('flags'))))
     reason = '' if fa is not None else _reason([*flags, *split_flags(scan.tracking.get('Flags'))])
     title = f'session {session}' if session else scan_title(scan.name)
     side = SIDES.titles().get(hemi, hemi)
@@ -93,6 +106,22 @@ def _reason(flags: Iterable[str]) -> str:
     given = list(dict.fromkeys(flags))
     forbid = [flag for flag in given if is_flag(flag) and flag_term(flag)[0].has_no_value] or given
     return '; '.join(flag_words(flag) for flag in forbid) or 'no reason was recorded'
+
+
+def further(scan: TractRecord) -> list[FurtherRow]:
+    """Return the values of maps beside the tensor's, in the order of the table."""
+    titles = {'fwfa': 'FA of tissue beside free water'}
+    return [
+        FurtherRow(
+            session=f'session {session}' if (session := _session(row, scan)) else scan_title(scan.name),
+            side=SIDES.titles().get(row.get('hemi', ''), row.get('hemi', '')),
+            name=titles.get(row['param'], row['param']),
+            value=number(row.get('value')),
+            flags=split_flags(row.get('flags')),
+        )
+        for row in scan.rows
+        if row.get('param') not in (None, *_TENSOR)
+    ]
 
 
 def sessions(scan: TractRecord) -> list[list[TractRow]]:

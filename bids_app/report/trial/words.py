@@ -8,7 +8,7 @@ from pipelines.figures.paths import write_interval
 from pipelines.terms import flag_words, is_flag, split_flags
 
 from ..fold import folded
-from ..words import number
+from ..words import number, significant
 
 BIOMARKER_TITLES = terms.BIOMARKER_MODELS.titles()
 TEST_TITLES = terms.MAP_CONTRASTS.titles()
@@ -124,22 +124,6 @@ def _written(row: Mapping[str, Any], *names: str) -> tuple[str, str]:
     found = [number(row.get(name)) for name in names]
     values = [float('nan') if value is None else value for value in found]
     return write_interval(*values)
-
-
-def significant(value: Any, digits: int = 3) -> str:
-    """Return a number with three significant digits, without an exponent where it can be read without.
-
-    Examples
-    --------
-    >>> significant('0.012345'), significant('1234.5'), significant('n/a'), significant('-2e-7')
-    ('0.0123', '1,234', 'n/a', '−2.00e-07')
-
-    """
-    found = number(value)
-    if found is None:
-        return 'n/a'
-    text = f'{found:,.0f}' if abs(found) >= 1000 else f'{found:#.{digits}g}'.rstrip('.')
-    return text.replace('-', '−', 1)
 
 
 def count(value: Any) -> str:

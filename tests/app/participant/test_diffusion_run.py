@@ -15,6 +15,7 @@ from dipy.io.streamline import load_tractogram
 from bids_app.cli import main
 from bids_app.simulated.cli import main as simulate
 from pipelines.numerics.resample import apply_linear
+from tests.app.trial_data import TRACT_COLUMNS
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ SMALL = [
 SESSIONS = ('pre', 'post')
 SIDES = {'L': -1, 'R': 1}
 COLUMNS = {
-    '': 'session_id hemi method param value n_streamlines mean_length volume flags',
+    '': ' '.join(TRACT_COLUMNS),
     '_desc-profile': 'session_id hemi node param mean sd',
     '_desc-threshold': 'session_id hemi threshold param value volume',
 }  # fmt: skip
@@ -225,3 +226,108 @@ def test_independent_tracts_lie_with_their_session(independent):
         assert set(table(folder)['session_id']) == {session}
         assert (folder / f'sub-01_ses-{session}_space-ACPC_bundle-NAcMPFCL_streamlines.trk').is_file()
     assert not list(independent.rglob('*.tck'))
+
+
+LISTED = {
+    'words of the default': ('harvard-oxford', 'frontal-medial'),
+    'labels': ('harvard-oxford:Accumbens', 'harvard-oxford:Frontal Medial Cortex'),
+}
+"""NAc and mPFC as a list may name them."""
+
+
+def write_regions(path, nac, mpfc):
+    rows = [
+        (name, side, source, pairs)
+        for name, source, pairs in (('NAc', nac, 'mPFC'), ('mPFC', mpfc, 'n/a'))
+        for side in 'LR'
+    ]
+    lines = ['\t'.join([name, side, source, 'both', pairs]) for name, side, source, pairs in rows]
+    path.write_text('\n'.join(['name\themisphere\tsource\trole\tpairs', *lines]) + '\n')
+    return path
+
+
+@pytest.mark.parametrize(('nac', 'mpfc'), LISTED.values(), ids=LISTED)
+def test_the_pair_of_a_list_has_the_tract_of_the_default(qsiprep, finished, person, tmp_path, nac, mpfc):
+    """Every streamline and every cell, whatever names the regions."""
+    regions = write_regions(tmp_path / 'regions.tsv', nac, mpfc)
+    out = tmp_path / 'out'
+    assert (
+        run(qsiprep, out, finished / 'work', '--nprocs', '2', '--write-tck', '--regions', str(regions)) == 0
+    )
+    folder = out / 'sub-01' / 'dwi'
+    same = [
+        path.name
+        for path in person.iterdir()
+        if path.suffix != '.json' and not path.name.endswith('dseg.tsv')
+    ]
+    assert len(same) == 3 + 2 * 3 + 1
+    for name in same:
+        assert (folder / name).read_bytes() == (person / name).read_bytes(), name
+    names = [
+        pd.read_csv(f / 'sub-01_space-ACPC_desc-regions_dseg.tsv', sep='\t')['name'] for f in (folder, person)
+    ]
+    assert list(names[0]) == list(names[1])
+
+
+@pytest.fixture(scope='module')
+def measured(qsiprep, finished):
+    """Return a person with two further maps: their own anisotropy under another name, and one that the second session lacks."""
+    folder = finished.parent / 'measured'
+    for session in SESSIONS:
+        (source,) = (finished / 'out').rglob(f'sub-01_ses-{session}_*_param-fa_dwimap.nii.gz')
+        own = folder / 'maps' / 'sub-01' / f'ses-{session}' / 'dwi'
+        own.mkdir(parents=True)
+        stem = f'sub-01_ses-{session}_space-ACPC_model-noddi'
+        shutil.copy(source, own / f'{stem}_param-icvf_dwimap.nii.gz')
+        if session == 'pre':
+            image = nb.load(source)
+            fine = image.affine @ np.diag([0.5, 0.5, 0.5, 1])
+            fine[:3, 3] = apply_linear(image.affine, np.array([[-0.25] * 3]))[0]
+            flat = np.full([2 * n for n in image.shape], 0.37, np.float32)
+            nb.save(nb.Nifti1Image(flat, fine), own / f'{stem}_param-od_dwimap.nii.gz')
+    words = [
+        '-d',
+        f'noddi={folder / "maps"}',
+        '--scalars',
+        'again=*_param-icvf_dwimap.nii.gz',
+        'od=*_param-od_*',
+    ]
+    assert run(qsiprep, folder / 'out', finished / 'work', '--nprocs', '2', '--write-tck', *words) == 0
+    return folder / 'out'
+
+
+def test_further_maps_are_measured_as_fa_is(measured, person):
+    """Anisotropy under another name has the value of FA, the same everywhere has itself; what was there is as before."""
+    folder = measured / 'sub-01' / 'dwi'
+    name = 'sub-01_bundle-NAcMPFC_scalarstats.tsv'
+    assert (folder / name).read_text().startswith((person / name).read_text())
+    stats = table(folder)
+    weighted = (
+        stats.query('method == "weighted"').set_index(['param', 'session_id', 'hemi'])['value'].astype(float)
+    )
+    np.testing.assert_allclose(weighted['again'], weighted['fa'], rtol=1e-6)
+    np.testing.assert_allclose(weighted['od']['pre'], 0.37, rtol=1e-6)
+    assert weighted['od']['post'].isna().all()
+    for name in (p.name for p in person.iterdir() if p.suffix in ('.trk', '.gz')):
+        assert (folder / name).read_bytes() == (person / name).read_bytes(), name
+
+
+def test_what_was_measured_and_what_not_is_said(measured):
+    folder = measured / 'sub-01' / 'dwi'
+    stats = table(folder)
+    marks = stats.groupby(['param', 'session_id'])['flags'].first()
+    assert marks['od', 'post'] == 'no_map:od'
+    assert marks.drop(('od', 'post')).isna().all()
+    told = json.loads((folder / 'sub-01_bundle-NAcMPFC_scalarstats.json').read_text())['Scalars']
+    assert told['od']['pre']['Interpolation'] == 'linear'
+    assert told['od']['post']['Missing'] == 'session post has no image that matches *_param-od_*'
+    source = 'sub-01/ses-post/dwi/sub-01_ses-post_space-ACPC_model-noddi_param-icvf_dwimap.nii.gz'
+    assert told['again']['post'] == {'Source': f'bids:noddi:{source}', 'Interpolation': 'none'}
+    assert (
+        'Further maps (again, od) were weighted in the same way'
+        in (measured / 'logs' / 'CITATION.md').read_text()
+    )
+    page = (measured / 'sub-01.html').read_text()
+    assert 'Further maps along the tract' in page
+    assert 'od: session post has no image that matches' in page
+    assert errors_of(measured) == []

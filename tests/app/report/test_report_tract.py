@@ -12,18 +12,8 @@ from bids_app.report.read import TractRecord, read_scans
 from bids_app.report.words import FILTERS
 from pipelines.terms import FLAGS
 from tests.app.report.test_report import browser, page_of, png, table, write_record, write_run  # noqa: F401
+from tests.app.trial_data import TRACT_COLUMNS
 
-COLUMNS = [
-    'session_id',
-    'hemi',
-    'method',
-    'param',
-    'value',
-    'n_streamlines',
-    'mean_length',
-    'volume',
-    'flags',
-]
 FA = {'L': 0.41, 'R': 0.39, 'B': 0.4}
 STAGES = {'Seeds': 120000, 'Accepted': 1003, 'Kept': 981}
 SIDECAR = {
@@ -57,7 +47,7 @@ def rows(session: str, missing: str = '', flags: str = 'n/a') -> list[list]:
 def write_tract(root: Path, values: list[list], *, session: str = '', **changes: object) -> None:
     prefix = f'sub-02_ses-{session}' if session else 'sub-02'
     folder = root / 'sub-02' / (f'ses-{session}' if session else '') / 'dwi'
-    table(folder / f'{prefix}_bundle-NAcMPFC_scalarstats.tsv', [COLUMNS, *values])
+    table(folder / f'{prefix}_bundle-NAcMPFC_scalarstats.tsv', [TRACT_COLUMNS, *values])
     sidecar = {**SIDECAR, **changes}
     (folder / f'{prefix}_bundle-NAcMPFC_scalarstats.json').write_text(json.dumps(sidecar))
     (folder / f'{prefix}_bundle-NAcMPFC_desc-profile_scalarstats.json').write_text('{"Flags": ["wrong"]}')
@@ -128,6 +118,44 @@ class TestRows:
         png(tmp_path / 'sub-02/figures/sub-02_ses-pre_desc-mask_dwi.png')
         (scan,) = read_scans(tmp_path, 'sub-02')
         assert scan.tracts == results.flags([scan]) == []
+
+
+class TestFurtherMaps:
+    @pytest.fixture
+    def measured(self, tmp_path: Path) -> Path:
+        further = [
+            [session, hemi, 'weighted', name, value, 1934, 43.2, 2310, mark]
+            for session in ('pre', 'post')
+            for hemi in 'LRB'
+            for name, value, mark in (
+                ('fwfa', 0.512345, 'n/a'),
+                ('icvf', 0.6 if session == 'pre' else 'n/a', 'n/a' if session == 'pre' else 'no_map:icvf'),
+            )
+        ]
+        write_tract(tmp_path, [*rows('pre'), *rows('post'), *further], Flags=['no_map:icvf'])
+        return tmp_path
+
+    def test_they_have_rows_of_their_own(self, measured: Path) -> None:
+        found = results.further(scan_of(measured))
+        assert len(found) == 12
+        assert found[0] == ('session pre', 'Left', 'FA of tissue beside free water', 0.512345, [])
+        assert found[7] == ('session post', 'Left', 'icvf', None, ['no_map:icvf'])
+
+    def test_a_map_that_is_missing_limits_no_other_value(self, measured: Path) -> None:
+        for row in results.rows(scan_of(measured)):
+            assert (row.flags, row.reason) == ([], '')
+        (note,) = results.flags(read_scans(measured, 'sub-02'))
+        assert (note.what, note.where) == ('no_map:icvf', 'tract, all sessions')
+
+    def test_the_page_shows_them_folded(self, measured: Path) -> None:
+        page = page_of(measured).text
+        assert 'Further maps along the tract' in page
+        assert '0.5123' in page
+        assert 'no_map:icvf' in page
+
+    def test_without_any_nothing_is_said(self, dataset: Path) -> None:
+        assert results.further(scan_of(dataset)) == []
+        assert 'Further maps' not in page_of(dataset).text
 
 
 class TestWords:
