@@ -10,6 +10,7 @@ import pytest
 from pipelines.errors import DataError, UnknownWordError
 from pipelines.interfaces.imaging_outcomes import measure_imaging
 from pipelines.stats.design import DerivativeOutcome
+from tests.app.trial_data import TRACT_COLUMNS
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_an_unknown_region_is_refused(scan, tmp_path):
 def test_tract_without_streamlines_is_missing_and_flagged(tmp_path):
     path = tmp_path / 'x_scalarstats.tsv'
     path.write_text(
-        'session_id\themi\tmethod\tparam\tvalue\tn_streamlines\tmean_length\tvolume\tflags\n'
+        '\t'.join(TRACT_COLUMNS) + '\n'
         'pre\tB\tweighted\tfa\t0.41\t900\t30\t4000\tno_sdc\npost\tB\tweighted\tfa\tn/a\t12\t30\t0\tfew_streamlines,no_sdc\n'
     )
     path.with_suffix('.json').write_text(

@@ -12,11 +12,12 @@ from pipelines.interfaces.tract_domain import read_fields
 from pipelines.interfaces.tract_water import add_free_water
 from pipelines.numerics.free_water import free_water
 from pipelines.terms import default_circuit
+from tests.app.trial_data import TRACT_COLUMNS
 from tests.numerics.test_free_water import signals_of, table_of
 
 CIRCUIT = default_circuit()
 SHAPE = (4, 3, 2)
-HEAD = 'session_id\themi\tmethod\tparam\tvalue\tn_streamlines\tmean_length\tvolume\tflags\n'
+HEAD = '\t'.join(TRACT_COLUMNS) + '\n'
 
 
 def save(data, path):
@@ -65,9 +66,7 @@ def files(tmp_path, rng):
 
 
 def rows_of(text):
-    table = pd.DataFrame(
-        [line.split('\t') for line in text.splitlines()[1:]], columns=HEAD.strip().split('\t')
-    )
+    table = pd.DataFrame([line.split('\t') for line in text.splitlines()[1:]], columns=TRACT_COLUMNS)
     return table[table['param'] == 'fwfa'].set_index(['session_id', 'hemi'])
 
 

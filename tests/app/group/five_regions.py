@@ -11,7 +11,7 @@ from bids_app.outputs.bold import atlas_label
 from bids_app.outputs.dataset import write_dataset_files
 from pipelines.numerics.regions import voxel_centres
 from pipelines.terms import circuit_of_rows
-from tests.app.trial_data import AFFINE, SHAPE, SPACE, save, sign
+from tests.app.trial_data import AFFINE, SHAPE, SPACE, TRACT_COLUMNS, save, sign
 
 REGIONS = [
     {'Name': name, 'Hemisphere': side, 'Source': source, 'Role': role, 'Pairs': pairs}
@@ -95,21 +95,10 @@ def _write_person(out: Path, label: str, moved: float, rng: np.random.Generator)
                 (session, hemi, 'weighted', 'fa', round(fa, 5), 1500, 35.0, 3000, 'n/a') for hemi in 'LRB'
             ]
     (out / label / 'dwi').mkdir()
-    columns = [
-        'session_id',
-        'hemi',
-        'method',
-        'param',
-        'value',
-        'n_streamlines',
-        'mean_length',
-        'volume',
-        'flags',
-    ]
     for name, rows in tracts.items():
         if rows:
             table = out / label / 'dwi' / f'{label}_bundle-{name}_scalarstats.tsv'
-            save(pd.DataFrame(rows, columns=columns), table)
+            save(pd.DataFrame(rows, columns=TRACT_COLUMNS), table)
             table.with_suffix('.json').write_text(json.dumps({'Flags': []}))
 
 

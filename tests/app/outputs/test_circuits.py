@@ -20,6 +20,7 @@ from bids_app.phenotype.trial import read_trial
 from bids_app.settings import Settings
 from pipelines.errors import DataError
 from pipelines.terms import circuit_of_rows, default_circuit
+from tests.app.trial_data import TRACT_COLUMNS
 
 ROWS = [
     *({'name': 'NAc', 'hemisphere': side, 'source': 'harvard-oxford', 'pairs': 'Amg PAG'} for side in 'LR'),
@@ -61,6 +62,10 @@ def test_tracts_by_side_and_tables_by_pair():
     assert [rows[f'scalarstats[{n}]'].entities['bundle'] for n in range(3)] == ['NAcAmg', 'NAcPAG', 'PAGDRN']
     assert rows['streamlines[4]'].description == 'Streamlines from PAG to DRN, on the midline'
     assert rows['profile[1]'].fields['node'] == {'Description': '1 at the nucleus accumbens, 100 at the PAG'}
+
+
+def test_the_row_tells_every_column():
+    assert sorted(SCALARSTATS.fields) == sorted(TRACT_COLUMNS)
 
 
 def test_one_row_finds_the_table_of_any_pair():

@@ -10,7 +10,8 @@ from bids_app.report.person.page import assemble_report
 from bids_app.report.read import read_scans
 from pipelines.terms import circuit_of_labels
 from tests.app.report.test_report import table
-from tests.app.report.test_report_tract import COLUMNS, rows, write_tract
+from tests.app.report.test_report_tract import rows, write_tract
+from tests.app.trial_data import TRACT_COLUMNS
 
 SCAN = 'sub-02_ses-pre_task-rest'
 
@@ -95,7 +96,9 @@ def test_flagged_regions_are_counted_where_the_table_folds(tmp_path):
 def test_tracts_of_several_pairs_have_a_table_each(tmp_path):
     write_tract(tmp_path, rows('pre'))
     folder = tmp_path / 'sub-02' / 'dwi'
-    table(folder / 'sub-02_bundle-NAcPAG_scalarstats.tsv', [COLUMNS, *rows('pre', 'L', 'few_streamlines')])
+    table(
+        folder / 'sub-02_bundle-NAcPAG_scalarstats.tsv', [TRACT_COLUMNS, *rows('pre', 'L', 'few_streamlines')]
+    )
     (folder / 'sub-02_bundle-NAcPAG_scalarstats.json').write_text('{"Ends": ["NAc", "PAG"], "Flags": []}')
     (scan,) = [scan for scan in read_scans(tmp_path, 'sub-02') if scan.tracts]
     assert [own.pair for own in scan.tracts] == ['NAc–mPFC', 'NAc–PAG']
