@@ -59,6 +59,10 @@ REGIONS_TABLE, REGIONS_DSEG = (
     )
     for name, extension in (('regions_table', '.tsv'), ('regions_dseg', '.nii.gz'))
 )  # fmt: skip
+MEAN = _functional(
+    'mean_bold', 'boldref', '.nii.gz', 'Mean of the volumes that were kept, before denoising', desc='mean', is_standard=True,
+    fields=HEAD,
+)  # fmt: skip
 QC = _functional('qc', 'qc', '.json', '', desc='denoise')
 """Rows that readers ask for by name."""
 
@@ -106,6 +110,7 @@ def connectivity_rows(circuit: Circuit) -> tuple[Derivative, ...]:
         *HALVES,
         REGIONS_TABLE,
         REGIONS_DSEG,
+        MEAN,
         *(maps[seed.name] for seed in circuit.seeds),
         maps['icc'],
         _map('iccadj', 'Squared intrinsic connectivity adjusted for degrees of freedom', 'r^2', stat='iccadj'),

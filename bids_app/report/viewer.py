@@ -13,8 +13,6 @@ import nibabel as nb
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from pipelines.interfaces.templates import target_brain
-
 LOGGER = logging.getLogger(__name__)
 
 _STEP = 3.0  # mm; finer slices make the page larger than a mail can carry
@@ -33,10 +31,10 @@ class ViewedMap(NamedTuple):
 
 
 class Viewer(NamedTuple):
-    """The viewer's program and the brain, which all maps share."""
+    """The viewer's program, the brains beneath maps by the names of their elements, and the maps by their keys."""
 
     library: str
-    brain: str
+    brains: dict[str, str]
     maps: dict[str, ViewedMap]
 
 
@@ -55,48 +53,56 @@ class Look(NamedTuple):
 STATISTIC = Look(2.0, 'cold_hot')
 
 
-def make_viewer(images: Sequence[tuple[str, Path, Look]], space: str) -> Viewer | None:
-    """Return what a page needs to show maps; None without maps.
+class MapFile(NamedTuple):
+    """A map to be shown: a key, unique in the page, its file, its look, and the brain that lies beneath it."""
 
-    Parameters
-    ----------
-    images
-        A key, unique in the page, the file, and the look of each map.
-    space
-        Template of the maps, whose brain lies beneath.
+    key: str
+    path: Path
+    look: Look
+    beneath: Path
+
+
+def make_viewer(images: Sequence[MapFile]) -> Viewer | None:
+    """Return what a page needs to show maps; None without maps that can be read.
 
     Notes
     -----
     Slices are 3 mm apart.
 
     """
-    if not images:
-        return None
-    from nilearn.image import resample_img
-
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        brain = nb.load(target_brain(space))
-        beneath = resample_img(
-            brain, target_affine=np.diag([_STEP] * 3), force_resample=True, copy_header=True
-        )
-        pages = dict(_pages(images, beneath))
+        pages = dict(_pages(images))
     if not pages:
         return None
-    first = next(iter(pages.values()))
-    library = _LIBRARY.search(first)
+    library = _LIBRARY.search(next(iter(pages.values())))
     assert library, 'the viewer of nilearn has changed'
-    maps = {key: _map(key, pages[key], look) for key, _, look in images if key in pages}
-    return Viewer(library.group(1).strip(), _picture(first, 'spriteImg'), maps)
+    shown = [own for own in images if own.key in pages]
+    # the first map over each brain has its picture
+    over = {own.beneath: pages[own.key] for own in reversed(shown)}
+    names = {brain: f'viewer-brain-{number}' for number, brain in enumerate(over)}
+    brains = {names[brain]: _picture(page, 'spriteImg') for brain, page in over.items()}
+    maps = {own.key: _map(own, pages[own.key], names[own.beneath]) for own in shown}
+    return Viewer(library.group(1).strip(), brains, maps)
 
 
-def _pages(images: Sequence[tuple[str, Path, Look]], beneath: Any) -> Iterator[tuple[str, str]]:
+def _pages(images: Sequence[MapFile]) -> Iterator[tuple[str, str]]:
     """Yield key and page of the maps that can be read."""
-    for key, path, look in images:
+    brains: dict[Path, Any] = {}
+    for own in images:
         try:
-            yield key, _page(path, look, beneath)
+            if own.beneath not in brains:
+                brains[own.beneath] = _coarse(own.beneath)
+            yield own.key, _page(own.path, own.look, brains[own.beneath])
         except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
-            LOGGER.warning('%s cannot be looked through: %s', path.name, error)
+            LOGGER.warning('%s cannot be looked through: %s', own.path.name, error)
+
+
+def _coarse(brain: Path) -> Any:
+    from nilearn.image import resample_img
+
+    grid = np.diag([_STEP] * 3)
+    return resample_img(nb.load(brain), target_affine=grid, force_resample=True, copy_header=True)
 
 
 def _page(path: Path, look: Look, beneath: Any) -> str:
@@ -116,13 +122,14 @@ def _page(path: Path, look: Look, beneath: Any) -> str:
     return str(view.html)
 
 
-def _map(key: str, page: str, look: Look) -> ViewedMap:
+def _map(own: MapFile, page: str, brain: str) -> ViewedMap:
+    key, look = own.key, own.look
     call = _CALL.search(page)
     assert call, 'the viewer of nilearn has changed'
     settings = json.loads(call.group(1))
     names = {
         'canvas': f'{key}-canvas',
-        'sprite': 'viewer-brain',
+        'sprite': brain,
         'overlay': {**settings['overlay'], 'sprite': f'{key}-overlay'},
         'colorMap': {**settings['colorMap'], 'img': f'{key}-colours'},
         'flagValue': True,

@@ -1,19 +1,24 @@
 """What of a participant can be looked through, and what can be rated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.interfaces.templates import known_spaces
+from pipelines.interfaces.templates import known_spaces, target_brain
 from pipelines.terms import MAP_MEASURES, circuit_of_labels
 
-from ...outputs.bold import REGIONS_DSEG, map_rows
-from ..read import ScanRecord, entities_and_suffix, source_of
-from ..viewer import Look, Viewer, make_viewer
+from ...outputs.bold import MEAN, REGIONS_DSEG, map_rows
+from ...outputs.diffusion import ANISOTROPY, VISITATION
+from ..read import ScanRecord, entities_and_suffix, scan_title, source_of
+from ..viewer import Look, MapFile, Viewer, make_viewer
 from ..words import anchor, number
 
 _SEED, _LABELS = Look(0.2, 'cold_hot'), Look(0.5, 'tab20', is_symmetric=False, is_labels=True)
-_MOST = 12
+_BOLD, _FA, _VISITS = (
+    Look(threshold, colours, is_symmetric=False)
+    for threshold, colours in ((1.0, 'gray'), (0.15, 'hot'), (0.01, 'hot'))
+)
+_MOST, _MOST_DIFFUSION = 12, 8
 """Maps of a page: each is a picture of all slices, and a page should stay below 15 MB."""
 
 
@@ -26,12 +31,19 @@ class Rated(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A map of the viewer."""
+    """A map of the viewer, and the image that lies beneath it."""
 
     key: str
     title: str
     path: Path
     look: Look
+    beneath: Path
+
+    @property
+    def place(self) -> str:
+        """Return in words what lies beneath."""
+        is_own = ANISOTROPY.is_name(self.beneath.name, {})
+        return 'the anisotropy of the participant' if is_own else 'the brain of the template'
 
 
 def rated(scans: list[ScanRecord]) -> list[Rated]:
@@ -54,14 +66,14 @@ def rated(scans: list[ScanRecord]) -> list[Rated]:
 
 
 def maps_of(output_dir: Path, participant: str, scans: list[ScanRecord]) -> list[Shown]:
-    """Return the maps of a participant that lie on a template, the regions and main seeds of each run first."""
+    """Return the maps of a participant: regions and main seeds of each run first, then what diffusion gave."""
     files = sorted((output_dir / participant).rglob(f'{participant}_*.nii.gz'))
     found = [
         shown
         for scan in scans
         for shown in _of_scan(scan, [p for p in files if source_of(p.name) == scan.name])
     ]
-    return found[:_MOST]
+    return [*found[:_MOST], *list(_of_diffusion(files))[:_MOST_DIFFUSION]]
 
 
 def _of_scan(scan: ScanRecord, files: list[Path]) -> Iterator[Shown]:
@@ -72,6 +84,7 @@ def _of_scan(scan: ScanRecord, files: list[Path]) -> Iterator[Shown]:
     floor = number(scan.facts.get('ICCNoiseFloor')) or 0.1
     seeds = [seed for seed in circuit.seeds if seed.hemisphere not in ('L', 'R')]
     wanted = [
+        ('bold', 'Mean of the functional volumes', MEAN, _BOLD),
         ('regions', 'Regions', REGIONS_DSEG, _LABELS),
         *((seed.name, f'Connectivity with the {seed.phrase}', rows[seed.name], _SEED) for seed in seeds),
         *(
@@ -81,14 +94,33 @@ def _of_scan(scan: ScanRecord, files: list[Path]) -> Iterator[Shown]:
     ]
     for name, title, row, look in wanted:
         own = [path for path in files if row.is_name(path.name, {})]
-        if own and entities_and_suffix(own[0].name).get('space') in known_spaces():
-            yield Shown(anchor(f'{scan.name}-{name}'), f'{scan.title}: {title}', own[0], look)
+        space = entities_and_suffix(own[0].name).get('space', '') if own else ''
+        if space in known_spaces():
+            key, words = anchor(f'{scan.name}-{name}'), f'{scan.title}: {title}'
+            yield Shown(key, words, own[0], look, target_brain(space))
+
+
+def _of_diffusion(files: Sequence[Path]) -> Iterator[Shown]:
+    """Yield anisotropy, regions and visitation, over the first anisotropy of their space: the person's own."""
+    own = [path for path in files if path.parent.name == 'dwi']
+    brains: dict[str, Path] = {}
+    for path in own:
+        if ANISOTROPY.is_name(path.name, {}):
+            brains.setdefault(entities_and_suffix(path.name)['space'], path)
+    kinds = (
+        ('Fractional anisotropy', ANISOTROPY, _FA),
+        ('Regions of the tract', REGIONS_DSEG, _LABELS),
+        ('Share of streamlines', VISITATION, _VISITS),
+    )
+    for title, row, look in kinds:
+        for path in own:
+            about = entities_and_suffix(path.name)
+            if row.is_name(path.name, {}) and about['space'] in brains:
+                which = f' of {about["label"]}' if 'label' in about else ''
+                words = f'{scan_title(source_of(path.name))}: {title}{which}'
+                yield Shown(anchor(path.name.split('.')[0]), words, path, look, brains[about['space']])
 
 
 def viewer_of(maps: list[Shown]) -> Viewer | None:
-    """Return the viewer of maps over the brain of their template; those on another than the first are left out."""
-    if not maps:
-        return None
-    space = entities_and_suffix(maps[0].path.name)['space']
-    same = [own for own in maps if entities_and_suffix(own.path.name)['space'] == space]
-    return make_viewer([(own.key, own.path, own.look) for own in same], space)
+    """Return the viewer of maps, each over the brain that lies beneath it."""
+    return make_viewer([MapFile(own.key, own.path, own.look, own.beneath) for own in maps])

@@ -15,7 +15,7 @@ from ...running.manifest import digest_of
 from ...running.taken import read_taken
 from ..page import render_page
 from ..read import ScanRecord, entities_and_suffix, read_record, read_scans
-from . import look, results, tract
+from . import look, results, scene, tract
 from .sections import CHAPTERS, FIGURES, Chapter, FigureSpec
 
 _QUALITY = 82  # of WebP: a fifth of the PNG's size, no difference to the eye
@@ -88,6 +88,7 @@ def assemble_report(output_dir: Path, participant_label: str, *, page: Path | No
         'scans': scans,
         'maps': maps,
         'viewer': look.viewer_of(maps),
+        'scenes': scene.scenes_of(output_dir, participant),
         'rated': look.rated(scans),
         'pooled': results.pooled(scans),
         'chapters': [chapter for spec in CHAPTERS if (chapter := _chapter(spec, scans))],

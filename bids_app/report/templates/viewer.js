@@ -2,13 +2,14 @@
 (() => {
   // Maps: the viewer is made when it is asked for, for each holds a picture of all slices.
   const whenLoaded = (image) => (image.complete ? Promise.resolve() : image.decode());
-  document.querySelectorAll('.look').forEach((place) => {
+  document.querySelectorAll('.look[data-settings]').forEach((place) => {
     const button = place.querySelector('button');
     button.addEventListener('click', async () => {
       place.append(place.querySelector('template').content.cloneNode(true));
       button.remove();
-      await Promise.all([...place.querySelectorAll('img'), document.getElementById('viewer-brain')].map(whenLoaded));
-      const brain = brainsprite(JSON.parse(place.dataset.settings));
+      const settings = JSON.parse(place.dataset.settings);
+      await Promise.all([...place.querySelectorAll('img'), document.getElementById(settings.sprite)].map(whenLoaded));
+      const brain = brainsprite(settings);
       const frame = place.querySelector('.brain');
       const keys = { ArrowLeft: ['X', -1], ArrowRight: ['X', 1], ArrowDown: ['Y', -1], ArrowUp: ['Y', 1], PageDown: ['Z', -1], PageUp: ['Z', 1] };
       frame.addEventListener('keydown', (event) => {

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.figures.flow import plot_flow
+from pipelines.interfaces.templates import target_brain
 
 from ...running.files import replace_text
 from ...running.taken import OF_NOBODY, read_taken
 from ..page import render_page
 from ..person import results
 from ..read import RunRecord
-from ..viewer import STATISTIC, make_viewer
+from ..viewer import STATISTIC, MapFile, make_viewer
 from . import absent, contrasts, flow, quality, reliability, reporting
 from . import results as trial_results
 from . import words as trial_words
@@ -117,14 +118,11 @@ def _numbers(output_dir: Path, trial: TrialRecord, record: RunRecord, tables: Gr
 
 
 def _maps(tests: dict[str, list[trial_results.Test]], trial: TrialRecord, output_dir: Path) -> dict[str, Any]:
-    images = [
-        (f'{test.kind}-{test.contrast}', test.image, STATISTIC)
-        for own in tests.values()
-        for test in own
-        if test.image is not None
-    ]
     spaces = sorted(path.name.removeprefix('tpl-') for path in output_dir.glob('tpl-*'))
-    viewer = make_viewer(images, spaces[0]) if images else None
+    viewer = make_viewer([
+        MapFile(f'{test.kind}-{test.contrast}', test.image, STATISTIC, target_brain(spaces[0]))
+        for own in tests.values() for test in own if test.image is not None
+    ])  # fmt: skip
     kinds = trial_words.map_kinds(trial.circuit)
     folds = len(trial.circuit.structures) > _OPEN
     return {

@@ -12,8 +12,10 @@ import pytest
 from bids_app.report.person.look import maps_of, rated, viewer_of
 from bids_app.report.person.page import assemble_report
 from bids_app.report.person.results import halves
+from bids_app.report.person.scene import scenes_of
 from bids_app.report.read import read_scans
 from bids_app.scans.exclusion_list import read_list
+from pipelines.interfaces._streamlines import save_streamlines
 from pipelines.terms import default_circuit
 from tests.app.trial_data import AFFINE, SHAPE, SPACE
 
@@ -37,6 +39,7 @@ def out(tmp_path_factory):
     dseg = np.zeros(SHAPE, np.uint8)
     dseg[8:12, 12:16, 8:11] = 3
     images = {
+        'desc-mean_boldref': (900 * rng.uniform(0.8, 1.2, SHAPE)).astype(np.float32),
         'desc-regions_dseg': dseg,
         'seg-NAc_stat-fisherz_boldmap': rng.normal(0, 0.4, SHAPE).astype(np.float32),
         'seg-NAcL_stat-fisherz_boldmap': rng.normal(0, 0.4, SHAPE).astype(np.float32),
@@ -50,7 +53,37 @@ def out(tmp_path_factory):
     rows = 'session_id\themi\tmethod\tparam\tvalue\npre\tB\tweighted\tfa\t0.4\npost\tB\tweighted\tfa\t0.4\n'
     (dwi / 'sub-01_bundle-NAcMPFC_scalarstats.tsv').write_text(rows)
     (dwi / 'sub-01_bundle-NAcMPFC_scalarstats.json').write_text('{}')
+    write_diffusion(root / 'sub-01', rng)
     return root
+
+
+def arc(side, number):
+    """Return a streamline that bends forward on one side, 0.5 mm from point to point, mm."""
+    turn = np.linspace(0, np.pi / 2, 60)
+    across = np.full(60, side * (10 + 0.05 * number))
+    return np.stack([across, 12 + 30 * np.sin(turn), -8 - 10 * np.sin(2 * turn)], 1).astype(np.float32)
+
+
+def write_diffusion(person, rng):
+    """Write anisotropy of two sessions, and the person's brain, regions and tracts."""
+    stem = 'sub-01_space-ACPC'
+    head = np.linalg.norm(np.moveaxis(np.indices(SHAPE), 0, -1) - np.array(SHAPE) / 2, axis=-1) < 9
+    for session in ('pre', 'post'):
+        folder = person / f'ses-{session}' / 'dwi'
+        folder.mkdir(parents=True)
+        fa = (head * rng.uniform(0.1, 0.6, SHAPE)).astype(np.float32)
+        own = f'{folder}/sub-01_ses-{session}_space-ACPC'
+        nb.save(nb.Nifti1Image(fa, AFFINE), f'{own}_model-tensor_param-fa_dwimap.nii.gz')
+        nb.save(nb.Nifti1Image(head.astype(np.uint8), AFFINE), f'{own}_desc-brain_mask.nii.gz')
+    regions = np.zeros(SHAPE, np.uint8)
+    regions[8:10, 15:17, 7:9], regions[8:10, 19:21, 7:9] = 1, 4
+    nb.save(nb.Nifti1Image(regions, AFFINE), person / 'dwi' / f'{stem}_desc-regions_dseg.nii.gz')
+    for name, side, count in (('L', -1, 400), ('R', 1, 0)):
+        lines = [arc(side, number) for number in range(count)]
+        path = person / 'dwi' / f'{stem}_bundle-NAcMPFC{name}_streamlines.trk'
+        save_streamlines(path, lines, SHAPE, AFFINE)
+        visits = rng.uniform(0, 0.5, SHAPE).astype(np.float32)
+        nb.save(nb.Nifti1Image(visits, AFFINE), person / 'dwi' / f'{stem}_label-NAcMPFC{name}_probseg.nii.gz')
 
 
 @pytest.fixture(scope='module')
@@ -60,17 +93,69 @@ def page(out):
 
 def test_main_maps_of_a_run_are_shown_and_a_damaged_one_is_not(out, caplog):
     maps = maps_of(out, 'sub-01', read_scans(out, 'sub-01'))
-    assert [own.key.rpartition('-')[2] for own in maps] == ['regions', 'NAc', 'icc', 'alff']
-    viewer = viewer_of(maps)
-    assert [key.rpartition('-')[2] for key in viewer.maps] == ['regions', 'NAc', 'icc']
+    of_run = [own for own in maps if 'task' in own.key]
+    assert [own.key.rpartition('-')[2] for own in of_run] == ['bold', 'regions', 'NAc', 'icc', 'alff']
+    viewer = viewer_of(of_run)
+    assert [key.rpartition('-')[2] for key in viewer.maps] == ['bold', 'regions', 'NAc', 'icc']
+    assert list(viewer.brains) == ['viewer-brain-0']
     assert 'stat-alff_boldmap.nii.gz cannot be looked through' in caplog.text
-    assert next(iter(viewer.maps.values())).threshold == 0.5
+    assert [drawn.threshold for drawn in viewer.maps.values()] == [1.0, 0.5, 0.2, 0.1]
+
+
+def test_diffusion_lies_on_the_anisotropy_of_the_person(out):
+    """Of both sessions on that of the first, for their space is one; maps of a run keep the template."""
+    maps = maps_of(out, 'sub-01', read_scans(out, 'sub-01'))
+    own = [shown for shown in maps if 'task' not in shown.key]
+    assert [shown.title for shown in own] == [
+        'session post: Fractional anisotropy',
+        'session pre: Fractional anisotropy',
+        'all sessions: Regions of the tract',
+        'all sessions: Share of streamlines of NAcMPFCL',
+        'all sessions: Share of streamlines of NAcMPFCR',
+    ]
+    assert {shown.beneath for shown in own} == {own[0].path}
+    assert {shown.place for shown in own} == {'the anisotropy of the participant'}
+    assert {shown.place for shown in maps if shown not in own} == {'the brain of the template'}
+    viewer = viewer_of(maps)
+    names = {key: json.loads(drawn.settings)['sprite'] for key, drawn in viewer.maps.items()}
+    assert {names[shown.key] for shown in own} == {names[own[0].key]} != {names[maps[0].key]}
+    assert set(viewer.brains) == set(names.values())
+    assert len(set(viewer.brains.values())) == 2
+
+
+def test_a_scene_has_few_lines_of_the_tracts_that_there_are(out):
+    (scene,) = scenes_of(out, 'sub-01')
+    assert scene.title == 'all sessions: tract in three dimensions'
+    assert [part.title for part in scene.parts] == ['outline of the brain', 'regions', 'NAcMPFCL', 'NAcMPFCR']
+    brain, regions, left, right = scene.parts
+    assert (len(left.lines), right.lines) == (150, [])
+    assert len({part.colour for part in scene.parts}) == 4
+    for number, line in ((0, left.lines[0]), (399, left.lines[-1])):
+        points = np.reshape(line, (-1, 3))
+        assert len(points) == 25
+        np.testing.assert_allclose(points[[0, -1]], arc(-1, number)[[0, -1]], atol=0.06)
+    assert 300 < len(brain.dots) <= 7500
+    x, y, _ = np.reshape(regions.dots, (-1, 3)).T
+    assert x.min() >= -12.1
+    assert set(y) == {8.0, 16.0, 40.0, 48.0}
+    assert json.loads(scene.data)[2]['lines'] == left.lines
+    assert len(scene.data) < 3e5
+
+
+def test_damaged_streamlines_cost_no_page(out, tmp_path, caplog):
+    shutil.copytree(out, tmp_path / 'out')
+    path = next((tmp_path / 'out').rglob('*NAcMPFCL_streamlines.trk'))
+    path.write_bytes(path.read_bytes()[:500])
+    assert scenes_of(tmp_path / 'out', 'sub-01') == []
+    assert 'NAcMPFCL_streamlines.trk cannot be looked through' in caplog.text
+    assert 'data-scene=' not in assemble_report(tmp_path / 'out', '01').read_text()
 
 
 def test_nothing_to_look_through(tmp_path):
     (tmp_path / 'sub-01').mkdir()
     assert maps_of(tmp_path, 'sub-01', read_scans(tmp_path, 'sub-01')) == []
     assert viewer_of([]) is None
+    assert scenes_of(tmp_path, 'sub-01') == []
     html = assemble_report(tmp_path, '01').read_text()
     assert 'id="look"' not in html
     assert 'id="rate"' not in html
@@ -124,10 +209,25 @@ def test_viewer_and_ratings_work_without_a_network(browser, page, tmp_path, widt
         shown.select_option('select.maps', key)
         shown.wait_for_selector(f'[id="{key}"] canvas')
         assert shown.locator('.look:visible').count() == 1
-    before = shown.evaluate("document.querySelector('.look:not([hidden]) canvas').toDataURL()")
+    picture = "document.querySelector('.look:not([hidden]) canvas').toDataURL()"
+    seen = [shown.evaluate(picture)]
+    for key in ('ArrowLeft', 'ArrowUp', '+', 'Home'):  # the last one is the tract: it has the focus
+        shown.keyboard.press(key)
+        seen.append(shown.evaluate(picture))
+    assert len(set(seen[:4])) == 4
+    assert seen[4] == seen[0]
+    box = shown.locator('.look:visible canvas').bounding_box()
+    assert box['width'] <= width
+    shown.mouse.move(box['x'] + 100, box['y'] + 100)
+    shown.mouse.down()
+    shown.mouse.move(box['x'] + 160, box['y'] + 100)
+    shown.mouse.up()
+    assert shown.evaluate(picture) not in seen
+    shown.select_option('select.maps', maps[0])
+    before = shown.evaluate(picture)
     shown.locator('.look:visible .brain').focus()
     shown.keyboard.press('PageUp')
-    assert shown.evaluate("document.querySelector('.look:not([hidden]) canvas').toDataURL()") != before
+    assert shown.evaluate(picture) != before
     shown.check('#ratings fieldset:nth-of-type(2) input[value="exclude"]')
     shown.fill('#ratings fieldset:nth-of-type(2) input[type="text"]', 'moved "a lot"')
     with shown.expect_download() as saved:
