@@ -102,6 +102,7 @@ def test_everything_is_written(finished):
     func = finished / 'sub-01' / 'ses-pre' / 'func'
     for name in (
         f'{SPACE}_seg-NAc_stat-fisherz_boldmap.nii.gz',
+        f'{SPACE}_desc-mean_boldref.nii.gz',
         f'{SPACE}_stat-icc_boldmap.nii.gz',
         f'{SPACE}_stat-iccadj_boldmap.json',
         f'{SPACE}_atlas-HarvardOxfordFrontalMedial_stat-fisherz_relmat.tsv',
