@@ -11,17 +11,25 @@ from .fresh import peak_gb, seconds
 
 FWHM = 6.0
 SPACE = 'MNI152NLin6Asym'
+SPHERES = {
+    'NAc': (9, 9, -8), 'Amg': (24, -2, -20), 'Hip': (28, -20, -14), 'Ins': (36, 18, 0), 'IPL': (46, -50, 42), 'Occ': (16, -88, 4),
+    'PAG': (0, -30, -10), 'PCC': (0, -52, 26),
+}  # fmt: skip
+"""Centres (mm) on the right side, or on the midline, of 20 seeds: both sides and each of six, and two."""
 
 
 def ours(
-    files: dict[str, str], out: str, *, t_r: float = 2.0, write_denoised: bool = False
+    files: dict[str, str], out: str, *, t_r: float = 2.0, write_denoised: bool = False, many: bool = False
 ) -> dict[str, Any]:
-    """Run the five steps of ``pipelines.workflows.connectivity`` and return their time and peak memory."""
+    """Run the five steps of ``pipelines.workflows.connectivity`` and return their time and peak memory.
+
+    ``many`` takes the seeds of :data:`SPHERES` in place of the six of the default.
+    """
     from pipelines.interfaces import connectivity, denoise, design, regions
     from pipelines.params import CircuitMaps, DenoiseParams, MapParams
     from pipelines.terms import default_circuit
 
-    circuit, maps_of = default_circuit(), MapParams(fwhm=FWHM)
+    circuit, maps_of = circuit_of_spheres() if many else default_circuit(), MapParams(fwhm=FWHM)
     f = {key: Path(path) for key, path in files.items()}
     folders = {
         name: Path(out) / name for name in ('design', 'regions', 'clean', 'seeds', 'intrinsic', 'written')
@@ -58,6 +66,20 @@ def ours(
         series = done.analysis_mask, made.operator, done.cleaned, done.smoothed
         step('written', denoise.write_denoised, f['bold'], *series)
     return {'seconds': sum(steps.values()), 'steps': steps, 'peak': peak_gb()}
+
+
+def circuit_of_spheres() -> Any:
+    """Return a circuit whose regions are :data:`SPHERES`."""
+    from pipelines.terms import circuit_of_rows
+
+    rows = []
+    for name, (x, *rest) in SPHERES.items():
+        for hemisphere, sign in (('L', -1), ('R', 1)) if x else (('n/a', 1),):
+            centre = ','.join(map(str, (sign * x, *rest)))
+            rows.append(
+                {'name': name, 'hemisphere': hemisphere, 'source': f'sphere:{centre},6', 'role': 'both'}
+            )
+    return circuit_of_rows(rows)
 
 
 def nilearn(files: dict[str, str], chain: str, out: str, *, write_both: bool = False) -> dict[str, Any]:

@@ -54,6 +54,18 @@ def test_chain_writes_every_step_and_agrees_with_nilearn(run, tmp_path):
     assert {p.name for p in tmp_path.glob('*_bold.nii.gz')} == {'cleaned_bold.nii.gz', 'smoothed_bold.nii.gz'}
 
 
+def test_twenty_seeds_are_mapped_from_what_is_read_once(run, tmp_path):
+    from benchmarks.chain import SPHERES, circuit_of_spheres, ours
+
+    files, _, few = run
+    circuit = circuit_of_spheres()
+    assert len(circuit.seeds) == 20
+    found = ours(files, str(tmp_path), many=True)
+    assert set(found['steps']) == set(few['steps']) - {'written'}
+    assert len(list((tmp_path / 'seeds').glob('*.nii.gz'))) == 20
+    assert [own.name for own in circuit.structures] == list(SPHERES)
+
+
 def test_both_readers_are_timed(run):
     from benchmarks.chain import floor
 
