@@ -1,10 +1,13 @@
 """What surrounds the code: workflows that call the scripts which continuous integration runs, forms, citation, changes."""
 
+import ast
+import configparser
 import itertools
 import json
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,9 @@ SCHEMAS = {
     GITHUB / 'dependabot.yml': 'dependabot',
     REPOSITORY / 'CITATION.cff': 'citation-file-format',
 }
+BROUGHT = {'networkx', 'traits', 'markupsafe', 'threadpoolctl'}
+"""What nipype, jinja2 and nilearn cannot be without."""
+
 RUN_HERE = (REPOSITORY / '.ci/run', REPOSITORY / '.ci/engines', *(REPOSITORY / 'tests').rglob('*.py'))
 
 
@@ -93,6 +99,52 @@ def test_changes_have_the_form_of_a_changelog():
             r'## \[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d|### (Added|Changed|Deprecated|Removed|Fixed|Security)',
             heading,
         ), heading
+
+
+def imported(path):
+    """Yield what a file of Python imports, at its top or later."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name.partition('.')[0] for name in names)
+            case ast.ImportFrom(module=str(name), level=0):
+                yield name.partition('.')[0]
+
+
+@pytest.mark.parametrize(
+    ('folders', 'extras'),
+    [(('clbpe', 'bids_app', 'pipelines'), ()), (('tests', 'benchmarks', 'docs'), ('test', 'docs'))],
+)
+def test_what_is_imported_is_declared(folders, extras):
+    """Without the lock an environment has what setup.cfg names, and what that cannot be without."""
+    parser = configparser.ConfigParser()
+    parser.read(REPOSITORY / 'setup.cfg')
+    lines = [
+        parser['options']['install_requires'],
+        *(parser['options.extras_require'][name] for name in extras),
+    ]
+    declared = {
+        re.match(r'[\w-]+', word)[0].lower() for line in lines for word in line.split() if word[0].isalpha()
+    }
+    known = {
+        name for name, owners in packages_distributions().items() if declared & {o.lower() for o in owners}
+    }
+    known |= {
+        'bids_app',
+        'pipelines',
+        'clbpe',
+        'tests',
+        'docs',
+        'benchmarks',
+        *BROUGHT,
+        *sys.stdlib_module_names,
+    }
+    missing = {
+        path.relative_to(REPOSITORY).as_posix(): unknown
+        for folder in folders for path in (REPOSITORY / folder).rglob('*.py')
+        if (unknown := set(imported(path)) - known)
+    }  # fmt: skip
+    assert missing == {}
 
 
 def test_a_pin_from_above_has_its_reason_beside_it():
