@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from bids_app.cli import build_parser
 from bids_app.planning.cli import plan_parser
 from bids_app.simulated.cli import parser as simulate_parser
+from tests.deploy.test_files import NUMBER
+from tests.pasted import part
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [*REPOSITORY.glob('*.md'), *(REPOSITORY / 'docs').glob('*.md')]
@@ -64,12 +67,37 @@ def test_links_and_options_exist(page):
         '--output-spaces',
         '--help',
         '--level',
-        *('--rm', '--network', '--user', '--cleanenv', '--containall'),  # of engines of containers
+        *('--rm', '--network', '--user', '--tag', '--cleanenv', '--containall'),  # of engines of containers
         '--constraint',
     }
     for line in text.splitlines():
         if 'clbpe' in line or line.startswith('|'):
             assert set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', line)) <= offered | others, line
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip().strip('|').split('|')]
+
+
+@pytest.mark.parametrize('heading', ['Of BOLD', 'Of diffusion'])
+def test_the_comparison_has_no_empty_field_and_says_what_was_read(heading):
+    text = (REPOSITORY / 'docs/comparison.md').read_text()
+    head, _, *rows = map(cells, [line for line in part(text, heading).splitlines() if line.startswith('|')])
+    assert head[1] == f'clbpe {NUMBER}'
+    assert all(re.fullmatch(r'\[[\w-]+\]\(https://\S+\) [\w.]+', name) for name in head[2:])
+    assert all(len(row) == len(head) and all(row) for row in rows)
+    assert rows[-1][0] == 'state read'
+    for state in rows[-1][2:]:
+        found = re.fullmatch(r'(\d{4}-\d\d-\d\d), `[0-9a-f]{7}`', state)
+        assert date.fromisoformat(found[1]) <= date.today()
+    # where each program says so stands in a table of its own
+    told = {
+        cells(line)[0]: line for line in part(text, 'Where it stands').splitlines() if line.startswith('|')
+    }
+    for name in head[2:]:
+        line = told[re.match(r'\[(.*?)\]', name)[1]]
+        assert all(row[0] in line for row in rows[:-1] if row[0] != 'group statistics'), name
+        assert 'group statistics' in line or 'no level of groups' in line
 
 
 def test_walks_are_short():
