@@ -1,7 +1,10 @@
 """The generated pages are current, and every option and link in the written ones exists."""
 
+import ast
 import importlib.util
+import json
 import re
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -10,8 +13,9 @@ import pytest
 from bids_app.cli import build_parser
 from bids_app.planning.cli import plan_parser
 from bids_app.simulated.cli import parser as simulate_parser
+from pipelines.errors import ParameterError
 from tests.deploy.test_files import NUMBER
-from tests.pasted import part
+from tests.pasted import blocks, part
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [*REPOSITORY.glob('*.md'), *(REPOSITORY / 'docs').glob('*.md')]
@@ -73,6 +77,84 @@ def test_links_and_options_exist(page):
     for line in text.splitlines():
         if 'clbpe' in line or line.startswith('|'):
             assert set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', line)) <= offered | others, line
+
+
+def commands(page):
+    """Yield the commands of a page as a shell reads them, of a container without what is the engine's."""
+    for block in blocks(page.relative_to(REPOSITORY).as_posix()):
+        for line in block.replace('\\\n', ' ').splitlines():
+            if not line.startswith((*(f'{name} ' for name in PROGRAMS), 'docker run', 'apptainer run')):
+                continue
+            line = line.replace('clbpe ...', 'clbpe BIDS_DIR OUTPUT_DIR participant').replace('[options]', '')
+            words = shlex.split(line, comments=True)
+            yield words if words[0] in PROGRAMS else ['clbpe', *words[words.index('/data') :]]
+
+
+PROGRAMS = {'clbpe': build_parser, 'clbpe-simulate': simulate_parser, 'clbpe-plan': plan_parser}
+WITH_COMMANDS = [page for page in [*PAGES, *(REPOSITORY / 'examples').glob('*.md')] if list(commands(page))]
+
+
+@pytest.mark.parametrize('page', WITH_COMMANDS, ids=lambda p: p.name)
+def test_commands_are_read_by_the_program(page):
+    for program, *words in commands(page):
+        if words == ['--version']:
+            continue
+        PROGRAMS[program]().parse_args(words)
+
+
+def test_pages_with_commands_are_seen():
+    known = {
+        'README.md',
+        'start.md',
+        'tutorial.md',
+        'usage.md',
+        'planning.md',
+        'trial.md',
+        'deploy.md',
+        'apptainer.md',
+    }
+    assert known <= {page.name for page in WITH_COMMANDS}
+    with pytest.raises(ParameterError, match='no-such-option'):
+        PROGRAMS['clbpe']().parse_args(['/data', '/out', 'participant', '--no-such-option'])
+
+
+def test_blocks_of_code_say_what_they_are():
+    """A browser colours them by that; those of JSON are JSON."""
+    for page in PAGES:
+        text = page.read_text()
+        fences = re.findall(r'^ *```(\w*)$', text, re.MULTILINE)
+        assert all(opened and not closed for opened, closed in zip(fences[::2], fences[1::2], strict=True)), (
+            page.name
+        )
+        assert set(fences) <= {'', 'bash', 'json', 'python', 'text', 'tsv'}, page.name
+        for block in re.findall(r'^ *```json\n(.*?)^ *```$', text, re.DOTALL | re.MULTILINE):
+            assert json.loads(block), page.name
+
+
+def said(call):
+    """Return the function and the arguments of a row, but for those that a page leaves out (``'...'``)."""
+    given = [(None, value) for value in call.args] + [(word.arg, word.value) for word in call.keywords]
+    return {
+        (ast.unparse(call.func), name, ast.dump(value))
+        for name, value in given
+        if ast.unparse(value) != "'...'"
+    }
+
+
+def test_rows_shown_in_the_house_are_rows_of_the_program():
+    shown = re.findall(
+        r'^```python\n(.*?)^```$', (REPOSITORY / 'docs/house.md').read_text(), re.DOTALL | re.MULTILINE
+    )
+    folders = ('pipelines/terms', 'bids_app/outputs')
+    trees = [
+        ast.parse(path.read_text()) for folder in folders for path in (REPOSITORY / folder).rglob('*.py')
+    ]
+    rows = [said(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert len(shown) == 4
+    for block in shown:
+        asked = said(ast.parse(block).body[0].value)
+        assert len(asked) >= 3
+        assert any(asked <= row for row in rows), block
 
 
 def cells(line):

@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 import clbpe
 from clbpe import home
+from tests.pasted import blocks, part
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((REPOSITORY / 'examples/notebooks').glob('*.py'))
@@ -76,6 +78,20 @@ def test_examples_use_the_whole_interface():
     used = set().union(*map(used_by, EXAMPLES))
     assert used | RETURNED == set(clbpe.__all__)
     assert not used & RETURNED
+
+
+def test_the_lines_of_the_page_run(rng):
+    known = {'series': rng.normal(100, 1, (120, 30)), 'confounds': rng.normal(size=(120, 3))}
+    exec('\n'.join(blocks('docs/notebooks.md')), known)
+    assert known['icc'].shape == (30,)
+    assert np.isfinite(known['icc']).all()
+
+
+def test_the_page_names_every_function():
+    told = part((REPOSITORY / 'docs/notebooks.md').read_text(), 'In notebooks and scripts')
+    rows = ''.join(line for line in told.splitlines() if line.startswith('|'))
+    named = set(re.findall(r'`(\w+)`', rows))
+    assert named == {name for name in clbpe.__all__ if not inspect.isclass(getattr(clbpe, name))}
 
 
 def near(found, planted, within):
