@@ -1,6 +1,7 @@
 """The generated pages are current, and every option and link in the written ones exists."""
 
 import ast
+import fnmatch
 import importlib.util
 import json
 import re
@@ -129,6 +130,15 @@ def test_blocks_of_code_say_what_they_are():
         assert set(fences) <= {'', 'bash', 'json', 'python', 'text', 'tsv'}, page.name
         for block in re.findall(r'^ *```json\n(.*?)^ *```$', text, re.DOTALL | re.MULTILINE):
             assert json.loads(block), page.name
+
+
+def test_tables_that_the_page_of_reports_names_are_written():
+    written = set(re.findall(r'`group/([\w/]+\.tsv)`', (REPOSITORY / 'docs/outputs.md').read_text()))
+    rows = part((REPOSITORY / 'docs/report.md').read_text(), 'The trial')
+    named = re.findall(r'`([\w*]+\.tsv)`', rows)
+    assert len(set(named)) >= 10
+    for name in named:
+        assert fnmatch.filter(written, name), name
 
 
 def said(call):
