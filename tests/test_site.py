@@ -1,6 +1,7 @@
 """The site: each page has a place, links and figures lead somewhere, commands of the tutorial and words of answers are those of the program."""
 
 import ast
+import doctest
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from bids_app.cli import make_settings
 from bids_app.simulated.cli import parser as simulate_parser
 from docs.make import api, formulas, gallery, pages
+from tests.pasted import blocks
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / 'docs'
@@ -81,6 +83,19 @@ def test_docstrings_become_markdown():
     assert '``' not in re.sub('```', '', ''.join(map(api.entry, api.clbpe.__all__)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('name', api.clbpe.__all__)
+def test_examples_of_the_interface_run_as_its_pages_show_them(name):
+    blocks = re.findall(r'^```pycon\n(.*?)^```$', api.entry(name), re.DOTALL | re.MULTILINE)
+    known = {}
+    exec('\n'.join(re.findall('`((?:import|from) .*?)`', api.FIRST)), known)
+    shown = doctest.DocTestParser().get_doctest('\n'.join(blocks), known, name, None, None)
+    said = []
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(shown, out=said.append).failed == 0, (
+        ''.join(said)
+    )
+
+
 def test_a_formula_keeps_its_primes():
     """The converter drops them, and a transpose with them."""
     shown = formulas.on_page_content(r'<span class="arithmatex">\(y_x&#39; C\)</span>')
@@ -110,15 +125,11 @@ def test_answers_are_to_what_the_program_says():
         assert words == 'clbpe: command not found' or any(words in text for text in said), words
 
 
-def commands(page='tutorial.md'):
-    """Return the command lines of a page's shell blocks."""
-    blocks = re.findall(r'^```bash\n(.*?)^```', (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
-    return [line for block in blocks for line in block.splitlines()]
-
-
 def test_the_tutorial_is_typed_as_written(tmp_path, monkeypatch):
     """The whole of it is run by ``scripts/accept --only tutorial``; here it is read as the program reads it."""
-    simulate, *runs = (shlex.split(line) for line in commands())
+    simulate, *runs = (
+        shlex.split(line) for block in blocks('docs/tutorial.md') for line in block.splitlines()
+    )
     made = simulate_parser().parse_args(simulate[1:])
     assert (simulate[0], made.trial, made.participants) == ('clbpe-simulate', True, 12)
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ TITLES = {
     'statistics': ('Trials', 'Outcomes over visits, mediation, maps, biomarkers, gene expression, power.'),
 }
 LISTS = ('Parameters', 'Attributes', 'Returns', 'Raises')
+FIRST = 'Lines of examples stand after `import numpy as np`, `import pandas as pd` and `from clbpe import *`.'
 
 
 def write(source: Path) -> None:
@@ -22,7 +23,7 @@ def write(source: Path) -> None:
     (source / 'api').mkdir()
     for room, names in clbpe.ROOMS.items():
         heading, about = TITLES[room]
-        parts = [f'# {heading}', about, *(entry(name) for name in names)]
+        parts = [f'# {heading}', about, FIRST, *(entry(name) for name in names)]
         (source / 'api' / f'{room}.md').write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
 
 
@@ -63,6 +64,8 @@ def described(value: Any, name: str) -> list[str]:
         match heading:
             case 'Examples':
                 own = re.sub(rf'\b{value.__name__}\(', f'{name}(', body)
+                # what comes from a neighbour of the module is public here
+                own = re.sub(r'^ *>>> from \.\w+ import .*\n', '', own, flags=re.MULTILINE)
                 lines += [doctest(own)]
             case known if known in LISTS:
                 lines += [f'**{heading}**', listed(body)]

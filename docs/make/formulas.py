@@ -24,4 +24,4 @@ def formula(text: str, *, is_block: bool) -> str:
 
     """
     # the converter loses primes
-    return str(convert(text.strip().replace("'", r'^{\prime}'), display='block' if is_block else 'inline'))
+    return str(convert(text.strip().replace("'", r'{\prime}'), display='block' if is_block else 'inline'))
