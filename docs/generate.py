@@ -106,6 +106,16 @@ _OTHERS = (
 )
 
 
+_FIGURES = {
+    'biomarker_<biomarker>': 'Contrasts of a biomarker by arm, as ratios',
+    '<outcome>_trajectories': 'Course of every person and means of arms',
+    '<outcome>_tipping': 'Effect by the shift of missing values',
+    'forest': 'Effects of all outcomes at the primary visit',
+    '<map>_<test>': 'Statistic of a test on slices of the brain',
+    '<map>_count': 'People with data, on slices of the brain',
+}
+
+
 def _group_lines() -> list[str]:
     root = Path()
     planned = [
@@ -121,8 +131,8 @@ def _group_lines() -> list[str]:
     planned += group.of_map_figures(root, kind, 0, ['<test>'])
     planned += [group.of_table(root, '', row) for row in mechanism.TABLES]
     return [
-        f'| `{path.as_posix().replace(kind, "<map>")}` | {row.description} | {row.units if row.is_standard else ""} |'
-        for _, row, path in planned
+        f'| `{path}` | {row.description or _FIGURES[path.stem]} | {row.units if row.is_standard else ""} |'
+        for row, path in ((row, Path(path.as_posix().replace(kind, '<map>'))) for _, row, path in planned)
     ]
 
 
