@@ -15,37 +15,13 @@ from bids_app import __version__
 from tests.app.trial_data import write_expression, write_trial
 from tests.sums import checksums
 
-from .conftest import LIMIT, participant_results, run_plain
+from .conftest import APPTAINER_USER, IMAGE, LIMIT, TAG, participant_results, run_plain
 
 pytestmark = pytest.mark.container
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TAG = 'clbpe:' + __version__.replace('+', '-')
-IMAGE = os.environ.get('CLBPE_IMAGE', TAG)
 SAFE = ['--read-only', '--network', 'none', '--user', '12345:12345', '--cap-drop', 'ALL', '--tmpfs', '/tmp']
 LARGEST = 1.3e9  # bytes
-APPTAINER_USER = 12345
-
-
-@pytest.fixture(scope='session')
-def docker():
-    """Return a function that runs Docker's client; skip where there is no engine or no image."""
-    client = next((p for p in ('/usr/bin/docker', shutil.which('docker')) if p and Path(p).exists()), None)
-    if client is None:
-        pytest.skip('no Docker client here')
-
-    def run(*words, **options):
-        command = [client, *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, **options)
-
-    for words, reason in (
-        (['info'], 'no Docker engine answers'),
-        (['image', 'inspect', IMAGE], f'no image {IMAGE}'),
-    ):
-        if run(*words).returncode:
-            pytest.skip(reason)
-    run.client = client
-    return run
 
 
 @pytest.fixture
@@ -203,25 +179,6 @@ def test_boutiques_launches_docker(docker, dataset, plain, tmp_path, monkeypatch
     done = bosh_launch('--no-pull', '--user', folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert participant_results(tmp_path / 'out') == plain
-
-
-@pytest.fixture(scope='session')
-def image_file():
-    """Return the image of Apptainer; skip where there is none."""
-    found = os.environ.get('CLBPE_SIF')
-    if not found or not shutil.which('apptainer'):
-        pytest.skip('no image for Apptainer: set CLBPE_SIF, and have apptainer on the path')
-    return Path(found)
-
-
-@pytest.fixture
-def shared(tmp_path_factory, monkeypatch, image_file):
-    """Return an empty folder beside the image, where Apptainer may read and write."""
-    folder = image_file.parent / f'run-{uuid.uuid4().hex[:8]}'
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_apptainer_gives_what_the_installation_gives(image_file, shared, dataset, plain):

@@ -289,7 +289,7 @@ def test_an_image_is_built_under_the_name_of_the_publisher(tmp_path, version):
 
 
 @pytest.mark.parametrize(
-    'name', ['examples/apptainer.md', 'docs/deploy.md', 'examples/slurm/participants.sbatch']
+    'name', ['examples/apptainer.md', 'docs/deploy.md', 'docs/start.md', 'examples/slurm/participants.sbatch']
 )
 def test_examples_name_the_image_of_this_version(name):
     text = (REPOSITORY / name).read_text()
