@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from . import diffusion, functional, interrupted, marked, simulations, storages, strangers
+from . import diffusion, functional, interrupted, marked, pages, simulations, storages, strangers
 from .checks import Check, Collector, Context, data_folder, met, show
 
 Run = Callable[[Context], Collector]
@@ -27,7 +27,13 @@ SCANS: dict[str, Run] = {
 MARKED: dict[str, Run] = {'chains': marked.chains, 'fuzz': marked.fuzz}
 """Tests with a mark of this name, in full."""
 
-STRANGERS: dict[str, Run] = {'tutorial': strangers.tutorial, 'wheel': strangers.wheel}
+STRANGERS: dict[str, Run] = {
+    'readme': strangers.readme,
+    'tutorial': strangers.tutorial,
+    'wheel': strangers.wheel,
+    'newest': strangers.newest,
+    'pages': pages.pages,
+}
 """What somebody does who has nothing but the documentation."""
 
 TABLES: dict[str, Run] = {
