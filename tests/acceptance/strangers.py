@@ -66,44 +66,43 @@ def emptied(folder: Path) -> Path:
     return folder
 
 
-def readme(context: Context) -> Collector:
-    """README pasted into a fresh clone by another user without environment or scans; then the tests of pages and scripts."""
-    checks, folder = met('readme'), emptied(context.out / 'readme')
+def fresh_clone(folder: Path) -> tuple[Path, dict[str, str]]:
+    """Return a clone that belongs to somebody else, and the environment of a shell that was just opened."""
     clone, home = folder / 'clone', folder / 'home'
     run(['git', 'clone', '--quiet', str(REPOSITORY), str(clone)], folder)
     home.mkdir()
     if os.geteuid() == 0:
         run(['chown', '-R', f'{STRANGER}:{STRANGER}', str(folder)], folder)
-    bare = {'HOME': str(home), 'PATH': PLACES}
-    (block,) = blocks('README.md', 'Try it')
-    # quick: fewer people
-    block = block.replace('scripts/demo ', 'scripts/demo demo 6 ') if context.sloppy else block
-    status, seconds = run(block, clone, bare, is_bare=True)
-    checks.note('what stands under "Try it"', f'status {status}, {seconds / 60:.0f} min', not status)
-    report = clone / 'demo/clbpe/group/report.html'
-    checks.note(
-        'the report that it names',
-        f'{report.stat().st_size} bytes' if report.is_file() else 'absent',
-        report.is_file(),
-    )
-    bare['PATH'] = f'{clone}/.venv/bin:{PLACES}'
-    raw = 'clbpe-simulate raw --layout raw --participants 1 --sessions pre --modalities bold --voxel-size 6'
-    run(raw, clone, bare, is_bare=True)
-    for line in synopsis():
-        status, _ = run(line, clone, bare, is_bare=True)
-        checks.note(line, f'status {status}', not status)
-    chosen = 'tests/deploy ' + ' '.join(
-        sorted(f'tests/{path.name}' for path in (REPOSITORY / 'tests').glob('test_*.py'))
-    )
-    status, seconds = run(
-        f"scripts/test --no-lint -m 'not slow' {chosen} | tee tests.log", clone, bare, is_bare=True
-    )
+    return clone, {'HOME': str(home), 'PATH': PLACES}
+
+
+def readme(context: Context) -> Collector:
+    """A fresh clone of another user without environment or scans: from clone to green, then README as it is written."""
+    checks, folder = met('readme'), emptied(context.out / 'readme')
+    clone, bare = fresh_clone(folder)
+    names = sorted(path.name for path in (REPOSITORY / 'tests').glob('test_*.py'))
+    chosen = ' '.join(['tests/deploy', *(f'tests/{name}' for name in names)])
+    line = f"scripts/test --no-lint -m 'not slow' {chosen} | tee tests.log"
+    status, seconds = run(line, clone, bare, is_bare=True)
     said = (clone / 'tests.log').read_text()
     checks.note('scripts/test', f'status {status}, {said.splitlines()[-1].strip("= ")}', not status)
     reasons = re.findall(r'^SKIPPED \[\d+\] \S+ (.*)', said, re.MULTILINE)
     checks.note(
         'what was skipped has a reason', '; '.join(sorted(set(reasons))), all(reasons) and bool(reasons)
     )
+    (block,) = blocks('README.md', 'Try it')
+    # quick: fewer people
+    block = block.replace('scripts/demo ', 'scripts/demo demo 6 ') if context.sloppy else block
+    status, seconds = run(block, clone, bare, is_bare=True)
+    checks.note('what stands under "Try it"', f'status {status}, {seconds / 60:.0f} min', not status)
+    report = clone / 'demo/clbpe/group/report.html'
+    checks.note('the report that it names', report.is_file(), report.is_file())
+    bare['PATH'] = f'{clone}/.venv/bin:{PLACES}'
+    raw = 'clbpe-simulate raw --layout raw --participants 1 --sessions pre --modalities bold --voxel-size 6'
+    run(raw, clone, bare, is_bare=True)
+    for line in synopsis():
+        status, _ = run(line, clone, bare, is_bare=True)
+        checks.note(line, f'status {status}', not status)
     return checks
 
 

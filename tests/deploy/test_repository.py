@@ -7,11 +7,12 @@ import json
 import re
 import subprocess
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import metadata, packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from tests.deploy.test_files import NUMBER
 
@@ -24,8 +25,8 @@ SCHEMAS = {
     GITHUB / 'dependabot.yml': 'dependabot',
     REPOSITORY / 'CITATION.cff': 'citation-file-format',
 }
-BROUGHT = {'networkx', 'traits', 'markupsafe', 'threadpoolctl'}
-"""What nipype, jinja2 and nilearn cannot be without."""
+BROUGHT = {'networkx', 'traits', 'markupsafe', 'threadpoolctl', 'packaging'}
+"""What nipype, jinja2, nilearn and pytest cannot be without."""
 
 RUN_HERE = (REPOSITORY / '.ci/run', REPOSITORY / '.ci/engines', *(REPOSITORY / 'tests').rglob('*.py'))
 
@@ -145,6 +146,22 @@ def test_what_is_imported_is_declared(folders, extras):
         if (unknown := set(imported(path)) - known)
     }  # fmt: skip
     assert missing == {}
+
+
+def test_the_lock_serves_every_python_that_is_promised():
+    """Debian 12 has 3.11.2: what is locked must not ask for a later one of the series."""
+    promised = re.findall(r'Python :: (3\.\d+)$', (REPOSITORY / 'setup.cfg').read_text(), re.MULTILINE)
+    lines = [(REPOSITORY / name).read_text() for name in ('requirements.txt', 'requirements-dev.txt')]
+    names = re.findall(r'^([\w.-]+)==', ''.join(lines), re.MULTILINE)
+    asked = {name: metadata(name)['Requires-Python'] or '' for name in names}
+    assert len(asked) > 100
+    refused = [
+        (name, python)
+        for name, need in asked.items()
+        for python in promised
+        if f'{python}.0' not in SpecifierSet(need)
+    ]
+    assert refused == []
 
 
 def test_a_pin_from_above_has_its_reason_beside_it():
