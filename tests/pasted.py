@@ -29,6 +29,11 @@ def blocks(page: str, heading: str | None = None) -> list[str]:
     return found
 
 
+def lines(block: str) -> list[str]:
+    """Return the commands of a block, each as one line."""
+    return [line for line in block.replace('\\\n', ' ').splitlines() if line.strip()]
+
+
 def part(text: str, heading: str) -> str:
     """Return what stands under a heading up to the next one of its level."""
     (start,) = re.finditer(rf'^(#+) {re.escape(heading)}$', text, re.MULTILINE)

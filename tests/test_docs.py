@@ -16,7 +16,7 @@ from bids_app.planning.cli import plan_parser
 from bids_app.simulated.cli import parser as simulate_parser
 from pipelines.errors import ParameterError
 from tests.deploy.test_files import NUMBER
-from tests.pasted import blocks, part
+from tests.pasted import blocks, lines, part
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [*REPOSITORY.glob('*.md'), *(REPOSITORY / 'docs').glob('*.md')]
@@ -83,7 +83,7 @@ def test_links_and_options_exist(page):
 def commands(page):
     """Yield the commands of a page as a shell reads them, of a container without what is the engine's."""
     for block in blocks(page.relative_to(REPOSITORY).as_posix()):
-        for line in block.replace('\\\n', ' ').splitlines():
+        for line in lines(block):
             if not line.startswith((*(f'{name} ' for name in PROGRAMS), 'docker run', 'apptainer run')):
                 continue
             line = line.replace('clbpe ...', 'clbpe BIDS_DIR OUTPUT_DIR participant').replace('[options]', '')

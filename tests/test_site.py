@@ -11,7 +11,7 @@ import pytest
 from bids_app.cli import make_settings
 from bids_app.simulated.cli import parser as simulate_parser
 from docs.make import api, formulas, gallery, pages
-from tests.pasted import blocks
+from tests.pasted import blocks, lines
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / 'docs'
@@ -127,9 +127,7 @@ def test_answers_are_to_what_the_program_says():
 
 def test_the_tutorial_is_typed_as_written(tmp_path, monkeypatch):
     """The whole of it is run by ``scripts/accept --only tutorial``; here it is read as the program reads it."""
-    simulate, *runs = (
-        shlex.split(line) for block in blocks('docs/tutorial.md') for line in block.splitlines()
-    )
+    simulate, *runs = (shlex.split(line) for block in blocks('docs/tutorial.md') for line in lines(block))
     made = simulate_parser().parse_args(simulate[1:])
     assert (simulate[0], made.trial, made.participants) == ('clbpe-simulate', True, 12)
     monkeypatch.chdir(tmp_path)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.pasted import blocks, filled
+from tests.pasted import blocks, filled, lines
 
 from .checks import REPOSITORY, Collector, Context, met
 
@@ -109,7 +109,7 @@ def readme(context: Context) -> Collector:
 def synopsis() -> Iterator[str]:
     """Yield the commands of README that name no files of their own, with those of the demo, as dry runs."""
     for block in (blocks('README.md')[0], *blocks('README.md', 'Use it')):
-        for line in block.splitlines():
+        for line in lines(block):
             command = line.partition('#')[0].strip()
             is_raw = ' participant ' in command and '--derivatives' not in command
             for name in ('fmriprep', 'qsiprep'):
@@ -129,7 +129,7 @@ def tutorial(context: Context) -> Collector:
         processor_time(),
     )
     for block in blocks('docs/tutorial.md'):
-        for line in block.splitlines():
+        for line in lines(block):
             # nobody has results when the group is asked first, and it says so
             status, seconds = run(line, folder, {'PATH': path})
             total += seconds
