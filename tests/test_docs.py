@@ -100,7 +100,7 @@ def test_commands_are_read_by_the_program(page):
     for program, *words in commands(page):
         if words == ['--version']:
             continue
-        PROGRAMS[program]().parse_args(words)
+        assert PROGRAMS[program]().parse_args(words)
 
 
 def test_pages_with_commands_are_seen():
