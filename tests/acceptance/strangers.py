@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from tests.pasted import blocks, filled, lines
 
 from .checks import REPOSITORY, Collector, Context, met
@@ -141,9 +143,40 @@ def tutorial(context: Context) -> Collector:
     for name in ('sub-01.html', 'group/report.html', 'group/results.json', 'group/mediation.tsv'):
         is_there = (folder / 'results' / name).is_file()
         checks.note(f'{name} is there', is_there, is_there)
+    for asked, found, is_met in numbers(folder / 'results/group'):
+        checks.note(asked, found, is_met)
     truth = json.loads((folder / 'mytrial/sourcedata/truth.json').read_text())
     checks.note('the truth that the text names', truth['Effects']['pain'], truth['Effects']['pain'] == -2)
     return checks
+
+
+NUMBER = r'(-?\d+\.\d)'
+SAID = {
+    'outcomes.tsv': (
+        f'outcome first: {NUMBER} points, 95 % interval {NUMBER} to {NUMBER}',
+        {'outcome': 'nrs', 'analysis': 'main', 'visit': 'followup'},
+    ),
+    'mediation.tsv': (
+        f'not shown: {NUMBER} with an interval from {NUMBER} to {NUMBER}',
+        {'analysis': 'connectivity-nrs', 'path': 'indirect'},
+    ),
+}
+"""What the tutorial says of a table of results, and the row that it is of."""
+
+
+def numbers(group: Path) -> Iterator[tuple[str, str, bool]]:
+    """Yield the numbers that the tutorial names beside those that were found."""
+    text = ' '.join((REPOSITORY / 'docs/tutorial.md').read_text().split())
+    for name, (pattern, keys) in SAID.items():
+        table = pd.read_csv(group / name, sep='\t')
+        (row,) = table[(table[list(keys)] == pd.Series(keys)).all(axis=1)].itertuples()
+        told = re.search(pattern, text)
+        found = [f'{value:.1f}' for value in (row.estimate, row.ci_low, row.ci_high)]
+        yield (
+            f'{name}: {", ".join(told.groups()) if told else "?"}',
+            ', '.join(found),
+            bool(told) and [*told.groups()] == found,
+        )
 
 
 def wheel(context: Context) -> Collector:
