@@ -11,7 +11,11 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = REPOSITORY / 'scripts'
-SHELL = [path for path in sorted(SCRIPTS.iterdir()) if path.read_bytes().startswith(b'#!/usr/bin/env bash')]
+SHELL = [
+    path
+    for path in sorted(SCRIPTS.iterdir())
+    if path.is_file() and path.read_bytes().startswith(b'#!/usr/bin/env bash')
+]
 GNU = {
     r'mapfile': 'while read, or a for over a pattern',
     r'readarray': 'while read, or a for over a pattern',
