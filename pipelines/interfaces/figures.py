@@ -13,7 +13,17 @@ from nitransforms.linear import Affine
 from .. import figures
 from ..figures import Outline
 from ..terms import Circuit, circuit_of_labels
-from ._pictures import MNI_BOX, Figured, centre, on, open_picture, region_outline, rows_through, save, three_planes
+from ._pictures import (
+    MNI_BOX,
+    Figured,
+    centre,
+    on,
+    open_picture,
+    region_outline,
+    rows_through,
+    save,
+    three_planes,
+)
 
 _LEGEND = 7
 """Regions that a legend has room for."""
