@@ -17,7 +17,7 @@ class Coefficient(NamedTuple):
     high: float
 
 
-class Reliability(NamedTuple):
+class Repeatability(NamedTuple):
     """Agreement of k measurements of n people, each measured equally often.
 
     ``consistency`` is ICC(C,1), in which a shift of all people from one measurement to the other is no error;
@@ -33,7 +33,7 @@ class Reliability(NamedTuple):
     sem_absolute: float
 
 
-def agreement(values: ArrayLike) -> Reliability:
+def agreement(values: ArrayLike) -> Repeatability:
     r"""Return how well repeated measurements agree.
 
     Parameters
@@ -43,7 +43,7 @@ def agreement(values: ArrayLike) -> Reliability:
 
     Returns
     -------
-    Reliability
+    Repeatability
         NaN with fewer than 3 people or 2 measurements.
 
     Raises
@@ -79,10 +79,10 @@ def agreement(values: ArrayLike) -> Reliability:
     n, k = table.shape
     if n < 3 or k < 2:
         none = Coefficient(np.nan, np.nan, np.nan)
-        return Reliability(n, k, none, none, np.nan, np.nan)
+        return Repeatability(n, k, none, none, np.nan, np.nan)
     squares = _mean_squares(table)
     _, visits, error = squares
-    return Reliability(
+    return Repeatability(
         n,
         k,
         _consistency(squares, n, k),
