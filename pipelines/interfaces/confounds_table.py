@@ -1,5 +1,6 @@
 """A confounds table of fMRIPrep: what it says of movement, whom it leaves out, what a preset takes from it."""
 
+import csv
 import io
 import json
 from collections import Counter
@@ -34,12 +35,20 @@ def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
     try:
         content = path.read_text(encoding='utf-8-sig')
         _check_cells(path, content)
-        text = pd.read_csv(io.StringIO(content), sep='\t', dtype=str, keep_default_na=False, index_col=False)
+        # a lone quotation mark would join cells that _check_cells counts apart
+        text = pd.read_csv(
+            io.StringIO(content),
+            sep='\t',
+            dtype=str,
+            keep_default_na=False,
+            index_col=False,
+            quoting=csv.QUOTE_NONE,
+        )
     except DataError:
         raise
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataError(f'{path} is no table of tab-separated values ({error}). Replace it.') from error
-    table = text.map(number_of)
+    table = text.rename(columns=_unquoted).map(lambda cell: number_of(_unquoted(cell)))
     if len(table) != n_volumes:
         raise DataError(
             f'{path} has {len(table)} rows, but the series has {n_volumes} volumes. '
@@ -48,13 +57,18 @@ def read_confounds(path: Path, n_volumes: int) -> pd.DataFrame:
     return with_displacement(table)
 
 
+def _unquoted(cell: str) -> str:
+    """Return a cell without the quotation marks around it, which R writes."""
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
+
+
 def _check_cells(path: Path, content: str) -> None:
     """Refuse zero bytes, at which a number would end, and rows unlike their header: values would be of other columns."""
     if '\0' in content:
         raise DataError(f'{path} holds zero bytes and is no text. Make or fetch it again.')
     rows = [line.split('\t') for line in content.split('\n') if line.strip()]
     header = rows.pop(0) if rows else []
-    twice = [name for name, count in Counter(header).items() if count > 1 and name]
+    twice = [name for name, count in Counter(map(_unquoted, header)).items() if count > 1 and name]
     if twice:
         raise DataError(f'{path} has two columns {twice[0]}. Replace it.')
     for number, row in enumerate(rows, 1):

@@ -108,6 +108,10 @@ FLAGS = Words(
             title='the series lies on another template than the one it is named after: regions are misplaced',
         ),
         Flag(
+            name='poor_template_fit', scope='bold',
+            title='the series fits no template well: where its regions lie, and on which template, cannot be told',
+        ),
+        Flag(
             name='no_mean_signal', scope='bold',
             title='the mean was taken off this series before: signal dropout cannot be judged',
         ),

@@ -100,7 +100,7 @@ def _repeated(data: Path, copy: Path, times: int) -> Path:
 
 
 def note_template(checks: Collector, out: Path, space: str) -> None:
-    """A run that we brought to a template is told from one that lies on the other, whatever it is named after."""
+    """A run that we brought to a template is told from one on the other, whatever its name; or it fits neither, and says so."""
     (other,) = set(SPACES) - {space}
     image, anatomy = (
         nb.load(next(out.rglob(f'*_space-{space}_*{kind}.nii.gz'))) for kind in ('boldref', 'desc-brain_mask')
@@ -110,10 +110,12 @@ def note_template(checks: Collector, out: Path, space: str) -> None:
     scan = Scan(image, inside, np.empty((1, 0)), mean, np.ones(1), np.ones(1, bool))
     right, wrong = fit_templates(scan, space), fit_templates(scan, other)
     fits = right.fits[space], right.fits[other]
+    flags = ', '.join(wrong.flags()) or 'none'
+    told = not right.flags() and wrong.flags() == [f'template_mismatch:{space}']
     checks.note(
-        f'on {space}: no flag by that name, template_mismatch by the other',
-        f'fits {fits[0]:.3f} and {fits[1]:.3f}, log ratio {np.log(fits[0] / fits[1]):+.3f} (limit 0.05)',
-        not right.flags() and wrong.flags() == [f'template_mismatch:{space}'],
+        f'on {space}: template_mismatch by the other name alone, or poor_template_fit by both',
+        f'fits {fits[0]:.3f} and {fits[1]:.3f}; by the other name: {flags}',
+        told or right.flags() == wrong.flags() == ['poor_template_fit'],
     )
 
 

@@ -103,6 +103,24 @@ def test_a_number_does_not_end_at_a_zero_byte(files):
         read_confounds(files[0], N)
 
 
+def test_a_lone_quotation_mark_moves_no_value_to_another_column(files):
+    """Between two marks a reader of quoted text would see one cell, and shift all that follow."""
+    sound = read_confounds(files[0], N)
+    files[0].write_text(files[0].read_text().replace('trans_x\ttrans_y', '"trans_x\t"trans_y', 1))
+    found = read_confounds(files[0], N)
+    assert {'trans_x', 'trans_y'}.isdisjoint(found.columns)
+    pd.testing.assert_frame_equal(found[['trans_z', 'rot_x']], sound[['trans_z', 'rot_x']])
+
+
+def test_quoted_cells_are_those_within(files):
+    sound = read_confounds(files[0], N)
+    quoted = [
+        '\t'.join(f'"{cell}"' for cell in line.split('\t')) for line in files[0].read_text().splitlines()
+    ]
+    files[0].write_text('\n'.join(quoted) + '\n')
+    pd.testing.assert_frame_equal(read_confounds(files[0], N), sound)
+
+
 def test_two_columns_of_one_name_are_refused(files):
     files[0].write_text(files[0].read_text().replace('rot_y\t', 'rot_x\t', 1))
     with pytest.raises(DataError, match='two columns rot_x'):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipelines.interfaces.quality import Scan
-from pipelines.interfaces.template_fit import fit_templates
+from pipelines.interfaces.template_fit import TemplateFit, _better, fit_templates
 from pipelines.params import SPACES
 from pipelines.terms import flag_words, unusable_flags
 from tests.acceptance.made import GOLDEN
@@ -43,8 +43,26 @@ def test_nothing_to_compare_is_no_alarm():
     bold, mask, affine = standard_head(SPACES[0], 4, np.random.default_rng(1))
     constant = fit_templates(scan_of(mask.astype(np.float32), mask, affine), SPACES[0])
     noise = np.random.default_rng(0).standard_normal(bold.shape).astype(np.float32)
-    assert constant.flags() == []
+    assert constant.flags() == ['poor_template_fit']
     assert max(fit_templates(scan_of(noise, mask, affine), SPACES[0]).fits.values()) < 0.15
+
+
+@pytest.mark.parametrize('named', SPACES)
+def test_a_series_that_fits_no_template_well_accuses_none(named):
+    """Far from where it should lie: another template may fit better by chance, and the scan is kept."""
+    bold, mask, affine = standard_head(SPACES[1], 4, np.random.default_rng(3))
+    shifted = affine.copy()
+    shifted[2, 3] -= 14
+    found = fit_templates(scan_of(bold, mask, shifted), named)
+    assert 0.05 < max(found.fits.values()) < 0.26
+    assert found.flags() == ['poor_template_fit']
+    assert unusable_flags(found.flags()) == set()
+
+
+@pytest.mark.parametrize(('best', 'flags'), [(0.27, ['template_mismatch:B']), (0.25, ['poor_template_fit'])])
+def test_the_limit_is_that_of_the_best_fit(best, flags):
+    fits = {'A': best * 0.9, 'B': best}
+    assert TemplateFit(fits, _better(fits, 'A')).flags() == flags
 
 
 def test_fifty_heads_were_judged_rightly():
