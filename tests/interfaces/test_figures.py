@@ -139,7 +139,7 @@ class TestSampling:
 
     def test_nan_counts_as_zero(self, tmp_path: Path) -> None:
         path = save(tmp_path, 'nan', np.full(SHAPE, np.nan))
-        assert np.all(pictures.on(figures.montage([[(2, 0.0)]], plot._MNI_BOX), path) == 0)
+        assert np.all(pictures.on(figures.montage([[(2, 0.0)]], pictures.MNI_BOX), path) == 0)
 
     def test_three_planes_enclose_the_mask(self, files: dict[str, Path]) -> None:
         place = pictures.three_planes(files['mask'])
@@ -234,7 +234,7 @@ class TestCoregistration:
 
 class TestFunction:
     def test_flagged_regions_are_dashed_and_say_so(self, files: dict[str, Path]) -> None:
-        place = figures.montage([[(2, -12.0)]], plot._MNI_BOX)
+        place = figures.montage([[(2, -12.0)]], pictures.MNI_BOX)
         image = pictures.open_picture(files['regions'])
         sound = pictures.region_outline(place, image, 3, 'mPFCL', 'n/a', CIRCUIT)
         flagged = pictures.region_outline(place, image, 3, 'mPFCL', 'dropout', CIRCUIT)
