@@ -137,7 +137,7 @@ def check_results(done, folder, plain):
     assert {name: found.get(name) for name in values(plain)} == values(plain)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_of_installation_is_pasted_without_engines(dataset, plain, stand_in, tmp_path):
     lay(dataset, tmp_path)
     check_results(paste(installed_by_docker(), tmp_path, stand_in), tmp_path, plain)
@@ -152,6 +152,7 @@ def test_the_page_of_installation_is_pasted_into_docker(dataset, plain, real_doc
 
 
 @pytest.mark.container
+@pytest.mark.long
 def test_the_page_of_installation_is_pasted_into_apptainer(shared, dataset, plain, docker, real_docker):
     assert docker('tag', IMAGE, 'clbpe').returncode == 0
     program(real_docker, 'mkdir', MKDIR.format(user=APPTAINER_USER))
