@@ -49,8 +49,11 @@ def cases(head):
 
 
 KINDS = [
-    'pair', 'reverse', 'reverse of a longer readout', 'phasediff', 'phasediff in radians', 'phases',
-    'fieldmap in Hz', 'fieldmap in rad/s', 'fieldmap in T',
+    'pair', 'reverse', 'phasediff', 'fieldmap in Hz',
+    *(
+        pytest.param(kind, marks=pytest.mark.long)
+        for kind in ('reverse of a longer readout', 'phasediff in radians', 'phases', 'fieldmap in rad/s', 'fieldmap in T')
+    ),
 ]  # fmt: skip
 
 

@@ -213,6 +213,7 @@ def normal_model(monkeypatch):
     monkeypatch.setattr(planned, 'fit_trial', fit)
 
 
+@pytest.mark.long
 def test_a_plan_for_a_power(rng, monkeypatch):
     normal_model(monkeypatch)
     monkeypatch.setattr(sizes, 'simulate_mediation', lambda *given: Power(0.8, 0.01))
@@ -231,6 +232,7 @@ def test_a_plan_for_a_power(rng, monkeypatch):
     assert found.table['arm'].unique().tolist() == ['yoga']
 
 
+@pytest.mark.long
 def test_a_plan_of_given_people(rng, monkeypatch):
     normal_model(monkeypatch)
     found = plan_sizes(plan_of(), SizeQuestion(100, 0.8, None, 100), rng, lambda: None)

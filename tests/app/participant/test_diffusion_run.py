@@ -246,6 +246,7 @@ def write_regions(path, nac, mpfc):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(('nac', 'mpfc'), LISTED.values(), ids=LISTED)
 def test_the_pair_of_a_list_has_the_tract_of_the_default(qsiprep, finished, person, tmp_path, nac, mpfc):
     """Every streamline and every cell, whatever names the regions."""

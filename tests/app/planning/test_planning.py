@@ -58,6 +58,7 @@ def test_commands_of_the_page_can_be_copied(folder, capsys, number):
         assert 'standard deviation: 4 (start), 5 (3 months) and 5 (6 months) points' in text
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_plan(folder):
     words = ['yoga.json', '--sd', '2', '--n', '20', '--trials', '10']
     for seed, name in ((3, 'a'), (3, 'b'), (4, 'c')):

@@ -132,7 +132,7 @@ def test_a_result_that_could_not_be_kept_is_told_with_its_reason(tmp_path, monke
     assert judge(raised_in(text), settings_in(tmp_path)).message.startswith('the disk of the work folder')
 
 
-@pytest.mark.parametrize('size', [2, 4])
+@pytest.mark.parametrize('size', [2, pytest.param(4, marks=pytest.mark.long)])
 def test_a_run_on_a_scratch_disk_that_is_too_small(dataset, tmp_path, size):
     if os.geteuid():
         pytest.skip('only root can make a disk')
