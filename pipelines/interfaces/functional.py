@@ -9,20 +9,16 @@ from scipy import ndimage
 
 from ..errors import DataError
 from ..numerics.confounds import count_non_steady
-from ..numerics.coregister import coregister as find_rigid
 from ..numerics.motion import realign
-from ..numerics.register import bias_correct
 from ..numerics.resample import resample
 from ..numerics.timing import correct_slice_timing, reference_time
 from ._interface import interface
 from ._series import load_image, write_series, write_volume
 from .headers import open_series
 from .images import iterate_volumes
-from .transforms import read_linear, write_linear
 
 _N_REFERENCE = 16
 _HEAD_SHARE = 0.25  # of the bright voxels: below lies air
-_SIGNAL_SHARE = 0.2  # of the median in the brain: below the signal is lost
 
 
 class _Prepared(NamedTuple):
@@ -39,11 +35,6 @@ class _Shifted(NamedTuple):
 
 class _Motion(NamedTuple):
     motion: Path
-
-
-class _Coregistered(NamedTuple):
-    bold2anat_xfm: Path
-    bold_mask: Path
 
 
 def prepare_series(bold: Path, t_r: float, dummy_scans: int | None = None, *, out_dir: Path) -> _Prepared:
@@ -216,63 +207,3 @@ def estimate_motion(
 
 
 EstimateMotion = interface(estimate_motion)
-
-
-def coregister(
-    boldref: Path,
-    t1w_preproc: Path,
-    t1w_mask: Path,
-    session_xfm: Path,
-    random_seed: int,
-    sloppy: bool = False,
-    *,
-    out_dir: Path,
-) -> _Coregistered:
-    """Find the rigid transform between BOLD reference and T1w image and the brain mask of the BOLD.
-
-    Parameters
-    ----------
-    boldref
-        Reference of the run.
-    t1w_preproc, t1w_mask
-        T1w image and its brain mask.
-    session_xfm
-        Points of that image to points of the scanner during the run's session.
-    random_seed
-        Of the metric's sampling.
-    sloppy
-        Stop at the coarser resolution.
-    out_dir
-        Folder of the results.
-
-    Returns
-    -------
-    _Coregistered
-        Transform from points of the T1w image to points of the BOLD reference, and brain mask.
-
-    Raises
-    ------
-    DataError
-        If BOLD and brain do not overlap.
-
-    """
-    reference, anat = load_image(boldref), load_image(t1w_preproc)
-    values = reference.get_fdata(dtype=np.float32)
-    brain = np.asarray(load_image(t1w_mask).dataobj) > 0
-    even, _ = bias_correct(values, reference.affine, iterations=(20, 20))
-    matrix = find_rigid(
-        (anat.get_fdata(dtype=np.float32), anat.affine), brain, (even, reference.affine),
-        starts=[read_linear(session_xfm), None], rng_seed=random_seed, sloppy=sloppy,
-    )  # fmt: skip
-    shape, linear = values.shape, np.linalg.inv(matrix)
-    mask = resample(brain.astype(np.float32), anat.affine, shape, reference.affine, linear=linear) > 0.5
-    mask &= values > _SIGNAL_SHARE * np.median(values[mask]) if mask.any() else False
-    if not mask.any():
-        raise DataError(
-            f'{boldref} does not overlap with the brain in {t1w_preproc}. Check their orientation.'
-        )
-    path = write_volume(mask.astype(np.uint8), reference.affine, out_dir / 'bold_mask.nii')
-    return _Coregistered(write_linear(out_dir / 'bold2anat.txt', matrix), path)
-
-
-Coregister = interface(coregister)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..numerics.agreement import Correction
+from ..numerics.border import Coregistration
 from ..numerics.echoes import Decay
 from ..params import CircuitMaps
 from ..terms import raised
@@ -35,7 +36,7 @@ class _Tissues(NamedTuple):
 class _Placed(NamedTuple):
     boldref_std: Path
     bold_mask_std: Path
-    noise_masks: list[Path]
+    masks: list[Path]
     noise_voxels: dict[str, int]
 
 
@@ -124,19 +125,19 @@ def place_references(
     )
     tissue = t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
     noise = confounds.make_noise_masks(*tissue, bold_mask, bold2anat_xfm, out_dir=out_dir)
-    masks = [noise.wm_mask, noise.csf_mask]
-    return _Placed(**standard._asdict(), noise_masks=masks, noise_voxels=noise.noise_voxels)
+    masks = [bold_mask, noise.wm_mask, noise.csf_mask]
+    return _Placed(**standard._asdict(), masks=masks, noise_voxels=noise.noise_voxels)
 
 
 def finish_run(
     bold_std: list[Path],
     bold_native: list[Path],
     motion: list[Path],
-    bold_mask: Path,
-    noise_masks: list[Path],
+    masks: list[Path],
     t_r: float,
     n_dummy: int,
     noise_voxels: dict[str, int],
+    coregistration: Coregistration,
     timing: dict[str, Any] | None = None,
     echoes: Decay | None = None,
     distortion: Correction | None = None,
@@ -149,14 +150,14 @@ def finish_run(
     and :func:`~pipelines.interfaces.normalize.describe_run`.
     """
     joined = normalize.merge_chunks(bold_std, bold_native, motion, out_dir=out_dir)
-    masks = bold_mask, noise_masks[0], noise_masks[1]
+    brain, white, fluid = masks
     found = confounds.collect_confounds(
-        joined.bold_native, *masks, joined.motion, t_r, n_dummy, out_dir=out_dir
+        joined.bold_native, brain, white, fluid, joined.motion, t_r, n_dummy, out_dir=out_dir
     )
     confounds_flags.tell_flags(
         found.confounds_metadata, raised(doubtful_sdc=bool(distortion and distortion.is_doubtful))
     )
-    told = {**(timing or {}), **(echoes.facts() if echoes else {})}
+    told = {**coregistration.facts(), **(timing or {}), **(echoes.facts() if echoes else {})}
     facts = normalize.describe_run(n_dummy, found.summary, noise_voxels, told, distortion)
     return _Preprocessed(joined.bold_std, found.confounds, found.confounds_metadata, facts)
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from ..numerics.fod import count_angles, estimate_response, fit_fod, response_voxels
 from ..numerics.gradients import harmonic_order
 from ..numerics.tensor import Tensor
-from ..numerics.tracking import Domain, track
+from ..numerics.tracking import Domain, Tracked, track
 from ..terms import Circuit, Hemisphere, raised
 from ._anatomy import load, naming
 from ._diffusion import fill_mask, inside, load_table, signals_in
@@ -137,7 +137,7 @@ def track_tract(
     where, number = domain_of(read_fields(domain), circuit, own), _STREAMS.index(own.hemisphere)
     first, second = (where.first, where.second)[:: -1 if start else 1]
     fod = mean_orientations(fods) * around(where.free, where.affine)[..., None]
-    tracked = track(
+    tracked = Tracked([], 0) if not (first.any() and second.any()) else track(
         fod, where.affine, Domain(first, second, where.ends, where.barred),
         n_streamlines=n_streamlines, max_seeds=max_seeds, step_size=step_size, max_angle=max_angle,
         max_length=max_length, rng=np.random.default_rng([random_seed, number, start == 0]),

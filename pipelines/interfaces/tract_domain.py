@@ -1,15 +1,16 @@
 """Regions and tissue on the person's grid: where streamlines start, end and may not go."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 
-from ..errors import DataError
 from ..numerics.regions import voxel_centres
-from ..numerics.resample import coarsen, resample, voxel_sizes
+from ..numerics.resample import coarsen, resample, sample, voxel_sizes
 from ..terms import LATERAL, Bundle, Circuit, raised
 from ._anatomy import load
 from ._diffusion import inside
@@ -17,8 +18,9 @@ from ._interface import interface
 from ._series import load_image, write_volume
 from .atlas import point_map
 from .design import save_table
-from .drawing import Canvas
+from .drawing import Canvas, Drawn
 from .regions import check_inside, draw_circuit, label_image, region_flags, region_table
+from .templates import target_brain
 
 WHITE_FA = 0.15
 """Without a segmentation, white matter is where the anisotropy is above this (METHODS, section 6)."""
@@ -77,14 +79,18 @@ def map_domain(
     Raises
     ------
     DataError
-        A region lies outside the field of view.
+        A region lies outside both brains, the person's and the template's.
+
+    Notes
+    -----
+    A region of the brain that this scan does not show has a flag and no tract; the others are not affected.
 
     """
     like, mask = load_image(person_mask), np.all([inside(path) for path in dwi_masks], axis=0)
     own = voxel_centres(mask.shape, like.affine)
     positions = point_map(std2anat_xfm)(own.reshape(-1, 3)).reshape(*mask.shape, 3)
     drawn, complete = draw_circuit(circuit, Canvas(space, positions, own=own), person_mask)
-    check_inside(complete, inside(person_mask), circuit)
+    check_inside(complete, inside(person_mask) | _template_brain(space, positions), circuit)
     stack = complete & mask
     coverage = _coverage(stack, complete, circuit)
     tissue = [path for path in (probseg_gm, probseg_wm, probseg_csf) if path]
@@ -99,23 +105,31 @@ def map_domain(
         'RegionFlags': _limits(stack, coverage, circuit),
     }  # fmt: skip
     dseg = write_volume(label_image(stack, circuit), like.affine, out_dir / 'regions_dseg.nii.gz')
-    table = save_table(region_table(stack, like, drawn, circuit), out_dir / 'regions.tsv')
+    table = save_table(_table(stack, like, drawn, circuit), out_dir / 'regions.tsv')
     return _Mapped(out_dir / 'domain.npz', dseg, table, facts)
 
 
 MapDomain = interface(map_domain, is_brief=True)
 
 
+def _table(
+    stack: np.ndarray, like: nb.Nifti1Image, drawn: dict[str, Drawn], circuit: Circuit
+) -> pd.DataFrame:
+    """Return a row per region; one that the scan does not show has no centre."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)
+        return region_table(stack, like, drawn, circuit)
+
+
+def _template_brain(space: str, positions: np.ndarray) -> np.ndarray:
+    """Return the brain of the template at positions (X, Y, Z, 3)."""
+    values = sample(*load(target_brain(space)), positions.reshape(-1, 3))
+    return np.asarray(values.reshape(positions.shape[:3]) > 0)
+
+
 def _coverage(stack: np.ndarray, complete: np.ndarray, circuit: Circuit) -> dict[str, float]:
     """Return the share of every region that the scan shows."""
-    shares = stack.sum(axis=(1, 2, 3)) / complete.sum(axis=(1, 2, 3))
-    for (name, region), share in zip(circuit.regions.items(), shares):
-        if not share:
-            choice = circuit.by_name[region.structure].choice
-            raise DataError(
-                f'region {name} ({choice}) lies outside the field of view of the diffusion scan, or where it has no '
-                'signal. Choose another region, or exclude the scan.'
-            )
+    shares = stack.sum(axis=(1, 2, 3)) / np.maximum(complete.sum(axis=(1, 2, 3)), 1)
     return {name: round(float(share), 3) for name, share in zip(circuit.regions, shares)}
 
 
@@ -172,11 +186,13 @@ def _save_domain(fields: dict[str, np.ndarray], affine: np.ndarray, circuit: Cir
 
 
 def around(regions: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Return the box around regions (X, Y, Z) within which a tract between them may bend."""
+    """Return the box around regions (X, Y, Z) within which a tract between them may bend; none around none."""
     margin = np.ceil(_MARGIN_MM / voxel_sizes(affine)).astype(int)
+    near = np.zeros(regions.shape, bool)
+    if not regions.any():
+        return near
     found = np.argwhere(regions)
     low, high = np.maximum(found.min(axis=0) - margin, 0), found.max(axis=0) + margin + 1
-    near = np.zeros(regions.shape, bool)
     near[tuple(slice(a, b) for a, b in zip(low, high))] = True
     return near
 

@@ -14,6 +14,7 @@ from .resample import coarsen, resample, voxel_sizes
 Array = NDArray[Any]
 
 _AROUND = 6.0  # mm around the brain: its edge is what the two contrasts share
+_WORKED = 2.0  # mm, the finest resolution of the registration: a finer anatomy would only be smoothed
 _COMPARED = 3.0  # mm, voxel of the comparison of starts
 
 
@@ -53,14 +54,14 @@ def coregister(
     the person left the scanner in between; centres of mass fail when one image holds the neck.
 
     """
-    near = (ndimage.distance_transform_edt(~brain, sampling=voxel_sizes(t1w[1])) <= _AROUND).astype(
-        np.float32
-    )
-    tissue = np.where(brain, t1w[0], 0)
+    tissue = coarsen(np.where(brain, t1w[0], 0), t1w[1], _WORKED)
+    inner = coarsen(brain.astype(np.float32), t1w[1], _WORKED)[0] > 0.5
+    away = ndimage.distance_transform_edt(~inner, sampling=voxel_sizes(tissue[1]))
+    near = (away <= _AROUND).astype(np.float32)
     options: dict[str, Any] = {'fixed_mask': near, 'rng_seed': rng_seed}
-    found = [register_rigid(tissue, t1w[1], *bold, initial=start, sloppy=True, **options) for start in starts]
-    best = max(found, key=lambda matrix: shared_information((tissue, t1w[1]), near, bold, matrix))
-    return best if sloppy else register_rigid(tissue, t1w[1], *bold, initial=best, **options)
+    found = [register_rigid(*tissue, *bold, initial=start, sloppy=True, **options) for start in starts]
+    best = max(found, key=lambda matrix: shared_information(tissue, near, bold, matrix))
+    return best if sloppy else register_rigid(*tissue, *bold, initial=best, **options)
 
 
 def shared_information(

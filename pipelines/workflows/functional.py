@@ -8,9 +8,10 @@ from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..acquisition import Echoes, Field
+from ..interfaces.coregistration import Coregister, RefineCoregistration
 from ..interfaces.distortion_check import JudgeCorrection
 from ..interfaces.echoes import CombineEchoes
-from ..interfaces.functional import Coregister, EstimateMotion, PrepareSeries, ShiftSlices
+from ..interfaces.functional import EstimateMotion, PrepareSeries, ShiftSlices
 from ..interfaces.headers import open_series, series_gb
 from ..interfaces.normalize import ResampleSeries
 from ..interfaces.stages import FinishRun, PlaceReferences
@@ -124,6 +125,8 @@ def init_functional_wf(
         _judge(workflow, nodes, (reference, judge), (inputnode, outputnode))
     workflow.connect([
         (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
+        (inputnode, nodes['refine'], [(f, f) for f in ('t1w_mask', 't1w_probseg_gm', 't1w_probseg_wm')]),
+        (nodes['coregister'], nodes['refine'], [(f, f) for f in ('boldref_even', 'bold2anat_start')]),
         (inputnode, nodes['references'], [(f, f) for f in _INPUTS if 'probseg' in f or 'std' in f]),
         (inputnode, nodes['resample'], [('anat2std_xfm', 'anat2std_xfm')]),
         (nodes['prepare'], nodes['motion'], [(f, f) for f in ('series', 'boldref', 'head_mask')]),
@@ -132,13 +135,13 @@ def init_functional_wf(
         (nodes['prepare'], nodes['confounds'], [('n_dummy', 'n_dummy')]),
         (nodes['motion'], nodes['resample'], [('motion', 'motion')]),
         (nodes['motion'], nodes['confounds'], [('motion', 'motion')]),
-        (nodes['coregister'], nodes['resample'], [('bold2anat_xfm', 'bold2anat_xfm')]),
-        (nodes['coregister'], nodes['references'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
-        (nodes['coregister'], nodes['confounds'], [('bold_mask', 'bold_mask')]),
+        (nodes['refine'], nodes['resample'], [('bold2anat_xfm', 'bold2anat_xfm')]),
+        (nodes['refine'], nodes['references'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
+        (nodes['refine'], nodes['confounds'], [('coregistration', 'coregistration')]),
         (nodes['resample'], nodes['confounds'], [(f, f) for f in ('bold_std', 'bold_native')]),
-        (nodes['references'], nodes['confounds'], [(f, f) for f in ('noise_masks', 'noise_voxels')]),
+        (nodes['references'], nodes['confounds'], [(f, f) for f in ('masks', 'noise_voxels')]),
         (reference, outputnode, [('boldref', 'boldref')]),
-        (nodes['coregister'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
+        (nodes['refine'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
         (nodes['references'], outputnode, [(f, f) for f in ('boldref_std', 'bold_mask_std')]),
         (nodes['confounds'], outputnode,
          [(f, f) for f in ('bold_std', 'confounds', 'confounds_metadata', 'metadata')]),
@@ -176,6 +179,7 @@ def _nodes(
         'coregister': pe.Node(
             Coregister(random_seed=random_seed, sloppy=sloppy), name='coregister', mem_gb=2.0
         ),
+        'refine': pe.Node(RefineCoregistration(sloppy=sloppy), name='refine', mem_gb=1.5),
         'resample': pe.MapNode(ResampleSeries(space=space), [*chunks, 'motion'], name='resample', mem_gb=0.8),
         'references': pe.Node(PlaceReferences(space=space), name='references', mem_gb=1.5),
         'confounds': pe.Node(FinishRun(t_r=t_r), name='confounds', mem_gb=0.4 + 3 * size),
@@ -243,7 +247,7 @@ def _judge(
         (nodes['prepare'], judge, [('boldref', 'epi')]),
         (distortion, judge, [(('displacement', in_list), 'displacements')]),
         (inputnode, judge, [('t1w_preproc', 't1w_preproc'), ('t1w_mask', 't1w_mask')]),
-        (nodes['coregister'], judge, [('bold2anat_xfm', 't1w2epi_xfm')]),
+        (nodes['refine'], judge, [('bold2anat_xfm', 't1w2epi_xfm')]),
         (judge, nodes['confounds'], [('correction', 'distortion')]),
         (nodes['prepare'], outputnode, [('boldref', 'boldref_raw')]),
     ])  # fmt: skip
@@ -278,7 +282,8 @@ def _describe(space: str, distortion: str, *, corrected: bool) -> str:
 Leading volumes before the steady state were found by their global signal. A reference volume was averaged \
 from realigned volumes of the run. Head motion was estimated by rigid Gauss-Newton realignment to the \
 reference with the inverse compositional update [@baker2004]. {timing}The reference was registered to the \
-T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014]. {distortion}\
+T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014], and from there to the border between \
+white and grey matter [@greve2009]. {distortion}\
 The series was resampled to {space} at 2 mm in one interpolation (cubic B-spline) of {steps} and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
 were computed on the realigned series: framewise displacement [@power2012], DVARS [@nichols2013], mean \
 signals of white matter, cerebrospinal fluid and brain, aCompCor components that explain 50 % of the variance \

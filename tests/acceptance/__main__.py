@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from . import diffusion, functional, interrupted, marked, pages, simulations, storages, strangers
+from . import circuits, diffusion, functional, interrupted, marked, pages, simulations, storages, strangers
 from .checks import Check, Collector, Context, data_folder, met, show
 
 Run = Callable[[Context], Collector]
@@ -17,6 +17,8 @@ SCANS: dict[str, Run] = {
     'studyforrest': functional.studyforrest,
     'philips_dwi32': diffusion.philips_dwi32,
     'xa30_dwi': diffusion.xa30_dwi,
+    'five_bold': circuits.five_bold,
+    'five_dwi': circuits.five_dwi,
     'simulated_qsiprep': diffusion.simulated_qsiprep,
     'simulated_dwi': diffusion.simulated_dwi,
     'interrupted': interrupted.interrupted,

@@ -14,7 +14,7 @@ from pipelines.interfaces._diffusion import load_table
 from pipelines.interfaces.tract_domain import domain_of
 from pipelines.numerics.bundle import weighted_mean
 from pipelines.numerics.tracking import Domain
-from pipelines.terms import default_circuit
+from pipelines.terms import Circuit, default_circuit
 from tests.sums import checksums
 
 from .checks import Collector, Context, Finished, met, read_json, read_one, run_clbpe, validator_errors
@@ -29,27 +29,26 @@ def philips_dwi32(context: Context) -> Collector:
     out = context.out / 'philips_dwi32'
     _tract(context, checks, data, out, *ONLY, minutes=30)
     if shutil.which('tckgen') and not context.sloppy and _fa(out)['value'].notna().all():
-        _compare_with_ifod2(checks, out)
+        compare_with_ifod2(checks, out, default_circuit(), 'NAcMPFC')
     return checks
 
 
-def _compare_with_ifod2(checks: Collector, out: Path) -> None:
-    """Track the realigned scan with MRtrix3 through the same regions and tissue, on both sides."""
+def compare_with_ifod2(checks: Collector, out: Path, circuit: Circuit, pair: str) -> None:
+    """Track the realigned scan with MRtrix3 between the same regions in the same tissue, each tract of a pair."""
     from benchmarks import scene
 
-    circuit = default_circuit()
     root = out.with_name(f'{out.name}_work') / 'clbpe_wf' / 'sub_03_wf'
     (where,) = root.rglob('domain.npz')
     resampled = root / 'dwi_all_wf' / 'dwi_session_wf' / 'maps'
-    facts = read_json(out, f'{TRACT}.json')
+    facts = read_json(out, f'*_bundle-{pair}_scalarstats.json')
     response = np.array(facts['ResponseFunction']['ZonalCoefficients'])
     (fa_map,) = out.rglob('*_param-fa_dwimap.nii.gz')
     fa = nb.load(fa_map).get_fdata()
     data = nb.load(resampled / 'dwi.nii').get_fdata(dtype=np.float32)
     table = load_table(next(resampled.glob('*.npz')))
     with np.load(where) as grid, tempfile.TemporaryDirectory() as temporary:
-        for number, side in enumerate('LR'):
-            own = domain_of(grid, circuit, circuit.bundles[number])
+        for tract in (own for own in circuit.bundles if own.pair.name == pair):
+            own, side = domain_of(grid, circuit, tract), tract.hemisphere
             domain = Domain(own.first, own.second, own.ends, own.barred)
             made = scene.Scene(grid['affine'], data, table, grid['mask'], fa, fa, response, domain)
             scene.write_files(made, Path(temporary))
@@ -58,12 +57,12 @@ def _compare_with_ifod2(checks: Collector, out: Path) -> None:
                 scene.both_ways(made, Path(temporary), n_seeds=150_000, select=250), made
             )
             theirs = weighted_mean(visits, fa, own.white)
-            ours = _fa(out).set_index('hemi').loc[side, 'value']
-            written = next(root.rglob(f'NAcMPFC{side}_visits.nii.gz'))
+            ours = _fa(out, pair).set_index('hemi').loc[side, 'value']
+            written = next(root.rglob(f'{tract.name}_visits.nii.gz'))
             overlap = scene.dice(nb.load(written).get_fdata(), visits)
             found = f'FA {ours:.3f}, iFOD2 {theirs:.3f}; weighted Dice {overlap:.2f}'
             checks.note(
-                f'{side}: FA within 0.02 of iFOD2, Dice 0.7',
+                f'{tract.name}: FA within 0.02 of iFOD2, Dice 0.7',
                 found,
                 abs(ours - theirs) <= 0.02 and overlap >= 0.7,
             )
@@ -149,8 +148,8 @@ def _tract(
     return checks
 
 
-def _fa(out: Path) -> pd.DataFrame:
-    table = read_one(out, f'{TRACT}.tsv').fillna({'session_id': 'n/a'})
+def _fa(out: Path, pair: str = 'NAcMPFC') -> pd.DataFrame:
+    table = read_one(out, f'*_bundle-{pair}_scalarstats.tsv').fillna({'session_id': 'n/a'})
     return table.query('param == "fa" and method == "weighted" and hemi != "B"')
 
 

@@ -131,7 +131,7 @@ def test_facts_for_sidecars(done):
 
 def test_coregistration_is_near_identity(done):
     """BOLD and T1w share the scanner's space but for the mean motion (0.7 mm)."""
-    matrix = read_linear(done[0]['coregister'].bold2anat_xfm)
+    matrix = read_linear(done[0]['refine'].bold2anat_xfm)
     at = np.array([0, -18, 10, 1.0])
     assert np.linalg.norm((matrix @ at - at)[:3]) < 2
 
