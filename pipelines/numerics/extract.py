@@ -104,17 +104,16 @@ def extract_brain(
     back = np.linalg.inv(placement.matrix)
     mask = resample(shadow, coarse_affine, work.shape, grid, linear=back) > 0.5
     depth = resample(*_depth(head, affine), work.shape, grid)
-    effort = (30, 30) if sloppy else (50, 50, 50)
     inside, even = mask & (depth > SCALP), work
     for fits in _PASSES:
-        even = even / bias_field(even, grid, inside, effort)
+        even = even / bias_field(even, grid, inside)
         mask = inside = refine_mask(even, grid, mask, depth, fits)
-    even = even / bias_field(even, grid, mask, effort)
+    even = even / bias_field(even, grid, mask)
     field = np.where(even > 0, work / np.where(even > 0, even, 1), 1)
     return Brain(even, grid, mask, *coarse_field(field, grid), placement)
 
 
-def bias_field(volume: Array, affine: Array, mask: Mask, iterations: tuple[int, ...] = (50, 50, 50)) -> Array:
+def bias_field(volume: Array, affine: Array, mask: Mask) -> Array:
     """Return the bias field (i, j, k), found from means over the mask in voxels of 6 mm.
 
     Parameters
@@ -125,8 +124,6 @@ def bias_field(volume: Array, affine: Array, mask: Mask, iterations: tuple[int, 
         (4, 4) matrix from voxel to RAS mm.
     mask
         (i, j, k) voxels that estimate the field.
-    iterations
-        At most this many at each level of the spline.
 
     Raises
     ------
@@ -138,7 +135,7 @@ def bias_field(volume: Array, affine: Array, mask: Mask, iterations: tuple[int, 
         raise ValueError('no brain is left in the mask')
     share, grid = coarsen(mask.astype(np.float32), affine, 6.0)
     mean = coarsen(np.where(mask, volume, 0), affine, 6.0)[0] / np.maximum(share, 0.1)
-    _, field = bias_correct(mean, grid, share > 0.3, iterations=iterations)
+    _, field = bias_correct(mean, grid, share > 0.3)
     return np.clip(at_nearest(field, grid, volume.shape, affine), 0.1, 10)
 
 

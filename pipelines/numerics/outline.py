@@ -27,7 +27,14 @@ def dilate(mask: Mask, radius: float, sizes: Array) -> Mask:
     array([0, 1, 1, 1, 0])
 
     """
-    return ndimage.distance_transform_edt(~mask, sampling=sizes) <= radius
+    grown = np.zeros(mask.shape, bool)
+    if not mask.any():
+        return grown
+    (box,) = ndimage.find_objects(mask.astype(np.uint8))
+    reach = [int(radius / size) + 1 for size in sizes]
+    near = tuple(slice(max(part.start - n, 0), part.stop + n) for part, n in zip(box, reach))
+    grown[near] = ndimage.distance_transform_edt(~mask[near], sampling=sizes) <= radius
+    return grown
 
 
 def erode(mask: Mask, radius: float, sizes: Array) -> Mask:
@@ -39,7 +46,12 @@ def erode(mask: Mask, radius: float, sizes: Array) -> Mask:
     array([0, 0, 1, 0, 0])
 
     """
-    return ~dilate(~mask, radius, sizes)
+    shrunk = np.zeros(mask.shape, bool)
+    if mask.any():
+        (box,) = ndimage.find_objects(mask.astype(np.uint8))
+        near = tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in box)
+        shrunk[near] = ndimage.distance_transform_edt(mask[near], sampling=sizes) > radius
+    return shrunk
 
 
 def three_means(values: Array) -> Array:

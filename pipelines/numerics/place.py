@@ -209,7 +209,7 @@ def _placement_score(
     upper = where[where[:, 2] > top - 120]
     front, back = upper[:, 1].max(), upper[:, 1].min()
     centre = np.array([np.median(upper[:, 0]), (front + back) / 2, top - 75])
-    coarse, _ = bias_correct(coarse, coarse_affine, depth > 0, iterations=(20, 20), knots=200)
+    coarse, _ = bias_correct(coarse, coarse_affine, depth > 0, iterations=(20, 20), knots=200, voxel=8)
     deep = np.linalg.norm(grid_points(coarse.shape, coarse_affine) - centre, axis=1) < 40
     bright = np.percentile(coarse.ravel()[deep], 95)
     coarse[((coarse > 1.3 * bright) & (depth < 16)) | (depth < SCALP)] = 0
