@@ -89,11 +89,11 @@ def memory(folder: str, step: str) -> dict[str, float]:
     out.mkdir(exist_ok=True)
     made = root / 'prepare'
     if step == 'prepare':
-        prepare_scan(*(root / f'dwi.{end}' for end in ('nii.gz', 'bval', 'bvec')), 1, out_dir=out)
+        prepare_scan(*(root / f'dwi.{end}' for end in ('nii.gz', 'bval', 'bvec')), 'j', out_dir=out)
     elif step == 'resample':
         same = write_linear(root / 'same.txt', np.eye(4))
         resample_scans(
-            [made / 'series.nii'], [made / 'gradients.npz'], [made / 'motion.npy'], [same], [], same,
+            [made / 'series.nii'], [made / 'gradients.npz'], [made / 'motion.npz'], [same], [], same,
             made / 'mask.nii', out_dir=out,
         )  # fmt: skip
     else:

@@ -73,6 +73,7 @@ BOLD = (
 )  # fmt: skip
 DWI = (
     Column('fd_mean', 'mean framewise displacement, mm', _fact('MeanFD')),
+    Column('outlier_slices', 'slices that had lost their signal', _fact('OutlierSlices')),
     Column('snr_b0', 'signal over noise of the b = 0 volumes; n/a of a single one', _fact('B0SNR')),
     Column('size_t', 'volumes', _fact('NumberOfVolumes')),
     Column('n_b0', 'volumes with b = 0', _fact('NumberOfB0')),

@@ -135,7 +135,7 @@ def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
 def _options(settings: Settings, session: DwiSession) -> dict[str, Any]:
     is_used = is_corrected(settings)
     scans = [
-        ScanFiles(str(s.dwi), str(s.bval), str(s.bvec), s.direction if is_used else '', s.readout_time)
+        ScanFiles(*map(str, (s.dwi, s.bval, s.bvec)), s.direction if is_used else '', s.readout_time, s.axis)
         for s in session.scans
     ]
     seed = settings.seed_of(session.scans[0].dwi.name)

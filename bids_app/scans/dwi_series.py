@@ -30,7 +30,8 @@ _FILTERS = {'acq': 'acquisition', 'run': 'run', 'rec': 'reconstruction', 'dir': 
 class DwiScan(NamedTuple):
     """One diffusion series with its table; an empty direction and 0 s mean unknown.
 
-    ``left_out`` are volumes, from 0, with a b-value but no direction.
+    ``left_out`` are volumes, from 0, with a b-value but no direction; ``axis`` is that of the phase encoding, whether
+    its sign is known or not, empty if unknown.
     """
 
     dwi: Path
@@ -40,6 +41,7 @@ class DwiScan(NamedTuple):
     readout_time: float = 0.0
     mask: Path | None = None
     left_out: tuple[int, ...] = ()
+    axis: str = ''
 
     def files(self) -> list[Path]:
         """Return every file that was found for the scan."""
@@ -53,8 +55,10 @@ class _Series(NamedTuple):
 
     def encoded(self, *, takes_axis: bool) -> DwiScan:
         """Return the scan with its encoding, an axis without sign only where that serves."""
-        direction = self.encoding.direction or (self.encoding.axis if takes_axis else '')
-        return self.scan._replace(direction=direction, readout_time=self.encoding.readout_time)
+        encoding = self.encoding
+        direction = encoding.direction or (encoding.axis if takes_axis else '')
+        axis = (encoding.direction or encoding.axis)[:1]
+        return self.scan._replace(direction=direction, readout_time=encoding.readout_time, axis=axis)
 
 
 class Usable(NamedTuple):

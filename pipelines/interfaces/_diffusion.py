@@ -6,6 +6,7 @@ import nibabel as nb
 import numpy as np
 
 from ..errors import DataError, FewDirectionsError, MissingInputError
+from ..numerics.course import VolumeCourse
 from ..numerics.gradient_table import Scheme, read_scheme
 from ..numerics.gradients import Gradients
 from ._series import load_image
@@ -117,6 +118,18 @@ def load_table(path: Path) -> Gradients:
     """Return a gradient table that an earlier node wrote."""
     with np.load(path) as stored:
         return Gradients(**{name: stored[name] for name in Gradients._fields})
+
+
+def write_course(path: Path, course: VolumeCourse, dropped: np.ndarray) -> Path:
+    """Write the course of a scan, and which slices (Z, T) were dropped."""
+    np.savez(path, dropped=dropped, **course._asdict())
+    return path
+
+
+def load_course(path: Path) -> tuple[VolumeCourse, np.ndarray]:
+    """Return the course of a scan that an earlier node wrote, and which slices (Z, T) were dropped."""
+    with np.load(path) as stored:
+        return VolumeCourse(**{name: stored[name] for name in VolumeCourse._fields}), stored['dropped']
 
 
 def inside(path: Path) -> np.ndarray:

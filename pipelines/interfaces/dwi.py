@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..numerics import dwi as scans
+from ..numerics.course import VolumeCourse
 from ..numerics.gain import relative_gains
 from ..numerics.gradients import Gradients, find_shells, rotate
 from ..numerics.motion import framewise_displacement, head_centre, motion_parameters
@@ -16,7 +17,14 @@ from ..numerics.register import bias_correct
 from ..numerics.resample import apply_linear, grid_points, sample
 from ..terms import MOTION
 from ._anatomy import naming
-from ._diffusion import inside, load_table, read_dwi, write_gradient_table
+from ._diffusion import (
+    inside,
+    load_course,
+    load_table,
+    read_dwi,
+    write_course,
+    write_gradient_table,
+)
 from ._interface import interface
 from ._series import load_image, write_series, write_volume
 from .design import save_table
@@ -41,42 +49,43 @@ class _Resampled(NamedTuple):
 
 
 class _Moved(NamedTuple):
-    """Volumes (N,) of one scan at the person's points, its table turned along, where the head lay (T, 4, 4)."""
+    """Volumes (N,) of one scan at the person's points, its table turned along, its course, slices dropped (Z, T)."""
 
     volumes: list[np.ndarray]
     table: Gradients
-    matrices: np.ndarray
+    course: VolumeCourse
+    dropped: np.ndarray
 
 
 def prepare_scan(
     dwi: Path,
     bval: Path,
     bvec: Path,
-    random_seed: int,
+    axis: str = '',
     unringing: bool = False,
     sloppy: bool = False,
     *,
     out_dir: Path,
 ) -> _Prepared:
-    """Check, denoise and realign one scan on its own grid.
+    """Check, denoise and align one scan on its own grid.
 
     Parameters
     ----------
     dwi, bval, bvec
         Scan and gradient table in FSL's convention.
-    random_seed
-        Of registrations, not 0.
+    axis
+        Phase-encoding axis ``i``, ``j`` or ``k``, empty if it is not known.
     unringing
         Remove Gibbs ringing.
     sloppy
-        Coarse realignment, no denoising.
+        Coarse alignment, no denoising.
     out_dir
         Folder of the results.
 
     Returns
     -------
     _Prepared
-        Float32 series, gradients in RAS, motion (T, 4, 4), mean b = 0 image and brain mask.
+        Float32 series whose dropped slices are replaced, gradients in RAS, course, mean b = 0 image, brain mask.
 
     Raises
     ------
@@ -89,14 +98,14 @@ def prepare_scan(
         mask = scans.find_mask(data)
         data = data if sloppy else scans.denoise(data, mask)
         data = scans.unring(data) if unringing else data
-        matrices = scans.estimate_dwi_motion(data, table, affine, mask, rng_seed=random_seed, sloppy=sloppy)
-    np.save(out_dir / 'motion.npy', matrices)
+        along = 'ijk'.index(axis) if axis else None
+        data, course, dropped = scans.align(data, table, affine, mask, along, sloppy=sloppy)
     volumes = (data[..., number] for number in range(data.shape[3]))
     return _Prepared(
         write_series(out_dir / 'series.nii', volumes, data.shape, affine, 1.0),
         write_gradient_table(out_dir / 'gradients.npz', table),
-        out_dir / 'motion.npy',
-        write_volume(scans.average_b0(data, table, affine, matrices), affine, out_dir / 'b0.nii'),
+        write_course(out_dir / 'motion.npz', course, dropped),
+        write_volume(scans.average_b0(data, table, affine, course.matrices), affine, out_dir / 'b0.nii'),
         write_volume(mask.astype(np.uint8), affine, out_dir / 'mask.nii'),
     )
 
@@ -145,8 +154,9 @@ def resample_scans(
 
     Notes
     -----
-    A volume at the person's point x is read at M(R(C x) + d(C x)) with coregistration C, scan R,
-    distortion d and motion M, times 1 + the derivative of d along itself where signal was piled up.
+    A volume at the person's point x is read at E(M(R(C x) + d(C x))) with coregistration C, scan R,
+    distortion d, motion M and eddy currents E, times 1 + the derivative of d and of E along themselves where
+    signal was piled up.
     Scans of different gain are then brought to that of the first, see
     :func:`~pipelines.numerics.gain.relative_gains`; one without b = 0 image stays as it is.
 
@@ -169,15 +179,16 @@ def _bring(
     coregistration: np.ndarray,
 ) -> _Moved:  # fmt: skip
     """Return the volumes of one scan at the person's points; ``about`` are table, motion and its place."""
-    image, table, matrices = load_image(series), load_table(about[0]), np.load(about[1])
+    image, table, (course, dropped) = load_image(series), load_table(about[0]), load_course(about[1])
     to_scan = read_linear(about[2])
     at, piled = _distorted(points, coregistration, to_scan, displacement)
     volumes = []
-    for t, matrix in enumerate(matrices):
-        values = sample(np.asarray(image.dataobj[..., t]), image.affine, apply_linear(matrix, at), 3)
-        volumes.append(np.clip(values * piled, 0, None))
-    turned = table._replace(bvecs=rotate(table.bvecs, matrices @ to_scan @ coregistration))
-    return _Moved(volumes, turned, matrices)
+    for t in range(len(course.matrices)):
+        places, spread = course.places(t, at)
+        values = sample(np.asarray(image.dataobj[..., t]), image.affine, places, 3)
+        volumes.append(np.clip(values * piled * spread, 0, None).astype(np.float32))
+    turned = table._replace(bvecs=rotate(table.bvecs, course.matrices @ to_scan @ coregistration))
+    return _Moved(volumes, turned, course, dropped)
 
 
 def _even_out(moved: list[_Moved], shape: tuple[int, ...], mask: np.ndarray) -> np.ndarray:
@@ -212,11 +223,12 @@ def _distorted(
     return at + shift @ to_scan[:3, :3].T, np.clip(sample(gain, grid, reference), 0, None)
 
 
-def _motion_table(moved: list[np.ndarray], table: Gradients, centre: np.ndarray) -> pd.DataFrame:
-    parameters = [motion_parameters(matrices, centre) for matrices in moved]
+def _motion_table(moved: list[_Moved], table: Gradients, centre: np.ndarray) -> pd.DataFrame:
+    parameters = [motion_parameters(scan.course.matrices, centre) for scan in moved]
     frame = pd.DataFrame(np.concatenate(parameters), columns=list(MOTION))
     # no displacement is known from one scan to the next
     frame['framewise_displacement'] = np.concatenate([framewise_displacement(p) for p in parameters])
+    frame['outlier_slices'] = np.concatenate([scan.dropped.sum(axis=0) for scan in moved])
     frame['b_value'] = table.bvals
     return frame
 
@@ -226,7 +238,7 @@ def _finish(
 ) -> _Resampled:
     affine = np.asarray(like.affine, dtype=float)
     table = Gradients(*(np.concatenate(columns) for columns in zip(*(scan.table for scan in moved))))
-    motions = _motion_table([s.matrices for s in moved], table, head_centre(np.asarray(like.dataobj), affine))
+    motions = _motion_table(moved, table, head_centre(np.asarray(like.dataobj), affine))
     volumes = [volume.reshape(mask.shape) for scan in moved for volume in scan.volumes]
     chosen = np.flatnonzero(table.is_b0) if table.is_b0.any() else np.arange(len(volumes))
     b0 = np.mean([volumes[t] for t in chosen], axis=0).astype(np.float32)
@@ -239,6 +251,8 @@ def _finish(
     facts = {
         **describe_table(table),
         'MeanFD': round(float(np.nanmean(motions['framewise_displacement'])), 3),
+        'EddyCurrentCorrection': all(scan.course.direction.any() for scan in moved),
+        'OutlierSlices': int(motions['outlier_slices'].sum()),
     }
     if len(gains) > 1:
         facts['RelativeGains'] = [round(float(gain), 4) if np.isfinite(gain) else None for gain in gains]

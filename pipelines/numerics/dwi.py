@@ -1,6 +1,6 @@
-"""Prepare one diffusion scan on its own grid: mask, noise, ringing, head motion."""
+"""Prepare one diffusion scan on its own grid: mask, noise, ringing, motion, eddy currents, dropped slices."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from dipy.denoise.gibbs import gibbs_removal
@@ -9,19 +9,26 @@ from dipy.segment.mask import median_otsu
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .gradients import Gradients, find_shells, rotate
-from .motion import realign
-from .register import register_rigid
-from .resample import apply_linear, grid_points, resample, sample, voxel_sizes
-from .tensor import predict_signals
+from .course import VolumeCourse
+from .course_fit import SMOOTHNESSES, estimate_course
+from .course_views import DiffusionScan
+from .dropped import mend_slices
+from .gradients import Gradients
+from .resample import resample
 
 Array = NDArray[Any]
 
 _PATCH_RADIUS = 2
-_ROUNDS = 2
 _MARGIN_VOXELS = 2
-_BLUR_MM = 12.0
 _SIGNAL_SHARE = 0.1  # of the median in the brain: below, the signal is lost
+
+
+class AlignedScan(NamedTuple):
+    """Intensities (X, Y, Z, T) with dropped slices replaced, where they lie, and which slices (Z, T) were dropped."""
+
+    data: Array
+    course: VolumeCourse
+    dropped: Array
 
 
 def find_mask(data: Array) -> Array:
@@ -88,76 +95,44 @@ def unring(data: Array) -> Array:
     return np.asarray(gibbs_removal(np.array(data, np.float32), slice_axis=2, inplace=False), np.float32)
 
 
-def estimate_dwi_motion(
-    data: Array, table: Gradients, affine: Array, mask: Array, *, rng_seed: int, sloppy: bool = False
-) -> Array:
-    """Find how the head lay in every volume of a diffusion scan.
+def align(
+    data: Array, table: Gradients, affine: Array, mask: Array, axis: int | None, *, sloppy: bool = False
+) -> AlignedScan:
+    """Find head motion, eddy currents and dropped slices of a diffusion scan.
 
     Parameters
     ----------
     data
-        (X, Y, Z, T) intensities.
+        (X, Y, Z, T) intensities; slices lie along the third axis.
     table
-        Weighting of the volumes, in RAS.
+        Weighting of the volumes, in RAS, as acquired.
     affine
         (4, 4) matrix from voxel to RAS mm.
     mask
         (X, Y, Z) bool, brain.
-    rng_seed
-        Of the registration of a shell to b = 0, not 0.
+    axis
+        Phase-encoding axis of the array, None if it is not known: then eddy currents are not modelled.
     sloppy
-        One round at the smoother resolution, shells registered to b = 0 at 4 mm.
-
-    Returns
-    -------
-    Array
-        (T, 4, 4) matrices from points of the reference to points of each volume, RAS mm.
+        The coarsest resolution alone.
 
     Notes
     -----
-    Every volume is realigned to what a tensor fitted to all predicts for it, which has its contrast,
-    and the tensor is fitted again to the realigned volumes, with their directions turned along; two
-    rounds, in the manner of SHORELine [1]_.  A movement that all volumes of a shell share cannot be
-    seen so: the mean of the shell is registered to the mean of b = 0 by mutual information.  Eddy
-    currents are not modelled.
-
-    References
-    ----------
-    .. [1] Cieslak M, et al. QSIPrep: an integrative platform for preprocessing and reconstructing
-       diffusion MRI data. Nat Methods 2021;18:775-8.
+    Volumes are brought near to each other, see :func:`~pipelines.numerics.course_fit.estimate_course`; slices that
+    lost their signal are found and replaced, see :func:`~pipelines.numerics.dropped.mend_slices`; the course is
+    refined without them, and they are found and replaced again.
 
     """
     near = ndimage.binary_dilation(mask, iterations=_MARGIN_VOXELS)
-    # further than the brain, for the images are blurred when they are compared
-    around = ndimage.distance_transform_edt(~near, sampling=voxel_sizes(affine)) <= _BLUR_MM
-    points = grid_points(mask.shape, affine)[around.ravel()]
-    matrices = _onto_b0(data, table, affine, near, rng_seed, sloppy=sloppy)
-    for _ in range(1 if sloppy else _ROUNDS):
-        moved = [sample(data[..., t], affine, apply_linear(m, points)) for t, m in enumerate(matrices)]
-        turned = table._replace(bvecs=rotate(table.bvecs, matrices))
-        predicted = predict_signals(np.stack(moved, axis=1), turned)
-        for t in range(data.shape[3]):
-            target = np.zeros(mask.shape, np.float32)
-            target[around] = predicted[:, t]
-            matrices[t] = realign([data[..., t]], target, affine, near, start=matrices[t], sloppy=sloppy)[0]
-    return matrices
-
-
-def _onto_b0(
-    data: Array, table: Gradients, affine: Array, near: Array, rng_seed: int, *, sloppy: bool
-) -> Array:
-    """Return (T, 4, 4) the common position of every shell."""
-    matrices = np.tile(np.eye(4), (data.shape[3], 1, 1))
-    is_b0 = np.asarray(table.is_b0)
-    if not is_b0.any():
-        return matrices
-    reference = np.where(near, data[..., is_b0].mean(axis=3), 0)
-    for _, rows in find_shells(table.bvals):
-        mean = np.where(near, data[..., rows].mean(axis=3), 0)
-        matrices[rows] = register_rigid(
-            reference, affine, mean, affine, initial=np.eye(4), rng_seed=rng_seed, sloppy=sloppy
-        )
-    return matrices
+    none = np.zeros((data.shape[2], data.shape[3]), bool)
+    scan = DiffusionScan(data, table, affine, near, axis, none)
+    course = estimate_course(scan, levels=SMOOTHNESSES[:1] if sloppy else SMOOTHNESSES[:2])
+    brain = scan._replace(mask=mask)
+    mended = mend_slices(brain, course)
+    if not sloppy:
+        rest = scan._replace(data=mended.data, dropped=mended.dropped)
+        course = estimate_course(rest, start=course, levels=SMOOTHNESSES[2:])
+        mended = mend_slices(brain, course)
+    return AlignedScan(mended.data, course, mended.dropped)
 
 
 def average_b0(data: Array, table: Gradients, affine: Array, matrices: Array) -> Array:

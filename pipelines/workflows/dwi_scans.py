@@ -20,13 +20,17 @@ SCANS = ('series', 'gradients', 'motion', 'scan_xfms', 'displacements', 'correct
 
 
 class ScanFiles(NamedTuple):
-    """One diffusion scan as acquired; an empty direction and a time of 0 s mean unknown."""
+    """One diffusion scan as acquired; an empty direction or axis and a time of 0 s mean unknown.
+
+    The direction is empty as well where distortion by susceptibility is not to be corrected.
+    """
 
     dwi: str
     bval: str
     bvec: str
     direction: str
     readout_time: float
+    axis: str = ''
 
 
 def init_dwi_scans_wf(
@@ -38,7 +42,7 @@ def init_dwi_scans_wf(
     random_seed: int,
     name: str = 'dwi_scans_wf',
 ) -> LiterateWorkflow:
-    """Denoise and realign the scans of one session, and find their distortion.
+    """Denoise and align the scans of one session, and find their distortion.
 
     Parameters
     ----------
@@ -66,12 +70,12 @@ def init_dwi_scans_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe_scans(params) + (ESTIMATORS[field.source.kind].text if field else '')
+    workflow.__desc__ = _describe_scans(scans, params) + (ESTIMATORS[field.source.kind].text if field else '')
     seed = {'random_seed': random_seed, 'sloppy': sloppy}
     size = max(series_gb(Path(scan.dwi)) for scan in scans)
     prepare = pe.MapNode(
-        PrepareScan(unringing=params.unringing, **seed),
-        ['dwi', 'bval', 'bvec'],
+        PrepareScan(unringing=params.unringing, sloppy=sloppy),
+        ['dwi', 'bval', 'bvec', 'axis'],
         name='prepare',
         mem_gb=0.5 + 6 * size,
     )
@@ -153,14 +157,22 @@ def init_half_way_wf(
     return workflow
 
 
-def _describe_scans(params: DwiParams) -> str:
+_EDDY = """\
+Head motion and eddy currents of all volumes were estimated together: rigid motion, and a displacement along the \
+phase-encoding axis that is quadratic in position and nearly linear in the diffusion gradient [@andersson2016], under a \
+Gaussian process over the directions of each shell [@andersson2015]."""
+_NO_EDDY = """\
+Head motion of all volumes was estimated together under a Gaussian process over the directions of each shell \
+[@andersson2015]. Eddy-current distortion was not modelled, for the phase-encoding axis is not known."""
+
+
+def _describe_scans(scans: list[ScanFiles], params: DwiParams) -> str:
     unringing = (
         ' Gibbs ringing was removed by local sub-voxel shifts [@kellner2016].' if params.unringing else ''
     )
     return f"""\
 Diffusion scans were denoised by Marchenko-Pastur principal component analysis of DIPY \
-[@veraart2016; @garyfallidis2014].{unringing} Every volume was realigned to what a tensor fitted to all \
-volumes predicts for it, and directions were turned along; the mean of each shell was registered to the b = 0 \
-images. Eddy-current distortion was not modelled. Where scans of opposite phase encoding exist, the \
+[@veraart2016; @garyfallidis2014].{unringing} {_EDDY if all(scan.axis for scan in scans) else _NO_EDDY} \
+Directions were turned along. Slices that had lost their signal were replaced by what the other volumes predict. Where scans of opposite phase encoding exist, the \
 displacement between them along the phase-encoding axis was found with conservation of intensity \
 [@andersson2003; @ruthotto2012]. """

@@ -79,7 +79,7 @@ def analyse(folder, out, gain=1.0, directions=('j-', 'j-')):
         scaled = own / 'scan.nii'
         nb.save(nb.Nifti1Image(image.get_fdata(dtype='f4') * (gain if number else 1), image.affine), scaled)
         tables = path.with_suffix('.bval'), path.with_suffix('.bvec')
-        prepared.append(dwi.prepare_scan(scaled, *tables, 1, sloppy=True, out_dir=own))
+        prepared.append(dwi.prepare_scan(scaled, *tables, 'j', sloppy=True, out_dir=own))
     series, tables, motion, b0s, masks = (list(files) for files in zip(*prepared))
     place = dwi_distortion.combine_scans(
         b0s, masks, SessionEncoding(directions=directions, readout_times=(0.05, 0.05)), 1, True, out_dir=out

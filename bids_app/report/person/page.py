@@ -32,6 +32,7 @@ SCAN_FACTS = (
     ('MinutesKept', 'Time analysed', '{:.1f} min'),
     ('DegreesOfFreedom', 'Degrees of freedom left after denoising', '{:.4g}'),
     ('MeanFD', 'Mean head movement between volumes (FD)', '{:.2f} mm'),
+    ('OutlierSlices', 'Slices that had lost their signal', '{}'),
     ('NVoxels', 'Voxels in intrinsic connectivity', '{:.0f}'),
     ('OverlapPercent', 'Share of the template’s mask that was scanned', '{:.0f} %'),
     ('ICCNoiseFloor', 'Intrinsic connectivity of noise alone', '{:.3f}'),

@@ -55,6 +55,7 @@ def test_diffusion_has_a_table_of_its_own(tmp_path):
     facts = {
         'BestConvention': 'none',
         'MeanFD': 0.4,
+        'OutlierSlices': 3,
         'B0SNR': 21.5,
         'NumberOfVolumes': 70,
         'NumberOfB0': 6,
