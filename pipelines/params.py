@@ -17,7 +17,7 @@ Space = Literal['MNI152NLin6Asym', 'MNI152NLin2009cAsym']
 SPACES: tuple[str, ...] = get_args(Space)
 """Template spaces, the preferred one first."""
 
-Ignorable = Literal['slicetiming', 'fieldmaps', 'sdc']
+Ignorable = Literal['slicetiming', 'fieldmaps', 'sdc', 'eddy']
 TractOf = Literal['person', 'independent']
 
 MIN_DEGREES_OF_FREEDOM = 20
@@ -173,7 +173,7 @@ class SpaceParams(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class DistortionParams(Parameters):
-    """What raw scans are corrected for: slice timing, and distortion by susceptibility."""
+    """What raw scans are corrected for: slice timing, distortion by susceptibility and by eddy currents."""
 
     ignore: tuple[Ignorable, ...] = option((), 'steps to leave out')
     use_syn_sdc: bool = option(

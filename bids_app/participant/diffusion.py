@@ -134,10 +134,14 @@ def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
 
 def _options(settings: Settings, session: DwiSession) -> dict[str, Any]:
     is_used = is_corrected(settings)
+    has_eddies = 'eddy' not in settings.distortion.ignore
     scans = [
-        ScanFiles(*map(str, (s.dwi, s.bval, s.bvec)), s.direction if is_used else '', s.readout_time, s.axis)
+        ScanFiles(
+            str(s.dwi), str(s.bval), str(s.bvec),
+            s.direction if is_used else '', s.readout_time, s.axis if has_eddies else '',
+        )
         for s in session.scans
-    ]
+    ]  # fmt: skip
     seed = settings.seed_of(session.scans[0].dwi.name)
     return {'scans': scans, 'sloppy': settings.sloppy, 'random_seed': seed}
 

@@ -9,8 +9,8 @@ from .resample import apply_linear
 
 Array = NDArray[Any]
 
-N_TERMS = 9
-"""Terms of the field of eddy currents: x, y, z, xx, yy, zz, xy, xz, yz.  The constant is a shift of the head."""
+N_TERMS = 10
+"""Terms of the field of eddy currents: 1, x, y, z, xx, yy, zz, xy, xz, yz."""
 
 _UNIT_MM = 100.0
 _INVERSIONS = 3
@@ -24,7 +24,7 @@ class VolumeCourse(NamedTuple):
     matrices
         (T, 4, 4) points of the reference to points of each volume, RAS mm.
     coefficients
-        (T, 9) mm of displacement per term, at 100 mm from the centre.
+        (T, 10) mm of displacement per term, at 100 mm from the centre.
     direction
         (3,) unit vector of the phase-encoding axis, RAS; 0 where it is not known.
     centre
@@ -49,7 +49,7 @@ class VolumeCourse(NamedTuple):
         --------
         A field that grows along y stretches along y:
 
-        >>> stretched = np.zeros((1, 9)); stretched[0, 1] = 5
+        >>> stretched = np.zeros((1, 10)); stretched[0, 2] = 5
         >>> course = VolumeCourse(np.eye(4)[None], stretched, np.array([0, 1.0, 0]), np.zeros(3))
         >>> at, factor = course.places(0, np.array([[10.0, 50, 0]]))
         >>> at.tolist(), factor.tolist()
@@ -83,15 +83,15 @@ def eddy_basis(offsets: Array, direction: Array) -> tuple[Array, Array]:
     Returns
     -------
     tuple
-        Two (9, N): values in units of 100 mm, derivatives per mm.
+        Two (10, N): values in units of 100 mm, derivatives per mm.
 
     """
     x, y, z = np.asarray(offsets, float).T / _UNIT_MM
     a, b, c = np.asarray(direction, float) / _UNIT_MM
-    one = np.ones(len(x))
-    values = [x, y, z, x * x, y * y, z * z, x * y, x * z, y * z]
+    one, none = np.ones(len(x)), np.zeros(len(x))
+    values = [one, x, y, z, x * x, y * y, z * z, x * y, x * z, y * z]
     slopes = [
-        a * one, b * one, c * one, 2 * a * x, 2 * b * y, 2 * c * z, a * y + b * x, a * z + c * x, b * z + c * y,
+        none, a * one, b * one, c * one, 2 * a * x, 2 * b * y, 2 * c * z, a * y + b * x, a * z + c * x, b * z + c * y,
     ]  # fmt: skip
     return np.stack(values), np.stack(slopes)
 

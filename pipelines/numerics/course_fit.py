@@ -28,7 +28,7 @@ _VOXELS = 1.2  # of a voxel: a narrower smoothing shows the grid
 
 
 class _State(NamedTuple):
-    """VolumeCourse, logarithm of brightness (T,), and spread (9,) mm of eddy currents around linearity."""
+    """VolumeCourse, logarithm of brightness (T,), and spread (10,) mm of eddy currents around linearity."""
 
     course: VolumeCourse
     gains: Array
@@ -50,7 +50,7 @@ def estimate_course(
     start
         First guess; none means that the head lies still.
     levels
-        Of :data:`SMOOTHNESSES`; those finer than the voxels are passed over.
+        Of :data:`SMOOTHNESSES`; none is finer than the voxels.
 
     Notes
     -----
@@ -67,20 +67,21 @@ def estimate_course(
     - Coefficients of eddy currents are a ridge around :math:`A s_k`, :math:`s_k = \sqrt{b_k / b_{max}}\, g_k`, whose width
       is a quarter of :math:`A s_k`; movement is a ridge around the volume before with heavy tails; brightness one around 1.
 
-    The constant of the field and a shift along the axis cannot be told apart: it is part of the shift.
+    - A shell is compared with b = 0 inside the brain only: beyond it lie fluid, fat and eyes, whose contrast is another.
+
+    The constant of the field is told from a shift along the axis by the last two alone: nothing in a volume shows it.
 
     """
     scan = scan.crop()
     t, strength = scan.data.shape[3], eddy_strength(scan.table)
     course = start or start_course(t, scan.affine, scan.axis, head_centre(scan.mask, scan.affine))
     state = _State(course, np.zeros(t), tau_of(course.coefficients if start else None, strength))
-    coarsest = SMOOTHNESSES[0][0]
+    finest = _VOXELS * float(voxel_sizes(scan.affine).max())
     for fwhm, limit, steps in levels:
-        if fwhm < min(coarsest, _VOXELS * voxel_sizes(scan.affine).max()):
-            continue
-        level = make_level(scan, fwhm, min(limit, _MOST_VALUES // t))
+        is_coarse = fwhm == SMOOTHNESSES[0][0]
+        level = make_level(scan, max(fwhm, finest), min(limit, _MOST_VALUES // t))
         for step in range(steps):
-            state, largest = _advance(scan, level, state, is_coarse=fwhm == coarsest)
+            state, largest = _advance(scan, level, state, is_coarse=is_coarse)
             if step > 1:
                 state = state._replace(tau=tau_of(state.course.coefficients, strength))
             if largest < _CONVERGED:
@@ -94,7 +95,7 @@ def _advance(scan: DiffusionScan, level: Level, state: _State, *, is_coarse: boo
     views = view(scan, level, course, state.gains)
     expected = expect_shells(scan, level, course, views.values, groups)
     turned = rotate(scan.table.bvecs, course.matrices)
-    weighed = weigh(views, expected, groups, turned, share=level.share, is_coarse=is_coarse)
+    weighed = weigh(views, expected, groups, turned, level=level, is_coarse=is_coarse)
     has_eddies = scan.axis is not None
     jacobian = _jacobian(level.points, course, weighed, views.missing, has_eddies=has_eddies)
     matrix, vector = _normal_equations(jacobian, weighed, groups, level.points - course.centre)
@@ -192,7 +193,7 @@ def _move(state: _State, step: Array) -> tuple[_State, float]:
     length = (
         np.linalg.norm(step[:, :3], axis=1)
         + _HEAD_RADIUS * np.linalg.norm(step[:, 3:N_RIGID], axis=1)
-        + 0.5 * np.abs(eddy[:, :3]).sum(axis=1)
+        + 0.5 * np.abs(eddy[:, 1:4]).sum(axis=1)
     )
     share = np.minimum(1, _LONGEST / np.maximum(length, 1e-9))
     matrices = np.array([

@@ -15,7 +15,7 @@ N_RIGID = 6
 _JUMP = np.array([0.5, 0.5, 0.5, 0.01, 0.01, 0.01])  # mm and rad from one volume to the next
 _FAR = np.array([20.0, 20, 20, 0.4, 0.4, 0.4])  # mm and rad from the reference
 _BRIGHTNESS = 0.05
-_TAU_START = np.array([1.0, 1, 1, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6])  # mm
+_TAU_START = np.array([1.0, 1, 1, 1, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6])  # mm
 _TAU_SHARE, _TAU_LIMITS = 0.25, (0.05, 1.0)
 _SAME_FOR_ALL = 1e3  # what is irregular averages out over a shell
 
@@ -42,7 +42,7 @@ def _irregular(strength: Array) -> Array:
 
 
 def tau_of(coefficients: Array | None, strength: Array) -> Array:
-    """Return the spread (9,) mm around linearity: a quarter of what is linear; a start without coefficients."""
+    """Return the spread (10,) mm around linearity: a quarter of what is linear; a start without coefficients."""
     if coefficients is None:
         return _TAU_START
     rows = np.any(strength, axis=1)
@@ -89,11 +89,11 @@ def add_eddy_prior(
     matrix, vector
         (T, P, T, P) and (T, P), are changed; eddy currents follow the six parameters of movement.
     coefficients
-        (T, 9) mm, as they are.
+        (T, 10) mm, as they are.
     strength
         (T, 3) of :func:`eddy_strength`.
     tau
-        (9,) mm.
+        (10,) mm.
     shells
         Numbers of the volumes of each.
 

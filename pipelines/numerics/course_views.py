@@ -34,7 +34,9 @@ class DiffusionScan(NamedTuple):
     affine
         (4, 4) matrix from voxel to RAS mm.
     mask
-        (X, Y, Z) bool, what is compared.
+        (X, Y, Z) bool, what is compared; reaches somewhat beyond the brain.
+    brain
+        (X, Y, Z) bool, where a shell is compared with b = 0.
     axis
         Phase-encoding axis of the array, None if it is not known.
     dropped
@@ -46,6 +48,7 @@ class DiffusionScan(NamedTuple):
     table: Gradients
     affine: Array
     mask: Array
+    brain: Array
     axis: int | None
     dropped: Array
 
@@ -63,12 +66,16 @@ class DiffusionScan(NamedTuple):
         affine = np.array(self.affine, float)
         affine[:3, 3] = apply_linear(self.affine, low)
         return self._replace(
-            data=self.data[box], affine=affine, mask=self.mask[box], dropped=self.dropped[box[2]]
+            data=self.data[box],
+            affine=affine,
+            mask=self.mask[box],
+            brain=self.brain[box],
+            dropped=self.dropped[box[2]],
         )
 
 
 class Level(NamedTuple):
-    """The volumes at one smoothness, and the points (N, 3) at which they are compared.
+    """The volumes at one smoothness, and the points (N, 3) at which they are compared, in the brain (N,) or not.
 
     ``splines`` and ``slopes`` are those of every volume: coefficients, and derivatives along the axes of the
     array; ``blurred`` are the first volumes of b = 0 at three widths; ``share`` is that of a point in what
@@ -76,6 +83,7 @@ class Level(NamedTuple):
     """
 
     points: Array
+    is_brain: Array
     splines: list[Array]
     slopes: list[Array]
     blurred: list[list[Array]]
@@ -109,6 +117,7 @@ def make_level(scan: DiffusionScan, fwhm: float, limit: int) -> Level:
     volume = len(inside) * float(np.prod(sizes)) / len(kept)
     return Level(
         grid_points(scan.mask.shape, scan.affine)[kept],
+        scan.brain.ravel()[kept],
         [ndimage.spline_filter(v, output=np.float32, mode='mirror') for v in smooth],
         [np.stack(np.gradient(v)) for v in smooth],
         blurred,
@@ -156,7 +165,7 @@ def _at(volume: Array, voxels: Array, order: int) -> Array:
 def expect_shells(
     scan: DiffusionScan, level: Level, course: VolumeCourse, values: Array, groups: Sequence[Array]
 ) -> Array:
-    r"""Return what b = 0 lets expect of the mean of every shell, (N, T); 0 for b = 0, and without it.
+    r"""Return what b = 0 lets expect of the mean of every shell, (N, T); 0 for b = 0, without it, and beyond the brain.
 
     Notes
     -----
@@ -164,7 +173,7 @@ def expect_shells(
     all directions, which no shift of the shell can imitate.  Points that fit badly count little.
 
     """
-    expected = np.zeros(values.shape)
+    expected, inside = np.zeros(values.shape), level.is_brain
     if not level.blurred:
         return expected
     to_voxel = np.linalg.inv(scan.affine)
@@ -179,7 +188,8 @@ def expect_shells(
     design /= np.sqrt(np.mean(design**2, axis=0))
     for rows in groups:
         if not scan.table.is_b0[rows[0]]:
-            expected[:, rows] = _fit_robustly(design, values[:, rows].mean(axis=1))[:, None]
+            mean = values[:, rows].mean(axis=1)
+            expected[np.ix_(inside, rows)] = _fit_robustly(design[inside], mean[inside])[:, None]
     return expected
 
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .course_views import Views
+from .course_views import Level, Views
 from .shell_model import Precision, fit_precision, leave_one_out
 
 Array = NDArray[Any]
 
-_CLASSES = 6
+_CLASSES, _CLASSES_BEYOND = 6, 2
 _TRUST = 0.3  # of a point: neighbours share the anatomy that the model does not know
 _FREEDOM = 5.0  # degrees, of Student's t
 _FITS, _IMPUTATIONS = 2, 3
@@ -48,7 +48,7 @@ class Weighed(NamedTuple):
 
 
 def weigh(
-    views: Views, expected: Array, groups: Sequence[Array], bvecs: Array, *, share: float, is_coarse: bool
+    views: Views, expected: Array, groups: Sequence[Array], bvecs: Array, *, level: Level, is_coarse: bool
 ) -> Weighed:
     """Fit the covariance of every group in every class of points, and weigh the residuals by it.
 
@@ -62,8 +62,8 @@ def weigh(
         Numbers of the volumes of b = 0 and of every shell.
     bvecs
         (T, 3) directions in the frame of the head.
-    share
-        Of a point in what its neighbours say together.
+    level
+        The points.
     is_coarse
         Predict every volume from the others alone, while they are far apart.
 
@@ -75,7 +75,7 @@ def weigh(
     """
     excess = views.values - expected
     is_expected = [bool(expected[:, rows].any()) for rows in groups]
-    classes = _classes(views.values, groups)
+    classes = _classes(views.values, groups, level.is_brain)
     unit = 1 / max(float(np.mean(views.values**2)), 1e-12)
     weights = np.full(len(excess), unit)
     within, shared = np.zeros((2, *excess.shape))
@@ -85,7 +85,8 @@ def weigh(
             found = []
             for rows, has in zip(groups, is_expected):
                 place = np.ix_(own, rows)
-                precision = _fit(excess, place, weights[own], views.missing[place], bvecs[rows], has)
+                has_mean = has and bool(level.is_brain[own[0]])
+                precision = _fit(excess, place, weights[own], views.missing[place], bvecs[rows], has_mean)
                 within[place] = excess[place] @ precision.within
                 shared[place] = excess[place] @ precision.shared
                 found.append(precision)
@@ -94,21 +95,30 @@ def weigh(
         far /= max(float(np.median(far)), 1e-12)
         weights = unit * np.minimum(1, _FREEDOM / (_FREEDOM - 1 + far))
     made = Weighed(
-        within, shared, _TRUST * share * weights, classes, precisions, is_expected, views.values, views.gradients
+        within, shared, _TRUST * level.share * weights, classes, precisions, is_expected, views.values, views.gradients
     )  # fmt: skip
     return _predict(made, groups, excess, expected, is_coarse=is_coarse)
 
 
-def _classes(values: Array, groups: Sequence[Array]) -> list[Array]:
-    """Return the numbers of the points of each class, by what the weighted volumes show of the first group."""
+def _classes(values: Array, groups: Sequence[Array], is_brain: Array) -> list[Array]:
+    """Return the numbers of the points of each class, by what the weighted volumes show of the first group.
+
+    Points beyond the brain have classes of their own.
+    """
     least = 1e-3 * np.abs(values).mean()
     first, last = (
         np.maximum(values[:, rows].mean(axis=1), least)
         for rows in (groups[0], np.concatenate(groups[1:] or groups))
     )
     ratio = np.log(last / first) if len(groups) > 1 else last
-    order = np.searchsorted(np.quantile(ratio, np.arange(1, _CLASSES) / _CLASSES), ratio)
-    return [own for number in range(_CLASSES) if len(own := np.flatnonzero(order == number))]
+    classes = []
+    for part, count in ((is_brain, _CLASSES), (~is_brain, _CLASSES_BEYOND)):
+        members = np.flatnonzero(part)
+        if len(members):
+            limits = np.quantile(ratio[members], np.arange(1, count) / count)
+            order = np.searchsorted(limits, ratio[members])
+            classes += [members[order == number] for number in range(count)]
+    return [own for own in classes if len(own)]
 
 
 def _moments(excess: Array, weights: Array) -> Array:

@@ -124,9 +124,9 @@ def align(
     """
     near = ndimage.binary_dilation(mask, iterations=_MARGIN_VOXELS)
     none = np.zeros((data.shape[2], data.shape[3]), bool)
-    scan = DiffusionScan(data, table, affine, near, axis, none)
+    scan = DiffusionScan(data, table, affine, near, mask, axis, none)
     course = estimate_course(scan, levels=SMOOTHNESSES[:1] if sloppy else SMOOTHNESSES[:2])
-    brain = scan._replace(mask=mask)
+    brain = scan
     mended = mend_slices(brain, course)
     if not sloppy:
         rest = scan._replace(data=mended.data, dropped=mended.dropped)

@@ -163,7 +163,7 @@ phase-encoding axis that is quadratic in position and nearly linear in the diffu
 Gaussian process over the directions of each shell [@andersson2015]."""
 _NO_EDDY = """\
 Head motion of all volumes was estimated together under a Gaussian process over the directions of each shell \
-[@andersson2015]. Eddy-current distortion was not modelled, for the phase-encoding axis is not known."""
+[@andersson2015]. Eddy-current distortion was not modelled."""
 
 
 def _describe_scans(scans: list[ScanFiles], params: DwiParams) -> str:

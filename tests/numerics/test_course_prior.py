@@ -8,7 +8,7 @@ from pipelines.simulated.diffusion import gradient_table
 BVALS, BVECS = gradient_table(16, (1000.0, 2000.0), n_b0=2)
 TABLE = Gradients(BVALS, BVECS, BVECS)
 STRENGTH = prior.eddy_strength(TABLE)
-T, P = len(BVALS), 16
+T, P = len(BVALS), 17
 SHELLS = [np.flatnonzero(b == BVALS) for b in (1000, 2000)]
 
 
@@ -22,11 +22,11 @@ def test_strength_is_that_of_the_gradient():
 
 @pytest.mark.parametrize('irregular', [0.0, 0.5])
 def test_linear_eddy_currents_cost_nothing(rng, irregular):
-    coefficients = STRENGTH @ rng.normal(size=(3, 9))
+    coefficients = STRENGTH @ rng.normal(size=(3, 10))
     coefficients += irregular * rng.normal(size=coefficients.shape) * np.any(STRENGTH, axis=1)[:, None]
     matrix, vector = empty()
-    prior.add_eddy_prior(matrix, vector, coefficients, STRENGTH, np.full(9, 0.5), SHELLS)
-    places = slice(prior.N_RIGID, prior.N_RIGID + 9)
+    prior.add_eddy_prior(matrix, vector, coefficients, STRENGTH, np.full(10, 0.5), SHELLS)
+    places = slice(prior.N_RIGID, prior.N_RIGID + 10)
     np.testing.assert_allclose(matrix.reshape(T * P, -1), matrix.reshape(T * P, -1).T)
     cost = np.einsum('ti,tiuj,uj->', coefficients, matrix[:, places][..., places], coefficients)
     assert (cost < 1e-9) == (irregular == 0)
@@ -40,20 +40,20 @@ def test_what_a_shell_shares_is_linear(rng):
     rows = SHELLS[0]
     cost = []
     for pattern in (np.ones(len(rows)), rng.choice([-1.0, 1.0], len(rows))):
-        coefficients = np.zeros((T, 9))
+        coefficients = np.zeros((T, 10))
         coefficients[rows, 0] = pattern
         matrix, vector = empty()
-        prior.add_eddy_prior(matrix, vector, coefficients, STRENGTH, np.full(9, 0.5), SHELLS)
+        prior.add_eddy_prior(matrix, vector, coefficients, STRENGTH, np.full(10, 0.5), SHELLS)
         cost.append(-np.sum(vector[:, prior.N_RIGID] * coefficients[:, 0]))
     assert cost[0] > 20 * cost[1]
 
 
 def test_width_follows_what_is_linear(rng):
-    linear = STRENGTH @ rng.normal(size=(3, 9)) * 2
+    linear = STRENGTH @ rng.normal(size=(3, 10)) * 2
     width = prior.tau_of(linear, STRENGTH)
     spread = np.sqrt(np.mean(linear[~TABLE.is_b0] ** 2, axis=0))
     np.testing.assert_allclose(width, np.clip(spread / 4, 0.05, 1.0))
-    assert prior.tau_of(None, STRENGTH).shape == (9,)
+    assert prior.tau_of(None, STRENGTH).shape == (10,)
 
 
 def test_a_step_of_the_head_is_drawn_to_its_neighbours():

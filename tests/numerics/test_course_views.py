@@ -26,7 +26,8 @@ def scan(rng):
     data = s0[:, None] * np.exp(-BVALS * (0.4e-3 + 0.8e-3 * along**2))
     data = (data + rng.normal(0, 10, data.shape)).reshape(*SHAPE, T).astype(np.float32)
     data.setflags(write=False)
-    return DiffusionScan(data, TABLE, AFFINE, (DEPTH > 0).reshape(SHAPE), 1, np.zeros((SHAPE[2], T), bool))
+    mask, brain = ((limit < DEPTH).reshape(SHAPE) for limit in (0, 0.1))
+    return DiffusionScan(data, TABLE, AFFINE, mask, brain, 1, np.zeros((SHAPE[2], T), bool))
 
 
 @pytest.fixture
@@ -89,8 +90,11 @@ def test_b0_lets_expect_the_mean_of_a_shell(scan, course):
     expected = expect_shells(scan, level, course, seen.values, scan.groups())
     assert not expected[:, TABLE.is_b0].any()
     rows = ~TABLE.is_b0
-    mean = seen.values[:, rows].mean(axis=1)
-    assert np.var(mean - expected[:, np.flatnonzero(rows)[0]]) < 0.1 * np.var(mean)
+    inside = level.is_brain
+    assert 0 < np.sum(~inside) < np.sum(inside)
+    assert not expected[~inside].any()
+    mean = seen.values[np.ix_(inside, rows)].mean(axis=1)
+    assert np.var(mean - expected[inside, np.flatnonzero(rows)[0]]) < 0.1 * np.var(mean)
     weighted = scan._replace(table=TABLE.subset(rows), data=scan.data[..., rows])
     alone = make_level(weighted, 10.0, 500)
     assert not expect_shells(weighted, alone, course, seen.values[:, rows], weighted.groups()).any()
@@ -110,12 +114,15 @@ def test_predictions_look_like_the_volumes_and_fill_what_is_missing(scan, course
         expected,
         scan.groups(),
         BVECS,
-        share=1.0,
+        level=level,
         is_coarse=is_coarse,
     )
     error = made.predicted[:200, 4] - seen.values[:200, 4]
     assert np.sqrt(np.mean(error**2)) < 0.1 * np.sqrt(np.mean(seen.values**2))
     assert sorted(np.concatenate(made.classes)) == list(range(len(level.points)))
+    # what lies beyond the brain is compared with its own shell alone
+    for own, found in zip(made.classes, made.precisions):
+        assert found[1].shared.any() == level.is_brain[own].all() == level.is_brain[own].any()
     assert made.is_expected == [False, True]
     np.testing.assert_allclose(
         made.within[:, TABLE.is_b0].sum(axis=1), 0, atol=1e-3 * np.abs(made.within).max()

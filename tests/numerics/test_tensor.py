@@ -81,28 +81,3 @@ def test_high_shells_are_left_out_and_used_only_alone():
     np.testing.assert_array_equal(tensor.tensor_volumes(low), low.bvals < 2500)
     only = Gradients(np.full(6, 3000.0), np.eye(3)[[0, 1, 2] * 2], np.eye(3)[[0, 1, 2] * 2])
     assert tensor.tensor_volumes(only).all()
-
-
-def test_predicted_signals_are_those_of_a_tensor_per_shell(rng):
-    """Each shell has a tensor of its own, as kurtosis makes it; both come back without noise."""
-    table = table_of(20, (1000.0, 2500.0))
-    axes = frames(10, rng)
-    low, high = signals_of(table, axes), signals_of(table, axes, EVALS * 0.7)
-    signals = np.where(table.bvals > 2000, high, low)
-    np.testing.assert_allclose(tensor.predict_signals(signals, table), signals, rtol=1e-4)
-
-
-def test_prediction_takes_a_mean_where_there_is_no_tensor():
-    g = np.vstack([np.zeros(3), np.eye(3)])
-    table = Gradients(np.array([0, 1e3, 1e3, 1e3]), g, g)
-    found = tensor.predict_signals(np.array([[9.0, 1, 2, 6]]), table)
-    np.testing.assert_allclose(found, [[9, 3, 3, 3]])
-
-
-def test_prediction_removes_noise(rng):
-    table = table_of(60)
-    clean = signals_of(table, frames(300, rng))
-    noisy = clean + rng.normal(0, 20, clean.shape)
-    error = tensor.predict_signals(noisy, table)[:, ~table.is_b0] - clean[:, ~table.is_b0]
-    # 6 of 60 degrees of freedom are left, plus the b = 0 reference of three volumes
-    assert error.std() < 0.6 * 20
