@@ -86,7 +86,9 @@ def estimate_course(
                 state = state._replace(tau=tau_of(state.course.coefficients, strength))
             if largest < _CONVERGED:
                 break
-    return state.course
+    # the reference is the first volume without weighting, which is so shown as it is
+    first = int(np.argmax(scan.table.is_b0))
+    return state.course._replace(matrices=state.course.matrices @ np.linalg.inv(state.course.matrices[first]))
 
 
 def _advance(scan: DiffusionScan, level: Level, state: _State, *, is_coarse: bool) -> tuple[_State, float]:
