@@ -13,6 +13,7 @@ from ..numerics.course import VolumeCourse
 from ..numerics.gain import relative_gains
 from ..numerics.gradients import Gradients, find_shells, rotate
 from ..numerics.motion import framewise_displacement, head_centre, motion_parameters
+from ..numerics.noise import denoise
 from ..numerics.register import bias_correct
 from ..numerics.resample import apply_linear, grid_points, sample
 from ..terms import MOTION
@@ -96,7 +97,7 @@ def prepare_scan(
     table, data, affine = read_dwi(dwi, bval, bvec)
     with naming(dwi):
         mask = scans.find_mask(data)
-        data = data if sloppy else scans.denoise(data, mask)
+        data = data if sloppy else denoise(data, mask)
         data = scans.unring(data) if unringing else data
         along = 'ijk'.index(axis) if axis else None
         data, course, dropped = scans.align(data, table, affine, mask, along, sloppy=sloppy)

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from dipy.denoise.gibbs import gibbs_removal
-from dipy.denoise.localpca import mppca
 from dipy.segment.mask import median_otsu
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -18,7 +17,6 @@ from .resample import resample
 
 Array = NDArray[Any]
 
-_PATCH_RADIUS = 2
 _MARGIN_VOXELS = 2
 _SIGNAL_SHARE = 0.1  # of the median in the brain: below, the signal is lost
 
@@ -55,39 +53,6 @@ def find_mask(data: Array) -> Array:
     largest = labels == np.argmax(np.bincount(labels.ravel())[1:]) + 1
     # the brain grows back into what it was, the orbits and the neck do not
     return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(largest, iterations=2) & mask))
-
-
-def denoise(data: Array, mask: Array) -> Array:
-    """Remove the noise that local principal components tell from signal.
-
-    Parameters
-    ----------
-    data
-        (X, Y, Z, T) intensities as acquired; any interpolation before would correlate the noise.
-    mask
-        (X, Y, Z) bool; beyond it and two voxels around it the data stay as they are.
-
-    Returns
-    -------
-    Array
-        (X, Y, Z, T) float32.
-
-    Notes
-    -----
-    Marchenko-Pastur PCA [1]_ of DIPY in patches of 5 x 5 x 5 voxels.
-
-    References
-    ----------
-    .. [1] Veraart J, et al. Denoising of diffusion MRI using random matrix theory. Neuroimage
-       2016;142:394-406.
-
-    """
-    near = ndimage.binary_dilation(mask, iterations=_MARGIN_VOXELS)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        cleaned = mppca(
-            np.asarray(data, np.float32), mask=near, patch_radius=_PATCH_RADIUS, suppress_warning=True
-        )
-    return np.where(near[..., None] & np.isfinite(cleaned), cleaned, data).astype(np.float32)
 
 
 def unring(data: Array) -> Array:
