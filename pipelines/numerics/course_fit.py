@@ -24,6 +24,7 @@ _MOST_VALUES = 1_600_000  # points times volumes: bounds memory and time of scan
 _CONVERGED, _LONGEST = 0.03, 4.0  # mm
 _HEAD_RADIUS = 50.0  # mm
 _STIFF = 1e-9
+_FEWEST = 6  # weighted volumes: fewer do not tell eddy currents from anisotropy
 _VOXELS = 1.2  # of a voxel: a narrower smoothing shows the grid
 
 
@@ -98,14 +99,14 @@ def _advance(scan: DiffusionScan, level: Level, state: _State, *, is_coarse: boo
     expected = expect_shells(scan, level, course, views.values, groups)
     turned = rotate(scan.table.bvecs, course.matrices)
     weighed = weigh(views, expected, groups, turned, level=level, is_coarse=is_coarse)
-    has_eddies = scan.axis is not None
+    strength = eddy_strength(scan.table)
+    has_eddies = scan.axis is not None and int(strength.any(axis=1).sum()) >= _FEWEST
     jacobian = _jacobian(level.points, course, weighed, views.missing, has_eddies=has_eddies)
     matrix, vector = _normal_equations(jacobian, weighed, groups, level.points - course.centre)
     parameters = motion_parameters(course.matrices, course.centre)
     for rows, is_expected in zip(groups, weighed.is_expected):
         hold_mean(matrix, rows, [-1] if is_expected else [*range(N_RIGID), -1])
     add_motion_prior(matrix, vector, parameters, state.gains)
-    strength = eddy_strength(scan.table)
     if has_eddies:
         shells = [rows for rows in groups if strength[rows].any()]
         add_eddy_prior(matrix, vector, course.coefficients, strength, state.tau, shells)

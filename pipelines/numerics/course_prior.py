@@ -43,7 +43,7 @@ def _irregular(strength: Array) -> Array:
 
 def tau_of(coefficients: Array | None, strength: Array) -> Array:
     """Return the spread (10,) mm around linearity: a quarter of what is linear; a start without coefficients."""
-    if coefficients is None:
+    if coefficients is None or not strength.any():
         return _TAU_START
     rows = np.any(strength, axis=1)
     regular = coefficients[rows] - _irregular(strength[rows]) @ coefficients[rows]
@@ -113,5 +113,6 @@ def add_eddy_prior(
 def hold_mean(matrix: Array, rows: Array, places: Sequence[int]) -> None:
     """Add to (T, P, T, P) that the steps of some parameters average to 0 over some volumes: nothing says where to."""
     for i in places:
-        size = float(np.mean(matrix[rows, i, rows, i]))
+        # a volume that is alone in its group has no information of its own: the others say how strongly to hold
+        size = float(max(np.mean(matrix[own, i, own, i]) for own in (rows, np.arange(len(matrix)))))
         matrix[rows[:, None], i, rows, i] += size

@@ -77,15 +77,14 @@ class DiffusionScan(NamedTuple):
 class Level(NamedTuple):
     """The volumes at one smoothness, and the points (N, 3) at which they are compared, in the brain (N,) or not.
 
-    ``splines`` and ``slopes`` are those of every volume: coefficients, and derivatives along the axes of the
-    array; ``blurred`` are the first volumes of b = 0 at three widths; ``share`` is that of a point in what
+    ``smooth`` are the volumes and ``splines`` their coefficients; ``blurred`` are the first volumes of b = 0 at three widths; ``share`` is that of a point in what
     neighbouring points say together.
     """
 
     points: Array
     is_brain: Array
+    smooth: list[Array]
     splines: list[Array]
-    slopes: list[Array]
     blurred: list[list[Array]]
     share: float
 
@@ -118,8 +117,8 @@ def make_level(scan: DiffusionScan, fwhm: float, limit: int) -> Level:
     return Level(
         grid_points(scan.mask.shape, scan.affine)[kept],
         scan.brain.ravel()[kept],
+        smooth,
         [ndimage.spline_filter(v, output=np.float32, mode='mirror') for v in smooth],
-        [np.stack(np.gradient(v)) for v in smooth],
         blurred,
         min(1.0, volume / fwhm**3),
     )
@@ -150,7 +149,7 @@ def view(scan: DiffusionScan, level: Level, course: VolumeCourse, gains: Array) 
         factor = factor * np.exp(-gains[k])
         found = _at(level.splines[k], voxels, 3)
         values[:, k] = found * factor
-        slopes = np.stack([_at(level.slopes[k][axis], voxels, 1) for axis in range(3)])
+        slopes = np.stack([_slope(level.smooth[k], voxels, axis) for axis in np.eye(3)])
         gradients[k] = course.matrices[k, :3, :3].T @ to_voxel[:3, :3].T @ slopes * factor
     return Views(values, gradients, missing)
 
@@ -160,6 +159,11 @@ def _at(volume: Array, voxels: Array, order: int) -> Array:
         volume, voxels.T, output=np.float64, order=order, mode='mirror', prefilter=False
     )
     return np.asarray(found)
+
+
+def _slope(volume: Array, voxels: Array, axis: Array) -> Array:
+    """Return the derivative (N,) per voxel along an axis of the array."""
+    return (_at(volume, voxels + axis, 1) - _at(volume, voxels - axis, 1)) / 2
 
 
 def expect_shells(

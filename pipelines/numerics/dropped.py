@@ -53,7 +53,7 @@ def mend_slices(scan: DiffusionScan, course: VolumeCourse) -> Mended:
     turned = rotate(scan.table.bvecs, course.matrices)
     dropped = np.zeros((scan.mask.shape[2], scan.data.shape[3]), bool)
     for _ in range(_ROUNDS):
-        missing = np.take_along_axis(dropped, slices, axis=0)
+        missing = dropped[slices, np.arange(dropped.shape[1])]
         predicted = _predict_others(values, missing, scan.groups(), turned)
         seen = _carry(scan, course, points, predicted)
         dropped = _judge(scan, _losses(scan, seen))
@@ -66,7 +66,7 @@ def mend_slices(scan: DiffusionScan, course: VolumeCourse) -> Mended:
 def _gather(scan: DiffusionScan, course: VolumeCourse, points: Array) -> tuple[Array, Array]:
     """Return what the volumes show at points, (N, T), and in which slice each shows them, (N, T)."""
     t, last = scan.data.shape[3], scan.mask.shape[2] - 1
-    values, slices = np.empty((len(points), t), np.float32), np.empty((len(points), t), np.intp)
+    values, slices = np.empty((len(points), t), np.float32), np.empty((len(points), t), np.int16)
     to_voxel = np.linalg.inv(scan.affine)
     for k in range(t):
         at, factor = course.places(k, points)

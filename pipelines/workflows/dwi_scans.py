@@ -171,8 +171,9 @@ def _describe_scans(scans: list[ScanFiles], params: DwiParams) -> str:
         ' Gibbs ringing was removed by local sub-voxel shifts [@kellner2016].' if params.unringing else ''
     )
     return f"""\
-Diffusion scans were denoised by Marchenko-Pastur principal component analysis of DIPY \
-[@veraart2016; @garyfallidis2014].{unringing} {_EDDY if all(scan.axis for scan in scans) else _NO_EDDY} \
-Directions were turned along. Slices that had lost their signal were replaced by what the other volumes predict. Where scans of opposite phase encoding exist, the \
+Diffusion scans were denoised by Marchenko-Pastur principal component analysis \
+[@veraart2016].{unringing} {_EDDY if all(scan.axis for scan in scans) else _NO_EDDY} \
+Directions were turned along. Slices that had lost their signal were replaced by what the other volumes predict. \
+Where scans of opposite phase encoding exist, the \
 displacement between them along the phase-encoding axis was found with conservation of intensity \
 [@andersson2003; @ruthotto2012]. """

@@ -5,7 +5,6 @@ import pytest
 from scipy import ndimage
 
 from pipelines.numerics import dwi
-from pipelines.numerics.course import eddy_basis
 from pipelines.numerics.course_fit import SMOOTHNESSES, estimate_course
 from pipelines.numerics.course_views import DiffusionScan
 from pipelines.numerics.gradients import rotate
@@ -27,6 +26,7 @@ def half_sphere(b, n=32):
 
 def left_over(scan, course):
     """Return the displacement (T, N) mm that is left in the brain, one rigid movement of all volumes apart."""
+    told = scan.table.is_b0 if scan.table.is_b0.any() else np.ones(len(scan.table.bvals), bool)
     points = grid_points(scan.brain.shape, scan.affine)[scan.brain.ravel()][::5]
     errors = []
     for k, matrix in enumerate(scan.planted.matrices):
@@ -35,7 +35,7 @@ def left_over(scan, course):
         errors.append((course.places(k, points)[0] - there) @ matrix[:3, :3])
     errors = np.array(errors)
     # where the reference lies is free: b = 0 alone says it
-    mean = errors[scan.table.is_b0].mean(axis=0)
+    mean = errors[told].mean(axis=0)
     offsets = points - points.mean(axis=0)
     turns = np.stack([np.cross(axis, offsets) for axis in np.eye(3)], axis=2)
     design = np.concatenate([np.broadcast_to(np.eye(3), (len(points), 3, 3)), turns], axis=2)
@@ -199,3 +199,59 @@ def test_a_large_jump_is_followed():
     made = eddied.acquire_again(scan, moved)
     left = left_over(made, aligned(made, None).course)
     assert np.percentile(left, 95) < 1.0
+
+
+SERIES = {
+    'two shells': ([16, 16], (1000.0, 2500.0), slice(None)),
+    'no b = 0': ([16], (1000.0,), slice(1, None)),
+    'twelve directions': ([12], (1000.0,), slice(None)),
+    'six directions': ([6], (1000.0,), slice(None)),
+    'three directions': ([6], (1000.0,), slice(0, 4)),
+}
+
+
+@pytest.mark.parametrize('name', SERIES)
+@pytest.mark.parametrize('depth', [1, 2])
+def test_series_of_any_kind_are_brought_nearer(name, depth):
+    """Cubic voxels of 6 mm, and slices of twice that; few volumes say little, but nothing is made worse."""
+    counts, shells, chosen = SERIES[name]
+    bvals, bvecs = (part[chosen] for part in gradient_table(counts[0], shells, n_b0=1))
+    made = eddied.make_scan(bvals, bvecs, np.random.default_rng(3), voxel=6.0, largest=2.0, moved=3.0)
+    scan = eddied.thicken(made) if depth > 1 else made
+    assert scan.table.is_b0.sum() <= 1
+    found = aligned(scan)
+    assert np.isfinite(found.data).all()
+    rest = found.course._replace(
+        matrices=np.tile(np.eye(4), (len(bvals), 1, 1)), coefficients=0 * found.course.coefficients
+    )
+    left, before = (np.sqrt(np.mean(left_over(scan, c) ** 2)) for c in (found.course, rest))
+    print(f'{name}: {before:.2f} mm, {left:.2f} mm are left')
+    assert left < (0.3 * before if len(bvals) > 10 else before)
+    assert found.dropped.mean() < 0.03
+
+
+def test_a_series_of_b0_alone():
+    bvals, bvecs = np.zeros(5), np.zeros((5, 3))
+    still = eddied.make_scan(
+        *whole_sphere(1000.0, 6), np.random.default_rng(3), voxel=6.0, largest=0.0, moved=2.0
+    )
+    rows = np.flatnonzero(still.table.is_b0)[[0, 1, 2, 0, 1]]
+    scan = still._replace(
+        data=still.data[..., rows],
+        table=still.table._replace(bvals=bvals, bvecs=bvecs, planned=bvecs),
+        planted=still.planted._replace(
+            matrices=still.planted.matrices[rows], coefficients=still.planted.coefficients[rows]
+        ),
+    )
+    course = aligned(scan).course
+    assert not course.coefficients.any()
+    assert np.percentile(left_over(scan, course), 95) < 0.5
+
+
+def test_one_volume_stays_where_it_is():
+    made = eddied.make_scan(*whole_sphere(1000.0, 6), np.random.default_rng(3), voxel=6.0)
+    alone = DiffusionScan(
+        made.data[..., :1], made.table.subset(np.arange(9) < 1), made.affine, made.brain, made.brain, 1,
+        np.zeros((made.data.shape[2], 1), bool),
+    )  # fmt: skip
+    np.testing.assert_allclose(estimate_course(alone).matrices, np.eye(4)[None], atol=1e-9)

@@ -96,3 +96,11 @@ def test_a_mean_that_is_held_does_not_move():
     n = len(SHELLS[0])
     np.testing.assert_allclose(step[SHELLS[0], 0], 0.5 / (1 + n), rtol=1e-9)
     np.testing.assert_allclose(step[SHELLS[0], 1], 0.5)
+
+
+def test_a_volume_that_is_alone_is_held_as_the_others_are():
+    matrix, _ = empty()
+    index = np.arange(1, T)
+    matrix[index, 0, index, 0] = 4.0
+    prior.hold_mean(matrix, np.array([0]), [0])
+    assert matrix[0, 0, 0, 0] == pytest.approx(4.0 * (T - 1) / T)
