@@ -99,3 +99,18 @@ def test_a_map_of_phase_reaches_the_session_that_it_was_acquired_in(tmp_path):
     assert sorted(bool(each.encoding.source) for each in given) == [False] * (len(given) - 1) + [True]
     (mapped,) = (each for each in given if each.encoding.source)
     assert mapped.images == [str(path) for path in images]
+
+
+@pytest.mark.parametrize('ignored', [False, True])
+def test_eddy_currents_are_left_where_they_are_ignored(tmp_path, ignored):
+    root, _ = dataset(tmp_path, 'raw')
+    settings = settings_of(root, *(['--ignore', 'eddy'] if ignored else []))
+    workflow = build_workflow(settings, [collect(settings, '01')])
+    prepared = [node for node in workflow._get_all_nodes() if node.name == 'prepare']
+    axes = {axis for node in prepared for axis in node.inputs.axis}
+    assert axes == ({''} if ignored else {'j'})
+    assert all(
+        'j' in node.inputs.encoding.directions[0]
+        for node in workflow._get_all_nodes()
+        if node.name == 'combine'
+    )
