@@ -114,5 +114,6 @@ def hold_mean(matrix: Array, rows: Array, places: Sequence[int]) -> None:
     """Add to (T, P, T, P) that the steps of some parameters average to 0 over some volumes: nothing says where to."""
     for i in places:
         # a volume that is alone in its group has no information of its own: the others say how strongly to hold
-        size = float(max(np.mean(matrix[own, i, own, i]) for own in (rows, np.arange(len(matrix)))))
+        every = np.arange(len(matrix))
+        size = float(np.mean(matrix[rows, i, rows, i])) or float(np.mean(matrix[every, i, every, i]))
         matrix[rows[:, None], i, rows, i] += size
