@@ -124,7 +124,9 @@ def _judge(scan: DiffusionScan, losses: Array) -> Array:
     dropped = np.zeros(losses.shape, bool)
     for rows in scan.groups():
         own = losses[:, rows]
-        if not np.isfinite(own).any():
+        # few directions differ by anisotropy, of which they do not say enough
+        is_few = len(rows) < _FEW and not scan.table.is_b0[rows[0]]
+        if is_few or not np.isfinite(own).any():
             continue
         own = own - _median(own, 0)
         # of two volumes, one that lost its signal leaves the other with too much
