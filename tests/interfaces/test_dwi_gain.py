@@ -115,7 +115,9 @@ def equal(scans, tmp_path_factory):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('gain', [0.6, 1.2, 1.5, 2.0])
+@pytest.mark.parametrize(
+    'gain', [1.5, *(pytest.param(gain, marks=pytest.mark.long) for gain in (0.6, 1.2, 2.0))]
+)
 def test_maps_are_those_of_equal_gain(scans, equal, tmp_path, kind, gain):
     found = analyse(scans / kind, tmp_path / 'out', gain, KINDS[kind])
     correlation, difference = compare(equal[kind], found)
