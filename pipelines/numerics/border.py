@@ -96,7 +96,7 @@ def find_border(white: Array, grey: Array, affine: Array, most: int = 20_000) ->
     Parameters
     ----------
     white, grey
-        (i, j, k) probability of either tissue, 0 to 1.
+        (i, j, k) either tissue: probability, or True where it is.
     affine
         (4, 4) matrix from voxel to RAS mm.
     most
@@ -109,11 +109,12 @@ def find_border(white: Array, grey: Array, affine: Array, most: int = 20_000) ->
 
     Notes
     -----
-    The border is where the probability of white matter, smoothed by 1 mm, is one half; its normal is the gradient
+    The border is where white matter, smoothed by 1 mm, is one half; its normal is the gradient
     there.  A first step along it brings the centre of a voxel onto the border.
 
     """
-    values, grid = coarsen(np.asarray(white, np.float32), affine, 1.0)
+    white, grey = np.asarray(white, np.float32), np.asarray(grey, np.float32)
+    values, grid = coarsen(white, affine, 1.0)
     smooth = ndimage.gaussian_filter(values, 1.0)
     near = (smooth > 0.25) & (smooth < 0.75)
     slopes = np.stack([slope[near] for slope in np.gradient(smooth)], axis=1)

@@ -8,7 +8,7 @@ from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from ..acquisition import Echoes, Field
-from ..interfaces.coregistration import Coregister, RefineCoregistration
+from ..interfaces.coregistration import Coregister
 from ..interfaces.distortion_check import JudgeCorrection
 from ..interfaces.echoes import CombineEchoes
 from ..interfaces.functional import EstimateMotion, PrepareSeries, ShiftSlices
@@ -20,7 +20,7 @@ from ..params import Ignorable
 from ..terms import ESTIMATORS, NO_CORRECTION
 
 ANATOMY_INPUTS = (
-    't1w_preproc', 't1w_mask', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf', 'anat2std_xfm',
+    't1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf', 'anat2std_xfm',
 )  # fmt: skip
 _INPUTS = (*ANATOMY_INPUTS, 'session_xfm')
 _OUTPUTS = (
@@ -81,7 +81,7 @@ def init_functional_wf(
 
     Inputs
     ------
-    t1w_preproc, t1w_mask, t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
+    t1w_preproc, t1w_mask, t1w_dseg, t1w_probseg_gm, t1w_probseg_wm, t1w_probseg_csf
         Anatomy on the T1w grid.
     anat2std_xfm
         Displacement field on the grid of the template.
@@ -124,9 +124,7 @@ def init_functional_wf(
         judge = pe.Node(JudgeCorrection(method=_distortion_of(distortion)), name='judge', mem_gb=1.0)
         _judge(workflow, nodes, (reference, judge), (inputnode, outputnode))
     workflow.connect([
-        (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_mask', 'session_xfm')]),
-        (inputnode, nodes['refine'], [(f, f) for f in ('t1w_mask', 't1w_probseg_gm', 't1w_probseg_wm')]),
-        (nodes['coregister'], nodes['refine'], [(f, f) for f in ('boldref_even', 'bold2anat_start')]),
+        (inputnode, nodes['coregister'], [(f, f) for f in ('t1w_preproc', 't1w_dseg', 'session_xfm')]),
         (inputnode, nodes['references'], [(f, f) for f in _INPUTS if 'probseg' in f or 'std' in f]),
         (inputnode, nodes['resample'], [('anat2std_xfm', 'anat2std_xfm')]),
         (nodes['prepare'], nodes['motion'], [(f, f) for f in ('series', 'boldref', 'head_mask')]),
@@ -135,13 +133,13 @@ def init_functional_wf(
         (nodes['prepare'], nodes['confounds'], [('n_dummy', 'n_dummy')]),
         (nodes['motion'], nodes['resample'], [('motion', 'motion')]),
         (nodes['motion'], nodes['confounds'], [('motion', 'motion')]),
-        (nodes['refine'], nodes['resample'], [('bold2anat_xfm', 'bold2anat_xfm')]),
-        (nodes['refine'], nodes['references'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
-        (nodes['refine'], nodes['confounds'], [('coregistration', 'coregistration')]),
+        (nodes['coregister'], nodes['resample'], [('bold2anat_xfm', 'bold2anat_xfm')]),
+        (nodes['coregister'], nodes['references'], [(f, f) for f in ('bold2anat_xfm', 'bold_mask')]),
+        (nodes['coregister'], nodes['confounds'], [('coregistration', 'coregistration')]),
         (nodes['resample'], nodes['confounds'], [(f, f) for f in ('bold_std', 'bold_native')]),
         (nodes['references'], nodes['confounds'], [(f, f) for f in ('masks', 'noise_voxels')]),
         (reference, outputnode, [('boldref', 'boldref')]),
-        (nodes['refine'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
+        (nodes['coregister'], outputnode, [(f, f) for f in ('bold_mask', 'bold2anat_xfm')]),
         (nodes['references'], outputnode, [(f, f) for f in ('boldref_std', 'bold_mask_std')]),
         (nodes['confounds'], outputnode,
          [(f, f) for f in ('bold_std', 'confounds', 'confounds_metadata', 'metadata')]),
@@ -179,7 +177,6 @@ def _nodes(
         'coregister': pe.Node(
             Coregister(random_seed=random_seed, sloppy=sloppy), name='coregister', mem_gb=2.0
         ),
-        'refine': pe.Node(RefineCoregistration(sloppy=sloppy), name='refine', mem_gb=1.5),
         'resample': pe.MapNode(ResampleSeries(space=space), [*chunks, 'motion'], name='resample', mem_gb=0.8),
         'references': pe.Node(PlaceReferences(space=space), name='references', mem_gb=1.5),
         'confounds': pe.Node(FinishRun(t_r=t_r), name='confounds', mem_gb=0.4 + 3 * size),
@@ -247,7 +244,7 @@ def _judge(
         (nodes['prepare'], judge, [('boldref', 'epi')]),
         (distortion, judge, [(('displacement', in_list), 'displacements')]),
         (inputnode, judge, [('t1w_preproc', 't1w_preproc'), ('t1w_mask', 't1w_mask')]),
-        (nodes['refine'], judge, [('bold2anat_xfm', 't1w2epi_xfm')]),
+        (nodes['coregister'], judge, [('bold2anat_xfm', 't1w2epi_xfm')]),
         (judge, nodes['confounds'], [('correction', 'distortion')]),
         (nodes['prepare'], outputnode, [('boldref', 'boldref_raw')]),
     ])  # fmt: skip
