@@ -16,7 +16,7 @@ from ._interface import interface
 from ._series import write_volume
 from .headers import open_series
 from .normalize import standard_grid
-from .regions import from_template
+from .regions import from_template, template_brain
 from .transforms import write_field, write_linear
 
 _MARGIN_MM = 8.0
@@ -157,18 +157,17 @@ def normalize_anisotropy(
     mask, (_, affine) = inside(person_mask), load(person_mask)
     mean = np.where(mask, np.mean([load(path)[0] for path in fas], axis=0), 0).astype(np.float32)
     shape, grid = standard_grid(space)
-    white = _template_white(space, grid, shape)
+    positions = grid_points(shape, grid).reshape(*shape, 3)
+    white = _template_white(space, positions)
     effort: dict[str, Any] = {'voxels': (8.0, 4.0), 'iterations': (40, 20)} if sloppy else {}
-    fixed = _with_outline(white, _template_brain(space, grid, shape))
-    warp = register_nonlinear(fixed, grid, _with_outline(mean, mask), affine, rng_seed=random_seed, **effort)
-    std = sample(mean, affine, apply_field(warp.forward_field, warp.forward_affine, grid_points(shape, grid)))
-    std = std.reshape(shape)
-    bright, inner = std > _WHITE_FA, white > 0.5
-    dice = 2 * (bright & inner).sum() / max(int(bright.sum() + inner.sum()), 1)
+    images = _with_outline(white, template_brain(space, positions)), grid, _with_outline(mean, mask), affine
+    warp = register_nonlinear(*images, rng_seed=random_seed, **effort)
+    points = apply_field(warp.forward_field, warp.forward_affine, positions.reshape(-1, 3))
+    std = sample(mean, affine, points).reshape(shape)
     facts = {
         'Normalization': 'anisotropy to the white-matter map of the template',
         'WhiteMatterCorrelation': round(float(np.corrcoef(std.ravel(), white.ravel())[0, 1]), 4),
-        'WhiteMatterDice': round(float(dice), 4),
+        'WhiteMatterDice': round(_dice(std > _WHITE_FA, white > 0.5), 4),
         'Flags': raised(no_t1w=True),
     }
     return _Normalized(
@@ -181,21 +180,21 @@ def normalize_anisotropy(
 NormalizeAnisotropy = interface(normalize_anisotropy)
 
 
+def _dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the overlap of two masks."""
+    return float(2 * (first & second).sum() / max(int(first.sum() + second.sum()), 1))
+
+
 def _with_outline(values: np.ndarray, brain: np.ndarray) -> np.ndarray:
     """Return values of 0 to 1 on a brain that differs from the air around it."""
     return np.asarray(_OUTLINE * brain + (1 - _OUTLINE) * values, np.float32)
 
 
-def _template_white(space: str, grid: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the probability of white matter, its largest being 1."""
+def _template_white(space: str, positions: np.ndarray) -> np.ndarray:
+    """Return the probability of white matter at positions (X, Y, Z, 3), its largest being 1."""
     prior, source = templates.tissue_prior('wm')
-    white, _ = from_template(prior, source, space, grid_points(shape, grid).reshape(*shape, 3))
+    white, _ = from_template(prior, source, space, positions)
     return np.asarray(white / white.max())
-
-
-def _template_brain(space: str, grid: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    volume, affine = load(templates.target_brain(space))
-    return resample((volume > 0).astype(np.float32), affine, shape, grid)
 
 
 def cube(sizes: np.ndarray) -> float:

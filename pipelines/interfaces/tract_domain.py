@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..numerics.regions import voxel_centres
-from ..numerics.resample import coarsen, resample, sample, voxel_sizes
+from ..numerics.resample import coarsen, resample, voxel_sizes
 from ..terms import LATERAL, Bundle, Circuit, raised
 from ._anatomy import load
 from ._diffusion import inside
@@ -19,8 +19,7 @@ from ._series import load_image, write_volume
 from .atlas import point_map
 from .design import save_table
 from .drawing import Canvas, Drawn
-from .regions import check_inside, draw_circuit, label_image, region_flags, region_table
-from .templates import target_brain
+from .regions import check_inside, draw_circuit, label_image, region_flags, region_table, template_brain
 
 WHITE_FA = 0.15
 """Without a segmentation, white matter is where the anisotropy is above this (METHODS, section 6)."""
@@ -90,7 +89,7 @@ def map_domain(
     own = voxel_centres(mask.shape, like.affine)
     positions = point_map(std2anat_xfm)(own.reshape(-1, 3)).reshape(*mask.shape, 3)
     drawn, complete = draw_circuit(circuit, Canvas(space, positions, own=own), person_mask)
-    check_inside(complete, inside(person_mask) | _template_brain(space, positions), circuit)
+    check_inside(complete, inside(person_mask) | template_brain(space, positions), circuit)
     stack = complete & mask
     coverage = _coverage(stack, complete, circuit)
     tissue = [path for path in (probseg_gm, probseg_wm, probseg_csf) if path]
@@ -119,12 +118,6 @@ def _table(
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning)
         return region_table(stack, like, drawn, circuit)
-
-
-def _template_brain(space: str, positions: np.ndarray) -> np.ndarray:
-    """Return the brain of the template at positions (X, Y, Z, 3)."""
-    values = sample(*load(target_brain(space)), positions.reshape(-1, 3))
-    return np.asarray(values.reshape(positions.shape[:3]) > 0)
 
 
 def _coverage(stack: np.ndarray, complete: np.ndarray, circuit: Circuit) -> dict[str, float]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import minimize
-from scipy.spatial.transform import Rotation
 
+from .motion import rigid_matrix
 from .resample import apply_linear, coarsen, sample
 
 Array = NDArray[Any]
@@ -20,6 +20,7 @@ _SLOPE = 0.1  # per per cent of contrast: beyond some 15 % a point says little m
 _LOST = 0.3  # of the median signal: below it a point says nothing
 _STEPS = (-6.0, -3.0, 0.0, 3.0, 6.0)  # mm, first guesses along every axis
 _REACH = 4.0  # mm and degrees around the best of them
+_TO_RIGID = np.array([1.0, 1, 1, *np.radians([1, 1, 1])])  # shifts in mm, turns in degrees
 
 FITS = 0.9
 """A border that costs more than this fits nowhere: contrast is poor or of the other kind."""
@@ -196,8 +197,11 @@ def align_border(border: Border, volume: Array, affine: Array, start: Array) -> 
     middle = border.white.mean(axis=0)
     some = Border(border.white[::10], border.grey[::10])
 
+    def moved(parameters: Array) -> Array:
+        return start @ rigid_matrix(parameters * _TO_RIGID, middle)
+
     def cost(parameters: Array, pairs: Border) -> float:
-        return border_cost(pairs, volume, affine, start @ _rigid(parameters, middle))
+        return border_cost(pairs, volume, affine, moved(parameters))
 
     shifts = [np.array([*shift, 0.0, 0.0, 0.0]) for shift in product(_STEPS, repeat=3)]
     first = min(shifts, key=lambda shift: cost(shift, some))
@@ -208,12 +212,4 @@ def align_border(border: Border, volume: Array, affine: Array, start: Array) -> 
     if found.fun > min(before, FITS):
         return Fitted(start, Coregistration(before, 0.0, False))
     shift = float(np.linalg.norm(found.x[:3]))
-    return Fitted(start @ _rigid(found.x, middle), Coregistration(float(found.fun), shift, True))
-
-
-def _rigid(parameters: Array, middle: Array) -> Array:
-    """Return the matrix of a shift (mm) and of turns (degrees) about ``middle``."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_euler('xyz', parameters[3:], degrees=True).as_matrix()
-    matrix[:3, 3] = middle + parameters[:3] - matrix[:3, :3] @ middle
-    return matrix
+    return Fitted(moved(found.x), Coregistration(float(found.fun), shift, True))

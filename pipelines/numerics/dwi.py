@@ -91,12 +91,11 @@ def align(
     none = np.zeros((data.shape[2], data.shape[3]), bool)
     scan = DiffusionScan(data, table, affine, near, mask, axis, none)
     course = estimate_course(scan, levels=SMOOTHNESSES[:1] if sloppy else SMOOTHNESSES[:2])
-    brain = scan
-    mended = mend_slices(brain, course)
+    mended = mend_slices(scan, course)
     if not sloppy:
         rest = scan._replace(data=mended.data, dropped=mended.dropped)
         course = estimate_course(rest, start=course, levels=SMOOTHNESSES[2:])
-        mended = mend_slices(brain, course)
+        mended = mend_slices(scan, course)
     return AlignedScan(mended.data, course, mended.dropped)
 
 

@@ -1,5 +1,6 @@
 """Move the outline of an approximate brain mask to the border of the tissue."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,7 @@ def dilate(mask: Mask, radius: float, sizes: Array) -> Mask:
     grown = np.zeros(mask.shape, bool)
     if not mask.any():
         return grown
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    reach = [int(radius / size) + 1 for size in sizes]
-    near = tuple(slice(max(part.start - n, 0), part.stop + n) for part, n in zip(box, reach))
+    near = _box(mask, [int(radius / size) + 1 for size in sizes])
     grown[near] = ndimage.distance_transform_edt(~mask[near], sampling=sizes) <= radius
     return grown
 
@@ -48,10 +47,15 @@ def erode(mask: Mask, radius: float, sizes: Array) -> Mask:
     """
     shrunk = np.zeros(mask.shape, bool)
     if mask.any():
-        (box,) = ndimage.find_objects(mask.astype(np.uint8))
-        near = tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in box)
+        near = _box(mask, [1] * mask.ndim)
         shrunk[near] = ndimage.distance_transform_edt(mask[near], sampling=sizes) > radius
     return shrunk
+
+
+def _box(mask: Mask, margins: Sequence[int]) -> tuple[slice, ...]:
+    """Return the box around a mask with margins in voxels."""
+    (found,) = ndimage.find_objects(mask.astype(np.uint8))
+    return tuple(slice(max(part.start - n, 0), part.stop + n) for part, n in zip(found, margins))
 
 
 def three_means(values: Array) -> Array:
