@@ -250,7 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = None
     try:
         settings = make_settings(argv)
-        # ITK reads its number of threads once per process, before antspyx is imported
+        # ITK reads its number of threads once per process, before SimpleITK is imported
         os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(settings.omp_nthreads)
         check_folders(settings)
         from .running.engine import stopped_by_signal

@@ -38,7 +38,7 @@ def code_version() -> str:
     for source in sources(root):
         digest.update(source.relative_to(root).as_posix().encode())
         digest.update(source.read_bytes())
-    for library in ('numpy', 'scipy', 'dipy', 'antspyx'):
+    for library in ('numpy', 'scipy', 'dipy', 'SimpleITK', 'picsl-greedy'):
         digest.update(f'{library}={version(library)}'.encode())
     return digest.hexdigest()[:16]
 

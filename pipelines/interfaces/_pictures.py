@@ -78,7 +78,7 @@ def three_planes(mask: Path) -> figures.Montage:
     if not inside.any():
         raise DataError(f'{mask}: no voxel is above 0, so that there is no brain to show')
     span = [np.flatnonzero(inside.any(axis=other))[[0, -1]] for other in ((1, 2), (0, 2), (0, 1))]
-    corners = apply_linear(image.affine, np.stack(np.meshgrid(*span), axis=-1).reshape(-1, 3))
+    corners = apply_linear(image.affine, np.stack(np.meshgrid(*span), axis=-1).reshape(-1, 3).astype(float))
     low, high = corners.min(axis=0), corners.max(axis=0)
     rows = [
         [(axis, at) for at in figures.spread_cuts(low[axis], high[axis], n)]

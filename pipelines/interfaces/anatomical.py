@@ -8,7 +8,7 @@ import numpy as np
 from ..numerics.average import align_heads, average_heads
 from ..numerics.extract import at_nearest, extract_brain
 from ..numerics.register import register_nonlinear
-from ..numerics.resample import apply_field, apply_linear, coarsen, covering_grid, grid_points, resample
+from ..numerics.resample import apply_field, apply_linear, covering_grid, grid_points, resample
 from ..numerics.segment import TISSUES, segment_tissues
 from ._anatomy import load, load_t1w, masked, naming, quality_of, spread_onto, tissue_priors
 from ._interface import interface
@@ -172,10 +172,8 @@ def normalize_brain(
 
     """
     (template, grid), start = load(target_brain(space)), read_linear(placement)
-    effort: dict[str, Any] = {'voxels': (8.0, 4.0), 'iterations': (40, 20)} if sloppy else {}
-    warp = register_nonlinear(
-        *coarsen(template, grid, 2.0), *coarsen(*load(brain), 2.0), initial=start, rng_seed=random_seed, **effort
-    )  # fmt: skip
+    rng = np.random.default_rng(random_seed)
+    warp = register_nonlinear(template, grid, *load(brain), initial=start, rng=rng, sloppy=sloppy)
     there = write_field(out_dir / 'anat2std.nii.gz', warp.forward_field, warp.forward_affine)
     back = write_field(out_dir / 'std2anat.nii.gz', warp.inverse_field, warp.inverse_affine)
     shape, affine = covering_grid(template.shape, grid, 2.0) if sloppy else (template.shape, grid)

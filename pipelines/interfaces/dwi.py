@@ -220,7 +220,7 @@ def _distorted(
     # the field lies along one axis of the array: its derivative along itself is its divergence
     to_voxel = np.linalg.inv(grid[:3, :3])
     in_voxels = field @ to_voxel.T
-    gain = 1 + sum(np.gradient(in_voxels[..., axis], axis=axis) for axis in range(3))
+    gain = 1 + np.sum([np.gradient(in_voxels[..., axis], axis=axis) for axis in range(3)], axis=0)
     return at + shift @ to_scan[:3, :3].T, np.clip(sample(gain, grid, reference), 0, None)
 
 

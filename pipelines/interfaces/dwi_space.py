@@ -149,8 +149,8 @@ def normalize_anisotropy(
 
     Notes
     -----
-    The mean anisotropy is registered to the template's white-matter probability (affine, then SyN of
-    ANTs by mutual information).  Both stand on their brain, whose outline would not be seen otherwise: on a real scan
+    The mean anisotropy is registered to the template's white-matter probability (affine by mutual
+    information, then Greedy by local correlation).  Both stand on their brain, whose outline would not be seen otherwise: on a real scan
     the brains then agree to a Dice of 0.98 in place of 0.91, and the accumbens lies 8 mm higher, where it is.
 
     """
@@ -159,9 +159,8 @@ def normalize_anisotropy(
     shape, grid = standard_grid(space)
     positions = grid_points(shape, grid).reshape(*shape, 3)
     white = _template_white(space, positions)
-    effort: dict[str, Any] = {'voxels': (8.0, 4.0), 'iterations': (40, 20)} if sloppy else {}
     images = _with_outline(white, template_brain(space, positions)), grid, _with_outline(mean, mask), affine
-    warp = register_nonlinear(*images, rng_seed=random_seed, **effort)
+    warp = register_nonlinear(*images, rng=np.random.default_rng(random_seed), sloppy=sloppy)
     points = apply_field(warp.forward_field, warp.forward_affine, positions.reshape(-1, 3))
     std = sample(mean, affine, points).reshape(shape)
     facts = {

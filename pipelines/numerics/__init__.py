@@ -1,1 +1,1 @@
-"""Pure functions on arrays: numpy, scipy, dipy and antspyx only, no files, no random default."""
+"""Pure functions on arrays: numpy, scipy, dipy, SimpleITK and Greedy only, no files, no random default."""

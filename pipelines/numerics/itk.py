@@ -1,21 +1,22 @@
-"""Call ANTs in process: images and transforms between our RAS arrays and ITK's LPS objects.
+"""Call SimpleITK in process: images, linear registrations, bias fields; arrays and RAS affines on our side.
 
 ITK counts millimetres in LPS; the sign change happens in this module and nowhere else.
 """
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    import ants
+    import SimpleITK
 
 Array = NDArray[Any]
+Metric = Literal['MI', 'GC']
+Model = Literal['Rigid', 'Affine']
 
 # two equal registrations agree to the last bit only with one thread; ITK reads this once
 os.environ.setdefault('ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS', '1')
@@ -24,38 +25,40 @@ LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _SMALL = 40_000
 """Voxels of an image of which all are compared: a quarter of fewer leaves the bins of a histogram empty."""
-
-
-def library() -> ModuleType:
-    """Return ANTsPy; it imports plotting and statistics, a second that only who registers need spend."""
-    import ants
-
-    return ants
+_BINS = 32
+_STEP_MM = 0.1  # the first step of a line search moves no voxel further
 
 
 class Stage(NamedTuple):
-    """One stage of a registration: model, metric and resolutions.
+    """One stage of a linear registration.
 
     Attributes
     ----------
-    transform
-        ANTs' name of the model with its step, for example ``Rigid[0.1]``.
+    model
+        ``Rigid`` or ``Affine``.
     metric
-        ``MI`` (mutual information), ``CC`` (neighbourhood correlation) or ``GC`` (global correlation).
+        ``MI`` (mutual information) or ``GC`` (global correlation).
     voxels
         Size in mm of the voxels at each resolution, coarse to fine.
     iterations
-        At most this many per resolution.
+        At most this many at a resolution.
 
     """
 
-    transform: str
-    metric: str
+    model: Model
+    metric: Metric
     voxels: tuple[float, ...]
-    iterations: tuple[int, ...]
+    iterations: int
 
 
-def to_itk(volume: Array, affine: Array) -> 'ants.ANTsImage':
+def library() -> ModuleType:
+    """Return SimpleITK; it takes half a second that only who registers need spend."""
+    import SimpleITK
+
+    return SimpleITK
+
+
+def to_itk(volume: Array, affine: Array) -> 'SimpleITK.Image':
     """Return an ITK image of an array and its affine.
 
     Parameters
@@ -67,7 +70,7 @@ def to_itk(volume: Array, affine: Array) -> 'ants.ANTsImage':
 
     Returns
     -------
-    ants.ANTsImage
+    SimpleITK.Image
         float32 image in LPS.
 
     Raises
@@ -78,7 +81,7 @@ def to_itk(volume: Array, affine: Array) -> 'ants.ANTsImage':
     Examples
     --------
     >>> affine = np.array([[-2.0, 0, 0, 9], [0, 2, 0, -8], [0, 0, 3, 7], [0, 0, 0, 1]])
-    >>> to_itk(np.zeros((4, 4, 4)), affine).origin
+    >>> to_itk(np.zeros((4, 4, 4)), affine).GetOrigin()
     (-9.0, 8.0, 7.0)
 
     """
@@ -86,122 +89,177 @@ def to_itk(volume: Array, affine: Array) -> 'ants.ANTsImage':
         raise ValueError(f'a finite three-dimensional volume is needed, not one of shape {volume.shape}')
     matrix = LPS_FROM_RAS @ np.asarray(affine, dtype=float)
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    return library().from_numpy(
-        np.asarray(volume, dtype=np.float32),
-        origin=matrix[:3, 3].tolist(),
-        spacing=spacing.tolist(),
-        direction=matrix[:3, :3] / spacing,
-    )
+    image = library().GetImageFromArray(np.ascontiguousarray(np.asarray(volume, np.float32).T))
+    image.SetOrigin(matrix[:3, 3].tolist())
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((matrix[:3, :3] / spacing).ravel().tolist())
+    return image
 
 
-def affine_of(image: 'ants.ANTsImage') -> Array:
+def affine_of(image: 'SimpleITK.Image') -> Array:
     """Return the (4, 4) voxel-to-RAS affine of an ITK image, the inverse of :func:`to_itk`."""
     matrix = np.eye(4)
-    matrix[:3, :3] = np.asarray(image.direction) * np.asarray(image.spacing)
-    matrix[:3, 3] = image.origin
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
+    matrix[:3, 3] = image.GetOrigin()
     return LPS_FROM_RAS @ matrix
 
 
-def run_registration(
-    fixed: 'ants.ANTsImage',
-    moving: 'ants.ANTsImage',
-    stages: Sequence[Stage],
-    prefix: Path,
+def run_linear(
+    fixed: tuple[Array, Array],
+    moving: tuple[Array, Array],
+    stage: Stage,
     *,
-    masks: 'tuple[ants.ANTsImage | None, ants.ANTsImage | None]' = (None, None),
-    initial: Array | None = None,
+    initial: Array,
+    masks: tuple[Array | None, Array | None] = (None, None),
     rng_seed: int,
-) -> None:
-    """Run ``antsRegistration``; its transforms are written beside ``prefix``.
+) -> Array:
+    """Run one stage of a linear registration from where the last one ended.
 
     Parameters
     ----------
     fixed, moving
-        Images in LPS.
-    stages
-        What to estimate, in this order.
-    prefix
-        Path and beginning of the names of the transforms that are written.
-    masks
-        Where the metric is evaluated, in the fixed and in the moving image.
+        (i, j, k) intensities and (4, 4) matrix from voxel to RAS mm.
+    stage
+        What to estimate.
     initial
-        (4, 4) start in RAS, points of fixed to points of moving; centres of mass by default.
+        (4, 4) start in RAS, points of fixed to points of moving.
+    masks
+        (i, j, k) where the metric is evaluated, in the fixed and in the moving image.
     rng_seed
         Seed of the metric's sampling, not 0.
+
+    Returns
+    -------
+    Array
+        (4, 4) matrix in RAS, points of fixed to points of moving.
 
     Raises
     ------
     ValueError
-        If the seed is 0, which means a random one to ANTs.
+        If the seed is 0, which means a random one to ITK.
     RuntimeError
-        If ANTs fails.
+        If ITK fails, as where the images do not overlap.
 
     """
     if rng_seed == 0:
-        raise ValueError('rng_seed 0 is not reproducible in ANTs: give another one')
-    from ants.internal import get_lib_fn, get_pointer_string, process_arguments
+        raise ValueError('rng_seed 0 is not reproducible in ITK: give another one')
+    sitk = library()
+    method = sitk.ImageRegistrationMethod()
+    _set_metric(method, stage.metric, (fixed, moving), masks, rng_seed)
+    _set_resolutions(method, stage, to_itk(*fixed))
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsConjugateGradientLineSearch(
+        learningRate=_STEP_MM, numberOfIterations=stage.iterations, convergenceMinimumValue=1e-6,
+        convergenceWindowSize=10, estimateLearningRate=method.Once, maximumStepSizeInPhysicalUnits=_STEP_MM,
+        lineSearchLowerLimit=0, lineSearchUpperLimit=2, lineSearchEpsilon=0.2,
+    )  # fmt: skip
+    method.SetOptimizerScalesFromPhysicalShift()
+    start = sitk.AffineTransform(3)
+    lps = LPS_FROM_RAS @ np.asarray(initial, float) @ LPS_FROM_RAS
+    start.SetMatrix(lps[:3, :3].ravel().tolist())
+    start.SetTranslation(lps[:3, 3].tolist())
+    step = _models()[stage.model]()
+    step.SetCenter((LPS_FROM_RAS[:3, :3] @ centre_of_mass(*fixed)).tolist())
+    method.SetMovingInitialTransform(start)
+    method.SetInitialTransform(step, inPlace=True)
+    method.Execute(to_itk(*fixed), to_itk(*moving))
+    return np.asarray(initial, float) @ _matrix_of(step)
 
-    # the library takes images by address: they must stay alive until it returns
-    addresses = [get_pointer_string(image) for image in (fixed, moving)]
-    pair = ','.join(addresses)
-    # it takes a mask for bytes whatever it holds: of floats it would read the lowest quarter only
-    bytes_of = [None if mask is None else mask.clone('unsigned char') for mask in masks]
-    mask_pair = ','.join('NA' if mask is None else get_pointer_string(mask) for mask in bytes_of)
-    start = f'[{pair},1]'
-    if initial is not None:
-        start = f'{prefix}start.mat'
-        write_itk_linear(initial, Path(start))
-    arguments = [
-        *('-d', '3', '-r', start, '--random-seed', str(rng_seed)), *('--float', '1', '-z', '1', '-o', str(prefix)),
-    ]  # fmt: skip
-    for stage in stages:
-        arguments += [*_stage_arguments(stage, pair, fixed), '-x', f'[{mask_pair}]']
-    if get_lib_fn('antsRegistration')(process_arguments(arguments)):
-        raise RuntimeError('antsRegistration failed')
+
+def _set_metric(
+    method: Any,
+    metric: Metric,
+    images: tuple[tuple[Array, Array], tuple[Array, Array]],
+    masks: tuple[Array | None, Array | None],
+    rng_seed: int,
+) -> None:
+    match metric:
+        case 'MI':
+            method.SetMetricAsMattesMutualInformation(_BINS)
+        case 'GC':
+            method.SetMetricAsCorrelation()
+    if images[0][0].size >= _SMALL:
+        method.SetMetricSamplingStrategy(method.REGULAR)
+        method.SetMetricSamplingPercentage(0.25, rng_seed)
+    for place, mask, (_, affine) in zip(
+        (method.SetMetricFixedMask, method.SetMetricMovingMask), masks, images
+    ):
+        if mask is not None:
+            place(library().Cast(to_itk(mask, affine) > 0, library().sitkUInt8))
 
 
-def _stage_arguments(stage: Stage, pair: str, fixed: 'ants.ANTsImage') -> list[str]:
-    """Translate a stage; a resolution below the voxel size of the image is the image's own."""
-    spacing, is_small = min(fixed.spacing), np.prod(fixed.shape) < _SMALL
+def _models() -> dict[Model, Callable[[], Any]]:
+    return {'Rigid': library().Euler3DTransform, 'Affine': lambda: library().AffineTransform(3)}
+
+
+def _set_resolutions(method: Any, stage: Stage, fixed: 'SimpleITK.Image') -> None:
+    """Set the resolutions; one below the voxel size of the image is the image's own."""
+    spacing = min(fixed.GetSpacing())
     shrink = [max(1, round(size / spacing)) for size in stage.voxels]
-    smooth = [0.0 if factor == 1 else 0.4 * factor * spacing for factor in shrink]
-    is_linear = not stage.transform.startswith('SyN')
-    sampling = ',Regular,0.25' if is_linear and not is_small else ''
-    parameter = '32' if stage.metric == 'MI' else '4' if stage.metric == 'CC' else '1'
-    return [
-        *('--transform', stage.transform),
-        *('--metric', f'{stage.metric}[{pair},1,{parameter}{sampling}]'),
-        *('--convergence', f'[{"x".join(map(str, stage.iterations))},1e-6,10]'),
-        *('--shrink-factors', 'x'.join(map(str, shrink))),
-        *('--smoothing-sigmas', 'x'.join(f'{sigma:g}' for sigma in smooth) + 'mm'),
-    ]
+    method.SetShrinkFactorsPerLevel(shrink)
+    method.SetSmoothingSigmasPerLevel([0.0 if factor == 1 else 0.4 * factor * spacing for factor in shrink])
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
 
 
-def write_itk_linear(matrix: Array, path: Path) -> None:
-    """Write a (4, 4) RAS matrix as the ITK transform that ANTs reads (``.mat`` or ``.txt``)."""
-    lps = LPS_FROM_RAS @ np.asarray(matrix, dtype=float) @ LPS_FROM_RAS
-    parameters = np.concatenate([lps[:3, :3].ravel(), lps[:3, 3]])
-    transform = library().create_ants_transform(
-        'AffineTransform',
-        precision='double',
-        dimension=3,
-        parameters=parameters,
-        fixed_parameters=np.zeros(3),
-    )
-    library().write_transform(transform, str(path))
-
-
-def read_itk_linear(path: Path) -> Array:
-    """Return the (4, 4) RAS matrix of an ITK linear transform, whatever its centre of rotation."""
-    transform = library().read_transform(str(path))
-    parameters, centre = np.asarray(transform.parameters), np.asarray(transform.fixed_parameters)
-    matrix = np.eye(4)
-    matrix[:3, :3] = parameters[:9].reshape(3, 3)
-    matrix[:3, 3] = parameters[9:] + centre - matrix[:3, :3] @ centre
+def _matrix_of(step: Any) -> Array:
+    """Return the (4, 4) RAS matrix of a linear transform of ITK, whatever its centre of rotation."""
+    matrix, centre = np.eye(4), np.asarray(step.GetCenter())
+    matrix[:3, :3] = np.reshape(step.GetMatrix(), (3, 3))
+    matrix[:3, 3] = np.asarray(step.GetTranslation()) + centre - matrix[:3, :3] @ centre
     return LPS_FROM_RAS @ matrix @ LPS_FROM_RAS
 
 
-def read_itk_field(path: Path) -> tuple[Array, Array]:
-    """Return an ITK displacement field as (i, j, k, 3) RAS mm and its affine."""
-    image = library().image_read(str(path))
-    return image.numpy() * np.diag(LPS_FROM_RAS)[:3].astype(np.float32), affine_of(image)
+def centre_of_mass(volume: Array, affine: Array) -> Array:
+    """Return the centre (3,) of the intensities of a volume, RAS mm; of its box where it is empty.
+
+    Examples
+    --------
+    >>> centre_of_mass(np.array([[[0.0, 1, 3]]]), np.diag([2.0, 2, 2, 1])).tolist()
+    [0.0, 0.0, 3.5]
+
+    """
+    values = np.clip(volume, 0, None)
+    weight = values if values.any() else np.ones(volume.shape)
+    means = [np.average(np.arange(n), weights=weight.sum(axis=others)) for n, others in _axes(volume.shape)]
+    return np.asarray(affine, float)[:3] @ [*means, 1.0]
+
+
+def _axes(shape: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
+    """Return the length of every axis, with the other axes."""
+    return [(n, tuple(o for o in range(len(shape)) if o != axis)) for axis, n in enumerate(shape)]
+
+
+def ras_displacement(image: 'SimpleITK.Image') -> Array:
+    """Return a displacement field of ITK as (i, j, k, 3) RAS mm."""
+    values = library().GetArrayFromImage(image).transpose(2, 1, 0, 3)
+    return values * np.diag(LPS_FROM_RAS)[:3].astype(np.float32)
+
+
+def correct_bias(
+    image: tuple[Array, Array], mask: Array, *, iterations: tuple[int, ...], knots: float
+) -> Array:
+    """Return the smooth multiplicative field of a coil that N4 finds.
+
+    Parameters
+    ----------
+    image
+        (i, j, k) intensities and (4, 4) matrix from voxel to RAS mm.
+    mask
+        (i, j, k) voxels that estimate the field.
+    iterations
+        At most this many at each level of the spline.
+    knots
+        Distance of the spline's knots at the first level, mm.
+
+    """
+    sitk, volume = library(), to_itk(*image)
+    finder = sitk.N4BiasFieldCorrectionImageFilter()
+    finder.SetMaximumNumberOfIterations(list(iterations))
+    finder.SetConvergenceThreshold(1e-5)
+    extents = np.array(volume.GetSize()) * np.array(volume.GetSpacing())
+    finder.SetNumberOfControlPoints(
+        [int(n) + 3 for n in np.ceil(extents / knots)]
+    )  # a cubic spline has 3 more
+    finder.Execute(volume, sitk.Cast(to_itk(mask, image[1]) > 0, sitk.sitkUInt8))
+    field = sitk.GetArrayFromImage(finder.GetLogBiasFieldAsImage(volume)).T
+    return np.exp(field, dtype=np.float32)

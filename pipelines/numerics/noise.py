@@ -49,7 +49,7 @@ def denoise(data: Array, mask: Array) -> Array:
         return data
     total = np.zeros(data.shape, np.float32, order='C')
     shares = np.zeros(data.shape[:3], np.float32)
-    windows = sliding_window_view(data, (width, width, width), axis=(0, 1, 2))  # type: ignore[call-overload]
+    windows = sliding_window_view(data, (width, width, width), axis=(0, 1, 2))
     corners = np.argwhere(near[_RADIUS:-_RADIUS:_STRIDE, _RADIUS:-_RADIUS:_STRIDE, _RADIUS:-_RADIUS:_STRIDE])
     step = max(1, _CHUNK_VALUES // (width**3 * data.shape[3]))
     for start in range(0, len(corners), step):

@@ -1,20 +1,21 @@
-"""Register images with ANTs: arrays and voxel-to-RAS affines in, RAS transforms out.
+"""Register images: arrays and voxel-to-RAS affines in, RAS transforms out.
 
 All transforms follow the pull convention: they map points of the fixed image to points of the
 moving one.
 """
 
-import tempfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .itk import Stage, library, read_itk_field, read_itk_linear, run_registration, to_itk
-from .resample import apply_field, apply_linear, coarsen, covering_grid, grid_points, resample
+from .greedy import run_diffeomorphic
+from .itk import Metric, Model, Stage, centre_of_mass, correct_bias, run_linear
+from .resample import apply_field, apply_linear, coarsen, grid_points, resample
 
 Array = NDArray[Any]
+
+_ITERATIONS = 250  # at most, at a resolution of a linear registration
 
 
 class Warp(NamedTuple):
@@ -92,18 +93,7 @@ def bias_correct(
     inside = volume > 0 if mask is None else (np.asarray(mask) > 0) & (volume > 0)
     coarse, coarse_affine = coarsen(volume, affine, voxel)
     coarse_inside = (coarsen(inside.astype(np.float32), affine, voxel)[0] > 0.5) & (coarse > 0)
-    field = (
-        library()
-        .n4_bias_field_correction(
-            to_itk(coarse, coarse_affine),
-            mask=to_itk(coarse_inside, coarse_affine),
-            shrink_factor=1,
-            convergence={'iters': list(iterations), 'tol': 1e-5},
-            spline_param=knots,
-            return_bias_field=True,
-        )
-        .numpy()
-    )
+    field = correct_bias((coarse, coarse_affine), coarse_inside, iterations=iterations, knots=knots)
     field = resample(field, coarse_affine, volume.shape, affine)
     field[field <= 0] = 1  # beyond the box of the coarse grid
     field *= np.float32(np.median(volume[inside] / field[inside]) / np.median(volume[inside]))
@@ -118,8 +108,8 @@ def register_rigid(
     *,
     fixed_mask: Array | None = None,
     moving_mask: Array | None = None,
-    metric: str = 'MI',
-    model: str = 'Rigid',
+    metric: Metric = 'MI',
+    model: Model = 'Rigid',
     initial: Array | None = None,
     rng_seed: int,
     sloppy: bool = False,
@@ -137,7 +127,7 @@ def register_rigid(
     metric
         ``MI`` mutual information, ``GC`` global correlation (same contrast).
     model
-        ``Rigid``, ``Similarity`` or ``Affine`` (starts from its own rigid stage).
+        ``Rigid`` or ``Affine`` (starts from its own rigid stage).
     initial
         (4, 4) start, points of fixed to points of moving; centres of mass by default.
     rng_seed
@@ -162,18 +152,20 @@ def register_rigid(
 
     """
     voxels = (8.0, 4.0) if sloppy else (8.0, 4.0, 2.0)
-    iterations = (200, 100) if sloppy else (500, 250, 100)
-    names = ['Rigid'] if model == 'Rigid' else ['Rigid', model]
-    stages = [Stage(f'{name}[0.1]', metric, voxels, iterations) for name in names]
-    masks = (
-        None if fixed_mask is None else to_itk(fixed_mask, fixed_affine),
-        None if moving_mask is None else to_itk(moving_mask, moving_affine),
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder) / 'linear_'
-        images = to_itk(fixed, fixed_affine), to_itk(moving, moving_affine)
-        run_registration(*images, stages, prefix, masks=masks, initial=initial, rng_seed=rng_seed)
-        return read_itk_linear(Path(f'{prefix}0GenericAffine.mat'))
+    models: tuple[Model, ...] = ('Rigid',) if model == 'Rigid' else ('Rigid', model)
+    images, masks = ((fixed, fixed_affine), (moving, moving_affine)), (fixed_mask, moving_mask)
+    matrix = _centred(*images) if initial is None else np.asarray(initial, float)
+    for each in models:
+        stage = Stage(each, metric, voxels, _ITERATIONS)
+        matrix = run_linear(*images, stage, initial=matrix, masks=masks, rng_seed=rng_seed)
+    return matrix
+
+
+def _centred(fixed: tuple[Array, Array], moving: tuple[Array, Array]) -> Array:
+    """Return the translation that lays the centres of mass on each other."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = centre_of_mass(*moving) - centre_of_mass(*fixed)
+    return matrix
 
 
 def register_nonlinear(
@@ -182,75 +174,49 @@ def register_nonlinear(
     moving: Array,
     moving_affine: Array,
     *,
-    fixed_mask: Array | None = None,
-    moving_mask: Array | None = None,
     initial: Array | None = None,
-    keep_initial: bool = False,
-    metric: str = 'MI',
-    voxels: tuple[float, ...] = (8.0, 4.0, 2.0),
-    iterations: tuple[int, ...] = (100, 70, 50),
-    rng_seed: int,
+    rng: np.random.Generator,
+    sloppy: bool = False,
 ) -> Warp:
-    r"""Find the diffeomorphism between two heads or brains: affine, then SyN.
+    r"""Find the diffeomorphism between two heads or brains: affine, then Greedy.
 
     Parameters
     ----------
     fixed, moving
-        (i, j, k) intensities.
+        (i, j, k) intensities; a finer image is worked on at 2 mm.
     fixed_affine, moving_affine
         (4, 4) matrices from voxel to RAS mm.
-    fixed_mask, moving_mask
-        Voxels where the metric is evaluated.
     initial
-        (4, 4) start, points of fixed to points of moving; centres of mass by default.
-    keep_initial
-        Take ``initial`` for the affine part instead of refining it.
-    metric
-        Of the nonlinear stage: ``MI`` or ``CC`` (slower, finer).
-    voxels
-        Resolutions of the nonlinear stage in mm; the last one is that of the fields.
-    iterations
-        At most this many per resolution.
-    rng_seed
-        Seed of the metric's sampling, not 0.
+        (4, 4) start of the affine, points of fixed to points of moving; centres of mass by default.
+    rng
+        Of the sampling of the affine part's metric, and of the noise that Greedy needs.
+    sloppy
+        Work at 4 mm.
 
     Returns
     -------
     Warp
-        Forward field on the fixed grid, inverse field on a grid over the moving image.
+        Fields on grids of 2 mm over the fixed and the moving image.
 
     Notes
     -----
-    Symmetric normalisation [1]_: with the affine :math:`A` and the diffeomorphism :math:`\phi`,
-    the forward displacement is :math:`d(x) = A(\phi(x)) - x` and the inverse one
-    :math:`d'(y) = \phi^{-1}(A^{-1} y) - y`.
-
-    References
-    ----------
-    .. [1] Avants BB, et al. Symmetric diffeomorphic image registration with cross-correlation.
-       Med Image Anal 2008;12:26-41.
+    The affine part by mutual information at 8 and 4 mm, then :func:`~.greedy.run_diffeomorphic`.  With the affine
+    :math:`A` and the diffeomorphism :math:`\phi`, the forward displacement is :math:`d(x) = A(\phi(x)) - x` and the
+    inverse one :math:`d'(y) = \phi^{-1}(A^{-1} y) - y`.
 
     """
-    models = () if keep_initial else ('Rigid', 'Affine')
-    stages = [Stage(f'{model}[0.1]', 'MI', (8.0, 4.0), (500, 250)) for model in models]
-    stages.append(Stage('SyN[0.2,3,0]', metric, voxels, iterations))
-    masks = (
-        None if fixed_mask is None else to_itk(fixed_mask, fixed_affine),
-        None if moving_mask is None else to_itk(moving_mask, moving_affine),
+    voxel, iterations = (4.0, (40, 20)) if sloppy else (2.0, (100, 100, 50))
+    images = coarsen(fixed, fixed_affine, voxel), coarsen(moving, moving_affine, voxel)
+    seed = int(rng.integers(1, 2**31))
+    linear = register_rigid(
+        *images[0], *images[1], model='Affine', initial=initial, rng_seed=seed, sloppy=True
     )
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder) / 'warp_'
-        images = to_itk(fixed, fixed_affine), to_itk(moving, moving_affine)
-        run_registration(*images, stages, prefix, masks=masks, initial=initial, rng_seed=rng_seed)
-        linear = read_itk_linear(Path(f'{prefix}0GenericAffine.mat'))
-        there = read_itk_field(Path(f'{prefix}1Warp.nii.gz'))
-        back = read_itk_field(Path(f'{prefix}1InverseWarp.nii.gz'))
-    grid = grid_points(there[0].shape, there[1])
-    forward = apply_linear(linear, apply_field(*there, grid)) - grid
-    shape, affine = covering_grid(moving.shape, moving_affine, voxels[-1])
-    grid = grid_points(shape, affine)
-    inverse = apply_field(*back, apply_linear(np.linalg.inv(linear), grid)) - grid
-    return Warp(_as_field(forward, there[0].shape), there[1], _as_field(inverse, shape), affine, linear)
+    there, back = run_diffeomorphic(*images, initial=linear, iterations=iterations, rng=rng)
+    (shape, own), (other_shape, other) = ((volume.shape, affine) for volume, affine in images)
+    grid, other_grid = grid_points(shape, own), grid_points(other_shape, other)
+    forward = apply_linear(linear, apply_field(there, own, grid)) - grid
+    inverse = apply_field(back, own, apply_linear(np.linalg.inv(linear), other_grid)) - other_grid
+    return Warp(_as_field(forward, shape), own, _as_field(inverse, other_shape), other, linear)
 
 
 def _as_field(displacement: Array, shape: tuple[int, ...]) -> Array:

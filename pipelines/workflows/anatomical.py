@@ -74,7 +74,7 @@ def init_anatomical_wf(
 def _describe(space: str, n_t1w: int) -> str:
     average = (
         f'A reference was averaged from {n_t1w} T1-weighted images after correction of intensity '
-        'non-uniformity, half-way between their positions, which rigid registrations with ANTs gave '
+        'non-uniformity, half-way between their positions, which rigid registrations with ITK gave '
         '[@avants2014]. '
         if n_t1w > 1
         else 'The T1-weighted image served as anatomical reference. '
@@ -83,7 +83,8 @@ def _describe(space: str, n_t1w: int) -> str:
 {average}The brain of the template was placed in the head by an affine that maximises the correlation of local \
 contrast. Intensity non-uniformity was corrected with N4 [@tustison2010], and the outline of the placed brain \
 was moved to the border of the tissue along its normals, in the manner of a deformable surface [@smith2002]. \
-The brain was normalised to {space} ({target_brain(space).name}) [@evans2012; @fonov2009] with symmetric \
-diffeomorphic registration of ANTs (affine, then SyN at 8, 4 and 2 mm with mutual information) [@avants2008]. \
-Grey matter, white matter and cerebrospinal fluid were segmented with Atropos of ANTs [@avants2011], with the \
-tissue maps of MNI152NLin2009aSym as spatial priors."""
+The brain was normalised to {space} ({target_brain(space).name}) [@evans2012; @fonov2009] with an affine \
+of ITK (mutual information at 8 and 4 mm) [@avants2014] and the diffeomorphic registration of Greedy (local \
+correlation at 8, 4 and 2 mm) [@yushkevich2016]. Grey matter, white matter and cerebrospinal fluid were segmented \
+by a Gaussian mixture with a hidden Markov random field [@zhang2001] of DIPY, with the tissue maps of \
+MNI152NLin2009aSym as spatial priors."""

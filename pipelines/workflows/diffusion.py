@@ -180,7 +180,7 @@ def init_dwi_preprocessed_wf(
 
 def _describe_session(has_t1w: bool, n_scans: int) -> str:
     place = (
-        'The b = 0 reference was registered to the T1w image by ANTs (six degrees of freedom). '
+        'The b = 0 reference was registered to the T1w image by ITK (six degrees of freedom). '
         if has_t1w
         else ''
     )

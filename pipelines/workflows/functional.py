@@ -279,7 +279,7 @@ def _describe(space: str, distortion: str, *, corrected: bool) -> str:
 Leading volumes before the steady state were found by their global signal. A reference volume was averaged \
 from realigned volumes of the run. Head motion was estimated by rigid Gauss-Newton realignment to the \
 reference with the inverse compositional update [@baker2004]. {timing}The reference was registered to the \
-T1w image with ANTs (six degrees of freedom, mutual information) [@avants2014], and from there to the border between \
+T1w image with ITK (six degrees of freedom, mutual information) [@avants2014], and from there to the border between \
 white and grey matter [@greve2009]. {distortion}\
 The series was resampled to {space} at 2 mm in one interpolation (cubic B-spline) of {steps} and normalisation. Confounds under the names of *fMRIPrep* [@esteban2019] \
 were computed on the realigned series: framewise displacement [@power2012], DVARS [@nichols2013], mean \

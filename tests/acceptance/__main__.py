@@ -19,6 +19,7 @@ SCANS: dict[str, Run] = {
     'xa30_dwi': diffusion.xa30_dwi,
     'five_bold': circuits.five_bold,
     'five_dwi': circuits.five_dwi,
+    'other_tract': circuits.other_tract,
     'simulated_qsiprep': diffusion.simulated_qsiprep,
     'simulated_dwi': diffusion.simulated_dwi,
     'interrupted': interrupted.interrupted,

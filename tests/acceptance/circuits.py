@@ -1,23 +1,32 @@
-"""Five regions on two real scans: every file of three pairs, and one other pair against MRtrix3."""
+"""Circuits of a user on two real scans: every file of five regions, and one other pair against MRtrix3."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from pipelines.terms import circuit_of_rows
 from tests.app.group.five_regions import CIRCUIT, REGIONS
 
 from .checks import Collector, Context, met, read_json, read_one, run_clbpe, validator_errors
 from .diffusion import compare_with_ifod2
 
-OTHER = 'NAcAntIns'
-"""The pair that MRtrix3 is asked for."""
+OTHER = [
+    {'Name': name, 'Hemisphere': side, 'Source': source, 'Role': 'target', 'Pairs': pairs}
+    for name, source, pairs in (
+        ('Thalamus', 'harvard-oxford:Thalamus', ['Motor']), ('Motor', 'harvard-oxford:Precentral Gyrus', []),
+    )
+    for side in 'LR'
+]  # fmt: skip
+"""The pair that MRtrix3 is asked for: of a great tract, so that both find enough streamlines to be compared."""
 
 
 def five_bold(context: Context) -> Collector:
     """sub-02 with five regions: their series, matrix, maps and page."""
     checks, out = met('five_bold'), context.out / 'five_bold'
-    words = ('--task-id', 'oneback', '--regions', str(_listed(context.out)))
+    words = ('--task-id', 'oneback', '--regions', str(_listed(context.out, REGIONS)))
     done = run_clbpe(context, context.data / 'bids' / 'studyforrest', out, *words)
     checks.note('exit status 0', done.status, done.status == 0)
     if done.status:
@@ -40,10 +49,10 @@ def five_bold(context: Context) -> Collector:
 
 
 def five_dwi(context: Context) -> Collector:
-    """sub-03 with five regions and three pairs; the tract of another pair than NAc-mPFC against iFOD2."""
+    """sub-03 with five regions and three pairs: the tract of each, or why there is none."""
     checks, out = met('five_dwi'), context.out / 'five_dwi'
     data = context.data / 'bids' / 'philips_dwi32'
-    words = ('--skip', 'functional', '--regions', str(_listed(context.out)))
+    words = ('--skip', 'functional', '--regions', str(_listed(context.out, REGIONS)))
     done = run_clbpe(context, data, out, *words)
     checks.note('exit status 0', done.status, done.status == 0)
     if done.status:
@@ -55,23 +64,40 @@ def five_dwi(context: Context) -> Collector:
             value, flags = fa.loc[tract.hemisphere, ['value', 'flags']]
             is_told = bool(np.isfinite(value)) != ('few_streamlines' in str(flags))
             checks.note(f'{tract.name}: FA, or why there is none', f'{value:.3f} ({flags})', is_told)
-    if shutil.which('tckgen') and not context.sloppy:
-        kept = read_json(out, f'*_bundle-{OTHER}_scalarstats.json')['Tracking']
-        counts = {side: [way['Kept'] for way in ways.values()] for side, ways in kept.items()}
-        checks.note(f'{OTHER}: streamlines both ways', counts, min(map(min, counts.values())) >= 50)
-        compare_with_ifod2(checks, out, CIRCUIT, OTHER)
     _page(checks, out, 'sub-03')
     return checks
 
 
-def _listed(folder: Path) -> Path:
-    """Write the list of regions; return its path."""
+def other_tract(context: Context) -> Collector:
+    """sub-03: the tract between thalamus and motor cortex, against MRtrix3's iFOD2 between the same regions."""
+    checks, out = met('other_tract'), context.out / 'other_tract'
+    words = ('--skip', 'functional', '--regions', str(_listed(context.out, OTHER)))
+    done = run_clbpe(context, context.data / 'bids' / 'philips_dwi32', out, *words)
+    checks.note('exit status 0', done.status, done.status == 0)
+    if done.status:
+        return checks
+    pair = 'ThalamusMotor'
+    kept = read_json(out, f'*_bundle-{pair}_scalarstats.json')['Tracking']
+    counts = {side: [way['Kept'] for way in ways.values()] for side, ways in kept.items()}
+    checks.note('50 streamlines each way', counts, min(map(min, counts.values())) >= 50)
+    if shutil.which('tckgen') and not context.sloppy:
+        rows = [
+            {key.lower(): ' '.join(v) if key == 'Pairs' else str(v) for key, v in row.items()}
+            for row in OTHER
+        ]
+        compare_with_ifod2(checks, out, circuit_of_rows(rows), pair)
+    return checks
+
+
+def _listed(folder: Path, regions: Iterable[dict[str, Any]]) -> Path:
+    """Write a list of regions; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = ('Name', 'Hemisphere', 'Source', 'Role', 'Pairs')
-    rows = [[','.join(row[c]) or 'n/a' if c == 'Pairs' else str(row[c]) for c in columns] for row in REGIONS]
+    rows = [[','.join(row[c]) or 'n/a' if c == 'Pairs' else str(row[c]) for c in columns] for row in regions]
     lines = ['\t'.join(row) for row in [[column.lower() for column in columns], *rows]]
-    (folder / 'five.tsv').write_text('\n'.join(lines) + '\n')
-    return folder / 'five.tsv'
+    path = folder / f'regions-{len(rows)}.tsv'
+    path.write_text('\n'.join(lines) + '\n')
+    return path
 
 
 def _page(checks: Collector, out: Path, participant: str) -> None:

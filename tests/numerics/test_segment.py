@@ -58,7 +58,7 @@ def test_probabilities_sum_to_one_in_the_mask_alone(noisy):
 
 
 def test_priors_decide_where_the_intensity_leaves_it_open(noisy):
-    """A nucleus half-way between grey and white matter follows its prior, by the weight of 0.25."""
+    """A nucleus half-way between grey and white matter follows its prior, by the weight of 0.5."""
     labels, volume = noisy
     nucleus = (slice(23, 28), slice(12, 18), slice(12, 18))
     mixed = volume.copy()
