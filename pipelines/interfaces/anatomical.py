@@ -217,7 +217,7 @@ def segment_brain(
     """
     (volume, grid), (mask, affine) = load(brain), load(t1w_mask)
     inside = volume > 0
-    found = segment_tissues(volume, grid, inside, tissue_priors(inside, grid, std2anat_xfm, space))
+    found = segment_tissues(volume, inside, tissue_priors(inside, grid, std2anat_xfm, space))
     maps = np.stack([spread_onto(p, inside, grid, mask > 0, affine) for p in found])
     maps /= np.maximum(maps.sum(axis=0), 1e-6)
     labels = np.where(mask > 0, 1 + maps.argmax(axis=0), 0).astype(np.uint8)

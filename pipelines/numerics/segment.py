@@ -18,15 +18,13 @@ _SMOOTHNESS = 0.1  # of the Markov random field, per neighbour that differs
 _ITERATIONS = 8
 
 
-def segment_tissues(volume: Array, affine: Array, mask: Mask, priors: Array) -> Array:
+def segment_tissues(volume: Array, mask: Mask, priors: Array) -> Array:
     r"""Return the probability of three tissues.
 
     Parameters
     ----------
     volume
         (i, j, k) bias-corrected T1-weighted intensities.
-    affine
-        (4, 4) matrix from voxel to RAS mm.
     mask
         (i, j, k) brain.
     priors
@@ -59,7 +57,7 @@ def segment_tissues(volume: Array, affine: Array, mask: Mask, priors: Array) -> 
     --------
     >>> planted = np.arange(3).repeat(192).reshape(9, 8, 8)  # grey, white, fluid
     >>> volume = np.array([60.0, 90, 30])[planted] + np.indices((9, 8, 8)).sum(axis=0) / 9
-    >>> found = segment_tissues(volume, np.eye(4), np.ones((9, 8, 8), bool), np.eye(3)[:, planted])
+    >>> found = segment_tissues(volume, np.ones((9, 8, 8), bool), np.eye(3)[:, planted])
     >>> bool((found.argmax(axis=0) == planted).all())
     True
 
@@ -78,7 +76,10 @@ def segment_tissues(volume: Array, affine: Array, mask: Mask, priors: Array) -> 
         means, variances = model.update_param(image, share, means, 3)
         labels = np.where(inside, share.argmax(axis=-1), -1).astype(np.int16)
         near = field.prob_neighborhood(labels, _SMOOTHNESS, 3) * known**_PRIOR_WEIGHT
-        share = model.prob_image(image, 3, means, variances, near) * inside[..., None]
+        share = model.prob_image(image, 3, means, variances, near)
+        lost = ~np.isfinite(share).all(axis=-1)  # so bright or dark that no tissue is likely: the nearest
+        share[lost] = np.eye(3)[np.abs(image[lost, None] - means).argmin(axis=-1)]
+        share *= inside[..., None]
     found = np.zeros((3, *mask.shape), np.float32)
-    found[:, *box] = np.moveaxis(share / np.maximum(share.sum(axis=-1, keepdims=True), 1e-12), -1, 0)
+    found[:, *box] = np.moveaxis(share / np.where(inside, share.sum(axis=-1), 1)[..., None], -1, 0)
     return found
