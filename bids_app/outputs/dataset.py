@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pipelines.access import container_type
 
 from .. import __version__
-from ..running.files import replace_json, replace_text
+from ..running.files import remove_drafts, replace_json, replace_text
 from ..running.lock import lock_file
 
 BIDSIGNORE = (
@@ -38,6 +38,11 @@ def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Pa
         if name == 'raw' or path != output_dir
     }
     (output_dir / 'logs').mkdir(parents=True, exist_ok=True)
+    for shared in (
+        output_dir,
+        output_dir / 'logs',
+    ):  # what belongs to one person goes when that person is held
+        remove_drafts(shared, is_deep=False)
     with lock_file(output_dir / 'logs' / 'lock'):  # jobs run side by side
         known = _known(output_dir / DESCRIPTION)
         content = {

@@ -4,6 +4,7 @@ import getpass
 import logging
 import os
 import re
+import resource
 import shutil
 import signal
 import threading
@@ -18,7 +19,7 @@ from pipelines.errors import ParameterError, StoppedError
 
 from ..folders import close_steps
 from ..settings import Settings
-from .faults import chain_of, judge, raised_in, write_crash
+from .faults import chain_of, cut_short, judge, raised_in, write_crash
 from .jobs import cancel_jobs
 from .taken import add_taken
 
@@ -39,6 +40,8 @@ class Failure(NamedTuple):
         """Return whether the results of a participant may lack something for it."""
         return self.label in (label, EVERYBODY)
 
+
+_TOLD_AS = {signal.SIGXCPU: 'the limit of its processor time (ulimit -t)'}
 
 _PRECEDENCE = (75, 73, 1, 65, 66)
 """Order in which one exit status is chosen when steps failed in different ways."""
@@ -183,19 +186,29 @@ def stopped_by_signal() -> Iterator[None]:
     def stop(number: int, _: object) -> None:
         if os.getpid() == main:  # workers inherit the handler
             stop_workers()
-            name = signal.Signals(number).name
+            name = _TOLD_AS.get(signal.Signals(number), signal.Signals(number).name)
             os.write(2, f'clbpe: stopped by {name}; run the same command again to resume.\n'.encode())
         os._exit(StoppedError.exit_code)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    _leave_time_to_say_so()
+    before = {
+        number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU)
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave_time_to_say_so() -> None:
+    """Have the signal of too much processor time come before the kill: ``ulimit -t`` sets both to the same second."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard > 1 and soft in (hard, resource.RLIM_INFINITY) and hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_CPU, (hard - 1, hard))
 
 
 def _start(settings: Settings, workflow: Any, progress: Any) -> None:
@@ -243,7 +256,10 @@ def read_crashes(crash_dir: Path, settings: Settings) -> list[Failure]:
         text = path.read_text(errors='replace')
         name = _node_of(text) or path.name
         label = re.search(r'sub_([A-Za-z0-9]+)_wf', name)
-        fault = judge(raised_in(text), settings)
+        raised = raised_in(text)
+        # a crash file that ends before the error met the full disk that it was to tell of
+        is_whole = bool(raised) or 'Traceback' in text
+        fault = judge(raised, settings) if is_whole else cut_short(settings)
         failures.append(Failure(label.group(1) if label else EVERYBODY, name, *fault, path))
     return failures
 

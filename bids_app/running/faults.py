@@ -33,7 +33,14 @@ _LIMITS = {
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _CUT_SHORT = re.compile(r'\d+ requested and \d+ written')
 """What NumPy says of a file that it could not write whole; the system's reason is lost."""
-_NO_THREAD = "can't start new thread"
+_WORDED = {
+    "can't start new thread": errno.EAGAIN,
+    'failed to map segment from shared object': errno.ENOMEM,
+    'cannot map zero-fill pages': errno.ENOMEM,
+    'Cannot allocate memory': errno.ENOMEM,
+    'Too many open files': errno.EMFILE,
+}
+"""What is said without the system's number: by Python of threads, by the loader of a library that it cannot take in."""
 
 
 class Raised(NamedTuple):
@@ -45,10 +52,9 @@ class Raised(NamedTuple):
     @property
     def number(self) -> int:
         """Return the number of the system's error; 0 where it is none."""
-        found = _NUMBER.search(self.message)
-        if _NO_THREAD in self.message:
-            return errno.EAGAIN
-        return int(found[1]) if found else 0
+        if found := _NUMBER.search(self.message):
+            return int(found[1])
+        return next((number for words, number in _WORDED.items() if words in self.message), 0)
 
     @property
     def is_memory(self) -> bool:
@@ -107,21 +113,27 @@ def judge(chain: list[Raised], settings: Settings | None) -> Fault:
         if raised.number in _FULL:
             return _full_disk(raised, [each.message for each in chain], settings)
         if _CUT_SHORT.search(raised.message):
-            where = f'in the work folder {settings.work_dir} ' if settings else ''
-            return Fault(
-                f'a file {where}could not be written whole: its disk is full, or no file may be so large (ulimit -f). '
-                'Free some space or raise the limit, and run again to resume.',
-                StoppedError.exit_code,
-            )
+            return cut_short(settings)
         if raised.number in _FORBIDDEN and (path := _PATH.search(raised.message)):
             return _forbidden(Path(path[1]), settings, raised)
-        if raised.number in _LIMITS and not own:
+        # who writes a file says which, and not that it met a limit of the user
+        if raised.number in _LIMITS and all(each.own is OutputError for each in own):
             return Fault(f'{_LIMITS[raised.number]}. Raise the limit, and run again to resume.', 75)
     if own:
         kind = own[0].own
         return Fault(own[0].message, kind.exit_code if kind else 1)
     last = chain[0] if chain else Raised('Exception', 'no reason was given')
     return Fault(f'{last.kind}: {last.message}' if last.message else last.kind, 1)
+
+
+def cut_short(settings: Settings | None) -> Fault:
+    """Return what it means that a file of ours ends too early and nobody knows the system's reason."""
+    where = f'in the work folder {settings.work_dir} ' if settings else ''
+    return Fault(
+        f'a file {where}could not be written whole: its disk is full, or no file may be so large (ulimit -f). '
+        'Free some space or raise the limit, and run again to resume.',
+        StoppedError.exit_code,
+    )
 
 
 def _out_of_memory(raised: Raised) -> Fault:

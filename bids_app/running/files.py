@@ -102,9 +102,9 @@ def remove_damaged_results(folder: Path) -> None:
             shutil.rmtree(result.parent, ignore_errors=True)
 
 
-def remove_drafts(folder: Path, older_than: float = _STALE) -> None:
-    """Remove the drafts that a killed run left; young ones (s) may belong to another job."""
-    for draft in folder.rglob('.*.draft'):
+def remove_drafts(folder: Path, older_than: float = _STALE, *, is_deep: bool = True) -> None:
+    """Remove the drafts that a killed run left, below too or here alone; young ones (s) may belong to another job."""
+    for draft in folder.rglob('.*.draft') if is_deep else folder.glob('.*.draft'):
         with suppress(FileNotFoundError):
             if time.time() - draft.stat().st_mtime >= older_than:
                 draft.unlink()

@@ -52,6 +52,9 @@ def _be_first_to_go() -> None:
         Path('/proc/self/oom_score_adj').write_text('500')
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    with suppress(ValueError):  # not from every thread
+        # of a worker it ends the process, and how it ended is what the program can tell
+        signal.signal(signal.SIGXCPU, signal.SIG_DFL)
 
 
 os.register_at_fork(after_in_child=_be_first_to_go)
@@ -117,7 +120,7 @@ class GuardedMultiProc(_Watching, MultiProcPlugin):
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         try:
-            return int(super()._submit_job(node, updatehash=updatehash))
+            task = int(super()._submit_job(node, updatehash=updatehash))
         except BrokenProcessPool as error:
             results = {job: self._taskresult.get(task) for task, job in self.pending_tasks}
             lost = [self.procs[job] for job, known in results.items() if not known or known['traceback']]
@@ -125,6 +128,11 @@ class GuardedMultiProc(_Watching, MultiProcPlugin):
             for step in lost or [node]:  # an idle worker may be killed too, and then this step cannot begin
                 self._report_crash(step, result={'result': None, 'traceback': [f'StoppedError: {said}']})
             raise StoppedError(f'{said} Steps that were not begun are left; run again to resume.') from error
+        future = self._task_obj[task]
+        if future.done() and task not in self._taskresult:
+            # it failed before Nipype noted whose it is, and the run would wait for it forever
+            self._async_callback(future)
+        return task
 
     def _async_callback(self, args: 'Future[Any]') -> None:
         error = args.exception()

@@ -1,6 +1,7 @@
 """The description of the output dataset: of all runs, with sources that can be found from where it lies."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -73,3 +74,17 @@ def test_jobs_side_by_side_lose_nothing(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda link: write_dataset_files(tmp_path / 'out', tmp_path / 'bids', link), links))
     assert len(described(tmp_path / 'out')['DatasetLinks']) == 17
+
+
+def test_drafts_of_killed_runs_go_from_folders_that_jobs_share(tmp_path):
+    """Old ones alone: a young one may be of a job beside this, and those of a person go when that person is held."""
+    made = {
+        name: tmp_path / name for name in ('.a.draft', 'logs/.b.draft', 'sub-01/.c.draft', '.young.draft')
+    }
+    for path in made.values():
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        if 'young' not in path.name:
+            os.utime(path, (0, 0))
+    write_dataset_files(tmp_path, tmp_path / 'raw', {})
+    assert [name for name, path in made.items() if path.exists()] == ['sub-01/.c.draft', '.young.draft']

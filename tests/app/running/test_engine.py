@@ -132,6 +132,17 @@ def test_a_result_that_could_not_be_kept_is_told_with_its_reason(tmp_path, monke
     assert judge(raised_in(text), settings_in(tmp_path)).message.startswith('the disk of the work folder')
 
 
+def test_a_step_that_fails_before_its_number_is_known_is_not_waited_for(tmp_path, monkeypatch):
+    """Of a crowded machine with too few open files: the step had failed when the pool had just taken it."""
+    monkeypatch.chdir(tmp_path)
+    pool, failed = GuardedMultiProc({'n_procs': 1, 'memory_gb': 1}), Future()
+    failed.set_exception(OSError(24, 'Too many open files'))
+    monkeypatch.setattr(pool.pool, 'submit', lambda *words: failed)
+    task = pool._submit_job(Node(IdentityInterface(fields=['x']), name='regions', base_dir=tmp_path))
+    pool.pool.shutdown()
+    assert '[Errno 24]' in ''.join(pool._get_result(task)['traceback'])
+
+
 @pytest.mark.parametrize('size', [2, pytest.param(4, marks=pytest.mark.long)])
 def test_a_run_on_a_scratch_disk_that_is_too_small(dataset, tmp_path, size):
     if os.geteuid():

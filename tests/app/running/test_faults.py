@@ -112,6 +112,8 @@ def test_what_is_written_with_drafts_into_a_full_work_folder_is_scratch(settings
         (RuntimeError("can't start new thread"), 'ulimit -u'),
         (system(errno.EFBIG), 'ulimit -f'),
         (system(errno.ENOMEM), 'memory ran out'),
+        (ImportError('vlen.so: failed to map segment from shared object'), 'memory ran out: vlen.so'),
+        (ImportError('vlen.so: cannot open shared object file: Too many open files'), 'ulimit -n'),
         (OSError('1701700 requested and 511968 written'), 'could not be written whole'),
     ],
 )
@@ -119,6 +121,15 @@ def test_limits_are_told_by_name(error, word):
     fault = of(error)
     assert fault.exit_code == 75
     assert word in fault.message
+
+
+@pytest.mark.parametrize(('number', 'word'), [(errno.EFBIG, 'ulimit -f'), (errno.EMFILE, 'ulimit -n')])
+def test_a_limit_that_a_file_met_is_told_before_the_file(settings, number, word):
+    error = caused(
+        OutputError('sub-01.html cannot be written'), system(number, settings.output_dir / '.draft')
+    )
+    assert of(error, settings).exit_code == 75
+    assert word in of(error, settings).message
 
 
 def test_our_own_errors_keep_their_words():
@@ -161,6 +172,16 @@ def test_crash_files_of_steps_go_through_the_same_door(settings, tmp_path):
         ('01', 75),
         ('01', 65),
     ]
+
+
+@pytest.mark.parametrize('text', ['', 'Node: clbpe_wf.save_outcomes_figures\nWorking directory: /w'])
+def test_a_crash_file_without_an_error_met_a_full_disk_itself(settings, tmp_path, text):
+    (tmp_path / 'crash-1.txt').write_text(text)
+    (failure,) = read_crashes(tmp_path, settings)
+    assert failure.exit_code == 75
+    assert f'a file in the work folder {settings.work_dir} could not be written whole' in failure.message
+    (tmp_path / 'crash-1.txt').write_text(f'{text}Traceback (most recent call last):\nzlib.error: Error -3')
+    assert read_crashes(tmp_path, settings)[0].exit_code == 1  # whole, of a kind that nobody knows
 
 
 # through the command line
@@ -299,6 +320,21 @@ def test_a_limit_of_memory_is_told_with_what_was_needed(dataset):
     assert done.returncode == 75, done.stderr
     assert 'memory ran out: Unable to allocate 128. GiB' in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def test_a_limit_of_processor_time_is_told_before_the_kernel_kills(dataset):
+    """``ulimit -t`` sets the second of the signal and that of the kill to the same."""
+    code = (
+        'import sys; from bids_app import cli\n'
+        'def run(settings):\n    while True: pass\n'
+        f'cli._run = run; sys.exit(cli.main({words_of(dataset)!r}))'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (4, 4)),
+    )  # fmt: skip
+    assert done.returncode == 75, done.stderr
+    assert 'stopped by the limit of its processor time (ulimit -t)' in done.stderr
 
 
 def test_closed_input_is_no_damaged_file_and_no_empty_dataset(dataset):
