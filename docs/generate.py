@@ -374,6 +374,32 @@ def cases() -> Iterator[str]:
                 yield f'- {sentence}{": " + said[0].rstrip(".") if said else ""}'
 
 
+_ORDER = ('bad_datasets', 'fuzz', 'kills', 'limits', 'disks')
+FAULTS = Path(__file__).parents[1] / 'tests' / 'golden' / 'faults.tsv'
+
+
+def faults() -> Iterator[str]:
+    """Yield the table of what was done to the program, how often, and how it ended."""
+    rows = [line.split('\t') for line in FAULTS.read_text(encoding='utf-8').splitlines()]
+    names, *recorded = rows
+    found = [dict(zip(names, row, strict=True)) for row in recorded]
+    found.sort(key=lambda row: _ORDER.index(row['run']))
+    tries, survived = (sum(int(row[name]) for row in found) for name in ('tries', 'survived'))
+    failed = [row for row in found if row['tries'] != row['survived']]
+    yield ''
+    yield f'**{survived:,} of {tries:,} tries ended in the right way.**'
+    yield ''
+    yield '| what was done | tries | ended in the right way | run |'
+    yield '|---|---|---|---|'
+    for row in found:
+        yield f'| {row["fault"]} | {int(row["tries"]):,} | {int(row["survived"]):,} | `{row["run"]}` |'
+    yield ''
+    yield 'What did not:' if failed else 'None ended otherwise.'
+    yield ''
+    for row in failed:
+        yield f'- {row["fault"]}: {row["failed"]}'
+
+
 def filled(page: Path, tables: Sequence[Callable[[], Iterator[str]]]) -> str:
     """Return a written page with its tables, each between ``<!-- name -->`` and ``<!-- end -->``."""
     text = page.read_text(encoding='utf-8')
@@ -478,6 +504,7 @@ TABLES = {
     DOCS / 'trial.md': (kinds, measures, keys),
     DOCS / 'report.md': (flags,),
     DOCS / 'inputs.md': (cases,),
+    DOCS / 'reliability.md': (faults,),
 }
 PAGES = {
     DOCS / 'outputs.md': outputs,

@@ -7,7 +7,7 @@ os.environ.setdefault('NO_ET', '1')
 os.environ.setdefault('TEMPLATEFLOW_AUTOUPDATE', 'off')
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from tests import damage
 from tests.skips import Skips
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -43,6 +44,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker('long')]
     slow = {item.path for item in items if item.get_closest_marker('slow')}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Tell in the report how many damaged inputs a test had read."""
+    before = damage.DRAWN[damage.INPUTS]
+    try:
+        yield
+    finally:
+        if drawn := damage.DRAWN[damage.INPUTS] - before:
+            item.user_properties.append((damage.INPUTS, drawn))
 
 
 @pytest.fixture(scope='session')

@@ -9,6 +9,7 @@ import copy
 import gzip
 import json
 import warnings
+from collections import Counter
 
 import nibabel as nb
 import numpy as np
@@ -18,6 +19,12 @@ from hypothesis import strategies as st
 from pipelines.errors import ClbpeError
 
 READ, REFUSED = 'read', 'refused'
+
+INPUTS = 'inputs'
+"""Property of a test in a report: how many inputs were drawn for it."""
+
+DRAWN = Counter[str]()
+"""How many inputs were drawn in this process, to be told by ``tests/conftest.py``."""
 
 MARKS = [
     b'\t', b'\n', b'\r', b'\r\n', b'"', b'""', b"'", b',', b';', b'.', b'-', b'#', b' ', b'\\', b'/', b'_', b'\0', b'\x1a', b'n/a', b'NA',
@@ -70,6 +77,7 @@ def outcomes_of(drawn, read, share=1.0, names=('',)):
     @settings(max_examples=max(int(settings().max_examples * share), 10))
     @given(drawn)
     def check(content):
+        DRAWN[INPUTS] += 1
         refusal = None
         try:
             with warnings.catch_warnings():

@@ -43,6 +43,7 @@ GENERATED = [
     'trial.md',
     'report.md',
     'inputs.md',
+    'reliability.md',
 ]
 
 

@@ -54,6 +54,7 @@ NAV: Nav = {
     'Clusters and platforms': {
         'Docker, Slurm, CBRAIN': 'docs/deploy.md',
         'Apptainer': 'examples/apptainer.md',
+        'What it survives': 'docs/reliability.md',
         'Speed': 'benchmarks/README.md',
     },
     'Notebooks': {

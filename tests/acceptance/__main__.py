@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import circuits, diffusion, functional, interrupted, marked, pages, simulations, storages, strangers
 from .checks import Check, Collector, Context, data_folder, met, show
+from .faults import datasets, disks, kills, limits
 
 Run = Callable[[Context], Collector]
 SCANS: dict[str, Run] = {
@@ -29,6 +30,14 @@ SCANS: dict[str, Run] = {
 
 MARKED: dict[str, Run] = {'chains': marked.chains, 'fuzz': marked.fuzz}
 """Tests with a mark of this name, in full."""
+
+FAULTS: dict[str, Run] = {
+    'bad_datasets': datasets.bad_datasets,
+    'kills': kills.kills,
+    'limits': limits.limits,
+    'disks': disks.disks,
+}
+"""What strikes the program from outside: each records in ``tests/golden/faults.tsv`` how it ended."""
 
 STRANGERS: dict[str, Run] = {
     'readme': strangers.readme,
@@ -59,8 +68,17 @@ TABLES: dict[str, Run] = {
 }
 """Long simulations: each makes a table of tests/golden anew; a quick run holds a small share against it."""
 
-RUNS = SCANS | MARKED | STRANGERS | TABLES
-SIMULATED = {'simulated_raw', 'simulated_qsiprep', 'simulated_dwi', 'storages', *MARKED, *STRANGERS, *TABLES}
+RUNS = SCANS | MARKED | FAULTS | STRANGERS | TABLES
+SIMULATED = {
+    'simulated_raw',
+    'simulated_qsiprep',
+    'simulated_dwi',
+    'storages',
+    *MARKED,
+    *FAULTS,
+    *STRANGERS,
+    *TABLES,
+}
 """Runs that need no real scans."""
 
 

@@ -23,7 +23,7 @@ from .checks import REPOSITORY, Collector, Context, met, validator_errors
 
 N_PEOPLE = 8
 _LIMIT = 900.0  # s after which a run hangs
-_DIE_AT_RENAME = """
+DIE_AT_RENAME = """
 import os, signal, sys
 main, wanted, replace = os.getpid(), int(sys.argv.pop(1)), os.replace
 count = os.environ['CLBPE_RENAMES']
@@ -205,7 +205,7 @@ def _renames(checks: Collector, trial: Trial, n: int) -> None:
         shutil.rmtree(trial.out / f'sub-{label}')
         count = trial.out.with_name(f'renames{number}')
         words = trial.words('participant', '--participant-label', label)
-        program = [sys.executable, '-c', _DIE_AT_RENAME, str(3 + 5 * number), *words]
+        program = [sys.executable, '-c', DIE_AT_RENAME, str(3 + 5 * number), *words]
         ended = wait(start(program, CLBPE_RENAMES=str(count)))
         there = trial.results()
         whole += ended.status == -signal.SIGKILL and all(there[p] == expected[p] for p in own if p in there)

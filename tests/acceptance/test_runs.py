@@ -49,12 +49,14 @@ def test_a_report_tells_what_failed_and_what_did_not_run(tmp_path):
     report = tmp_path / 'report.xml'
     report.write_text(
         '<testsuites><testsuite>'
-        '<testcase classname="tests.cases.test_bold" name="test_a" time="1.5"/>'
+        '<testcase classname="tests.cases.test_bold" name="test_a" time="1.5">'
+        '<properties><property name="inputs" value="120"/></properties></testcase>'
         '<testcase classname="tests.cases.test_bold" name="test_b" time="0"><failure message="assert 1 == 2&#10;more"/></testcase>'
         '<testcase classname="tests.cases.test_bold" name="test_c" time="0"><skipped message="no data"/></testcase>'
         '</testsuite></testsuites>'
     )
     assert _cases(report) == [
-        ('test_bold test_a', 1.5, ''), ('test_bold test_b', 0, 'assert 1 == 2'), ('test_bold test_c', 0, 'no data'),
+        ('test_bold test_a', 1.5, '', False, 120), ('test_bold test_b', 0, 'assert 1 == 2', False, 0),
+        ('test_bold test_c', 0, 'no data', True, 0),
     ]  # fmt: skip
     assert _cases(tmp_path / 'absent.xml') == []
