@@ -18,6 +18,10 @@ TAG = 'clbpe:' + __version__.replace('+', '-')
 IMAGE = os.environ.get('CLBPE_IMAGE', TAG)
 APPTAINER_USER = 12345
 
+# whoever chooses a kernel of OpenBLAS does so here alone: a container is not told, and its last bits would differ
+for _name in [name for name in os.environ if name.startswith('OPENBLAS_')]:
+    del os.environ[_name]
+
 
 def run_plain(*words, **options):
     """Run the command line of this installation and return the finished process."""
