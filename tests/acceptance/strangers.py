@@ -100,8 +100,9 @@ def readme(context: Context) -> Collector:
     report = clone / 'demo/clbpe/group/report.html'
     checks.note('the report that it names', report.is_file(), report.is_file())
     bare['PATH'] = f'{clone}/.venv/bin:{PLACES}'
-    raw = 'clbpe-simulate raw --layout raw --participants 1 --sessions pre --modalities bold --voxel-size 6'
-    run(raw, clone, bare, is_bare=True)
+    for layout, modality in (('raw', 'bold'), ('qsiprep', 'dwi')):
+        options = f'--participants 1 --sessions pre --modalities {modality} --voxel-size 6'
+        run(f'clbpe-simulate {layout} --layout {layout} {options}', clone, bare, is_bare=True)
     for line in synopsis():
         status, _ = run(line, clone, bare, is_bare=True)
         checks.note(line, f'status {status}', not status)
@@ -114,11 +115,14 @@ def synopsis() -> Iterator[str]:
         for line in lines(block):
             command = line.partition('#')[0].strip()
             is_raw = ' participant ' in command and '--derivatives' not in command
+            # somebody in the demo has no diffusion scan: with QSIPrep's output alone there is nothing for that person
+            is_dwi = 'qsiprep=PATH' in command and 'fmriprep=PATH' not in command
             for name in ('fmriprep', 'qsiprep'):
-                command = command.replace(f'{name}=PATH', f'{name}=demo/trial/derivatives/{name}')
+                place = 'qsiprep' if is_dwi else f'demo/trial/derivatives/{name}'
+                command = command.replace(f'{name}=PATH', f'{name}={place}')
             command = command.replace('trial.json', 'demo/trial/code/trial.json')
             results = 'demo/clbpe' if ' group ' in command else 'other'
-            data = 'raw' if is_raw else 'demo/trial'
+            data = 'raw' if is_raw else 'qsiprep' if is_dwi else 'demo/trial'
             yield filled(command, BIDS_DIR=data, OUTPUT_DIR=results, WORK='otherwork') + ' --dry-run'
 
 
