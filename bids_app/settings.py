@@ -40,6 +40,24 @@ def is_label(text: str) -> bool:
     return re.fullmatch(r'[a-zA-Z0-9+]+', text) is not None
 
 
+def steps_of(label: str) -> str:
+    """Return the name of a participant's workflow; Nipype takes no plus sign, and labels have no hyphen.
+
+    Examples
+    --------
+    >>> steps_of('01+a'), label_of_steps(f'{steps_of("01+a")}/tract'), label_of_steps('group_wf')
+    ('sub_01-a_wf', '01+a', None)
+
+    """
+    return f'sub_{label.replace("+", "-")}_wf'
+
+
+def label_of_steps(name: str) -> str | None:
+    """Return whose workflow the name of a step or its folder is in; none: nobody's."""
+    found = re.search(r'sub_([A-Za-z0-9-]+)_wf', name)
+    return found[1].replace('-', '+') if found else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything a run depends on; made once by the command line and never changed."""

@@ -9,7 +9,7 @@ import pandas as pd
 from pipelines.stats.counts import VISITS
 from pipelines.stats.design import visits_of
 from pipelines.stats.visit import Visit
-from pipelines.terms import MEASURES, join_flags, split_flags, unusable_flags
+from pipelines.terms import MEASURES, join_flags, split_flags, told_side, unusable_flags
 
 from ..outputs.found import Results, TractResult
 from ..phenotype.parts import Trial
@@ -131,7 +131,8 @@ def _tract_status(tract: TractResult) -> tuple[str, str]:
     with tract.table.open(newline='') as stream:
         rows = list(csv.DictReader(stream, delimiter='\t'))
     session = tract.session_id.removeprefix('ses-')
-    wanted = {'session_id': session, 'hemi': 'B', 'method': 'weighted', 'param': 'fa'}
+    side = told_side(row['hemi'] for row in rows)
+    wanted = {'session_id': session, 'hemi': side, 'method': 'weighted', 'param': 'fa'}
     found = [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
     if not found:
         return 'missing', f'no value of {tract.session_id}'

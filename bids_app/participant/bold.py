@@ -29,7 +29,7 @@ from ..scans.dataset import Dataset
 from ..scans.fmriprep import ShownAnatomy
 from ..scans.people import ParticipantInputs
 from ..scans.query import entities_of
-from ..settings import STEPS, Settings
+from ..settings import STEPS, Settings, steps_of
 from .diffusion import add_diffusion
 from .field import given_field
 
@@ -48,7 +48,7 @@ def build_workflow(settings: Settings, people: Iterable[ParticipantInputs]) -> L
 
 def participant_workflow(settings: Settings, person: ParticipantInputs) -> LiterateWorkflow:
     """Return the workflow of one participant: the anatomy once, then every run and the diffusion scans."""
-    workflow = LiterateWorkflow(name=f'sub_{person.label}_wf')
+    workflow = LiterateWorkflow(name=steps_of(person.label))
     anatomy = anatomy_workflow(settings, person) if person.t1w else None
     runs = []
     for number, shown in enumerate(person.anatomies()):
@@ -105,7 +105,7 @@ def shown_workflow(settings: Settings, anatomy: ShownAnatomy, number: int) -> Li
 def run_workflow(settings: Settings, person: ParticipantInputs, run: BoldRun) -> LiterateWorkflow:
     """Return the workflow of one run, from its files to derivatives and figures."""
     words = [f'{key}_{value}' for key, value in run.entities.items() if key != 'sub']
-    workflow = LiterateWorkflow(name='_'.join([*words, 'wf']).replace('+', ''))
+    workflow = LiterateWorkflow(name='_'.join([*words, 'wf']).replace('+', '-'))
     size = series_gb(run.bold) if run.preprocessed else standard_gb(run.bold, run.space)
     connectivity = init_connectivity_wf(
         denoise=settings.denoise,

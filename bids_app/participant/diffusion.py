@@ -268,4 +268,4 @@ def _space(person: ParticipantInputs) -> dict[str, str]:
 def _word(entities: dict[str, str]) -> str:
     """Return the entities of a session as part of a workflow's name."""
     words: Iterable[str] = (f'{key}_{value}' for key, value in entities.items() if key != 'sub')
-    return '_'.join(words).replace('+', '') or 'all'
+    return '_'.join(words).replace('+', '-') or 'all'

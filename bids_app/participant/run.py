@@ -28,7 +28,7 @@ from ..running.files import remove_damaged_results, remove_drafts
 from ..running.lock import held
 from ..running.manifest import digest_of
 from ..scans.people import ParticipantInputs, collect_all
-from ..settings import STEPS, Settings
+from ..settings import STEPS, Settings, steps_of
 from .feasible import check_regions, feasible
 
 _HEAD = 4000  # characters of a page that hold its head
@@ -174,7 +174,7 @@ def _run(settings: Settings, people: list[ParticipantInputs], run_id: str) -> li
     """Build and run one workflow for all participants; return what failed."""
     engine.configure(settings, run_id)
     for person in people:
-        remove_damaged_results(settings.work_dir / STEPS / f'sub_{person.label}_wf')
+        remove_damaged_results(settings.work_dir / STEPS / steps_of(person.label))
     from ..outputs.sinks import descriptions
     from .bold import build_workflow
 
@@ -284,7 +284,7 @@ def _conclude(
         return engine.first_status(failures)
     if settings.clean_workdir:
         for person in pending:
-            shutil.rmtree(settings.work_dir / STEPS / f'sub_{person.label}_wf', ignore_errors=True)
+            shutil.rmtree(settings.work_dir / STEPS / steps_of(person.label), ignore_errors=True)
     left_out = sum(person.is_left_out for person in found)
     done = f'{len(pending)} processed, {len(found) - len(pending) - left_out} already up to date'
     done += f', {left_out} left out' if left_out else ''

@@ -18,7 +18,7 @@ import psutil
 from pipelines.errors import ParameterError, StoppedError
 
 from ..folders import close_steps
-from ..settings import Settings
+from ..settings import STEPS, Settings, label_of_steps
 from .faults import chain_of, cut_short, judge, raised_in, write_crash
 from .jobs import cancel_jobs
 from .taken import add_taken
@@ -255,19 +255,19 @@ def read_crashes(crash_dir: Path, settings: Settings) -> list[Failure]:
     for path in sorted(crash_dir.glob('crash-*.txt')) if crash_dir.is_dir() else []:
         text = path.read_text(errors='replace')
         name = _node_of(text) or path.name
-        label = re.search(r'sub_([A-Za-z0-9]+)_wf', name)
+        label = label_of_steps(name) or EVERYBODY
         raised = raised_in(text)
         # a crash file that ends before the error met the full disk that it was to tell of
         is_whole = bool(raised) or 'Traceback' in text
         fault = judge(raised, settings) if is_whole else cut_short(settings)
-        failures.append(Failure(label.group(1) if label else EVERYBODY, name, *fault, path))
+        failures.append(Failure(label, name, *fault, path))
     return failures
 
 
 def _node_of(text: str) -> str:
     """Return the whole name of the node that crashed; a part of a MapNode tells it by its folder alone."""
     node = re.search(r'^Node: (\S+)', text, re.MULTILINE)
-    folder = re.search(r'^Working directory: .*?/(clbpe_wf/.+)$', text, re.MULTILINE)
+    folder = re.search(rf'^Working directory: .*?/({STEPS}/.+)$', text, re.MULTILINE)
     if node and '.' not in node.group(1) and folder:
         return folder.group(1).strip().replace('/mapflow/', '/').replace('/', '.')
     return node.group(1) if node else ''

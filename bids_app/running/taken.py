@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pipelines.interfaces._measure import resources_file
 
+from ..settings import label_of_steps
 from .lock import lock_file
 
 FILE = Path('logs') / 'resources.tsv'
@@ -44,8 +44,8 @@ def taken_by(node: Any, name: str, since: float) -> Taken | None:
         took = found['seconds'], found['peak_gb'], found['held_gb']
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    label = re.search(r'sub_([A-Za-z0-9]+)_wf', f'{node.fullname or ""} {path}')
-    return Taken(f'sub-{label[1]}' if label else OF_NOBODY, name, *took, node.mem_gb)
+    label = label_of_steps(f'{node.fullname or ""} {path}')
+    return Taken(f'sub-{label}' if label else OF_NOBODY, name, *took, node.mem_gb)
 
 
 def add_taken(output_dir: Path, run_id: str, steps: Sequence[Taken]) -> None:

@@ -23,6 +23,12 @@ from ._measure import measured
 PROGRESS = 'progress.txt'
 """File in the folder of a step that runs long: how far it is, for the program that waits for it."""
 
+_LIBRARIES = (
+    *('numpy', 'scipy', 'dipy', 'SimpleITK', 'picsl-greedy', 'scikit-image', 'nipype', 'numba'),
+    *('pydeseq2', 'gseapy', 'statsmodels'),
+)
+"""What makes numbers of a step beside ourselves."""
+
 _SIMPLE = {int: traits.Int, float: traits.Float, str: traits.Str, bool: traits.Bool, dict: traits.Dict}
 
 
@@ -38,7 +44,7 @@ def code_version() -> str:
     for source in sources(root):
         digest.update(source.relative_to(root).as_posix().encode())
         digest.update(source.read_bytes())
-    for library in ('numpy', 'scipy', 'dipy', 'SimpleITK', 'picsl-greedy'):
+    for library in _LIBRARIES:
         digest.update(f'{library}={version(library)}'.encode())
     return digest.hexdigest()[:16]
 

@@ -118,7 +118,8 @@ def _place(
     opposite = _opposite(encoding.directions)
     if opposite:
         axis = 'ijk'.index(encoding.directions[0][0])
-        return place_reverse(scans[0], scans[opposite[0]], mask, axis, **options), _PAIR
+        ratio = _readout_ratio(encoding.readout_times, opposite[0])
+        return place_reverse(scans[0], scans[opposite[0]], mask, axis, ratio=ratio, **options), _PAIR
     if encoding.source is not None:
         placed = place_source(encoding.source, images, scans[0], mask, **options)
         return placed, ESTIMATORS[encoding.source.kind].title
@@ -141,15 +142,20 @@ def _polarity(direction: str) -> int:
     return -1 if direction.endswith('-') else 1
 
 
+def _readout_ratio(readout_times: Sequence[float], number: int) -> float:
+    """Return the readout time of a scan over that of the first; 1 where either is unknown (0)."""
+    known = readout_times[number] > 0 and readout_times[0] > 0
+    return readout_times[number] / readout_times[0] if known else 1.0
+
+
 def _displacement(
     u: np.ndarray, affine: np.ndarray, directions: list[str], readout_times: list[float], number: int
 ) -> np.ndarray:
     """Return the displacement (X, Y, Z, 3) mm of one scan; ``u`` is that of the first one."""
     if not directions[number]:
         return np.zeros((*u.shape, 3), np.float32)
-    known = readout_times[number] > 0 and readout_times[0] > 0
-    ratio = readout_times[number] / readout_times[0] if known else 1.0
     sign = _polarity(directions[number]) * _polarity(directions[0])
+    ratio = _readout_ratio(readout_times, number)
     return displacement_mm(u * np.float32(sign * ratio), affine, 'ijk'.index(directions[number][0]))
 
 

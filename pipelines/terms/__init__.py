@@ -18,6 +18,7 @@ from .circuit import (
     RegionRole,
     Structure,
     pair_of,
+    told_side,
 )
 from .circuits import COLUMNS, circuit_of_labels, circuit_of_rows, default_circuit, directions, structure
 from .distortion import ESTIMATORS, FIELD_UNITS, NO_CORRECTION, EstimatorKind
@@ -163,5 +164,6 @@ __all__ = [
     'raised',
     'split_flags',
     'structure',
+    'told_side',
     'unusable_flags',
 ]

@@ -1,7 +1,7 @@
 """A circuit: regions by name and side, and the pairs of them that tracts join.  All that is made follows from it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -28,6 +28,20 @@ SIDES = Words(
     ],
 )
 """Hemispheres in the order of tables for readers, the outcome first."""
+
+
+def told_side(sides: Iterable[str]) -> str:
+    """Return the side that speaks for a tract: one alone on or across the midline for itself, both for all others.
+
+    Examples
+    --------
+    >>> told_side(['L', 'R', 'B']), told_side(['n/a', 'n/a']), told_side(['C']), told_side(['L'])
+    ('B', 'n/a', 'C', 'B')
+
+    """
+    known = set(sides)
+    return known.pop() if known in ({MIDLINE}, {'C'}) else 'B'
+
 
 ROLES = Words(
     'role of a region',

@@ -101,11 +101,10 @@ FIGURES = (
         'regions',
         'bold',
         'Regions on the mean functional image',
-        'Blue: nucleus accumbens. Yellow: medial prefrontal cortex. A dashed outline marks a region that is '
+        'Each structure has a colour of its own, named above the image. A dashed outline marks a region that is '
         'flagged in the table of regions; where it lies on a dark part of the image there is little signal. '
         'Grey dots: voxels that were analysed.',
-        'Cuts through the mean functional image with the outlines of the nucleus accumbens and the medial '
-        'prefrontal cortex on both sides.',
+        'Cuts through the mean functional image with the outlines of the regions.',
     ),
     FigureSpec(
         'carpet',
@@ -122,10 +121,9 @@ FIGURES = (
         'relmat',
         'bold',
         'Connectivity between the regions',
-        'Fisher z of each pair of regions; the framed cell is the outcome of this study. Hatched cells pair '
+        'Fisher z of each pair of regions; framed cells are the pairs that are reported. Hatched cells pair '
         'a region with a part of itself and are high by construction.',
-        'Matrix of Fisher z between left, right and bilateral nucleus accumbens and medial prefrontal '
-        'cortex; the numbers are in the table of connectivity.',
+        'Matrix of Fisher z between the regions; the numbers are in the table of connectivity.',
     ),
     FigureSpec(
         'seed',
@@ -195,23 +193,21 @@ FIGURES = (
     FigureSpec(
         'tract',
         'dwi',
-        'Tract between nucleus accumbens and medial prefrontal cortex',
+        'Tracts between regions',
         'Orange with a solid line: left; purple with a dashed line: right. The brighter, the larger the '
-        'share of streamlines that pass; the lines enclose where at least a tenth of them pass. Blue: '
-        'nucleus accumbens; yellow: medial prefrontal cortex. The tract should be one bundle in white '
-        'matter from one region to the other.',
-        'Cuts in three planes through the tract of the left and the right side, with the outlines of the '
-        'nucleus accumbens and the medial prefrontal cortex.',
+        'share of streamlines that pass; the lines enclose where at least a tenth of them pass. The '
+        'regions are named above the image. A tract should be one bundle in white matter from one region to '
+        'the other.',
+        'Cuts in three planes through the tracts, with the outlines of the regions.',
     ),
     FigureSpec(
         'profile',
         'dwi',
         'FA along the tract',
-        'From the nucleus accumbens (1) to the medial prefrontal cortex (100). Lines: mean, a dash for each '
+        'From the first region of a pair (1) to the second (100). Lines: mean, a dash for each '
         'session; bands: one standard deviation over streamlines. A difference over the whole length speaks '
         'for the tract, one near an end for the region beside it.',
-        'Two charts, left and right side, of fractional anisotropy over one hundred nodes from the nucleus '
-        'accumbens to the medial prefrontal cortex.',
+        'Charts of fractional anisotropy over one hundred nodes from the first region of a pair to the second.',
     ),
     FigureSpec(
         'threshold',

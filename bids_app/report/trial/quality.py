@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.terms import told_side
+
 from ..read import ScanRecord, TableRow, read_scans
 from ..words import number
 from .record import TrialRecord
@@ -75,7 +77,8 @@ def _scans(row: TableRow, scans: list[ScanRecord], pages: dict[str, str]) -> Ite
         if row['data'] == 'connectivity' and scan.session == session and 'DegreesOfFreedom' in scan.facts:
             yield _function(row, scan, pages)
         for own in scan.tracts if row['data'] == 'tract' else ():
-            values = [line for line in own.rows if _is_outcome(line, session, scan)]
+            side = told_side(line.get('hemi', '') for line in own.rows)
+            values = [line for line in own.rows if _is_outcome(line, session, scan, side)]
             if values:
                 yield _tract(row, values[0], pages, own.pair if len(scan.tracts) > 1 else '')
 
@@ -103,9 +106,9 @@ def _least(scan: ScanRecord, column: str) -> float | None:
     return min(values, default=None)
 
 
-def _is_outcome(line: TableRow, session: str, scan: ScanRecord) -> bool:
+def _is_outcome(line: TableRow, session: str, scan: ScanRecord, side: str) -> bool:
     named = line.get('session_id', '').removeprefix('ses-')
-    wanted = ('B', 'weighted', 'fa')
+    wanted = (side, 'weighted', 'fa')
     is_here = (scan.session if named in ('', 'n/a') else named) == session
     return is_here and (line.get('hemi'), line.get('method'), line.get('param')) == wanted
 

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from niworkflows.engine.workflows import LiterateWorkflow
 
 from bids_app.cli import main
 from bids_app.running.files import remove_drafts
+from bids_app.settings import label_of_steps, steps_of
 from tests.app.participant.test_participant import SPACE, STEM, receipts, run, tables_and_maps, write_dataset
 from tests.app.scans.test_inputs import T1W, bold, build
 from tests.app.trial_data import N_MAPS
@@ -327,6 +329,13 @@ def test_a_killed_run_is_resumed_to_the_same_result(preprocessed, uninterrupted,
     assert kept.stat().st_mtime_ns == before  # resumed, not repeated
     assert tables_and_maps(out) == uninterrupted
     assert len(receipts(out)) == 2
+
+
+@pytest.mark.parametrize('label', ['01', '01+a', 'a+b+c', '+'])
+def test_a_label_with_a_plus_sign_is_the_name_of_a_workflow(label):
+    """BIDS takes the sign, Nipype does not; and who failed is told by the label."""
+    name = LiterateWorkflow(name=steps_of(label)).name
+    assert label_of_steps(f'clbpe_wf.{name}.task_rest_wf.motion') == label
 
 
 def test_stale_drafts_are_removed_and_fresh_ones_left(tmp_path):
