@@ -21,7 +21,7 @@ Ignorable = Literal['slicetiming', 'fieldmaps', 'sdc', 'eddy']
 TractOf = Literal['person', 'independent']
 
 MIN_DEGREES_OF_FREEDOM = 20
-"""Below this many residual degrees of freedom a run is refused (METHODS, section 2)."""
+"""Below this many residual degrees of freedom a run is refused (docs/faq.md)."""
 WARN_DEGREES_OF_FREEDOM = 40
 
 

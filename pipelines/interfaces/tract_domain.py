@@ -22,7 +22,7 @@ from .drawing import Canvas, Drawn
 from .regions import check_inside, draw_circuit, label_image, region_flags, region_table, template_brain
 
 WHITE_FA = 0.15
-"""Without a segmentation, white matter is where the anisotropy is above this (METHODS, section 6)."""
+"""Without a segmentation, white matter is where the anisotropy is above this (docs/diffusion.md)."""
 
 _TISSUES = ('gm', 'wm', 'csf')
 _MIN_COVERAGE = 0.7

@@ -16,7 +16,7 @@ from .tract_domain import read_fields
 from .tract_rows import FurtherParam, add_param, tract_weights
 
 LEAST_SHOWN = 0.7
-"""Share of a tract's weight that a map has to show for a value, as of a region in a scan (METHODS, section 3)."""
+"""Share of a tract's weight that a map has to show for a value, as of a region in a scan (docs/diffusion.md)."""
 
 _INSIDE = 0.999  # of a voxel's value that comes from voxels whose value is known
 

@@ -21,7 +21,7 @@ from .tract_domain import domain_of, read_fields
 from .tract_water import add_free_water
 
 MIN_STREAMLINES = 50
-"""Fewer accepted ones in one direction: the value is missing (METHODS, section 6)."""
+"""Fewer accepted ones in one direction: the value is missing (docs/diffusion.md)."""
 
 TRACT_VISITATION = 0.01
 """A voxel belongs to the tract's volume when this share of the streamlines visits it."""

@@ -53,7 +53,7 @@ class DifferentialExpression(NamedTuple):
         People by arm.
     flags
         What a reader must know: ``dropped:NAME`` (a covariate that does not vary within anyone),
-        ``dispersion_trend_constant``, and those of the table.
+        ``dispersion_trend_constant``, ``size_factors_poscounts``, and those of the table.
 
     """
 

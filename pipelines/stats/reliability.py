@@ -140,7 +140,8 @@ def spearman_brown(reliability: float, length: float = 2.0) -> float:
 
     Notes
     -----
-    :math:`m r / (1 + (m - 1) r)`; a negative r of which the mean would have none below -1 stays as it is.
+    :math:`m r / (1 + (m - 1) r)`; minus infinity where :math:`1 + (m - 1) r` is not above 0, for no mean has such a
+    reliability.
 
     References
     ----------

@@ -21,7 +21,7 @@ from .circuit import (
     told_side,
 )
 from .circuits import COLUMNS, circuit_of_labels, circuit_of_rows, default_circuit, directions, structure
-from .distortion import ESTIMATORS, FIELD_UNITS, NO_CORRECTION, EstimatorKind
+from .distortion import ESTIMATORS, FIELD_UNITS, MODULATED, NO_CORRECTION, PLAIN, EstimatorKind
 from .effects import (
     ADJUSTMENTS,
     ANALYSES,
@@ -102,11 +102,13 @@ __all__ = [
     'MIDLINE',
     'MISSING_ASSUMPTIONS',
     'MODELS',
+    'MODULATED',
     'MOTION',
     'NAME',
     'NO_CORRECTION',
     'PATHS',
     'PATH_SCALES',
+    'PLAIN',
     'PRESETS',
     'PRIMARY_MODEL',
     'REFERENCES',

@@ -17,8 +17,9 @@ NO_CORRECTION = 'none'
 
 @dataclass(frozen=True, kw_only=True)
 class EstimatorKind(Term):
-    """A kind of estimator; ``title`` is what sidecars say of it, ``text`` its sentence in the methods.
+    """A kind of estimator; ``title`` is what sidecars say of it.
 
+    ``text``: the beginning of its sentence in the methods, which :data:`PLAIN` or :data:`MODULATED` ends.
     ``is_map``: an image of phase or field with its magnitude, not EPI that are distorted themselves.
     """
 
@@ -26,11 +27,13 @@ class EstimatorKind(Term):
     is_map: bool = False
 
 
-_APPLIED = 'and taken back without modulation of the intensities. '
+PLAIN = 'and taken back without modulation of the intensities. '
+MODULATED = 'and taken back with the intensities multiplied by the Jacobian. '
+"""How the displacement of BOLD, and that of diffusion, is taken back."""
 _CARRIED = (
     'whose magnitude was registered rigidly to the reference and to its corrected form in turn. It was smoothed where '
     'signal is weak and continued beyond the brain, '
-) + _APPLIED
+)
 _UNWRAPPED = (
     'unwrapped in three dimensions [@abdulrahman2007] and divided by the difference of the echo times, '
 )
@@ -42,13 +45,12 @@ ESTIMATORS = Words(
             name='pair', title='reverse phase encoding pair',
             text='Distortion by magnetic susceptibility was estimated from two EPI of opposite phase encoding '
             '[@andersson2003] with the discretisation of [@ruthotto2012], carried to the reference in Hz after a '
-            'rigid registration, ' + _APPLIED,
+            'rigid registration, ',
         ),
         EstimatorKind(
             name='reverse', title='one EPI of reverse phase encoding and the reference of the series itself',
             text='Distortion by magnetic susceptibility was estimated from the reference and one EPI of reverse phase '
-            'encoding [@andersson2003] with the discretisation of [@ruthotto2012], displacement and movement in turn, '
-            + _APPLIED,
+            'encoding [@andersson2003] with the discretisation of [@ruthotto2012], displacement and movement in turn, ',
         ),
         EstimatorKind(
             name='fieldmap', title='map of the magnetic field', is_map=True,

@@ -13,7 +13,7 @@ from ..interfaces.dwi_distortion import CombineScans
 from ..interfaces.dwi_space import FindHalfWay
 from ..interfaces.headers import series_gb
 from ..params import DwiParams
-from ..terms import ESTIMATORS
+from ..terms import ESTIMATORS, MODULATED
 
 SCANS = ('series', 'gradients', 'motion', 'scan_xfms', 'displacements', 'correction')
 """What the preparation of a session's scans gives to :func:`~pipelines.workflows.diffusion.init_dwi_session_wf`."""
@@ -70,7 +70,9 @@ def init_dwi_scans_wf(
 
     """
     workflow = LiterateWorkflow(name=name)
-    workflow.__desc__ = _describe_scans(scans, params) + (ESTIMATORS[field.source.kind].text if field else '')
+    workflow.__desc__ = _describe_scans(scans, params) + (
+        ESTIMATORS[field.source.kind].text + MODULATED if field else ''
+    )
     seed = {'random_seed': random_seed, 'sloppy': sloppy}
     size = max(series_gb(Path(scan.dwi)) for scan in scans)
     prepare = pe.MapNode(

@@ -17,7 +17,7 @@ from ..interfaces.normalize import ResampleSeries
 from ..interfaces.stages import FinishRun, PlaceReferences
 from ..interfaces.susceptibility import EstimateDistortion, RegisterDistortion
 from ..params import Ignorable
-from ..terms import ESTIMATORS, NO_CORRECTION
+from ..terms import ESTIMATORS, NO_CORRECTION, PLAIN
 
 ANATOMY_INPUTS = (
     't1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf', 'anat2std_xfm',
@@ -209,7 +209,7 @@ def _text_of(given: Field | str) -> str:
     """Return the sentence of the methods on the correction."""
     if isinstance(given, str):
         return _REGISTERED if given else _NO_TEXT
-    return ESTIMATORS[given.source.kind].text
+    return ESTIMATORS[given.source.kind].text + PLAIN
 
 
 def _correct(

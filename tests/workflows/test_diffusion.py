@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.acquisition import Field, FieldSource
 from pipelines.params import DwiParams
-from pipelines.terms import ESTIMATORS
+from pipelines.terms import ESTIMATORS, MODULATED
 from pipelines.workflows.diffusion import (
     SESSION_MAPS,
     first_of,
@@ -60,7 +60,7 @@ def test_encodings_and_images_reach_the_step(scans):
     assert given.encoding.directions == ('j-', 'j')
     assert given.encoding.source == FIELD.source
     assert given.images == FIELD.images
-    assert ESTIMATORS['phasediff'].text in workflow.__desc__
+    assert ESTIMATORS['phasediff'].text + MODULATED in workflow.__desc__
     plain = init_dwi_scans_wf(**prepared(scans))
     assert plain.get_node('combine').inputs.encoding.source is None
     assert ESTIMATORS['phasediff'].text not in plain.__desc__

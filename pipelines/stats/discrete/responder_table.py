@@ -54,7 +54,7 @@ def tabulate_responders(
     Raises
     ------
     DataError
-        Shapes do not fit, or neither change is above 0.
+        Shapes do not fit, no change is given, or one is not above 0.
 
     References
     ----------
