@@ -147,14 +147,14 @@ def preset_columns(preset: str, table: pd.DataFrame, confounds: Path, metadata: 
 
     """
     try:
-        content = json.loads(metadata.read_text(encoding='utf-8-sig')) if metadata else {}
+        content = json.loads(metadata.read_text()) if metadata else {}
         entries = content.items() if isinstance(content, dict) else ()
         described = {name: entry for name, entry in entries if isinstance(entry, dict)}
         return clean.confound_columns(preset, list(table.columns), described)
-    except UnknownWordError:
-        raise
     except (ValueError, RecursionError) as error:
         raise DataError(f'{metadata} is no valid JSON ({error}). Replace it.') from error
+    except UnknownWordError:
+        raise
     except KeyError as error:
         raise DataError(
             f'{confounds} lacks {error.args[0]}, which --denoising {preset} needs. '

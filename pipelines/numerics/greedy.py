@@ -48,8 +48,9 @@ def run_diffeomorphic(
 
     Notes
     -----
-    Correlation in neighbourhoods of 5 voxels is ascended in steps smoothed by Gaussians of 2 voxels; the sum of the
-    steps, smoothed by 1, is a velocity that does not change with time, so that the way back is exact [1]_.
+    Correlation in neighbourhoods of 5 voxels is ascended in steps smoothed by Gaussians of 2 voxels, whose composition
+    is smoothed by 1 [1]_; the way back is found by iteration.  A velocity that does not change with time, whose way
+    back is exact, fits less (correlation with the template .82 in place of .84 on a real head) and returns no better.
     Where an image is constant, as in the air around a brain, a correlation is not defined: both images get noise of a
     thousandth of their range, ours, because that of Greedy differs from run to run.
 
@@ -66,7 +67,7 @@ def run_diffeomorphic(
     images = [to_itk(_with_noise(volume, rng), affine) for volume, affine in (fixed, placed)]
     greedy, threads = Greedy3D(), os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS']
     greedy.execute(
-        '-i fixed moving -m NCC 2x2x2 -s 2vox 1vox -sv -noise 0 -wp 0 -float -V 0 -o there -oinv back '
+        '-i fixed moving -m NCC 2x2x2 -s 2vox 1vox -noise 0 -wp 0 -float -V 0 -o there -oinv back '
         f'-n {"x".join(map(str, iterations))} -threads {threads}',
         out=io.StringIO(), fixed=images[0], moving=images[1], there=None, back=None,
     )  # fmt: skip

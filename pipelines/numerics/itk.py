@@ -257,9 +257,8 @@ def correct_bias(
     finder.SetMaximumNumberOfIterations(list(iterations))
     finder.SetConvergenceThreshold(1e-5)
     extents = np.array(volume.GetSize()) * np.array(volume.GetSpacing())
-    finder.SetNumberOfControlPoints(
-        [int(n) + 3 for n in np.ceil(extents / knots)]
-    )  # a cubic spline has 3 more
+    # rounded: knots nearer to each other take contrast of tissues for the coil's; a cubic spline has 3 more
+    finder.SetNumberOfControlPoints([max(1, round(n)) + 3 for n in extents / knots])
     finder.Execute(volume, sitk.Cast(to_itk(mask, image[1]) > 0, sitk.sitkUInt8))
     field = sitk.GetArrayFromImage(finder.GetLogBiasFieldAsImage(volume)).T
     return np.exp(field, dtype=np.float32)

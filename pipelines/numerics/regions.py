@@ -55,12 +55,12 @@ def on_side(mask: np.ndarray, positions: np.ndarray, side: str) -> np.ndarray:
     Voxels centred on x = 0 belong to neither side.
     """
     x = positions[..., 0]
-    return mask & {'L': x < 0, 'R': x > 0}[side]
+    return mask & (x < 0 if side == 'L' else x > 0)
 
 
 def split_hemispheres(mask: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Return the left (x < 0) and right (x > 0) parts of ``mask`` as (2, X, Y, Z)."""
-    return np.stack([on_side(mask, positions, side) for side in ('L', 'R')])
+    return np.stack([mask & (positions[..., 0] < 0), mask & (positions[..., 0] > 0)])
 
 
 def is_on_side(x: float, side: str) -> bool:

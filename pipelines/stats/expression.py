@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipelines.terms import FALSE_DISCOVERY_RATE, FLAGS, REFERENCES, ReferenceKind, raised
+from pipelines.terms import FALSE_DISCOVERY_RATE, FLAGS, ReferenceKind, raised
 
 from .counts import VISITS, check_counts, kept_genes
 from .deseq import Fit, fit_counts
@@ -53,7 +53,7 @@ class DifferentialExpression(NamedTuple):
         People by arm.
     flags
         What a reader must know: ``dropped:NAME`` (a covariate that does not vary within anyone),
-        ``dispersion_trend_constant``, ``size_factors_poscounts``, and those of the table.
+        ``dispersion_trend_constant``, and those of the table.
 
     """
 
@@ -104,8 +104,6 @@ def differential_expression(
     DataError
         Tables that contradict themselves, fewer than two people in an arm at a visit, an unknown arm, no gene
         with enough reads, too many covariates for the pairs.
-    UnknownWordError
-        The reference is none of :data:`~pipelines.terms.REFERENCES`.
 
     Notes
     -----
@@ -122,7 +120,6 @@ def differential_expression(
     and enrichment use the others.
 
     """
-    is_late = REFERENCES[reference].name == 'postRandomisation'
     visits = visits or dict(zip(VISITS, VISITS))
     check_counts(counts, samples, tuple(visits))
     pairs, n_pairs, design, dropped = arrange_pairs(
@@ -137,7 +134,7 @@ def differential_expression(
         dispersion=fit.dispersions['trend'].to_numpy(),
     )  # fmt: skip
     tables = [
-        _test(each, kept, design, fit, quasi).assign(flags=_flag(each, is_late=is_late)) for each in contrasts
+        _test(each, kept, design, fit, quasi).assign(flags=_flag(each, reference)) for each in contrasts
     ]
     table = pd.concat(tables, ignore_index=True)[list(GENE_COLUMNS)]
     about = pd.DataFrame([_about(each, own, quasi) for each, own in zip(contrasts, tables)])
@@ -152,10 +149,10 @@ def differential_expression(
     )
 
 
-def _flag(contrast: ExpressionContrast, *, is_late: bool) -> str:
+def _flag(contrast: ExpressionContrast, reference: ReferenceKind) -> str:
     if contrast.kind not in ('difference', 'any_difference'):
         return NOT_RANDOMISED
-    return POST_RANDOMISATION if is_late else ''
+    return POST_RANDOMISATION if reference == 'postRandomisation' else ''
 
 
 def _test(

@@ -9,7 +9,7 @@ from pydeseq2 import utils
 from pydeseq2.default_inference import DefaultInference
 from scipy import optimize, stats
 
-from pipelines.errors import DataError, UnknownWordError
+from pipelines.errors import DataError
 from pipelines.simulated.counts import (
     ASYMPTOTIC_DISPERSION,
     EXTRA_POISSON,
@@ -378,11 +378,6 @@ def test_nothing_is_said_of_a_randomisation_where_it_is_not_so(paired):
     assert found.flags == [NOT_RANDOMISED]
     assert 'post_randomisation' not in found.table.to_csv() + found.contrasts.to_csv()
     assert set(found.table.loc[found.table['contrast'] == 'difference', 'flags']) == {''}
-
-
-def test_a_misspelt_reference_is_refused(paired):
-    with pytest.raises(UnknownWordError, match='postrandomisation'):
-        differential_expression(*paired, arms=ARMS, reference='postrandomisation')
 
 
 def test_the_best_gene_alone_is_called_from_the_f_that_is_told(analysed):
