@@ -38,10 +38,8 @@ def write_dataset_files(output_dir: Path, bids_dir: Path, links: Mapping[str, Pa
         if name == 'raw' or path != output_dir
     }
     (output_dir / 'logs').mkdir(parents=True, exist_ok=True)
-    for shared in (
-        output_dir,
-        output_dir / 'logs',
-    ):  # what belongs to one person goes when that person is held
+    # what belongs to one person goes when that person is held
+    for shared in (output_dir, output_dir / 'logs'):
         remove_drafts(shared, is_deep=False)
     with lock_file(output_dir / 'logs' / 'lock'):  # jobs run side by side
         known = _known(output_dir / DESCRIPTION)

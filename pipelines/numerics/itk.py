@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+
+from .resample import apply_linear
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -96,14 +99,6 @@ def to_itk(volume: Array, affine: Array) -> 'SimpleITK.Image':
     return image
 
 
-def affine_of(image: 'SimpleITK.Image') -> Array:
-    """Return the (4, 4) voxel-to-RAS affine of an ITK image, the inverse of :func:`to_itk`."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
-    matrix[:3, 3] = image.GetOrigin()
-    return LPS_FROM_RAS @ matrix
-
-
 def run_linear(
     fixed: tuple[Array, Array],
     moving: tuple[Array, Array],
@@ -143,10 +138,10 @@ def run_linear(
     """
     if rng_seed == 0:
         raise ValueError('rng_seed 0 is not reproducible in ITK: give another one')
-    sitk = library()
+    sitk, target = library(), to_itk(*fixed)
     method = sitk.ImageRegistrationMethod()
     _set_metric(method, stage.metric, (fixed, moving), masks, rng_seed)
-    _set_resolutions(method, stage, to_itk(*fixed))
+    _set_resolutions(method, stage, min(target.GetSpacing()))
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsConjugateGradientLineSearch(
         learningRate=_STEP_MM, numberOfIterations=stage.iterations, convergenceMinimumValue=1e-6,
@@ -162,7 +157,7 @@ def run_linear(
     step.SetCenter((LPS_FROM_RAS[:3, :3] @ centre_of_mass(*fixed)).tolist())
     method.SetMovingInitialTransform(start)
     method.SetInitialTransform(step, inPlace=True)
-    method.Execute(to_itk(*fixed), to_itk(*moving))
+    method.Execute(target, to_itk(*moving))
     return np.asarray(initial, float) @ _matrix_of(step)
 
 
@@ -192,9 +187,8 @@ def _models() -> dict[Model, Callable[[], Any]]:
     return {'Rigid': library().Euler3DTransform, 'Affine': lambda: library().AffineTransform(3)}
 
 
-def _set_resolutions(method: Any, stage: Stage, fixed: 'SimpleITK.Image') -> None:
+def _set_resolutions(method: Any, stage: Stage, spacing: float) -> None:
     """Set the resolutions; one below the voxel size of the image is the image's own."""
-    spacing = min(fixed.GetSpacing())
     shrink = [max(1, round(size / spacing)) for size in stage.voxels]
     method.SetShrinkFactorsPerLevel(shrink)
     method.SetSmoothingSigmasPerLevel([0.0 if factor == 1 else 0.4 * factor * spacing for factor in shrink])
@@ -220,13 +214,7 @@ def centre_of_mass(volume: Array, affine: Array) -> Array:
     """
     values = np.clip(volume, 0, None)
     weight = values if values.any() else np.ones(volume.shape)
-    means = [np.average(np.arange(n), weights=weight.sum(axis=others)) for n, others in _axes(volume.shape)]
-    return np.asarray(affine, float)[:3] @ [*means, 1.0]
-
-
-def _axes(shape: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """Return the length of every axis, with the other axes."""
-    return [(n, tuple(o for o in range(len(shape)) if o != axis)) for axis, n in enumerate(shape)]
+    return apply_linear(affine, np.array(ndimage.center_of_mass(weight)))
 
 
 def ras_displacement(image: 'SimpleITK.Image') -> Array:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.terms import circuit_of_rows
-from tests.app.group.five_regions import CIRCUIT, REGIONS
+from tests.app.group.five_regions import CIRCUIT, REGIONS, circuit_of
 
 from .checks import Collector, Context, met, read_json, read_one, run_clbpe, validator_errors
 from .diffusion import compare_with_ifod2
@@ -81,11 +80,7 @@ def other_tract(context: Context) -> Collector:
     counts = {side: [way['Kept'] for way in ways.values()] for side, ways in kept.items()}
     checks.note('50 streamlines each way', counts, min(map(min, counts.values())) >= 50)
     if shutil.which('tckgen') and not context.sloppy:
-        rows = [
-            {key.lower(): ' '.join(v) if key == 'Pairs' else str(v) for key, v in row.items()}
-            for row in OTHER
-        ]
-        compare_with_ifod2(checks, out, circuit_of_rows(rows), pair)
+        compare_with_ifod2(checks, out, circuit_of(OTHER), pair)
     return checks
 
 

@@ -165,7 +165,10 @@ def test_an_image_keeps_its_place(affine, rng):
     """A voxel lies where its affine says, in LPS."""
     volume = rng.random((5, 6, 7)).astype(np.float32)
     image = itk.to_itk(volume, affine)
-    np.testing.assert_allclose(itk.affine_of(image), affine, atol=1e-12)
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    np.testing.assert_allclose(itk.LPS_FROM_RAS @ matrix, affine, atol=1e-12)
     assert image.GetPixel(1, 2, 3) == volume[1, 2, 3]
     point = np.array(image.TransformIndexToPhysicalPoint((1, 2, 3))) * [-1, -1, 1]
     np.testing.assert_allclose(point, apply_linear(affine, np.array([1.0, 2, 3])), atol=1e-9)

@@ -24,9 +24,19 @@ REGIONS = [
     )
     for side in sides
 ]
-CIRCUIT = circuit_of_rows(
-    [{key.lower(): ' '.join(v) if isinstance(v, list) else v for key, v in row.items()} for row in REGIONS]
-)
+
+
+def circuit_of(regions):
+    """Return the circuit of a list of regions as a trial file writes it."""
+    return circuit_of_rows(
+        [
+            {key.lower(): ' '.join(v) if isinstance(v, list) else v for key, v in row.items()}
+            for row in regions
+        ]
+    )
+
+
+CIRCUIT = circuit_of(REGIONS)
 EFFECTS = {'fc_reward': -0.25, 'fa_reward': 0.03, 'fc_pain': 0.0, 'fa_pain': 0.03}
 OUTCOMES = {
     'nrs': {
