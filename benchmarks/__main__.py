@@ -2,46 +2,27 @@
 
 import argparse
 import os
-import platform
-import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from threadpoolctl import threadpool_info
+from typing import Any
 
 from . import app
 from . import scale as many
 from .data import write_run
 from .fresh import call
+from .table import README, Row, faster, times_of, within, write_table
+from .trial import whole_trial
 
-README = Path(__file__).with_name('README.md')
 N_VOXELS, N_VOLUMES, N_PARTICIPANTS = 235_000, 240, 600
 N_SEEDS = 6_000
-STARTS, GROUPS = (500, 1000, 2000, 5000), (500, 1000, 2000)
+SIZES = (500, 1000, 2000, 5000)
 LARGE_STEPS = ('prepare', 'resample', 'tensor')
 MOST_OF_SEEDS = 1.5
 """Times the time of six seeds that twenty may take: what is read is read once."""
 
 _REPEATS = 2
-_HEADER = '| what | ours | instead | ratio | wanted | |\n|---|---|---|---|---|---|'
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    what: str
-    ours: str
-    instead: str
-    ratio: str
-    wanted: str
-    met: bool
-
-    def line(self) -> str:
-        """Return the line in Markdown."""
-        return f'| {" | ".join([*self[:-1], "met" if self.met else "**missed**"])} |'
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,7 +50,7 @@ def intrinsic(_: Path) -> list[Row]:
     added = [call('intrinsic.memory', n_voxels=n, n_volumes=N_VOLUMES)['added'] for n in sizes]
     growth = (added[2] - added[1]) / (added[1] - added[0])  # 2 where memory is linear in voxels
     return [
-        _faster('intrinsic connectivity, 235,000 voxels x 240 volumes', found, 500),
+        faster('intrinsic connectivity, 235,000 voxels x 240 volumes', found, 500),
         Row(
             'its largest difference', f'{found["error"]:.1e}', '0', '', 'at most 1e-5', found['error'] <= 1e-5
         ),
@@ -93,7 +74,7 @@ def chain(work_dir: Path) -> list[Row]:
     pairs = (('ours', 'nilearn', ''), ('written', 'nilearn_both', ', with `--write-denoised`'))
     for name, instead, more in pairs:
         found = {'ours': best[name], 'theirs': best[instead], 'ratio': best[instead] / best[name]}
-        rows.append(_faster(f'one run at 2 mm to maps and tables{more}', found, 8))
+        rows.append(faster(f'one run at 2 mm to maps and tables{more}', found, 8))
     for reader, floor, most in (('our reader', best['read'], 2.2), ('nibabel', best['nibabel'], 2.5)):
         what, ratio = f'the same over reading the file with {reader}', best['ours'] / floor
         numbers = f'{best["ours"]:.1f} s', f'{floor:.1f} s', f'{ratio:.1f}'
@@ -152,9 +133,9 @@ def application(work_dir: Path) -> list[Row]:
     }
     what = f'start of a participant among {N_PARTICIPANTS} x 2 sessions ({size["files"]:,} files)'
     return [
-        _within('`clbpe --help`', page, 1),
-        _within('second run of a participant', again, 10),
-        _within(what, index, 3),
+        within('`clbpe --help`', page, 1),
+        within('second run of a participant', again, 10),
+        within(what, index, 3),
     ]
 
 
@@ -179,7 +160,7 @@ def diffusion(work_dir: Path) -> list[Row]:
             )
             rows.append(Row(f'{name}', *values, 'at least 1.5 times faster', times['ratio'] >= 1.5))
         else:
-            rows.append(Row(name, *_times(times), 'reported', True))
+            rows.append(Row(name, *times_of(times), 'reported', True))
     folder = work_dir / 'large'
     folder.mkdir(parents=True, exist_ok=True)
     call('diffusion.write_large', folder=folder, shape=(128, 128, 60), n_directions=32)
@@ -210,7 +191,7 @@ def voxelwise(work_dir: Path) -> list[Row]:
         ('ours_max_t', 'theirs_max_t', 'of the largest t alone', 1),
     ):
         times = {'ours': found[ours], 'theirs': found[theirs], 'ratio': found[theirs] / found[ours]}
-        rows.append(_faster(f'one permutation {what}', times, wanted))
+        rows.append(faster(f'one permutation {what}', times, wanted))
     # arms, symptoms and two means of seven maps on two cores
     each = found['ours_covariate_whole'] + found['ours_whole'] + 2 * found['ours_mean_whole']
     minutes = 7 * each / 2 / 60
@@ -235,16 +216,15 @@ def voxelwise(work_dir: Path) -> list[Row]:
 def scale(work_dir: Path) -> list[Row]:
     """Start, group and page of many people: linear in their number, drawn in ``scale.svg``."""
     found = {
-        'start': [call('scale.start', root=work_dir / f'start{n}', n_people=n) for n in STARTS],
-        'group': [call('scale.group', root=work_dir / f'group{n}', n_people=n) for n in GROUPS],
+        'start': [call('scale.start', root=work_dir / f'start{n}', n_people=n) for n in SIZES],
+        'group': [call('scale.group', root=work_dir / f'group{n}', n_people=n) for n in SIZES],
     }
     many.draw(found, README.with_name('scale.svg'))
     each = [1e3 * row['seconds'] / row['n'] for row in found['start']]
-    indexed = call('scale.index', root=work_dir / f'start{STARTS[0]}', n_people=100)
+    indexed = call('scale.index', root=work_dir / f'start{SIZES[0]}', n_people=100)
     theirs = 1e3 * indexed['seconds'] / indexed['n']
     took, memory, pages = ([row[key] for row in found['group']] for key in ('seconds', 'gb', 'page_mb'))
-    sizes, groups = (', '.join(f'{n:,}' for n in sizes) for sizes in (STARTS, GROUPS))
-    most = max(GROUPS) / 1e3
+    sizes, most = ', '.join(f'{n:,}' for n in SIZES), max(SIZES) / 1e3
     return [
         Row(
             f'start of {sizes} people with two sessions, processor time of each',
@@ -252,7 +232,7 @@ def scale(work_dir: Path) -> list[Row]:
             f'{theirs / max(each):.1f}', 'at most 5 ms', max(each) <= 5,
         ),
         Row(
-            f'group and page of {groups} people', f'{", ".join(f"{each:.0f}" for each in took)} s',
+            f'group and page of {sizes} people', f'{", ".join(f"{each:.0f}" for each in took)} s',
             '', '', 'linear', _is_linear(found['group'], 'seconds'),
         ),
         Row(
@@ -279,39 +259,8 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     'diffusion': diffusion,
     'voxelwise': voxelwise,
     'scale': scale,
+    'trial': whole_trial,
 }
-
-
-def _processor() -> str:
-    """Return what the processor calls itself, and the kernels that NumPy's linear algebra chose for it."""
-    names = re.findall(r'^model name\s*: (.*)$', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
-    kernels = {pool['architecture'] for pool in threadpool_info() if pool.get('internal_api') == 'openblas'}
-    return ', '.join(
-        [names[0] if names else platform.machine(), *sorted(f'OpenBLAS {name}' for name in kernels)]
-    )
-
-
-def write_table(part: str, rows: list[Row]) -> None:
-    """Put the table of a part between its markers in README.md, with cores and memory of the machine."""
-    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9
-    machine = f'{os.cpu_count()} cores ({_processor()}), {memory:.0f} GB of memory; load average {os.getloadavg()[2]:.1f}.'
-    table = '\n'.join(
-        [f'<!-- {part} -->', machine, '', _HEADER, *(row.line() for row in rows), '<!-- end -->']
-    )
-    markers = re.compile(f'<!-- {part} -->.*?<!-- end -->', re.DOTALL)
-    README.write_text(markers.sub(lambda _: table, README.read_text()))
-
-
-def _faster(what: str, found: dict[str, float], wanted: float) -> Row:
-    return Row(what, *_times(found), f'at least {wanted:g} times faster', found['ratio'] >= wanted)
-
-
-def _within(what: str, found: dict[str, float], wanted: float) -> Row:
-    return Row(what, *_times(found), f'under {wanted:g} s', found['ours'] < wanted)
-
-
-def _times(found: dict[str, float]) -> tuple[str, str, str]:
-    return f'{found["ours"]:.2g} s', f'{found["theirs"]:.3g} s', f'{found["ratio"]:.3g}'
 
 
 if __name__ == '__main__':

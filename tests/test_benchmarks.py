@@ -96,12 +96,12 @@ def test_commands_that_are_timed_are_valid(tmp_path, monkeypatch):
 
 
 def test_table_is_written_between_the_markers(tmp_path, monkeypatch):
-    import benchmarks.__main__ as program
+    from benchmarks import table
 
     page = tmp_path / 'README.md'
     page.write_text('before\n<!-- one -->\nold\n<!-- end -->\n<!-- two -->\nkept\n<!-- end -->\nafter\n')
-    monkeypatch.setattr(program, 'README', page)
-    program.write_table('one', [program.Row('this', '1 s', '2 s', '2', 'at least 3', False)])
+    monkeypatch.setattr(table, 'README', page)
+    table.write_table('one', [table.Row('this', '1 s', '2 s', '2', 'at least 3', False)])
     text = page.read_text()
     assert '| this | 1 s | 2 s | 2 | at least 3 | **missed** |' in text
     assert text.startswith('before\n')
@@ -143,3 +143,46 @@ def test_a_straight_line_is_told_from_a_square():
     line, square = ([{'n': n, 'seconds': 5 + (n / 100) ** power} for n in (500, 2000)] for power in (1, 2))
     assert _is_linear(line, 'seconds')
     assert not _is_linear(square, 'seconds')
+
+
+@pytest.mark.parametrize(
+    ('step', 'stage'),
+    [
+        ('sub-01 dwi ses-pre: track NAcL-mPFCL', 'dwi: track NAcL-mPFCL'),
+        ('sub-01 ses-pre task-rest connectivity: clean', 'connectivity: clean'),
+        ('sub-01 ses-pre task-rest: figures', 'figures'),
+        ('voxelwise: arms', 'voxelwise: arms'),
+    ],
+)
+def test_steps_of_people_and_visits_are_one_stage(step, stage):
+    from benchmarks.trial import stage_of
+
+    assert stage_of(step) == stage
+
+
+def test_results_of_a_few_are_given_to_many(tmp_path):
+    from benchmarks.trial import multiply
+
+    out, many = tmp_path / 'out', tmp_path / 'many'
+    for label in ('sub-01', 'sub-02'):
+        path = out / label / 'ses-pre' / 'func' / f'{label}_ses-pre_task-rest_relmat.tsv'
+        path.parent.mkdir(parents=True)
+        path.write_text(label)
+    (out / 'dataset_description.json').write_text('{}')
+    multiply(out, many, 5)
+    found = {path.name: path.read_text() for path in many.rglob('*.tsv')}
+    assert found == {
+        f'sub-{number:02d}_ses-pre_task-rest_relmat.tsv': f'sub-{2 - number % 2:02d}' for number in range(1, 6)
+    }
+
+
+def test_times_are_scaled_to_all_people():
+    from benchmarks.trial import Ran, rows
+
+    table = rows(Ran(600, 1000), Ran(300, 500), {'dwi: track': 800.0}, {'maps': 240.0})
+    text = [row.line() for row in table]
+    assert text[0].startswith('| participants, dwi: track | 47.5 min |')  # 800 x 57 / 8 / 2 / 60
+    assert text[1].startswith('| group, maps | 2.0 min |')
+    assert '| 76 min | 64 min of two cores |' in text[-1]  # 71.25 + 5 and half of (7125 + 500)
+    assert table[-1].met
+    assert not rows(Ran(1200, 1000), Ran(300, 500), {}, {})[-1].met

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from . import circuits, diffusion, functional, interrupted, marked, pages, simulations, storages, strangers
+from . import circuits, diffusion, functional, interrupted, marked, pages, simulations, storages, strangers, whole
 from .checks import Check, Collector, Context, data_folder, met, show
 from .faults import datasets, disks, kills, limits
 
@@ -25,6 +25,7 @@ SCANS: dict[str, Run] = {
     'simulated_dwi': diffusion.simulated_dwi,
     'interrupted': interrupted.interrupted,
     'storages': storages.storages,
+    'whole_trial': whole.whole_trial,
 }
 """Whole chains."""
 
@@ -74,6 +75,7 @@ SIMULATED = {
     'simulated_qsiprep',
     'simulated_dwi',
     'storages',
+    'whole_trial',
     *MARKED,
     *FAULTS,
     *STRANGERS,

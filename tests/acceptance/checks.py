@@ -44,9 +44,11 @@ class Finished(NamedTuple):
         return context.sloppy or self.seconds < seconds
 
 
-def run_clbpe(context: Context, bids_dir: Path, out: Path, *words: str, work: Path | None = None) -> Finished:
-    """Run the participant level in a process of its own; its lines are shown as they come."""
-    command = [sys.executable, '-m', 'bids_app', str(bids_dir), str(out), 'participant']
+def run_clbpe(
+    context: Context, bids_dir: Path, out: Path, *words: str, work: Path | None = None, level: str = 'participant'
+) -> Finished:
+    """Run a level in a process of its own; its lines are shown as they come."""
+    command = [sys.executable, '-m', 'bids_app', str(bids_dir), str(out), level]
     command += ['-w', str(work or out.with_name(out.name + '_work')), *words, *['--sloppy'] * context.sloppy]
     print('\n$ clbpe', *command[3:], flush=True)
     start, lines = time.monotonic(), []
