@@ -16,6 +16,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from bids_app.running.manifest import receipts_folder
+
 from .table import Row
 
 N_SCANNED, N_PEOPLE = 8, 57
@@ -74,7 +76,10 @@ def _run(module: str, *words: str) -> Ran:
 
 
 def multiply(out: Path, many: Path, n_people: int) -> None:
-    """Give the results of a few to many: person k has those of person k modulo the few, files linked under other names."""
+    """Give the results of a few to many: person k has those of person k modulo the few, files linked under other names.
+
+    What names a person inside are the receipts, by which the group sees that a run came to its end.
+    """
     sources = sorted(path for path in out.glob('sub-*') if path.is_dir())
     many.mkdir(parents=True)
     shutil.copy2(out / 'dataset_description.json', many)
@@ -86,7 +91,10 @@ def multiply(out: Path, many: Path, n_people: int) -> None:
             if path.is_file():
                 target = many / label / Path(str(path.relative_to(source)).replace(source.name, label))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                os.link(path, target)
+                if path.parent == receipts_folder(source):
+                    target.write_text(path.read_text().replace(source.name, label))
+                else:
+                    os.link(path, target)
 
 
 def stages(out: Path) -> dict[str, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ParameterError
+from pipelines.interfaces.choices import FREESURFER
 from pipelines.params import (
     DenoiseParams,
     DistortionParams,
@@ -121,7 +122,7 @@ class Settings:
                         f'{option_name(option)} {label!r}: a BIDS label holds letters and digits only (and +). '
                         'Where it was meant as a file of labels, there is none of that name.'
                     )
-        if self.scalars.scalars and self.level == 'participant' and not self.derivatives:
+        if self.scalars.scalars and self.level == 'participant' and not self.preprocessed:
             raise ParameterError(
                 f'--scalars {self.scalars.scalars[0]}: maps are looked for in the datasets of --derivatives, and none is '
                 'given. Add for example -d qsirecon=PATH.'
@@ -140,6 +141,16 @@ class Settings:
     def circuit_of(self, label: str) -> Circuit:
         """Return the circuit of a participant: files may differ between people."""
         return self.circuit.of_person(label)
+
+    @property
+    def preprocessed(self) -> tuple[tuple[str, Path], ...]:
+        """Return the datasets that scans are looked for in: those given, but for FreeSurfer's folder of subjects."""
+        return tuple(named for named in self.derivatives if named[0] != FREESURFER)
+
+    @property
+    def freesurfer_dir(self) -> Path | None:
+        """Return FreeSurfer's folder of subjects, if it was given."""
+        return dict(self.derivatives).get(FREESURFER)
 
     @property
     def results_dir(self) -> Path:

@@ -172,7 +172,8 @@ def test_results_of_a_few_are_given_to_many(tmp_path):
     multiply(out, many, 5)
     found = {path.name: path.read_text() for path in many.rglob('*.tsv')}
     assert found == {
-        f'sub-{number:02d}_ses-pre_task-rest_relmat.tsv': f'sub-{2 - number % 2:02d}' for number in range(1, 6)
+        f'sub-{number:02d}_ses-pre_task-rest_relmat.tsv': f'sub-{2 - number % 2:02d}'
+        for number in range(1, 6)
     }
 
 

@@ -122,6 +122,7 @@ def chain_of_tract(
     parameters['tract'] = 'independent' if is_tract_per_session(settings) else 'person'
     inputs += [path for session in members if session.anatomy for path in session.anatomy.files()]
     inputs += [path for session in members for path in session.maps()]
+    inputs += person.freesurfer.files() if person.freesurfer else []
     inputs += region_files(settings, person.label)
     return make_chain(settings, source, of_tract(settings, person.diffusion, source), inputs, parameters)
 

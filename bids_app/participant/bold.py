@@ -7,7 +7,7 @@ from nipype.pipeline.engine.utils import topological_sort
 from niworkflows.engine.workflows import LiterateWorkflow
 
 from pipelines.acquisition import Echoes
-from pipelines.interfaces.choices import needs_anatomy
+from pipelines.interfaces.choices import needs_anatomy, needs_freesurfer
 from pipelines.interfaces.headers import series_gb
 from pipelines.interfaces.normalize import standard_gb
 from pipelines.params import SPACES
@@ -32,6 +32,7 @@ from ..scans.query import entities_of
 from ..settings import STEPS, Settings, steps_of
 from .diffusion import add_diffusion
 from .field import given_field
+from .labels import ALIGNED, give_labels, labels_workflow
 
 _TO_CONNECTIVITY = {
     'bold_std': 'bold', 'bold_mask_std': 'bold_mask', 'confounds': 'confounds', 'confounds_metadata': 'confounds_metadata',
@@ -50,6 +51,11 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
     """Return the workflow of one participant: the anatomy once, then every run and the diffusion scans."""
     workflow = LiterateWorkflow(name=steps_of(person.label))
     anatomy = anatomy_workflow(settings, person) if person.t1w else None
+    labels = labels_workflow(settings, person)
+    if labels and anatomy:
+        workflow.connect(
+            [(anatomy, labels, [(f'anatomical_wf.outputnode.{f}', f'align.{f}') for f in ALIGNED])]
+        )
     runs = []
     for number, shown in enumerate(person.anatomies()):
         workflow.add_nodes([shown_workflow(settings, shown, number)])
@@ -59,14 +65,18 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
         runs.append(own)
         if anatomy and run.preprocessed is None:
             _connect_anatomy(workflow, anatomy, own, person.t1w_of(run.entities))
-            if needs_anatomy(settings.circuit):
+            if labels:
+                give_labels(workflow, labels, person, own, 'connectivity_wf.inputnode')
+            if needs_anatomy(settings.circuit) or needs_freesurfer(settings.circuit):
                 way = ('anatomical_wf.outputnode.anat2std_xfm', 'connectivity_wf.inputnode.anat2std_xfm')
                 workflow.connect([(anatomy, own, [way])])
     if person.diffusion:
-        add_diffusion(workflow, settings, person, None if person.diffusion.is_preprocessed else anatomy)
-    scans = [own for own in (anatomy, *runs) if own]
+        of_raw = None if person.diffusion.is_preprocessed else anatomy
+        add_diffusion(workflow, settings, person, of_raw, labels)
+    scans = [[own] for own in runs] + ([[own for own in (anatomy, labels) if own]] if anatomy else [])
+    told = [own for chain in scans for own in chain]
     parts = [own for own in topological_sort(workflow._graph)[0] if isinstance(own, LiterateWorkflow)]
-    for chain in (*([own] for own in scans), [own for own in parts if own not in scans]):
+    for chain in (*scans, [own for own in parts if own not in told]):
         tell_methods(chain)  # what belongs to no single scan is diffusion's
     return workflow
 

@@ -27,12 +27,13 @@ from ..scans.people import ParticipantInputs
 from ..settings import Settings
 from .adopted import Adopted, adopt
 from .field import given_field
+from .labels import ALIGNED, give_labels
 
 _SHOWN = ('dwiref', 'dwi_mask', 'fa', 'evec')
 
 
 def add_diffusion(
-    workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any
+    workflow: LiterateWorkflow, settings: Settings, person: ParticipantInputs, anatomy: Any, labels: Any
 ) -> None:
     """Add everything that diffusion gives to the workflow of a participant.
 
@@ -44,6 +45,8 @@ def add_diffusion(
         What is asked for, and what there is.
     anatomy
         Workflow of the T1w images; None without, or when QSIPrep made the anatomy.
+    labels
+        Workflow of FreeSurfer's labels; None where no region needs them.
 
     Notes
     -----
@@ -64,6 +67,8 @@ def add_diffusion(
         )
     inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
     adopted = adopt(settings, person)
+    if labels and adopted:
+        adopted.give(workflow, labels, 'align', {field: field for field in ALIGNED})
     grid = _grid(workflow, settings, person, adopted or anatomy, scans, maps)
     drawn = [*_SHOWN, *([] if found.is_preprocessed else ['confounds'])]
     for session, own, figures in zip(found.sessions, maps, shown):
@@ -81,6 +86,8 @@ def add_diffusion(
         for order, index in enumerate(chosen):
             fields = [(f'{inner}.outputnode.{f}', f'tract_wf.session_{order}.{f}') for f in SESSION]
             workflow.connect([(maps[index], tract, fields)])
+        if labels:
+            give_labels(workflow, labels, person, tract, 'tract_wf.inputnode')
         if anatomy:
             _give_anatomy(workflow, anatomy, tract)
         elif adopted:

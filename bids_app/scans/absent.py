@@ -24,7 +24,7 @@ def why_no_bold(settings: Settings, label: str, tasks: Sequence[str]) -> str:
         Tasks that were looked for.
 
     """
-    roots = [root for _, root in settings.derivatives] or [settings.bids_dir]
+    roots = [root for _, root in settings.preprocessed] or [settings.bids_dir]
     there = [path for root in roots for path in sorted((root / f'sub-{label}').rglob('*.nii*'))]
     there += [path for root in roots for path in sorted((root / f'sub-{label}').rglob('*bold*.gii'))]
     remedy = next((said for reason in _REASONS if (said := reason(settings, there, tasks))), '')
@@ -33,7 +33,7 @@ def why_no_bold(settings: Settings, label: str, tasks: Sequence[str]) -> str:
 
 def _derived_without_option(settings: Settings, there: Sequence[Path], tasks: Sequence[str]) -> str:
     series = _series(there)
-    if settings.derivatives or not series or not all('desc' in entities_of(path) for path in series):
+    if settings.preprocessed or not series or not all('desc' in entities_of(path) for path in series):
         return ''
     return f'This is output of fMRIPrep: add --derivatives fmriprep={settings.bids_dir}.'
 
@@ -50,7 +50,7 @@ def _old_names(settings: Settings, there: Sequence[Path], tasks: Sequence[str]) 
 
 def _denoised(settings: Settings, there: Sequence[Path], tasks: Sequence[str]) -> str:
     found = [path for path in _series(there) if entities_of(path).get('desc', '').startswith('denoised')]
-    if not settings.derivatives or not found or any(_is_preprocessed(path) for path in there):
+    if not settings.preprocessed or not found or any(_is_preprocessed(path) for path in there):
         return ''
     return (
         f'{found[0].name} is denoised already (XCP-D or the like). Give the output of fMRIPrep that it was made from: '
@@ -74,7 +74,7 @@ def _surfaces_only(settings: Settings, there: Sequence[Path], tasks: Sequence[st
 
 def _minimal_level(settings: Settings, there: Sequence[Path], tasks: Sequence[str]) -> str:
     references = [path for path in there if path.name.split('.')[0].endswith('_boldref')]
-    if not settings.derivatives or not references or _series(there):
+    if not settings.preprocessed or not references or _series(there):
         return ''
     return (
         'fMRIPrep was run with --level minimal or resampling and wrote references only, no series. Run it with '
@@ -131,7 +131,7 @@ def _is_preprocessed(path: Path) -> bool:
 def preprocessed_inside(settings: Settings) -> list[Path]:
     """Return datasets below ``derivatives`` of the raw one that look preprocessed, when none was given."""
     folder = settings.bids_dir / 'derivatives'
-    if settings.derivatives or not folder.is_dir():
+    if settings.preprocessed or not folder.is_dir():
         return []
     offered = sorted(p for p in folder.iterdir() if p.name.lower().startswith(('fmriprep', 'qsiprep')))
     return [path for path in offered if path.is_dir() and any(path.glob('sub-*'))]

@@ -29,6 +29,7 @@ from .fmriprep import (
     find_transform,
     has_mask,
 )
+from .freesurfer import FreeSurfer, find_freesurfer
 from .images import Images
 from .query import entities_of, is_magnitude, sidecar
 from .timing import repetition_time_of, slice_direction_of, slice_times_of
@@ -60,6 +61,7 @@ class BoldRun(NamedTuple):
     fields_passed_over: tuple[str, ...] = ()
     echoes: tuple[Path, ...] = ()
     echo_times: tuple[float, ...] = ()
+    freesurfer: FreeSurfer | None = None
 
     def is_undistorted(self, settings: Settings) -> bool:
         """Return whether the distortion of the raw run is corrected, by what was measured or by the T1w image."""
@@ -79,11 +81,14 @@ class BoldRun(NamedTuple):
             *self.segmentation,
             *(self.anatomy or ()),
         )
-        return [path for path in found if path] + (self.estimator.files() if self.estimator else [])
+        more = (self.estimator, self.freesurfer)
+        return [path for path in found if path] + [path for own in more if own for path in own.files()]
 
     def uris(self) -> list[str]:
         """Return the ``bids:`` URIs of those that results come from; the anatomy is only shown."""
-        return [self.dataset.uri(path) for path in self.files() if path not in (self.anatomy or ())]
+        labels = self.freesurfer.files() if self.freesurfer else []
+        own = [path for path in self.files() if path not in (*(self.anatomy or ()), *labels)]
+        return [self.dataset.uri(path) for path in own] + (self.freesurfer.uris() if self.freesurfer else [])
 
 
 def collect_bold(
@@ -106,10 +111,10 @@ def collect_bold(
         except (MissingInputError, DataError) as error:
             absent.append(Absence.of('bold', error))
 
-    for dataset in (Dataset(*named) for named in settings.derivatives):
+    for dataset in (Dataset(*named) for named in settings.preprocessed):
         for files in _by_run(_find_bold(settings, images, dataset.root, label, desc='preproc')):
             add(partial(_preprocessed_run, dataset, files, settings), files)
-    if not settings.derivatives:
+    if not settings.preprocessed:
         found = _find_bold(settings, images, settings.bids_dir, label, desc=None)
         is_chosen = 'echo' in settings.bids_filters.get('bold', {})
         for files in [[path] for path in found] if is_chosen else by_echo(found):
@@ -214,11 +219,6 @@ def _raw_run(settings: Settings, files: Sequence[Path], t1w: list[Path]) -> Bold
             f'{bold.name} is one of several echoes, and the others are not here. Fetch them, or choose this one by '
             f'--bids-filter-file with {{"bold": {{"echo": {int(entities["echo"])}}}}}.'
         )
-    if needs_freesurfer(settings.circuit):
-        raise MissingInputError(
-            f'{bold.name}: region freesurfer needs the output of fMRIPrep. Give it with --derivatives, or '
-            'choose another region.'
-        )
     if not {entities_of(path).get('ses') for path in t1w} & {entities.get('ses'), None}:
         LOGGER.warning('%s: no T1w in its session; that of another session is used', bold.name)
     metadata = sidecar(bold, settings.bids_dir)
@@ -233,4 +233,5 @@ def _raw_run(settings: Settings, files: Sequence[Path], t1w: list[Path]) -> Bold
         phase_encoding=encoding.direction or encoding.axis,  # registration to the T1w image finds the sign
         estimator=choice.estimator, fields_passed_over=tuple(choice.passed_over),
         echoes=echoes if times else (), echo_times=times,
+        freesurfer=find_freesurfer(settings, entities['sub']) if needs_freesurfer(settings.circuit) else None,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from .dataset import Absence, Dataset
 from .dwi_series import FURTHER, DwiScan, Usable, usable_scans, with_table, without_direction
 from .field_images import Epi
 from .fieldmaps import Estimator, choose_estimator, is_opposite
+from .freesurfer import FreeSurfer, find_freesurfer
 from .images import Images
 from .qsiprep import DwiAnatomy, find_dwi_anatomies, mask_of
 from .query import entities_of, is_magnitude
@@ -66,6 +67,7 @@ class Diffusion(NamedTuple):
     space: str
     is_preprocessed: bool = False
     template: str = SPACES[0]
+    freesurfer: FreeSurfer | None = None
 
     @property
     def anatomies(self) -> list[DwiAnatomy]:
@@ -90,7 +92,8 @@ class Diffusion(NamedTuple):
     def files(self) -> list[Path]:
         """Return every file that was found."""
         scans = [path for session in self.sessions for path in (*session.files(), *session.maps())]
-        return [*scans, *(path for anatomy in self.anatomies for path in anatomy.files())]
+        labels = self.freesurfer.files() if self.freesurfer else []
+        return [*scans, *(path for anatomy in self.anatomies for path in anatomy.files()), *labels]
 
 
 def collect_diffusion(
@@ -99,10 +102,7 @@ def collect_diffusion(
     """Return the usable diffusion sessions of one participant, and why others are not."""
     if 'diffusion' in settings.skip:
         return None, [Absence('dwi', f'sub-{label}: diffusion is left out by --skip diffusion.')]
-    if needs_freesurfer(settings.circuit) and settings.circuit.pairs:
-        reason = f'sub-{label}: region freesurfer is not offered for diffusion. Choose another region, or --skip diffusion.'
-        return None, [Absence('dwi', reason, MissingInputError.exit_code)]
-    for dataset in (Dataset(*named) for named in settings.derivatives):
+    for dataset in (Dataset(*named) for named in settings.preprocessed):
         found = _find(settings, images, dataset.root, label, desc='preproc')
         if found:
             return _placed(settings, label, *_preprocessed(settings, dataset, label, found))
@@ -116,17 +116,24 @@ def _placed(
     settings: Settings, label: str, found: Diffusion | None, absent: list[Absence]
 ) -> tuple[Diffusion | None, list[Absence]]:
     """Leave out diffusion that lies in no anatomy of the person where regions are drawn in one."""
-    if not found or found.space != INDIVIDUAL or not needs_anatomy(settings.circuit):
+    if not found:
         return found, absent
-    reason = (
-        f'sub-{label}: a region is a file in the space of the T1w image, and the diffusion scans lie between '
-        'sessions. Give the region in a template, or --skip diffusion.'
-    )
-    return None, [*absent, Absence('dwi', reason, MissingInputError.exit_code)]
+    needs_labels = needs_freesurfer(settings.circuit) and bool(settings.circuit.pairs)
+    is_nowhere = found.space == INDIVIDUAL and needs_anatomy(settings.circuit)
+    if is_nowhere or (needs_labels and not found.has_t1w):
+        reason = (
+            f'sub-{label}: a region lies in the space of the T1w image, and the diffusion scans lie between '
+            'sessions. Give the region in a template, or --skip diffusion.'
+        )
+        return None, [*absent, Absence('dwi', reason, MissingInputError.exit_code)]
+    try:
+        return found._replace(freesurfer=find_freesurfer(settings, label) if needs_labels else None), absent
+    except MissingInputError as error:
+        return None, [*absent, Absence.of('dwi', error)]
 
 
 def _nothing_found(settings: Settings, label: str) -> str:
-    roots = [settings.bids_dir, *dict(settings.derivatives).values()]
+    roots = [settings.bids_dir, *dict(settings.preprocessed).values()]
     there = sorted(path for root in roots for path in (root / f'sub-{label}').rglob('*_dwi.nii*'))
     remedy = ''
     if there and not any(is_magnitude(path) for path in there):

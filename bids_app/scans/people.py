@@ -15,6 +15,7 @@ from .dataset import Absence
 from .diffusion import Diffusion, collect_diffusion
 from .exclusion import AdmittedImages, read_exclusions
 from .fmriprep import ShownAnatomy
+from .freesurfer import FreeSurfer
 from .images import folder_names
 from .query import entities_of
 from .scalars import with_scalars
@@ -48,6 +49,13 @@ class ParticipantInputs(NamedTuple):
         is_unusable = any(absence.exit_code for absence in self.absent)
         return self.is_empty and not is_unusable and any(absence.on_request for absence in self.absent)
 
+    @property
+    def freesurfer(self) -> FreeSurfer | None:
+        """Return FreeSurfer's labels, which every scan of a participant shares; None where no region needs them."""
+        found = [run.freesurfer for run in self.runs]
+        found += [self.diffusion.freesurfer] if self.diffusion else []
+        return next((own for own in found if own), None)
+
     def files(self) -> list[Path]:
         """Return all input files."""
         scans = self.diffusion.files() if self.diffusion else []
@@ -80,7 +88,7 @@ def participants(settings: Settings) -> list[str]:
         A participant or session that was asked for does not exist; names those that do.
 
     """
-    roots = [settings.bids_dir, *(path for _, path in settings.derivatives)]
+    roots = [settings.bids_dir, *(path for _, path in settings.preprocessed)]
     named = {name.removeprefix('sub-') for root in roots for name in folder_names(root, 'sub-')}
     found = sorted(label for label in named if is_label(label))
     for label in sorted(named - set(found)):
@@ -145,7 +153,7 @@ def _admitted(settings: Settings, labels: Sequence[str]) -> AdmittedImages:
 def collect(settings: Settings, label: str, images: AdmittedImages | None = None) -> ParticipantInputs:
     """Return what one participant has; what is missing, unusable or left out is listed, not raised."""
     images = images or _admitted(settings, [label])
-    for _, root in (('raw', settings.bids_dir), *settings.derivatives):
+    for _, root in (('raw', settings.bids_dir), *settings.preprocessed):
         for reason in images.listing(root, label).closed:
             return ParticipantInputs(label, [], [], [Absence.of('bold', reason)])
     t1w, passed = find_t1w(settings, images, label)

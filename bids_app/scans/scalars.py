@@ -86,7 +86,7 @@ def _map_of(
 
 def _matching(settings: Settings, images: Images, label: str, pattern: str) -> Iterator[tuple[Dataset, Path]]:
     """Yield the images of a person whose path in its dataset ends as a pattern says."""
-    for dataset in (Dataset(*named) for named in settings.derivatives):
+    for dataset in (Dataset(*named) for named in settings.preprocessed):
         for inside, path in sorted(images.listing(dataset.root, label).images.items()):
             if PurePosixPath(inside).match(pattern):
                 yield dataset, path

@@ -277,7 +277,9 @@ def _draw_overlay(axes: Axes, overlay: Overlay) -> None:
 def _contour(axes: Axes, canvas: Array, level: float, color: str, dash: str, width: float) -> None:
     drawn = axes.contour(canvas, levels=[level], colors=[color], linestyles=[dash], linewidths=[width])
     for path in drawn.get_paths():
-        path.should_simplify = True  # edges of voxels are straight: matplotlib never looks at paths that are closed
+        path.should_simplify = (
+            True  # edges of voxels are straight: matplotlib never looks at paths that are closed
+        )
 
 
 def _draw_bar(figure: Figure, overlay: Overlay, number: int, head: float) -> None:

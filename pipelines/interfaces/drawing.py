@@ -64,6 +64,12 @@ class Canvas:
         self._points: dict[str, tuple[np.ndarray, str]] = {}
         self._labels: dict[tuple[Path, str], np.ndarray] = {}
 
+    @property
+    def anatomy(self) -> str:
+        """Return the space of FreeSurfer's labels: the person's, or none where they lie at the positions."""
+        is_known = self._own is not None or self.segmentation.anat2std_xfm
+        return OWN_SPACES[0] if is_known else ''
+
     def points(self, space: str) -> tuple[np.ndarray, str]:
         """Return the points (N, 3) in a space, and how they came there.
 
@@ -236,14 +242,14 @@ def _of_freesurfer(
     entry = {} if source.label else manifest()[own.name][FREESURFER]
     numbers = tuple(entry[side]) if entry else source.numbers
     path = freesurfer_labels(own, canvas.segmentation, canvas.space)
-    label, xfm = own.label(side), canvas.segmentation.anat2std_xfm
-    mask = np.isin(canvas.labels(path, OWN_SPACES[0] if xfm else ''), numbers)
+    label = own.label(side)
+    mask = np.isin(canvas.labels(path, canvas.anatomy), numbers)
     if not mask.any():
         raise DataError(f'{path} has no voxel of {label} (labels {list(numbers)}). Check the file.')
     if entry:
         centre = canvas.positions[mask].mean(axis=0)
         _check_place(label, centre, entry['Centroids'][side], entry['CentroidTolerance'])
-    return mask, xfm.name if xfm else 'none: labels of this space'
+    return mask, canvas.points(canvas.anatomy)[1] if canvas.anatomy else 'none: labels of this space'
 
 
 def freesurfer_labels(own: Structure, found: Segmentation, space: str) -> Path:
@@ -263,7 +269,8 @@ def freesurfer_labels(own: Structure, found: Segmentation, space: str) -> Path:
     if path is None:
         raise MissingInputError(
             f'region {own.name}: {FREESURFER} needs desc-{kind}_dseg and from-T1w_to-{space}_mode-image_xfm '
-            'in the anat folder of fMRIPrep. Run fMRIPrep with FreeSurfer, or choose another region.'
+            f'in the anat folder of fMRIPrep, or aparc+aseg.mgz in the folder given with -d {FREESURFER}. Run FreeSurfer, '
+            'or choose another region.'
         )
     return path
 

@@ -17,6 +17,7 @@ from ._diffusion import inside
 from ._interface import interface
 from ._series import load_image, write_volume
 from .atlas import point_map
+from .choices import Segmentation
 from .design import save_table
 from .drawing import Canvas, Drawn
 from .regions import check_inside, draw_circuit, label_image, region_flags, region_table, template_brain
@@ -48,6 +49,8 @@ def map_domain(
     probseg_gm: Path | None = None,
     probseg_wm: Path | None = None,
     probseg_csf: Path | None = None,
+    aseg: Path | None = None,
+    aparcaseg: Path | None = None,
     files: list[Path] | None = None,
     *,
     out_dir: Path,
@@ -70,6 +73,8 @@ def map_domain(
         Facts of the way to the template, with its flags.
     probseg_gm, probseg_wm, probseg_csf
         Probabilities of tissue; without them white matter is told by the anisotropy.
+    aseg, aparcaseg
+        FreeSurfer's labels in the space of the mask.
     files
         Images that the choices name; a change of them repeats this step.
     out_dir
@@ -88,7 +93,8 @@ def map_domain(
     like, mask = load_image(person_mask), np.all([inside(path) for path in dwi_masks], axis=0)
     own = voxel_centres(mask.shape, like.affine)
     positions = point_map(std2anat_xfm)(own.reshape(-1, 3)).reshape(*mask.shape, 3)
-    drawn, complete = draw_circuit(circuit, Canvas(space, positions, own=own), person_mask)
+    canvas = Canvas(space, positions, Segmentation(aseg, aparcaseg), own)
+    drawn, complete = draw_circuit(circuit, canvas, person_mask)
     check_inside(complete, inside(person_mask) | template_brain(space, positions), circuit)
     stack = complete & mask
     coverage = _coverage(stack, complete, circuit)

@@ -7,7 +7,18 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from . import circuits, diffusion, functional, interrupted, marked, pages, simulations, storages, strangers, whole
+from . import (
+    circuits,
+    diffusion,
+    functional,
+    interrupted,
+    marked,
+    pages,
+    simulations,
+    storages,
+    strangers,
+    whole,
+)
 from .checks import Check, Collector, Context, data_folder, met, show
 from .faults import datasets, disks, kills, limits
 

@@ -45,7 +45,12 @@ class Finished(NamedTuple):
 
 
 def run_clbpe(
-    context: Context, bids_dir: Path, out: Path, *words: str, work: Path | None = None, level: str = 'participant'
+    context: Context,
+    bids_dir: Path,
+    out: Path,
+    *words: str,
+    work: Path | None = None,
+    level: str = 'participant',
 ) -> Finished:
     """Run a level in a process of its own; its lines are shown as they come."""
     command = [sys.executable, '-m', 'bids_app', str(bids_dir), str(out), level]

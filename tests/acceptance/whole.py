@@ -28,7 +28,11 @@ def whole_trial(context: Context) -> Collector:
     derivatives = [f'{name}={trial / "derivatives" / name}' for name in ('fmriprep', 'qsiprep')]
 
     def run(level: str) -> Finished:
-        words = ['-d', *derivatives] if level == 'participant' else ['--trial', str(trial / 'code' / 'trial.json')]
+        words = (
+            ['-d', *derivatives]
+            if level == 'participant'
+            else ['--trial', str(trial / 'code' / 'trial.json')]
+        )
         return run_clbpe(quick, trial, out, *words, work=folder / 'work', level=level)
 
     for level in ('participant', 'group'):
@@ -51,7 +55,9 @@ def _group(checks: Collector, trial: Path, out: Path) -> None:
     page = out / 'group' / 'report.html'
     size = page.stat().st_size / 1e6 if page.is_file() else 0.0
     checks.note('the page of the group, below 10 MB', f'{size:.1f} MB', 0 < size < 10)
-    scans = {name: list(trial.glob(f'derivatives/*/sub-*/ses-*/*/*_{name}.nii.gz')) for name in ('bold', 'dwi')}
+    scans = {
+        name: list(trial.glob(f'derivatives/*/sub-*/ses-*/*/*_{name}.nii.gz')) for name in ('bold', 'dwi')
+    }
     # a tract of the person stands beside those of both visits
     people = {path.parts[-4] for path in scans['dwi']}
     for name, wanted in (('bold', len(scans['bold'])), ('dwi', len(scans['dwi']) + len(people))):
