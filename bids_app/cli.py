@@ -75,7 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_selection(group: Any) -> None:
-    datasets = 'preprocessed datasets (fMRIPrep, QSIPrep); a bare path is named after its folder'
+    datasets = 'preprocessed datasets (fMRIPrep, QSIPrep), or freesurfer=SUBJECTS_DIR; a bare path is named after its folder'
     exclusions = 'people and scans to leave out: a table, labels or JSON, or scans:COLUMN=VALUE of scans.tsv'
     for names, value, text in (
         (('--participant-label',), 'LABEL', 'participants, with or without sub-, or a text file of labels'),

@@ -32,7 +32,7 @@ from ..scans.query import entities_of
 from ..settings import STEPS, Settings, steps_of
 from .diffusion import add_diffusion
 from .field import given_field
-from .labels import ALIGNED, give_labels, labels_workflow
+from .labels import ALIGNED, labels_workflow
 
 _TO_CONNECTIVITY = {
     'bold_std': 'bold', 'bold_mask_std': 'bold_mask', 'confounds': 'confounds', 'confounds_metadata': 'confounds_metadata',
@@ -66,7 +66,10 @@ def participant_workflow(settings: Settings, person: ParticipantInputs) -> Liter
         if anatomy and run.preprocessed is None:
             _connect_anatomy(workflow, anatomy, own, person.t1w_of(run.entities))
             if labels:
-                give_labels(workflow, labels, person, own, 'connectivity_wf.inputnode')
+                kinds = [
+                    ('align.labels', f'connectivity_wf.inputnode.{kind}') for kind in ('aseg', 'aparcaseg')
+                ]
+                workflow.connect([(labels, own, kinds)])
             if needs_anatomy(settings.circuit) or needs_freesurfer(settings.circuit):
                 way = ('anatomical_wf.outputnode.anat2std_xfm', 'connectivity_wf.inputnode.anat2std_xfm')
                 workflow.connect([(anatomy, own, [way])])

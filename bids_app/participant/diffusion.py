@@ -21,13 +21,13 @@ from ..outputs.diffusion import DIFFUSION
 from ..outputs.plan import tracts_of
 from ..outputs.rows import derivative_name
 from ..outputs.sinks import draw_from, figures_node, pick, save_stage
-from ..scans.diffusion import DwiSession
+from ..scans.diffusion import Diffusion, DwiSession
 from ..scans.fieldmaps import is_corrected
 from ..scans.people import ParticipantInputs
 from ..settings import Settings
 from .adopted import Adopted, adopt
 from .field import given_field
-from .labels import ALIGNED, give_labels
+from .labels import ALIGNED
 
 _SHOWN = ('dwiref', 'dwi_mask', 'fa', 'evec')
 
@@ -59,12 +59,7 @@ def add_diffusion(
     maps = [session_workflow(settings, person, session) for session in found.sessions]
     shown = [figures_workflow(settings, person, session) for session in found.sessions]
     workflow.add_nodes([*maps, *shown])
-    scans = [] if found.is_preprocessed else [_scans(settings, session) for session in found.sessions]
-    for prepared, own in zip(scans, maps):
-        given = [*SCANS, *(['reference', 'b0s'] if anatomy else [])]
-        workflow.connect(
-            [(prepared, own, [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in given])]
-        )
+    scans = [] if found.is_preprocessed else _scans_of(workflow, settings, found, maps, has_t1w=bool(anatomy))
     inner = 'dwi_preprocessed_wf' if found.is_preprocessed else 'dwi_session_wf'
     adopted = adopt(settings, person)
     if labels and adopted:
@@ -87,7 +82,7 @@ def add_diffusion(
             fields = [(f'{inner}.outputnode.{f}', f'tract_wf.session_{order}.{f}') for f in SESSION]
             workflow.connect([(maps[index], tract, fields)])
         if labels:
-            give_labels(workflow, labels, person, tract, 'tract_wf.inputnode')
+            workflow.connect([(labels, tract, [('align.labels', 'tract_wf.inputnode.labels')])])
         if anatomy:
             _give_anatomy(workflow, anatomy, tract)
         elif adopted:
@@ -128,6 +123,17 @@ def _show_normalization(workflow: Any, tract: Any, maps: Any, shown: list[Any]) 
             *((tract, figures, [('tract_wf.outputnode.fa_std', 'figures.fa_std')]) for figures in shown),
         ]
     )
+
+
+def _scans_of(
+    workflow: Any, settings: Settings, found: Diffusion, maps: list[LiterateWorkflow], *, has_t1w: bool
+) -> list[LiterateWorkflow]:
+    """Return the workflows of raw scans, each connected to the maps of its session."""
+    given = [*SCANS, *(['reference', 'b0s'] if has_t1w else [])]
+    fields = [(f'outputnode.{f}', f'dwi_session_wf.inputnode.{f}') for f in given]
+    scans = [_scans(settings, session) for session in found.sessions]
+    workflow.connect([(prepared, own, fields) for prepared, own in zip(scans, maps)])
+    return scans
 
 
 def _scans(settings: Settings, session: DwiSession) -> LiterateWorkflow:
@@ -222,6 +228,7 @@ def tract_workflow(
     figures = figures_node(tract_figures(circuit=settings.circuit), stages['tract_figures'])
     draw_from(workflow, tract, figures, [f for f in figures.interface.fields if f != 'background'])
     sidecar = _sources(members)
+    sidecar['Sources'] += found.freesurfer.uris() if found.freesurfer else []
     labelled = [anatomy.t1w_dseg for anatomy in found.anatomies if not anatomy.has_tissue]
     if labelled:
         sidecar['TissueLabels'] = [members[0].dataset.uri(path) for path in labelled]

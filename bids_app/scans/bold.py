@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.errors import DataError, MissingInputError, SingleVolumeError
-from pipelines.interfaces.choices import FREESURFER, Segmentation, needs_anatomy, needs_freesurfer
+from pipelines.interfaces.choices import Segmentation, needs_anatomy, needs_freesurfer
 from pipelines.params import SPACES
 from pipelines.terms import PRESETS
 
@@ -29,7 +29,7 @@ from .fmriprep import (
     find_transform,
     has_mask,
 )
-from .freesurfer import FreeSurfer, find_freesurfer
+from .freesurfer import FreeSurfer, check_labels, find_freesurfer
 from .images import Images
 from .query import entities_of, is_magnitude, sidecar
 from .timing import repetition_time_of, slice_direction_of, slice_times_of
@@ -180,7 +180,7 @@ def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRu
         segmentation = Segmentation(anat2std_xfm=find_transform(folders, entities['space']))
     if needs_freesurfer(settings.circuit):
         segmentation = find_segmentation(bold, folders, entities['space'])
-        _check_segmentation(settings, segmentation, entities['space'])
+        check_labels(settings.circuit, segmentation, entities['space'])
     raw = settings.bids_dir / bold.parent.relative_to(dataset.root) / f'{_joined(source)}_bold.nii.gz'
     t_r = repetition_time_of(bold, sidecar(bold, dataset.root), sidecar(raw, settings.bids_dir))
     needs_metadata = PRESETS[settings.denoise.denoising].n_compcor > 0
@@ -193,14 +193,6 @@ def _with_companions(dataset: Dataset, bold: Path, settings: Settings) -> BoldRu
 
 def _joined(entities: dict[str, str]) -> str:
     return '_'.join(f'{key}-{value}' for key, value in entities.items())
-
-
-def _check_segmentation(settings: Settings, found: Segmentation, space: str) -> None:
-    from pipelines.interfaces.drawing import freesurfer_labels
-
-    for own in settings.circuit.structures:
-        if any(source.partition(':')[0] == FREESURFER for _, source in own.sources):
-            freesurfer_labels(own, found, space)
 
 
 def _raw_run(settings: Settings, files: Sequence[Path], t1w: list[Path]) -> BoldRun:

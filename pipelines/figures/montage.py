@@ -17,7 +17,7 @@ BLUE, GREEN, ORANGE, YELLOW, RED = '#56B4E9', '#00B988', '#E69F00', '#F0E442', '
 """Colours that people with any colour vision tell apart (after Okabe and Ito); lines differ in dash too."""
 
 _OUTSIDE = 1e6  # mm: padding between cuts is sampled outside every image, where the value is 0
-_AXES = 'xyz'
+_AXES, _SIDES = 'xyz', {'L': 'left', 'R': 'right'}
 _GAP = 6  # pixels between cuts
 _DOTS_PER_PIXEL, _DPI = 1.6, 160
 _TITLE: dict[str, Any] = {'color': 'white', 'fontsize': 11, 'weight': 'bold', 'va': 'center'}
@@ -250,8 +250,7 @@ def draw_pair(
 
 
 def _draw_canvas(axes: Axes, place: Montage, image: Array, outlines: list[Outline]) -> None:
-    low, high = grey_limits(image)
-    axes.imshow(np.nan_to_num(image), cmap='gray', vmin=low, vmax=high, interpolation='bilinear')
+    axes.imshow(np.nan_to_num(image), cmap='gray', clim=grey_limits(image), interpolation='bilinear')
     axes.set_axis_off()
     for outline in outlines:
         if outline.canvas.max() > 0.5:
@@ -259,8 +258,7 @@ def _draw_canvas(axes: Axes, place: Montage, image: Array, outlines: list[Outlin
     for row, column, text in place.labels:
         axes.text(column + 2, row - 2, text, color='#cccccc', fontsize=7.5, va='bottom')
     for row, column, text in place.sides:
-        side = 'left' if text == 'L' else 'right'
-        axes.text(column, row, text, color='#cccccc', fontsize=7.5, ha=side, va='center')
+        axes.text(column, row, text, color='#cccccc', fontsize=7.5, ha=_SIDES[text], va='center')
 
 
 def _draw_overlay(axes: Axes, overlay: Overlay) -> None:
@@ -275,11 +273,9 @@ def _draw_overlay(axes: Axes, overlay: Overlay) -> None:
 
 
 def _contour(axes: Axes, canvas: Array, level: float, color: str, dash: str, width: float) -> None:
-    drawn = axes.contour(canvas, levels=[level], colors=[color], linestyles=[dash], linewidths=[width])
-    for path in drawn.get_paths():
-        path.should_simplify = (
-            True  # edges of voxels are straight: matplotlib never looks at paths that are closed
-        )
+    drawn = axes.contour(canvas, [level], colors=[color], linestyles=[dash], linewidths=[width])
+    for path in drawn.get_paths():  # straight edges of voxels; matplotlib thins no closed path by itself
+        path.should_simplify = True
 
 
 def _draw_bar(figure: Figure, overlay: Overlay, number: int, head: float) -> None:

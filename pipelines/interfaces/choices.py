@@ -31,10 +31,6 @@ class Segmentation(NamedTuple):
     anat2std_xfm: Path | None = None
 
 
-LABELS = ('aseg', 'aparcaseg')
-"""Its two images of labels."""
-
-
 @dataclass(frozen=True)
 class RegionSource:
     """A source of a region: its kind, and what that kind needs.

@@ -268,7 +268,7 @@ def freesurfer_labels(own: Structure, found: Segmentation, space: str) -> Path:
     path = found.aparcaseg if kind == 'aparcaseg' else found.aseg or found.aparcaseg
     if path is None:
         raise MissingInputError(
-            f'region {own.name}: {FREESURFER} needs desc-{kind}_dseg and from-T1w_to-{space}_mode-image_xfm '
+            f'region {own.name}: {FREESURFER} needs desc-{kind}_dseg and from-T1w_to-{space or "template"}_mode-image_xfm '
             f'in the anat folder of fMRIPrep, or aparc+aseg.mgz in the folder given with -d {FREESURFER}. Run FreeSurfer, '
             'or choose another region.'
         )

@@ -165,8 +165,8 @@ def normalize_anisotropy(
     std = sample(mean, affine, points).reshape(shape)
     facts = {
         'Normalization': 'anisotropy to the white-matter map of the template',
-        'WhiteMatterCorrelation': round(float(np.corrcoef(std.ravel(), white.ravel())[0, 1]), 4),
-        'WhiteMatterDice': round(_dice(std > _WHITE_FA, white > 0.5), 4),
+        'Template': space,
+        **_fit(std, white),
         'Flags': raised(no_t1w=True),
     }
     return _Normalized(
@@ -177,6 +177,14 @@ def normalize_anisotropy(
 
 
 NormalizeAnisotropy = interface(normalize_anisotropy)
+
+
+def _fit(std: np.ndarray, white: np.ndarray) -> dict[str, float]:
+    """Return how well an anisotropy lies on the probability of white matter."""
+    return {
+        'WhiteMatterCorrelation': round(float(np.corrcoef(std.ravel(), white.ravel())[0, 1]), 4),
+        'WhiteMatterDice': round(_dice(std > _WHITE_FA, white > 0.5), 4),
+    }
 
 
 def _dice(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """Regions and tissue on the person's grid: where streamlines start, end and may not go."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,14 +43,12 @@ def map_domain(
     dwi_masks: list[Path],
     fas: list[Path],
     std2anat_xfm: Path,
-    space: str,
     circuit: Circuit,
     normalization: dict,
     probseg_gm: Path | None = None,
     probseg_wm: Path | None = None,
     probseg_csf: Path | None = None,
-    aseg: Path | None = None,
-    aparcaseg: Path | None = None,
+    labels: Path | None = None,
     files: list[Path] | None = None,
     *,
     out_dir: Path,
@@ -65,16 +63,14 @@ def map_domain(
         Mask and fractional anisotropy of every session there.
     std2anat_xfm
         Points of the person to points of the template.
-    space
-        Template.
     circuit
         Its regions are drawn; files in a person's own space are taken to lie in that of the mask.
     normalization
-        Facts of the way to the template, with its flags.
+        Facts of the way to the template: ``Template``, flags, and how well it fits.
     probseg_gm, probseg_wm, probseg_csf
         Probabilities of tissue; without them white matter is told by the anisotropy.
-    aseg, aparcaseg
-        FreeSurfer's labels in the space of the mask.
+    labels
+        FreeSurfer's in the space of the mask.
     files
         Images that the choices name; a change of them repeats this step.
     out_dir
@@ -93,20 +89,19 @@ def map_domain(
     like, mask = load_image(person_mask), np.all([inside(path) for path in dwi_masks], axis=0)
     own = voxel_centres(mask.shape, like.affine)
     positions = point_map(std2anat_xfm)(own.reshape(-1, 3)).reshape(*mask.shape, 3)
-    canvas = Canvas(space, positions, Segmentation(aseg, aparcaseg), own)
+    space = normalization['Template']
+    canvas = Canvas(space, positions, Segmentation(labels, labels), own)
     drawn, complete = draw_circuit(circuit, canvas, person_mask)
     check_inside(complete, inside(person_mask) | template_brain(space, positions), circuit)
     stack = complete & mask
     coverage = _coverage(stack, complete, circuit)
-    tissue = [path for path in (probseg_gm, probseg_wm, probseg_csf) if path]
-    has_tissue = len(tissue) == len(_TISSUES)
-    maps = _segmented(tissue, like) if has_tissue else _by_anisotropy(fas)
+    maps, criterion = _tissue((probseg_gm, probseg_wm, probseg_csf), fas, like)
     fields = _fields(stack[_drawn(circuit)], maps, mask, positions[..., 0])
     _save_domain(fields, like.affine, circuit, out_dir / 'domain.npz')
     facts = {
         **normalization, **{region.name: region.choice for region in circuit.structures},
-        'Template': space, 'RegionCoverage': coverage,
-        'StoppingCriterion': 'tissue segmentation' if has_tissue else f'fractional anisotropy {WHITE_FA}',
+        'RegionCoverage': coverage,
+        'StoppingCriterion': criterion,
         'RegionFlags': _limits(stack, coverage, circuit),
     }  # fmt: skip
     dseg = write_volume(label_image(stack, circuit), like.affine, out_dir / 'regions_dseg.nii.gz')
@@ -144,6 +139,16 @@ def _limits(stack: np.ndarray, coverage: Mapping[str, float], circuit: Circuit) 
 def _drawn(circuit: Circuit) -> list[int]:
     """Return which of the regions are drawn each by itself."""
     return [list(circuit.regions).index(label) for label in circuit.drawn]
+
+
+def _tissue(
+    found: Sequence[Path | None], fas: list[Path], like: nb.Nifti1Image
+) -> tuple[list[np.ndarray], str]:
+    """Return grey matter, white matter and fluid on the person's grid, and by what they were told."""
+    paths = [path for path in found if path]
+    if len(paths) == len(_TISSUES):
+        return _segmented(paths, like), 'tissue segmentation'
+    return _by_anisotropy(fas), f'fractional anisotropy {WHITE_FA}'
 
 
 def _segmented(tissue: list[Path], like: nb.Nifti1Image) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline import engine as pe
 from niworkflows.engine.workflows import LiterateWorkflow
 
-from ..interfaces.choices import LABELS, needs_freesurfer, source_files, with_full_paths
+from ..interfaces.choices import needs_freesurfer, source_files, with_full_paths
 from ..interfaces.dwi_space import NormalizeAnisotropy
 from ..interfaces.gather import Gather
 from ..interfaces.tract import FitOrientations, TrackTract
@@ -68,7 +68,7 @@ def init_tract_wf(
         Brain on the person's grid.
     std2anat_xfm, probseg_gm, probseg_wm, probseg_csf
         Points of the person to points of the template, and tissue; if there are.
-    aseg, aparcaseg
+    labels
         Only for the region ``freesurfer``: its labels in the person's space.
 
     Outputs
@@ -91,7 +91,7 @@ def init_tract_wf(
             params, n_streamlines=min(params.n_streamlines, 100), max_seeds=min(params.max_seeds, 400_000)
         )
     workflow.__desc__ = _describe(params, circuit, has_tissue, len(sessions))
-    labels = LABELS if needs_freesurfer(circuit) else ()
+    labels = ('labels',) if needs_freesurfer(circuit) else ()
     anatomy = [*(['std2anat_xfm'] if has_t1w else []), *(TISSUE if has_tissue else []), *labels]
     inputnode = pe.Node(IdentityInterface(fields=['person_mask', *anatomy]), name='inputnode')
     outputnode = pe.Node(IdentityInterface(fields=list(_OUTPUTS)), name='outputnode')
@@ -114,7 +114,7 @@ def init_tract_wf(
             (source, nodes['domain'], [('normalization', 'normalization')]),
         ])  # fmt: skip
     else:
-        nodes['domain'].inputs.normalization = {'Normalization': 'T1w image', 'Flags': []}
+        nodes['domain'].inputs.normalization = {'Normalization': 'T1w image', 'Template': space, 'Flags': []}
     if has_tissue:
         workflow.connect([(inputnode, nodes['domain'], [(f, f) for f in TISSUE])])
     workflow.connect([(inputnode, nodes['domain'], [(f, f) for f in labels])] if labels else [])
@@ -170,7 +170,7 @@ def _nodes(
     orient.interface.is_short = True
     files = [str(path) for path in source_files(circuit)]
     return {
-        'domain': pe.Node(MapDomain(space=space, circuit=circuit, files=files), name='domain', mem_gb=2.0),
+        'domain': pe.Node(MapDomain(circuit=circuit, files=files), name='domain', mem_gb=2.0),
         'orient': orient,
         'track': track,
         'measure': pe.Node(

@@ -45,7 +45,7 @@ def mapped(tmp_path):
         mask = write_volume(shown.astype(np.uint8), GRID, tmp_path / 'mask.nii')
         fa = write_volume(np.where(shown, 0.3, 0).astype(np.float32), GRID, tmp_path / 'fa.nii')
         identity = write_linear(tmp_path / 'identity.txt', np.eye(4))
-        return map_domain(mask, [mask], [fa], identity, SPACE, circuit, {}, out_dir=tmp_path)
+        return map_domain(mask, [mask], [fa], identity, circuit, {'Template': SPACE}, out_dir=tmp_path)
 
     return run
 

@@ -224,14 +224,6 @@ def test_nothing_of_diffusion_names_where_it_was_looked_for(tmp_path):
     assert f'no diffusion series in {root}' in reason
 
 
-def test_regions_of_freesurfer_are_refused(raw):
-    found = found_in(raw, '--nac', 'freesurfer')
-    assert found.diffusion is None
-    ((code, reason),) = problems(found)
-    assert code == 66
-    assert 'Choose another region' in reason
-
-
 def test_one_tract_per_person_or_one_per_session(raw):
     found = found_in(raw).diffusion
     ((entities, members),) = tracts_of(settings_of(raw), '01', found)
