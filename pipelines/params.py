@@ -162,6 +162,19 @@ class CircuitMaps:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnatomyPlan:
+    """What an anatomy is brought to: the template, how many images it is made of, and whose regions are looked for in it.
+
+    ``stamps`` are name, size and time (ns) of the images that sources of regions name: another image repeats the step.
+    """
+
+    space: str
+    n_t1w: int
+    circuit: Circuit
+    stamps: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpaceParams(Parameters):
     """Where maps of BOLD lie, and which template tracts know their regions by."""
 

@@ -13,6 +13,34 @@ def _anatomical(
     return Derivative(output, suffix, '.nii.gz', 'anat', more, description=description, units=units, **about)
 
 
+PLACEMENT = Derivative(
+    'placement', 'placement', '.tsv', 'anat', {'atlas': '{atlas}'}, is_standard=True,
+    description='How each region of the template lies in the person; n/a: it does not come from a template, or is not shown',
+    units='see columns', facts='placement_facts', fields={
+        'region': {'Description': 'label of the region'},
+        'in_view': {'Description': 'share of it that the T1-weighted image shows', 'Units': '1'},
+        'correlation': {
+            'Description': 'rank correlation of the T1-weighted image with the template within 10 mm of it', 'Units': '1'
+        },
+        'grey_matter': {'Description': 'share of its volume in the person’s grey matter', 'Units': '1'},
+        'volume': {'Description': 'in the person', 'Units': 'mm^3'},
+        'relative_volume': {
+            'Description': 'volume over that in the template, divided by the same of the whole brain', 'Units': '1'
+        },
+        'template_grey_matter': {
+            'Description': 'share of it in grey matter of the template; below one half the person’s is not judged',
+            'Units': '1',
+        },
+        **{axis: {'Description': f'centre in the person, RAS {axis}', 'Units': 'mm'} for axis in 'xyz'},
+        'flags': {
+            'Description': 'placement: correlation, grey_matter over template_grey_matter, or relative_volume is below its '
+            'limit'
+        },
+    },
+)  # fmt: skip
+"""Of every region that the registration of the T1-weighted image brings to the person."""
+
+
 _TISSUES = {'GM': 'grey matter', 'WM': 'white matter', 'CSF': 'cerebrospinal fluid'}
 
 ANATOMY = (
@@ -35,6 +63,7 @@ ANATOMY = (
         'std2anat_xfm', 'xfm', 'Displacement field (LPS) that resamples template images onto the T1w', 'mm',
         **{'from': '{space}', 'to': 'T1w', 'mode': 'image'},
     ),
+    PLACEMENT,
 )  # fmt: skip
 """From raw T1-weighted images: one reference per participant."""
-ANATOMICAL_FIGURES = figures('T1w', 'mask', 'normalization')
+ANATOMICAL_FIGURES = figures('T1w', 'mask', 'normalization', 'placement')

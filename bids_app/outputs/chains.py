@@ -79,9 +79,10 @@ def make_chain(
 
 
 def chain_of_anatomy(settings: Settings, person: ParticipantInputs) -> Chain:
-    """Return the anatomical reference of raw T1-weighted images."""
-    parameters = settings.parameters_of(settings.space)
-    return make_chain(settings, person.anatomy(), of_anatomy(settings, person), person.t1w, parameters)
+    """Return the anatomical reference of raw T1-weighted images, and how the regions lie in it."""
+    parameters = settings.parameters_of(settings.space) | settings.region_parameters()
+    inputs = [*person.t1w, *region_files(settings, person.label)]
+    return make_chain(settings, person.anatomy(), of_anatomy(settings, person), inputs, parameters)
 
 
 def chain_of_shown(settings: Settings, anatomy: ShownAnatomy) -> Chain:

@@ -16,7 +16,7 @@ from ..running.lock import lock_file
 
 BIDSIGNORE = (
     '*.html', 'figures', 'log', 'logs', 'group', '*_boldmap.*', '*_boldref.*', '*_statmap.*', '*_relmat.*', '*_timeseries.*',
-    '*_coverage.*', '*_design.*', '*_outliers.*', '*_qc.json', '*_dwimap.*', '*_streamlines.*',
+    '*_coverage.*', '*_placement.*', '*_design.*', '*_outliers.*', '*_qc.json', '*_dwimap.*', '*_streamlines.*',
     '*_scalarstats.*', '*_xfm.*', '*_dwiref.*', '*_manifest.json',
 )  # fmt: skip
 

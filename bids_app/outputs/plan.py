@@ -72,12 +72,11 @@ def of_anatomy(settings: Settings, person: ParticipantInputs) -> Iterator[Planne
     """Yield the files of the one anatomical reference."""
     space = settings.space.output_space or SPACES[0]
     res = RAW_RESOLUTION if settings.sloppy else _ANATOMY_RESOLUTION
-    source = person.anatomy()
+    source, atlas = person.anatomy(), atlas_label(settings.circuit)
     for stage, rows in (('anatomical', ANATOMY), ('anatomical_figures', ANATOMICAL_FIGURES)):
         for row in rows:
-            yield Planned(
-                stage, row, settings.output_dir / derivative_name(source, row, space=space, res=res)
-            )
+            name = derivative_name(source, row, space=space, res=res, atlas=atlas)
+            yield Planned(stage, row, settings.output_dir / name)
 
 
 def of_shown_anatomy(settings: Settings, anatomy: ShownAnatomy) -> Planned:

@@ -91,6 +91,7 @@ def anatomy_workflow(settings: Settings, person: ParticipantInputs) -> LiterateW
     anatomical = init_anatomical_wf(
         t1w=[str(path) for path in person.t1w],
         space=space,
+        circuit=settings.circuit_of(person.label),
         sloppy=settings.sloppy,
         random_seed=settings.seed_of(f'sub-{person.label}_anat'),
     )

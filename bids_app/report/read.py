@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..outputs.anatomy import PLACEMENT
 from ..outputs.bold import COVERAGE, HALVES, QC, RELMAT
 from ..outputs.diffusion import SCALARSTATS
 from ..outputs.rows import SOURCE_ENTITIES, Derivative
@@ -42,7 +43,7 @@ class ScanRecord(NamedTuple):
     """What was made of one scan: ``name`` holds its source entities, ``title`` says them in words.
 
     ``facts`` are the values of all its sidecars; those of the quality file win.  ``halves`` are ``relmat`` of the two
-    halves of a run.
+    halves of a run; ``placement`` is how regions lie in an anatomy.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ScanRecord(NamedTuple):
     figures: list[Path]
     tracts: Sequence[TractRecord] = ()
     halves: Sequence[list[TableRow]] = ()
+    placement: Sequence[TableRow] = ()
 
 
 class RunRecord(NamedTuple):
@@ -141,6 +143,7 @@ def _read_scan(name: str, derived: list[Path], figures: list[Path]) -> ScanRecor
         figures=[path for path in figures if source_of(path.name) == name],
         tracts=list(_read_tracts(name, own)),
         halves=[table for row in HALVES if (table := _read_table(own, row))],
+        placement=_read_table(own, PLACEMENT),
     )
 
 

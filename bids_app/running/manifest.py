@@ -72,7 +72,10 @@ class Receipt(NamedTuple):
         if known is None:
             return False
         asked, made = json.loads(json.dumps(self.parameters, default=str)), known['parameters']
-        differing = [key for key in asked if made.get(key) != asked[key]]
+        # what an older version was not asked decided nothing: made anew, and no choice is overruled
+        is_older = made.keys() < asked.keys()
+        known_then = made.keys() if is_older else asked.keys()
+        differing = [key for key in asked if key in known_then and made.get(key) != asked[key]]
         if differing and not overwrite:
             key = differing[0]
             raise OutputError(
@@ -82,7 +85,7 @@ class Receipt(NamedTuple):
             )
         wanted = {path.relative_to(self.root).as_posix() for path in outputs}
         return (
-            not differing
+            not (differing or is_older)
             and known['version'] == __version__
             and known['inputs'] == dict(self.inputs)
             and wanted <= known['outputs'].keys()

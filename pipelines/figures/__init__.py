@@ -26,6 +26,7 @@ from .tracts import (
     draw_threshold,
     draw_tract,
 )
+from .zoom import zoom_on
 
 __all__ = [
     'BLUE',
@@ -51,4 +52,5 @@ __all__ = [
     'draw_tract',
     'montage',
     'spread_cuts',
+    'zoom_on',
 ]

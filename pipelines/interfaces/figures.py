@@ -17,6 +17,7 @@ from ._pictures import (
     MNI_BOX,
     Figured,
     centre,
+    drawn_values,
     on,
     open_picture,
     region_outline,
@@ -24,6 +25,7 @@ from ._pictures import (
     save,
     three_planes,
 )
+from .atlas import point_map, sample_object
 
 _LEGEND = 7
 """Regions that a legend has room for."""
@@ -190,6 +192,53 @@ def _briefly(circuit: Circuit, flagged: Mapping[str, bool]) -> list[str]:
     kept = sorted(range(len(names)), key=lambda n: (not flagged[circuit.drawn[n]], n))
     shown = [n for n in kept if names[n]][:_LEGEND]
     return [name if n in shown else '' for n, name in enumerate(names)]
+
+
+def plot_placement(
+    t1w_preproc: Path, placement: Path, placement_dseg: Path, std2anat_xfm: Path, *, out_dir: Path
+) -> Figured:
+    """Draw close-ups of the T1-weighted image through every region of the template that was brought there.
+
+    Parameters
+    ----------
+    t1w_preproc
+        Image of the person.
+    placement
+        Table with the columns ``region``, ``x``, ``y``, ``z`` (RAS mm of the person) and ``flags``.
+    placement_dseg
+        Regions on the template, numbered as the rows of the table from 1.
+    std2anat_xfm
+        Points of the person to points of the template.
+
+    """
+    table = pd.read_csv(placement, sep='\t', na_values=['n/a'])
+    brought = table[table['x'].notna()]
+    centres = {own.region: (own.x, own.y, own.z) for own in brought.itertuples()}
+    place, parts = figures.zoom_on(centres or {'no region comes by this way': _middle(t1w_preproc)})
+    labels, way = open_picture(placement_dseg), point_map(std2anat_xfm)
+    values = drawn_values(labels)
+    canvases = np.zeros((2, *place.points.shape[:2]), np.float32)
+    for own in brought.itertuples():
+        part = parts[own.region]
+        points = way(place.points[part].reshape(-1, 3))
+        inside = (values == own.Index + 1).astype(np.float32)
+        drawn = sample_object(inside, labels.affine, points, 1).reshape(canvases[0][part].shape)
+        canvases[int(pd.notna(own.flags))][part] = drawn
+    outlines = [
+        Outline(canvases[0], figures.YELLOW, 'region', 'solid', 1.2),
+        Outline(canvases[1], figures.RED, 'region: flagged', 'dashed', 1.5),
+    ]
+    shown = [outline for outline in outlines if outline.canvas.any()]
+    return save(
+        figures.draw_montage(place, on(place, t1w_preproc), outlines=shown), out_dir / 'placement.png'
+    )
+
+
+def _middle(path: Path) -> tuple[float, float, float]:
+    """Return the middle of an image, RAS mm."""
+    image = open_picture(path)
+    x, y, z = image.affine[:3, :3] @ (np.array(image.shape[:3]) / 2) + image.affine[:3, 3]
+    return float(x), float(y), float(z)
 
 
 def plot_carpet(carpet: Path, fd_threshold: float = 0.0, *, out_dir: Path) -> Figured:

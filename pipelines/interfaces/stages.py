@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from ..numerics.agreement import Correction
 from ..numerics.border import Coregistration
 from ..numerics.echoes import Decay
-from ..params import CircuitMaps
+from ..params import AnatomyPlan, CircuitMaps
 from ..terms import raised
 from . import anatomical, confounds, confounds_flags, connectivity, denoise, normalize
 from ._interface import interface
 from .amplitude import amplitude_maps
+from .placement import judge_placement
 from .quality import image_quality
 from .template_fit import fit_templates
 from .terms_of_use import is_free
@@ -31,6 +32,9 @@ class _Tissues(NamedTuple):
     t1w_probseg_wm: Path
     t1w_probseg_csf: Path
     metadata: dict[str, Any]
+    placement: Path
+    placement_dseg: Path
+    placement_facts: dict[str, Any]
 
 
 class _Placed(NamedTuple):
@@ -86,21 +90,25 @@ def locate_brain(
 def segment_anatomy(
     brain: Path,
     t1w_mask: Path,
+    anat2std_xfm: Path,
     std2anat_xfm: Path,
-    space: str,
-    n_t1w: int,
+    about: AnatomyPlan,
     score: float,
     quality: dict[str, Any],
     *,
     out_dir: Path,
 ) -> _Tissues:
-    """Segment the brain, and collect what sidecars say of the anatomy.
+    """Segment the brain, judge how regions lie in it, and collect what sidecars say of the anatomy.
 
-    See :func:`~pipelines.interfaces.anatomical.segment_brain` and :func:`~pipelines.interfaces.anatomical.describe_anatomy`.
+    See :func:`~pipelines.interfaces.anatomical.segment_brain`, :func:`~pipelines.interfaces.placement.judge_placement` and
+    :func:`~pipelines.interfaces.anatomical.describe_anatomy`.
     """
-    found = anatomical.segment_brain(brain, t1w_mask, std2anat_xfm, space, out_dir=out_dir)
-    facts = anatomical.describe_anatomy(space, n_t1w, score, quality, found.volumes)
-    return _Tissues(*found[:4], facts)
+    found = anatomical.segment_brain(brain, t1w_mask, std2anat_xfm, about.space, out_dir=out_dir)
+    facts = anatomical.describe_anatomy(about.space, about.n_t1w, score, quality, found.volumes)
+    placed = judge_placement(
+        brain, t1w_mask, anat2std_xfm, about.space, about.circuit, found.t1w_probseg_gm, out_dir=out_dir
+    )
+    return _Tissues(*found[:4], facts, *placed)
 
 
 def place_references(

@@ -91,6 +91,11 @@ FLAGS = Words(
             'first of the list has what is shared',
         ),
         Flag(
+            name='placement', scope='region', takes='region',
+            title='doubtful place: contrast around this region, its grey matter or its volume is below what 95 % of good '
+            'registrations of the T1-weighted image have; look whether its outline lies where it should',
+        ),
+        Flag(
             name='dropout', scope='region', is_unusable=True, takes='region',
             title='signal dropout: this region lies where the scan has lost much of its signal, or partly '
             'outside the scan; its connectivity is unreliable',

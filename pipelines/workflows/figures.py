@@ -10,30 +10,35 @@ from ..terms import MAP_MEASURES, Circuit, Measure
 ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
 """Image, brain mask and tissue labels that other scans are shown on."""
 
+_PLACED = ('t1w_preproc', 'placement', 'placement_dseg', 'std2anat_xfm')
 _NORMAL = {'icc': 'iccnorm'}
 """Normalised form of a map, which its figure shows below it."""
 
 
 def anatomical_figures(*, space: str, is_normalization_only: bool = False) -> Gallery:
-    """Return the brain mask with the tissues, and the normalised image against its template.
+    """Return the brain mask with the tissues, the normalised image against its template, and the regions close up.
 
     Parameters
     ----------
     space
         Template that the anatomical image was normalised to.
     is_normalization_only
-        Only the second figure; only ``t1w_std`` is needed.
+        Only that of the normalised image; only ``t1w_std`` is needed.
 
     Notes
     -----
-    Drawn from ``t1w_preproc``, ``t1w_mask``, ``t1w_dseg`` and ``t1w_std`` of the anatomical workflow.
+    Drawn from outputs of the anatomical workflow.
 
     """
     normalization = {'normalization': _normalization(space, 't1w_std')}
     return (
         normalization
         if is_normalization_only
-        else {'mask': Plate(figures.plot_mask, ON_ANATOMY), **normalization}
+        else {
+            'mask': Plate(figures.plot_mask, ON_ANATOMY),
+            **normalization,
+            'placement': Plate(figures.plot_placement, _PLACED),
+        }
     )
 
 

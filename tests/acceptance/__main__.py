@@ -71,6 +71,7 @@ TABLES: dict[str, Run] = {
     'mediation': simulations.mediation,
     'expression': simulations.expression,
     'quasi': simulations.quasi,
+    'placement': simulations.placement,
     'planning': simulations.planning,
     'recovery': simulations.recovery,
     'reliability': simulations.reliability,

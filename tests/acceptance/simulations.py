@@ -19,6 +19,7 @@ from .studies import map_error as map_error_study
 from .studies import map_tail as map_tail_study
 from .studies import mediation as mediation_study
 from .studies import missing as missing_study
+from .studies import placement as placement_study
 from .studies import planning as planning_study
 from .studies import quasi as quasi_study
 from .studies import recovery as recovery_study
@@ -106,6 +107,11 @@ def template_fit(context: Context) -> Collector:
     return _made_or_shared(context, 'template_fit', template_study, share_of_template_fit)
 
 
+def placement(context: Context) -> Collector:
+    """A region that a registration put elsewhere is told, and one that lies where it should is not: 40 heads."""
+    return _made_or_shared(context, 'placement', placement_study, share_of_placement)
+
+
 def tract_fa(context: Context) -> Collector:
     """How FA of a tract is measured in a trial, from which the recovery draws it: 12 people."""
     return _made_or_shared(context, 'tract_fa', tract_fa_study, share_of_tract_fa)
@@ -134,6 +140,18 @@ def share_of_template_fit(checks: Collector, recorded: pd.DataFrame, n: int = 4)
     n_found = int((found.loc[~is_right, 'better'] == found.loc[~is_right, 'space']).sum())
     checks.note('no false alarm', n_alarms, n_alarms == 0)
     checks.note(f'at least {n - 1} of {n} wrong names are found', n_found, n_found >= n - 1)
+
+
+def share_of_placement(checks: Collector, recorded: pd.DataFrame, n: int = 1) -> None:
+    """A new head is judged as those of the table are."""
+    study = placement_study
+    found = study.summarise(study.simulate(range(study.N_HEADS, study.N_HEADS + n)))
+    flagged = found[found['region'] == 'all'].set_index('kind')['flagged']
+    checks.note(
+        'at most 1 of 6 regions of a good registration is flagged', flagged['good'], flagged['good'] < 0.2
+    )
+    missed = 1 - flagged['shift_6mm']
+    checks.note('at most 1 of 6 regions 6 mm away is missed', missed, missed < 0.2)
 
 
 def share_of_circuit(checks: Collector, recorded: pd.DataFrame) -> None:

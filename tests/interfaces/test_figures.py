@@ -359,3 +359,48 @@ class TestManyRegions:
         shown = [name for name in plot._briefly(circuit, flagged) if name]
         assert shown == ['ra', 'rb', 'rc', 'rd', 're', 'rf', 'rjR: flagged']
         assert len(plot._briefly(circuit, flagged)) == len(circuit.drawn)
+
+
+def placed(folder: Path, flags: tuple[str, str]) -> tuple[Path, ...]:
+    """Return image, table, labels on a template that lies 30 mm lower, and the way there."""
+    from pipelines.interfaces.transforms import write_field
+
+    grid = AFFINE.copy()
+    grid[2, 3] -= 30
+    labels = ball(CENTRES['NAcL'], 6) + 2 * ball(CENTRES['NAcR'], 6)
+    field = np.broadcast_to(np.array([0.0, 0, -30]), (*SHAPE, 3))
+    rows = [
+        (name, *CENTRES[name], flag) for name, flag in zip(('NAcL', 'NAcR'), flags)
+    ] + [('OwnL', 'n/a', 'n/a', 'n/a', 'n/a')]  # fmt: skip
+    table = folder / 'placement.tsv'
+    columns = ['region', 'x', 'y', 'z', 'flags']
+    pd.DataFrame(rows, columns=columns).to_csv(table, sep='\t', index=False)
+    return (
+        save(folder, 't1w', head()),
+        table,
+        save(folder, 'dseg', labels, grid),
+        write_field(folder / 'std2anat.nii.gz', field, AFFINE),
+    )
+
+
+def test_regions_are_drawn_where_the_way_brings_them(tmp_path: Path, drawn: list[tuple]) -> None:
+    """Outlines enclose the balls around the centres of the table; a flagged one has its own line."""
+    plot.plot_placement(*placed(tmp_path, ('n/a', 'placement')), out_dir=tmp_path)
+    (((place, _), options),) = drawn
+    sound, flagged = options['outlines']
+    assert (sound.label, flagged.label, flagged.dash) == ('region', 'region: flagged', 'dashed')
+    for outline, name in ((sound, 'NAcL'), (flagged, 'NAcR')):
+        inside = place.points[outline.canvas > 0.5]
+        assert len(inside) > 100
+        assert np.linalg.norm(inside - CENTRES[name], axis=1).max() < 8
+    names = {text for _, _, text in place.labels}
+    assert names >= {'NAcL', 'NAcR'}
+    assert 'OwnL' not in names
+
+
+def test_without_any_region_of_the_template_the_picture_says_so(tmp_path: Path) -> None:
+    image, table, *others = placed(tmp_path, ('n/a', 'n/a'))
+    pd.DataFrame([('OwnL', *['n/a'] * 4)], columns=['region', 'x', 'y', 'z', 'flags']).to_csv(
+        table, sep='\t', index=False
+    )
+    assert plot.plot_placement(image, table, *others, out_dir=tmp_path).figure.is_file()

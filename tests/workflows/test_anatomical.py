@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nibabel as nb
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipelines.interfaces.anatomical import normalize_brain
@@ -11,6 +12,7 @@ from pipelines.interfaces.transforms import read_field, read_linear
 from pipelines.numerics.resample import apply_field, apply_linear, grid_points, resample, sample
 from pipelines.simulated.head import scan, small_affine, surround_with_head
 from pipelines.simulated.series import classify
+from pipelines.terms import default_circuit
 from pipelines.workflows.anatomical import init_anatomical_wf
 from tests.heads import SPACE, dice, template_at
 
@@ -20,11 +22,14 @@ VOXEL = 3.0
 FIELDS = {
     *('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf'),
     *('t1w_std', 't1w_mask_std', 'anat2std_xfm', 'std2anat_xfm', 't1w2ref_xfms', 'metadata'),
+    *('placement', 'placement_dseg', 'placement_facts'),
 }
 
 
 def run(paths, folder, space=SPACE):
-    workflow = init_anatomical_wf(t1w=[str(p) for p in paths], space=space, sloppy=True, random_seed=3)
+    workflow = init_anatomical_wf(
+        t1w=[str(p) for p in paths], space=space, circuit=default_circuit(), sloppy=True, random_seed=3
+    )
     workflow.base_dir = str(folder)
     outputs = {}
     for node in workflow.run(plugin='Linear').nodes():
@@ -89,6 +94,18 @@ def test_metadata_tell_the_quality(simulated):
     assert metadata['PlacementScore'] > 0.5
 
 
+def test_regions_of_a_rough_registration_are_judged(simulated):
+    """Every region has a row; their centres are where the map takes those of the template."""
+    outputs, planted, *_ = simulated
+    table = pd.read_csv(outputs['placement'], sep='\t').set_index('region')
+    assert list(table.index) == list(default_circuit().drawn)
+    assert (table['in_view'] == 1).all()
+    assert (table['correlation'] > 0.7).all()
+    assert table['relative_volume'].between(0.6, 1.6).all()
+    centre = apply_linear(np.linalg.inv(planted), np.array([[-9.5, 11.6, -7.4]]))[0]
+    assert np.linalg.norm(table.loc['NAcL', ['x', 'y', 'z']].to_numpy(float) - centre) < 3
+
+
 def test_single_image_keeps_its_grid(simulated):
     outputs, _, _, grid = simulated
     for field in ('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm'):
@@ -110,7 +127,7 @@ def test_standard_image_is_the_resampled_one(simulated):
 def test_every_output_is_connected(simulated, tmp_path):
     path = tmp_path / 't1w.nii'
     nb.save(nb.Nifti1Image(np.zeros((10, 10, 10), np.float32), np.eye(4)), path)
-    workflow = init_anatomical_wf(t1w=[str(path)], space=SPACE, random_seed=1)
+    workflow = init_anatomical_wf(t1w=[str(path)], space=SPACE, circuit=default_circuit(), random_seed=1)
     outputnode = workflow.get_node('outputnode')
     edges = workflow._graph.in_edges(outputnode, data=True)
     connected = {target for *_, data in edges for _, target in data['connect']}
@@ -125,7 +142,9 @@ def test_every_output_is_connected(simulated, tmp_path):
 def test_methods_text_follows_the_number_of_images(n, tmp_path):
     path = tmp_path / 't1w.nii'
     nb.save(nb.Nifti1Image(np.zeros((10, 10, 10), np.float32), np.eye(4)), path)
-    text = init_anatomical_wf(t1w=[str(path)] * n, space=SPACE, random_seed=1).__desc__
+    text = init_anatomical_wf(
+        t1w=[str(path)] * n, space=SPACE, circuit=default_circuit(), random_seed=1
+    ).__desc__
     assert ('averaged from 2' in text) is (n == 2)
 
 

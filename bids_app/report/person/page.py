@@ -132,7 +132,9 @@ def _titles(scans: list[ScanRecord]) -> dict[str, str]:
     return {
         name: title
         for scan in scans
-        for name, title in circuit_of_labels(row.get('region', '') for row in scan.coverage)
+        for name, title in circuit_of_labels(
+            row.get('region', '') for row in (*scan.coverage, *scan.placement)
+        )
         .regions.titles()
         .items()
     }
@@ -158,8 +160,10 @@ def _chapter(chapter: Chapter, scans: list[ScanRecord]) -> dict[str, Any] | None
         )
         tables = 'task' in entities_and_suffix(f'{scan.name}_x') and 'bold' in chapter.suffixes
         tracked = bool(scan.tracts) and 'dwi' in chapter.suffixes
-        if figures or tracked or (tables and (scan.coverage or scan.relmat or scan_facts(scan))):
-            parts.append({'scan': scan, 'figures': figures, 'tables': tables, 'tract': tracked})
+        placed = bool(scan.placement) and 'T1w' in chapter.suffixes
+        if figures or tracked or placed or (tables and (scan.coverage or scan.relmat or scan_facts(scan))):
+            shown = {'tables': tables, 'tract': tracked, 'placed': placed}
+            parts.append({'scan': scan, 'figures': figures, **shown})
     return {'chapter': chapter, 'parts': parts} if parts else None
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.numerics.agreement import CLEAR
+from pipelines.numerics.placement import MOSTLY_GREY
 from pipelines.numerics.seed import average_fisher_z, fisher_z_se
 from pipelines.terms import SIDES, circuit_of_labels, flag_words, pair_of, split_flags
 
@@ -160,7 +161,7 @@ def flags(record: RunRecord, scans: list[ScanRecord]) -> list[FlagNote]:
     ]
     for scan in scans:
         regions: dict[str, list[str]] = {}
-        for row in scan.coverage:
+        for row in (*scan.coverage, *scan.placement):
             for flag in split_flags(row.get('flags')):
                 regions.setdefault(flag, []).append(row.get('region', ''))
         named = {flag: ', '.join(names) for flag, names in regions.items()}
@@ -169,6 +170,19 @@ def flags(record: RunRecord, scans: list[ScanRecord]) -> list[FlagNote]:
         found += [FlagNote(scan.title, flag, flag_words(flag)) for flag in own]
         found += [FlagNote(f'{scan.title}: {who}', flag, flag_words(flag)) for flag, who in named.items()]
     return found
+
+
+def least_grey(row: TableRow, limits: Mapping[str, float]) -> float | None:
+    """Return the share of grey matter below which a region is flagged; none where it is not judged by it.
+
+    Examples
+    --------
+    >>> least_grey({'template_grey_matter': '0.9'}, {'grey_matter': 0.6}), least_grey({'template_grey_matter': '0.1'}, {})
+    (0.54, None)
+
+    """
+    share, least = number(row.get('template_grey_matter')), limits.get('grey_matter')
+    return share * least if share is not None and least and share >= MOSTLY_GREY else None
 
 
 def susceptibility(scan: ScanRecord) -> str:

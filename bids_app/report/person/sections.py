@@ -76,6 +76,15 @@ FIGURES = (
         ('Template', 'This person'),
     ),
     FigureSpec(
+        'placement',
+        'T1w',
+        'Regions on the T1-weighted image',
+        'Each region of the template as it was brought to this person, close up, in three planes through its centre. Its '
+        'outline (red and dashed where the region is flagged) should follow the structure that it is named after: a nucleus '
+        'without the white matter and the fluid beside it, a part of the cortex along its folds.',
+        'Close-ups of the T1-weighted image in three planes through the centre of each region, with its outline.',
+    ),
+    FigureSpec(
         'coregistration',
         'bold',
         'Functional image to T1-weighted image',

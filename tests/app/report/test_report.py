@@ -147,6 +147,60 @@ def page_of(dataset: Path) -> Page:
     return Page(assemble_report(dataset, '02').read_text(encoding='utf-8'))
 
 
+def write_placement(root: Path) -> None:
+    """Write how regions lie in the anatomy: one flagged, one in white matter, one that no template brings."""
+    columns = [
+        *('region', 'in_view', 'correlation', 'grey_matter', 'volume', 'relative_volume'),
+        *('template_grey_matter', 'x', 'y', 'z', 'flags'),
+    ]
+    rows = [
+        ['NAcL', 1, 0.96, 0.9, 704.2, 0.84, 0.92, -8.5, 30.6, 18.9, 'n/a'],
+        ['NAcR', 1, 0.61, 0.5, 573.1, 0.74, 0.9, 9.9, 29.2, 18.5, 'placement'],
+        ['Tract', 1, 0.95, 0.05, 500, 1.0, 0.1, 0, 0, 0, 'n/a'],
+        ['Own', *['n/a'] * 10],
+    ]
+    stem = root / 'sub-02' / 'anat' / 'sub-02_space-MNI152NLin6Asym_res-1_atlas-A_placement'
+    table(stem.with_suffix('.tsv'), [columns, *rows])
+    limits = {'correlation': 0.9, 'grey_matter': 0.6, 'relative_volume': 0.5}
+    stem.with_suffix('.json').write_text(json.dumps({'PlacementLimits': limits}))
+
+
+class TestPlacement:
+    def test_values_stand_beside_their_limits(self, dataset: Path) -> None:
+        write_placement(dataset)
+        html = assemble_report(dataset, '02').read_text(encoding='utf-8')
+        part = html[html.index('Place of the regions') : html.index('id="function"')]
+        rows = {name: next(r for r in part.split('<tr') if f'>{name}<' in r) for name in (
+            'Nucleus accumbens, left', 'Nucleus accumbens, right', 'Tract', 'Own')}  # fmt: skip
+        right = rows['Nucleus accumbens, right']
+        assert 'class="flagged"' in right
+        assert '</span> placement' in right
+        cells = re.findall(r'<td class="n">([^<]*)</td>', right)
+        assert cells == ['0.61', '50 %', '54 %', '573', '0.74', '100 %']
+        assert 'flagged' not in rows['Nucleus accumbens, left']
+        assert '<td class="n">5 %</td><td class="n">n/a</td>' in rows['Tract'], 'white matter is not judged'
+        assert re.findall(r'<td class="n">([^<]*)</td>', rows['Own']) == ['n/a'] * 6
+        assert 'limit 0.90' in part
+        assert 'limit 0.50' in part
+
+    def test_it_is_said_before_the_numbers(self, dataset: Path) -> None:
+        write_placement(dataset)
+        text = page_of(dataset).text
+        told = text.index('All sessions: NAcR – placement')
+        assert told < text.index('z = 0.31')
+        assert FLAGS['placement'].title in text
+
+    def test_a_page_without_it_is_as_before(self, dataset: Path) -> None:
+        assert 'Place of the regions' not in page_of(dataset).text
+
+    def test_many_regions_are_folded(self, dataset: Path) -> None:
+        write_placement(dataset)
+        path = next((dataset / 'sub-02' / 'anat').glob('*_placement.tsv'))
+        row = path.read_text().splitlines()[1]
+        path.write_text(path.read_text() + '\n'.join(row.replace('NAcL', f'R{n}L') for n in range(20)) + '\n')
+        assert '24 regions, 1 of them flagged' in page_of(dataset).text
+
+
 class TestContent:
     def test_connectivity_is_said_with_its_interval(self, dataset: Path) -> None:
         # nu = 102: SE = 1 / sqrt(100) = 0.1, so the interval is z -+ 0.196

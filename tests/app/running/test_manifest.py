@@ -61,6 +61,17 @@ def test_other_parameters_are_refused_by_name_unless_they_may_replace(dataset):
     assert not other.is_current(dataset[1], overwrite=True)
 
 
+def test_what_an_older_version_was_not_asked_is_made_anew(dataset):
+    """A parameter that is new overrules no choice; one that took the place of another does, and so does another value."""
+    receipt(dataset).write(dataset[1])
+    assert not receipt(dataset, regions=['NAc']).is_current(dataset[1], overwrite=False)
+    with pytest.raises(OutputError, match='fwhm'):
+        receipt(dataset, fwhm=4.0, regions=['NAc']).is_current(dataset[1], overwrite=False)
+    receipt(dataset, nac='cit168').write(dataset[1])
+    with pytest.raises(OutputError, match='regions = None'):
+        receipt(dataset, regions=['NAc']).is_current(dataset[1], overwrite=False)
+
+
 @pytest.mark.parametrize('content', ['', '{', '[]', '{"version": "1"}', 'null', '\x00\x00'])
 def test_a_receipt_that_cannot_be_read_is_none(dataset, content):
     own = receipt(dataset)
