@@ -8,7 +8,7 @@ import numpy as np
 from pipelines.numerics.agreement import CLEAR
 from pipelines.numerics.placement import MOSTLY_GREY
 from pipelines.numerics.seed import average_fisher_z, fisher_z_se
-from pipelines.terms import SIDES, circuit_of_labels, flag_words, pair_of, split_flags
+from pipelines.terms import LATERAL, SIDES, circuit_of_labels, flag_words, pair_of, split_flags
 
 from ..read import RunRecord, ScanRecord, TableRow
 from ..words import number
@@ -170,6 +170,13 @@ def flags(record: RunRecord, scans: list[ScanRecord]) -> list[FlagNote]:
         found += [FlagNote(scan.title, flag, flag_words(flag)) for flag in own]
         found += [FlagNote(f'{scan.title}: {who}', flag, flag_words(flag)) for flag, who in named.items()]
     return found
+
+
+def doubtful_places(scans: Iterable[ScanRecord], labels: Iterable[str]) -> list[str]:
+    """Return which of some regions, or of their sides, may lie elsewhere in the person."""
+    sides = {f'{label}{side}' for label in labels for side in ('', *LATERAL)}
+    rows = [row for scan in scans for row in scan.placement]
+    return [row['region'] for row in rows if row.get('region') in sides and split_flags(row.get('flags'))]
 
 
 def least_grey(row: TableRow, limits: Mapping[str, float]) -> float | None:

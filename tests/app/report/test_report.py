@@ -19,7 +19,7 @@ from bids_app.report import assemble_report, write_methods
 from bids_app.report.methods import BIBLIOGRAPHY, cited_keys, read_bibliography, render_methods
 from bids_app.report.page import parameters
 from bids_app.report.person.page import embed, scan_facts
-from bids_app.report.person.results import estimates, flags, pooled, susceptibility
+from bids_app.report.person.results import doubtful_places, estimates, flags, pooled, susceptibility
 from bids_app.report.person.sections import CHAPTERS, FIGURES
 from bids_app.report.read import RunRecord, ScanRecord, entities_and_suffix, read_record, read_scans
 from pipelines.errors import MissingInputError
@@ -190,8 +190,17 @@ class TestPlacement:
         assert told < text.index('z = 0.31')
         assert FLAGS['placement'].title in text
 
+    def test_the_value_says_that_a_region_may_lie_elsewhere(self, dataset: Path) -> None:
+        write_placement(dataset)
+        assert 'NAcR may lie elsewhere (placement)' in page_of(dataset).text
+        scans = read_scans(dataset, 'sub-02')
+        assert doubtful_places(scans, ['NAc', 'mPFC']) == ['NAcR']
+        assert doubtful_places(scans, ['NAcL', 'mPFCL']) == []
+
     def test_a_page_without_it_is_as_before(self, dataset: Path) -> None:
-        assert 'Place of the regions' not in page_of(dataset).text
+        text = page_of(dataset).text
+        assert 'Place of the regions' not in text
+        assert 'may lie elsewhere' not in text
 
     def test_many_regions_are_folded(self, dataset: Path) -> None:
         write_placement(dataset)
