@@ -132,12 +132,15 @@ def _titles(scans: list[ScanRecord]) -> dict[str, str]:
     return {
         name: title
         for scan in scans
-        for name, title in circuit_of_labels(
-            row.get('region', '') for row in (*scan.coverage, *scan.placement)
-        )
-        .regions.titles()
-        .items()
+        for name, title in circuit_of_labels(_labels_of(scan)).regions.titles().items()
     }
+
+
+def _labels_of(scan: ScanRecord) -> list[str]:
+    """Return the labels of a scan's regions; the places have none of both sides, which tell that two sides are one."""
+    sides = [row.get('region', '') for row in scan.placement]
+    both = [label[:-1] for label in sides if label.endswith('L') and f'{label[:-1]}R' in sides]
+    return [*(row.get('region', '') for row in scan.coverage), *sides, *both]
 
 
 def _has_fa(scan: ScanRecord) -> int:

@@ -66,6 +66,7 @@ def test_names_are_unique_and_ordered():
         'sub-01/ses-pre/func/sub-01_ses-pre_task-rest_run-1_desc-confounds_timeseries.tsv',
         'sub-01/ses-pre/func/sub-01_ses-pre_task-rest_run-1_from-boldref_to-T1w_mode-image_xfm.txt',
         'sub-01/ses-pre/anat/sub-01_ses-pre_label-GM_probseg.nii.gz',
+        'sub-01/ses-pre/anat/sub-01_ses-pre_space-MNI152NLin6Asym_atlas-A_placement.tsv',
         'sub-01/ses-pre/anat/sub-01_ses-pre_from-T1w_to-MNI152NLin6Asym_mode-image_xfm.nii.gz',
         'sub-01/figures/sub-01_ses-pre_task-rest_run-1_desc-carpet_bold.png',
         'sub-01/figures/sub-01_ses-pre_desc-normalization_T1w.png',

@@ -159,7 +159,7 @@ def write_placement(root: Path) -> None:
         ['Tract', 1, 0.95, 0.05, 500, 1.0, 0.1, 0, 0, 0, 'n/a'],
         ['Own', *['n/a'] * 10],
     ]
-    stem = root / 'sub-02' / 'anat' / 'sub-02_space-MNI152NLin6Asym_res-1_atlas-A_placement'
+    stem = root / 'sub-02' / 'anat' / 'sub-02_space-MNI152NLin6Asym_atlas-A_placement'
     table(stem.with_suffix('.tsv'), [columns, *rows])
     limits = {'correlation': 0.9, 'grey_matter': 0.6, 'relative_volume': 0.5}
     stem.with_suffix('.json').write_text(json.dumps({'PlacementLimits': limits}))
@@ -182,6 +182,13 @@ class TestPlacement:
         assert re.findall(r'<td class="n">([^<]*)</td>', rows['Own']) == ['n/a'] * 6
         assert 'limit 0.90' in part
         assert 'limit 0.50' in part
+
+    def test_an_anatomy_alone_names_its_regions(self, tmp_path: Path) -> None:
+        """Sides are told although no functional run names both together."""
+        write_placement(tmp_path)
+        text = page_of(tmp_path).text
+        assert 'Nucleus accumbens, right ⚠ placement 0.61' in text
+        assert 'NAcR – placement' in text
 
     def test_it_is_said_before_the_numbers(self, dataset: Path) -> None:
         write_placement(dataset)
