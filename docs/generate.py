@@ -93,8 +93,8 @@ _OTHERS = (
     ('group/figures/flow.svg', 'flow of participants by arm and kind of data'),
     ('group/log/', 'the trial as it was read, commands, versions, what was absent and what failed'),
     (
-        'group/group_bold.tsv, group/group_dwi.tsv',
-        'quality of every BOLD run and diffusion session, first column bids_name, in the names of MRIQC',
+        'group/group_T1w.tsv, group/group_bold.tsv, group/group_dwi.tsv',
+        'quality of every anatomy of ours, BOLD run and diffusion session, first column bids_name, in the names of MRIQC',
     ),
     ('group/phenotype_report.tsv', 'what was read from which table, and what was wrong with it'),
     ('logs/CITATION.md, logs/CITATION.bib', 'methods text of the last run, of all its participants'),

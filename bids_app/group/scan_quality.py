@@ -1,10 +1,12 @@
-"""Quality of all scans of a dataset in two tables, a row per scan, in the names that MRIQC gives them."""
+"""Quality of all scans of a dataset in a table per kind, a row per scan, in the names that MRIQC gives them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+
+from pipelines.terms import split_flags
 
 from ..report.read import ScanRecord, read_scans
 from ..report.words import number
@@ -44,9 +46,17 @@ def _dropout(scan: ScanRecord) -> _Value:
     return ' '.join(named) or None
 
 
+def _misplaced(scan: ScanRecord) -> _Value:
+    return ' '.join(row['region'] for row in scan.placement if split_flags(row.get('flags'))) or None
+
+
 def _least(column: str) -> Callable[[ScanRecord], _Value]:
     def read(scan: ScanRecord) -> _Value:
-        known = [value for row in scan.coverage if (value := number(row.get(column))) is not None]
+        known = [
+            value
+            for row in (*scan.coverage, *scan.placement)
+            if (value := number(row.get(column))) is not None
+        ]
         return min(known, default=None)
 
     return read
@@ -81,12 +91,23 @@ DWI = (
     Column('sdc', 'correction of distortion by susceptibility', _fact('SusceptibilityDistortionCorrection')),
     *_END,
 )
-QUALITY_TABLES = (('group_bold', 'bold', 'NKept', BOLD), ('group_dwi', 'dwi', 'BestConvention', DWI))
+T1W = (
+    Column('template_correlation', 'correlation with the template in its brain, normalised', _fact('TemplateCorrelation')),
+    Column('mask_dice', 'overlap of brain and template, normalised', _fact('MaskDice')),
+    Column('placement', 'regions that may lie elsewhere in the person', _misplaced),
+    Column('correlation_min', 'smallest correlation with the template around a region', _least('correlation')),
+    Column('relative_volume_min', 'smallest volume of a region, relative to the brain', _least('relative_volume')),
+)  # fmt: skip
+QUALITY_TABLES = (
+    ('group_T1w', 'T1w', 'PlacementLimits', T1W),
+    ('group_bold', 'bold', 'NKept', BOLD),
+    ('group_dwi', 'dwi', 'BestConvention', DWI),
+)
 """Names of the tables, suffix of scans, and a value that the sidecars of all of the kind have."""
 
 
 def write_scan_quality(results_dir: Path, folder: Path) -> None:
-    """Write a table of the quality of all BOLD runs and one of all diffusion sessions, each with its sidecar.
+    """Write a table of the quality of all anatomies of ours, all BOLD runs and all diffusion sessions, with sidecars.
 
     Everything that participants left is there, whatever the trial uses of it; ``bids_name`` is the first column.
     """

@@ -3,7 +3,7 @@
 import csv
 import json
 
-from bids_app.group.scan_quality import BOLD, DWI, write_scan_quality
+from bids_app.group.scan_quality import BOLD, DWI, T1W, write_scan_quality
 
 FACTS = {
     'NVolumes': 200, 'NKept': 180, 'NLeftOut': {'non_steady_state': 3, 'motion': 17}, 'SecondsKept': 360.0,
@@ -75,3 +75,31 @@ def test_diffusion_has_a_table_of_its_own(tmp_path):
         'none',
     )
     assert not (tmp_path / 'group' / 'group_bold.tsv').exists()
+
+
+def test_an_anatomy_of_ours_tells_which_regions_may_lie_elsewhere(tmp_path):
+    """One that was judged has a row; smallest values skip what is n/a."""
+    folder = tmp_path / 'sub-01' / 'anat'
+    folder.mkdir(parents=True)
+    lines = [
+        'region\tcorrelation\trelative_volume\tflags',
+        'NAcL\t0.95\t0.8\tn/a',
+        'NAcR\t0.61\t0.9\tplacement',
+        'OwnL\tn/a\tn/a\tn/a',
+    ]
+    stem = folder / 'sub-01_space-S_atlas-A_placement'
+    stem.with_suffix('.tsv').write_text('\n'.join(lines) + '\n')
+    stem.with_suffix('.json').write_text(json.dumps({'PlacementLimits': {'correlation': 0.9}}))
+    facts = {'TemplateCorrelation': 0.74, 'MaskDice': 0.98}
+    (folder / 'sub-01_desc-preproc_T1w.json').write_text(json.dumps(facts))
+    other = tmp_path / 'sub-02' / 'anat'
+    other.mkdir(parents=True)
+    (other / 'sub-02_desc-preproc_T1w.json').write_text(json.dumps(facts))
+    (tmp_path / 'group').mkdir()
+    write_scan_quality(tmp_path, tmp_path / 'group')
+    (row,) = read(tmp_path / 'group' / 'group_T1w.tsv')
+    assert list(row) == ['bids_name', *(column.name for column in T1W)]
+    assert row == {
+        'bids_name': 'sub-01_T1w', 'template_correlation': '0.74', 'mask_dice': '0.98', 'placement': 'NAcR',
+        'correlation_min': '0.61', 'relative_volume_min': '0.8',
+    }  # fmt: skip
