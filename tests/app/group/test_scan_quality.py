@@ -103,3 +103,15 @@ def test_an_anatomy_of_ours_tells_which_regions_may_lie_elsewhere(tmp_path):
         'bids_name': 'sub-01_T1w', 'template_correlation': '0.74', 'mask_dice': '0.98', 'placement': 'NAcR',
         'correlation_min': '0.61', 'relative_volume_min': '0.8',
     }  # fmt: skip
+
+
+def test_an_anatomy_without_doubt_names_no_region(tmp_path):
+    stem = tmp_path / 'sub-01' / 'ses-a' / 'anat' / 'sub-01_ses-a_space-S_atlas-A_placement'
+    stem.parent.mkdir(parents=True)
+    stem.with_suffix('.tsv').write_text('region\tcorrelation\tflags\nNAcL\t0.95\tn/a\n')
+    stem.with_suffix('.json').write_text(json.dumps({'PlacementLimits': {}}))
+    (tmp_path / 'group').mkdir()
+    write_scan_quality(tmp_path, tmp_path / 'group')
+    (row,) = read(tmp_path / 'group' / 'group_T1w.tsv')
+    assert (row['bids_name'], row['placement'], row['correlation_min']) == ('sub-01_ses-a_T1w', 'n/a', '0.95')
+    assert not (tmp_path / 'group' / 'group_bold.tsv').exists()
