@@ -14,7 +14,7 @@ def _anatomical(
 
 
 PLACEMENT = Derivative(
-    'placement', 'placement', '.tsv', 'anat', {'space': '{space}', 'atlas': '{atlas}'},
+    'placement_table', 'placement', '.tsv', 'anat', {'space': '{space}', 'atlas': '{atlas}'},
     description='How each region of the template lies in the person; n/a: it does not come from a template, or is not shown',
     units='see columns', facts='placement_facts', fields={
         'region': {'Description': 'label of the region'},

@@ -195,7 +195,7 @@ def _briefly(circuit: Circuit, flagged: Mapping[str, bool]) -> list[str]:
 
 
 def plot_placement(
-    t1w_preproc: Path, placement: Path, placement_dseg: Path, std2anat_xfm: Path, *, out_dir: Path
+    t1w_preproc: Path, placement_table: Path, placement_dseg: Path, std2anat_xfm: Path, *, out_dir: Path
 ) -> Figured:
     """Draw close-ups of the T1-weighted image through every region of the template that was brought there.
 
@@ -203,7 +203,7 @@ def plot_placement(
     ----------
     t1w_preproc
         Image of the person.
-    placement
+    placement_table
         Table with the columns ``region``, ``x``, ``y``, ``z`` (RAS mm of the person) and ``flags``.
     placement_dseg
         Regions on the template, numbered as the rows of the table from 1.
@@ -211,7 +211,7 @@ def plot_placement(
         Points of the person to points of the template.
 
     """
-    table = pd.read_csv(placement, sep='\t', na_values=['n/a'])
+    table = pd.read_csv(placement_table, sep='\t', na_values=['n/a'])
     brought = table[table['x'].notna()]
     centres = {own.region: (own.x, own.y, own.z) for own in brought.itertuples()}
     place, parts = figures.zoom_on(centres or {'no region comes by this way': _middle(t1w_preproc)})

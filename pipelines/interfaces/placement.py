@@ -39,7 +39,7 @@ ALL_BRAIN = 'BrainGrowth'
 class PlacementFiles(NamedTuple):
     """Table of the regions, their numbers on the grid of the template, and facts."""
 
-    placement: Path
+    placement_table: Path
     placement_dseg: Path
     facts: dict[str, Any]
 

@@ -32,7 +32,7 @@ class _Tissues(NamedTuple):
     t1w_probseg_wm: Path
     t1w_probseg_csf: Path
     metadata: dict[str, Any]
-    placement: Path
+    placement_table: Path
     placement_dseg: Path
     placement_facts: dict[str, Any]
 

@@ -16,7 +16,7 @@ from ..terms import Circuit
 _OUTPUTS = (
     *('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf'),
     *('t1w_std', 't1w_mask_std', 'anat2std_xfm', 'std2anat_xfm', 't1w2ref_xfms', 'metadata'),
-    *('placement', 'placement_dseg', 'placement_facts'),
+    *('placement_table', 'placement_dseg', 'placement_facts'),
 )
 
 
@@ -60,7 +60,7 @@ def init_anatomical_wf(
         For each image, points of the reference to its points.
     metadata
         Facts for sidecars.
-    placement, placement_dseg, placement_facts
+    placement_table, placement_dseg, placement_facts
         How every region of the circuit lies in the person; the regions on the template, by the rows of that table; facts
         for its sidecar.
 
@@ -80,7 +80,7 @@ def init_anatomical_wf(
         (brain, segment, [(f, f) for f in ('brain', 't1w_mask', 'score')]),
         (normalize, segment, [(f, f) for f in ('anat2std_xfm', 'std2anat_xfm', 'quality')]),
         (brain, outputnode, [(f, f) for f in ('t1w_preproc', 't1w_mask', 't1w2ref_xfms')]),
-        (segment, outputnode, [(f, f) for f in _OUTPUTS if 'seg' in f or 'placement' in f or f == 'metadata']),
+        (segment, outputnode, [(f, f) for f in _OUTPUTS if 'seg' in f or 'placement_' in f or f == 'metadata']),
         (normalize, outputnode, [(f, f) for f in _OUTPUTS if 'std' in f]),
     ])  # fmt: skip
     return workflow

@@ -10,7 +10,7 @@ from ..terms import MAP_MEASURES, Circuit, Measure
 ON_ANATOMY = ('t1w_preproc', 't1w_mask', 't1w_dseg')
 """Image, brain mask and tissue labels that other scans are shown on."""
 
-_PLACED = ('t1w_preproc', 'placement', 'placement_dseg', 'std2anat_xfm')
+_PLACED = ('t1w_preproc', 'placement_table', 'placement_dseg', 'std2anat_xfm')
 _NORMAL = {'icc': 'iccnorm'}
 """Normalised form of a map, which its figure shows below it."""
 

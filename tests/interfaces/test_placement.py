@@ -59,7 +59,7 @@ def judged(files, folder, circuit=None, *, with_tissue=True):
     made = judge_placement(
         *paths, SPACE, circuit or default_circuit(), grey if with_tissue else None, out_dir=folder
     )
-    return pd.read_csv(made.placement, sep='\t', na_values=['n/a']).set_index('region'), made
+    return pd.read_csv(made.placement_table, sep='\t', na_values=['n/a']).set_index('region'), made
 
 
 @pytest.fixture(scope='module')

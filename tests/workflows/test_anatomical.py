@@ -22,7 +22,7 @@ VOXEL = 3.0
 FIELDS = {
     *('t1w_preproc', 't1w_mask', 't1w_dseg', 't1w_probseg_gm', 't1w_probseg_wm', 't1w_probseg_csf'),
     *('t1w_std', 't1w_mask_std', 'anat2std_xfm', 'std2anat_xfm', 't1w2ref_xfms', 'metadata'),
-    *('placement', 'placement_dseg', 'placement_facts'),
+    *('placement_table', 'placement_dseg', 'placement_facts'),
 }
 
 
@@ -97,7 +97,7 @@ def test_metadata_tell_the_quality(simulated):
 def test_regions_of_a_rough_registration_are_judged(simulated):
     """Every region has a row; their centres are where the map takes those of the template."""
     outputs, planted, *_ = simulated
-    table = pd.read_csv(outputs['placement'], sep='\t').set_index('region')
+    table = pd.read_csv(outputs['placement_table'], sep='\t').set_index('region')
     assert list(table.index) == list(default_circuit().drawn)
     assert (table['in_view'] == 1).all()
     assert (table['correlation'] > 0.7).all()

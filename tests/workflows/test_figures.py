@@ -20,7 +20,7 @@ def inputs(gallery):
 def test_anatomy():
     gallery = figures.anatomical_figures(space=SPACE)
     assert gallery.keys() == {'mask', 'normalization', 'placement'}
-    assert inputs(gallery) == {*ANATOMY, 't1w_std', 'placement', 'placement_dseg', 'std2anat_xfm'}
+    assert inputs(gallery) == {*ANATOMY, 't1w_std', 'placement_table', 'placement_dseg', 'std2anat_xfm'}
     fixed = gallery['normalization'].fixed
     assert fixed == {'template': target_brain(SPACE), 'space': SPACE}
     only = figures.anatomical_figures(space=SPACE, is_normalization_only=True)
