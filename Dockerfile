@@ -37,6 +37,15 @@ RUN case "$TEMPLATES" in \
     && /opt/clbpe/bin/python /src/scripts/templates /opt/templateflow $choice \
     && chmod -R a+rX /opt/templateflow
 
+FROM builder AS components
+# what the image holds, as a list for programs that look for weaknesses (CycloneDX); what writes it stays here
+COPY requirements-dev.txt /src/
+COPY scripts/sbom /src/scripts/sbom
+RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf --mount=type=secret,id=cabundle,target=/run/secrets/ca.crt \
+    python -m venv /opt/lister \
+    && /opt/lister/bin/pip install --constraint /src/requirements-dev.txt cyclonedx-bom \
+    && /opt/lister/bin/python /src/scripts/sbom /src/sbom.cdx.json --python /opt/clbpe/bin/python
+
 FROM ${BASE}
 ARG BASE
 ARG BASE_DIGEST=
@@ -63,6 +72,7 @@ LABEL org.opencontainers.image.title="clbpe" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=templates /opt/templateflow /opt/templateflow
 COPY --from=builder /opt/clbpe /opt/clbpe
+COPY --from=components /src/sbom.cdx.json /opt/clbpe/share/
 COPY LICENSE NOTICE boutiques.json /opt/clbpe/share/
 COPY boutiques /opt/clbpe/share/boutiques
 # a login shell resets PATH but keeps /usr/local/bin

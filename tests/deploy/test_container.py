@@ -16,6 +16,7 @@ from tests.app.trial_data import write_expression, write_trial
 from tests.sums import checksums
 
 from .conftest import APPTAINER_USER, IMAGE, LIMIT, TAG, participant_results, run_plain
+from .test_components import check_list
 
 pytestmark = pytest.mark.container
 
@@ -46,6 +47,12 @@ def test_size_and_labels(docker):
     assert about['Config']['Entrypoint'] == ['clbpe']
     assert about['Config']['Labels']['org.opencontainers.image.version'] == __version__
     assert about['Config']['Healthcheck']['Test'] == ['CMD', 'clbpe', '--version']
+
+
+def test_the_image_lists_what_it_holds(docker):
+    done = docker('run', '--rm', *SAFE, '--entrypoint', 'cat', IMAGE, '/opt/clbpe/share/sbom.cdx.json')
+    assert done.returncode == 0, done.stderr
+    check_list(done.stdout, __version__)
 
 
 @pytest.mark.parametrize('options', [[], SAFE], ids=['plain', 'safe'])

@@ -89,7 +89,7 @@ def test_the_templates_of_an_image_are_chosen_by_word(choice, status, words):
 
 def test_image_leaves_the_base_to_the_builder():
     text = (REPOSITORY / 'Dockerfile').read_text()
-    assert re.findall(r'^FROM (\S+)', text, re.MULTILINE) == ['${BASE}', 'builder', '${BASE}']
+    assert re.findall(r'^FROM (\S+)', text, re.MULTILINE) == ['${BASE}', 'builder', 'builder', '${BASE}']
     assert 'ARG BASE=python:3.11-slim-bookworm' in text
     assert '\nUSER clbpe\n' in text
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.test_components import check_list
 from tests.deploy.test_files import NUMBER
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -110,6 +111,11 @@ def test_constraints_are_the_lock(dist):
     assert lines[1:] == [
         line for line in (REPOSITORY / 'requirements.txt').read_text().splitlines() if line[0] != '#'
     ]
+
+
+def test_the_list_of_components_is_of_the_wheel(dist):
+    (path,) = dist.glob('clbpe-*.whl')
+    check_list((dist / 'sbom.cdx.json').read_text(), path.name.split('-')[1])
 
 
 @pytest.fixture(scope='module')
