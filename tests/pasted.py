@@ -29,6 +29,11 @@ def blocks(page: str, heading: str | None = None) -> list[str]:
     return found
 
 
+def commented(name: str) -> str:
+    """Return the shell commands in the comment at the head of a file: its lines that are indented by three blanks."""
+    return ''.join(re.findall(r'^# {3}(.*\n)', (REPOSITORY / name).read_text(encoding='utf-8'), re.MULTILINE))
+
+
 def lines(block: str) -> list[str]:
     """Return the commands of a block, each as one line."""
     return [line for line in block.replace('\\\n', ' ').splitlines() if line.strip()]

@@ -57,7 +57,9 @@ def run_participants(settings: Settings) -> int:
         check_writable(settings.output_dir / f'sub-{person.label}')
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     write_dataset_files(settings.output_dir, settings.bids_dir, dict(settings.derivatives))
-    failures = [failure for person in found for failure in _unusable(person)]
+    failures = [
+        failure for person in found if not _is_only_shown(settings, person) for failure in _unusable(person)
+    ]
     run_id = f'{time.strftime("%Y%m%d-%H%M%S")}_{uuid.uuid4()}'
     with ExitStack() as locks:
         pending, taken = _hold(settings, found, locks)
@@ -113,6 +115,11 @@ def _tell(
     _print_absent([person for person in found if person.label in processed or person.is_left_out])
     for person in pending:
         _print_flags(settings, person)
+
+
+def _is_only_shown(settings: Settings, person: ParticipantInputs) -> bool:
+    """Return whether a page is made of results that are there: what they were made of may lie elsewhere."""
+    return settings.reports_only and (settings.output_dir / f'sub-{person.label}').is_dir()
 
 
 def _unusable(person: ParticipantInputs) -> list[Failure]:

@@ -133,7 +133,7 @@ def _placed(
 
 
 def _nothing_found(settings: Settings, label: str) -> str:
-    roots = [settings.bids_dir, *dict(settings.preprocessed).values()]
+    roots = list(dict.fromkeys([settings.bids_dir, *dict(settings.preprocessed).values()]))
     there = sorted(path for root in roots for path in (root / f'sub-{label}').rglob('*_dwi.nii*'))
     remedy = ''
     if there and not any(is_magnitude(path) for path in there):

@@ -14,6 +14,7 @@ from . import (
     interrupted,
     marked,
     pages,
+    platforms,
     simulations,
     storages,
     strangers,
@@ -51,6 +52,9 @@ FAULTS: dict[str, Run] = {
 }
 """What strikes the program from outside: each records in ``tests/golden/faults.tsv`` how it ended."""
 
+PLATFORMS: dict[str, Run] = {'babs': platforms.babs}
+"""What starts the program by a script of its own, with real engines."""
+
 STRANGERS: dict[str, Run] = {
     'readme': strangers.readme,
     'tutorial': strangers.tutorial,
@@ -81,7 +85,7 @@ TABLES: dict[str, Run] = {
 }
 """Long simulations: each makes a table of tests/golden anew; a quick run holds a small share against it."""
 
-RUNS = SCANS | MARKED | FAULTS | STRANGERS | TABLES
+RUNS = SCANS | MARKED | FAULTS | PLATFORMS | STRANGERS | TABLES
 SIMULATED = {
     'simulated_raw',
     'simulated_qsiprep',
@@ -90,6 +94,7 @@ SIMULATED = {
     'whole_trial',
     *MARKED,
     *FAULTS,
+    *PLATFORMS,
     *STRANGERS,
     *TABLES,
 }

@@ -105,6 +105,25 @@ def group_results(root):
     return checksums(root, [p for p in paths if 'log' not in p.parts and p.name not in told])
 
 
+def test_the_group_of_cbrain_writes_into_none_of_its_inputs(docker, trial, folder):
+    """The command of the descriptor as it is written; scans and results of participants are mounted read-only."""
+    bids, out = trial
+    line = json.loads((REPOSITORY / 'boutiques/cbrain_group.json').read_text())['command-line']
+    for key, word in {
+        'BIDS_DIR': '/data',
+        'OUTPUT_DIR': 'derived',
+        'RESULTS': '/in',
+        'SLOPPY': '--sloppy',
+    }.items():
+        line = line.replace(f'[{key}]', word)
+    line = re.sub(r'\[[A-Z_]+\]', '', line)
+    places = [*mounts(bids, folder), '-v', f'{out}:/in:ro', '-w', '/out', '--entrypoint', 'sh']
+    done = docker('run', '--rm', *SAFE, *places, IMAGE, '-c', line)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (folder / 'derived/group/report.html').is_file()
+    assert 'group/outcomes.tsv' in group_results(folder / 'derived')
+
+
 def test_plans_for_what_the_container_has(docker):
     code = (
         'from bids_app.running.resources import *; print(available_cores(), round(available_memory_gb(), 3))'

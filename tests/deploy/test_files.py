@@ -244,6 +244,17 @@ def test_an_image_without_docker_is_the_same():
     assert set(re.findall(r'^ARG (?:VERSION|TAG)=(.*)', docker, re.MULTILINE)) == {NUMBER}
 
 
+def test_an_image_without_docker_is_given_files_one_by_one():
+    """A line of Apptainer's %files is a source and its place: of more words it takes the first two."""
+    text = (REPOSITORY / 'examples/clbpe.def').read_text()
+    parts = re.findall(r'^%files.*\n((?: {4}.*\n)+)', text, re.MULTILINE)
+    lines = [line.split() for part in parts for line in part.splitlines()]
+    assert len(lines) > 10
+    assert [words for words in lines if len(words) != 2] == []
+    for source, _ in lines:
+        assert source.startswith('/opt/') or (REPOSITORY / source).exists(), source
+
+
 def test_the_image_tells_its_terms():
     notice = (REPOSITORY / 'NOTICE').read_text()
     for word in (
@@ -298,7 +309,8 @@ def test_examples_name_the_image_of_this_version(name):
 
 
 @pytest.mark.parametrize(
-    'name', ['examples/apptainer.md', 'examples/slurm/participants.sbatch', 'docs/deploy.md']
+    'name',
+    ['examples/apptainer.md', 'examples/babs.yaml', 'examples/slurm/participants.sbatch', 'docs/deploy.md'],
 )
 def test_written_options_exist(name):
     offered = {word for action in cli.build_parser()._actions for word in action.option_strings}

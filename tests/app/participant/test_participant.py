@@ -165,6 +165,22 @@ def test_reports_only_rebuilds_the_page(finished, preprocessed):
     assert (finished / 'sub-01.html').is_file()
 
 
+def test_a_page_of_results_needs_nothing_they_were_made_of(finished, tmp_path, capsys):
+    """Jobs elsewhere had the preprocessed scans; who brings results together has the dataset alone."""
+    data = tmp_path / 'data'
+    for label in ('01', '77'):
+        (data / f'sub-{label}').mkdir(parents=True)
+    (data / 'dataset_description.json').write_text('{"Name": "x", "BIDSVersion": "1.10.0"}')
+    records = sorted((finished / 'sub-01/log').iterdir())
+    (finished / 'sub-01.html').unlink()
+    words = ['--work-dir', str(tmp_path / 'work'), '--reports-only', '--participant-label']
+    assert main([str(data), str(finished), 'participant', *words, '01']) == 0
+    assert (finished / 'sub-01.html').is_file()
+    assert sorted((finished / 'sub-01/log').iterdir()) == records
+    assert main([str(data), str(finished), 'participant', *words, '77']) == 66
+    assert 'sub-77: no BOLD of task rest' in capsys.readouterr().err
+
+
 @pytest.mark.long
 def test_lost_output_is_made_again_as_it_was(finished, preprocessed, capsys):
     before = tables_and_maps(finished)

@@ -222,6 +222,8 @@ def test_nothing_of_diffusion_names_where_it_was_looked_for(tmp_path):
     ((code, reason),) = problems(found_in(root))
     assert code is None
     assert f'no diffusion series in {root}' in reason
+    ((_, reason),) = problems(found_in(root, derivatives=root))
+    assert f'no diffusion series in {root}.' in reason  # once, though it was given twice
 
 
 def test_one_tract_per_person_or_one_per_session(raw):
