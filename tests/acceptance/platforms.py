@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -245,5 +246,7 @@ def together(context: Context, folder: Path) -> Iterator[tuple[str, str, bool]]:
     trial, plain = folder / 'trial', folder / 'plain'
     options = ('--participant-label', '01', '--session-label', 'pre', '--skip', 'diffusion')
     done = run_clbpe(context, trial, plain, '-d', f'fmriprep={trial}/derivatives/fmriprep', *options)
-    same = not done.status and read_matrix(plain).equals(read_matrix(out / 'sub-01/ses-pre'))
+    found, asked = read_matrix(out / 'sub-01/ses-pre'), read_matrix(plain) if not done.status else None
+    # eight digits are written, and the image's kernel of linear algebra may end on another last one
+    same = asked is not None and bool(np.allclose(found, asked, rtol=0, atol=1e-6, equal_nan=True))
     yield 'connectivity of sub-01 ses-pre is that of this installation', same, same
