@@ -22,11 +22,7 @@ def locked():
 
 
 def check_list(text, version):
-    """Hold a list of components against its schema, the lock, and what nobody needs to know."""
-    from cyclonedx.schema import SchemaVersion
-    from cyclonedx.validation.json import JsonStrictValidator
-
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    """Hold a list of components against the lock, and against what nobody needs to know."""
     listed = json.loads(text)
     found = {canonicalize_name(part['name']): part['version'] for part in listed['components']}
     assert found == locked()
@@ -46,7 +42,12 @@ def test_a_list_of_components_is_the_lock(tmp_path):
     command = [sys.executable, REPOSITORY / 'scripts/sbom', tmp_path / 'list.json', '--version', '1.2.3']
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    check_list((tmp_path / 'list.json').read_text(), '1.2.3')
+    text = (tmp_path / 'list.json').read_text()
+    check_list(text, '1.2.3')
+    from cyclonedx.schema import SchemaVersion  # seconds
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
 def package(name, *weaknesses):
