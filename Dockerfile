@@ -43,7 +43,9 @@ COPY requirements-dev.txt /src/
 COPY scripts/sbom /src/scripts/sbom
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf --mount=type=secret,id=cabundle,target=/run/secrets/ca.crt \
     python -m venv /opt/lister \
-    && /opt/lister/bin/pip install --constraint /src/requirements-dev.txt cyclonedx-bom \
+    # what a file of constraints includes by -r would be installed
+    && grep -v '^-r' /src/requirements-dev.txt >/src/tools.txt \
+    && /opt/lister/bin/pip install --constraint /src/requirements.txt --constraint /src/tools.txt cyclonedx-bom \
     && /opt/lister/bin/python /src/scripts/sbom /src/sbom.cdx.json --python /opt/clbpe/bin/python
 
 FROM ${BASE}
