@@ -17,6 +17,9 @@ _PICTURE = re.compile(r'data:image/png;base64,([A-Za-z0-9+/=\s]+)')
 _REFERENCE = re.compile(r'url\(#([^)]+)\)')
 _QUALITY = 85  # of WebP: a seventh of the PNG's size, no difference to the eye
 _LARGE = 4096  # bytes of a PNG below which there is nothing to gain
+_LONG = 2000  # characters of a path below which there is nothing to gain
+_LINES = re.compile(r'[MLz\d.\s-]*')
+_STEP = re.compile(r'([MLz])\s*(?:(-?[\d.]+)\s+(-?[\d.]+))?')
 _REACH = 5.0  # points around a dot, for a finger
 
 ElementTree.register_namespace('', _SVG)
@@ -47,6 +50,8 @@ def inline_svg(path: Path, *, alt: str, pages: Mapping[str, str]) -> str:
     for element in root.iter():
         if (source := element.get(_HREF, '')).startswith('data:image/png'):
             element.set(_HREF, lighter(source))
+        if len(path_data := element.get('d', '')) > _LONG:
+            element.set('d', shorter(path_data))
     has_links = _link(root, path.stem, pages)
     root.set('role', 'group' if has_links else 'img')
     root.set('aria-label', alt)
@@ -69,6 +74,47 @@ def lighter(source: str) -> str:
     if buffer.tell() >= len(content):
         return source
     return f'data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}'
+
+
+def shorter(lines: str) -> str:
+    """Return a path of straight lines in relative steps, to a twentieth of a point: a third of its characters.
+
+    Examples
+    --------
+    >>> shorter('M 10.5 20  L 10.5 21.44  L 11.28 20.6  z')
+    'M10.5 20v1.4l.8-.8z'
+
+    Curves stay as they are:
+
+    >>> shorter('M 0 0 C 1 1 2 2 3 3')
+    'M 0 0 C 1 1 2 2 3 3'
+
+    """
+    if not _LINES.fullmatch(lines):
+        return lines
+    written, at = [], (0, 0)
+    for letter, *place in _STEP.findall(lines):
+        if letter == 'z':
+            written.append('z')
+            continue
+        to = round(10 * float(place[0])), round(10 * float(place[1]))
+        written.append(
+            f'M{_tenths(to[0])} {_tenths(to[1])}' if letter == 'M' else _line(to[0] - at[0], to[1] - at[1])
+        )
+        at = to
+    return ''.join(written)
+
+
+def _line(right: int, down: int) -> str:
+    """Return a relative line of tenths of a point."""
+    if not right or not down:
+        return f'h{_tenths(right)}' if right else f'v{_tenths(down)}' if down else ''
+    return f'l{_tenths(right)}{" " * (down > 0)}{_tenths(down)}'
+
+
+def _tenths(number: int) -> str:
+    text = f'{number / 10:g}'
+    return text.replace('0.', '.', 1) if abs(number) < 10 else text
 
 
 def width_of(svg: str) -> float:

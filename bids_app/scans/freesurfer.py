@@ -1,6 +1,7 @@
 """Find FreeSurfer's labels of a participant in the folder that FreeSurfer wrote (``-d freesurfer=SUBJECTS_DIR``)."""
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -83,7 +84,7 @@ def check_labels(circuit: Circuit, found: Segmentation, space: str = '') -> None
 
 def _first(folder: Path, names: Sequence[str]) -> Path:
     for name in names:
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):  # a link without content is told as one
             return folder / name
     raise MissingInputError(
         f'{folder} has no {" or ".join(names)}. Let recon-all come to its end, or choose another region.'

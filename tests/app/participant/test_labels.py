@@ -4,6 +4,7 @@ import pytest
 
 from bids_app.outputs.chains import chain_of_run, chain_of_tract
 from bids_app.outputs.plan import tracts_of
+from bids_app.outputs.sinks import SaveStage
 from bids_app.participant.bold import participant_workflow
 from bids_app.scans.people import collect
 from tests.app.scans.test_diffusion_inputs import anatomy, build, dwi, series
@@ -40,7 +41,9 @@ def sources_of(workflow, name, field):
         return [
             step
             for source, out in found
-            for step in (given(source, out) if source.name == 'inputnode' else [(source.name, out)])
+            for step in (
+                given(source, out) if source.name in ('inputnode', 'outputnode') else [(source.name, out)]
+            )
         ]
 
     return [step for node in graph if node.name == name for step in given(node, field)]
@@ -91,3 +94,25 @@ def test_nothing_is_aligned_where_no_region_needs_it(tmp_path, subjects):
     settings = settings_for(raw_person(tmp_path), '-d', f'freesurfer={subjects}')
     workflow = participant_workflow(settings, collect(settings, '01'))
     assert not [node for node in workflow._get_all_nodes() if node.name == 'align']
+
+
+def test_sessions_between_which_the_person_lies_have_labels_brought_there(tmp_path, subjects):
+    """Where QSIPrep made an anatomy of each session, labels go to the one that is made of them."""
+    sessions = [{'session': s, 'anat': anatomy(), 'dwi': series()} for s in ('pre', 'post')]
+    root = build(tmp_path / 'qsiprep', {'01': sessions})
+    settings = settings_for(root, *LISTS, '-d', f'qsiprep={root}', f'freesurfer={subjects}')
+    workflow = participant_workflow(settings, collect(settings, '01'))
+    check_wiring(workflow)
+    for field in ('t1w_preproc', 't1w_mask'):
+        assert sources_of(workflow, 'align', field) == [('between', field)]
+
+
+def test_methods_tell_of_labels_with_the_anatomy_that_they_were_brought_to(tmp_path, subjects):
+    settings = settings_for(raw_person(tmp_path), *LISTS, '-d', f'freesurfer={subjects}')
+    nodes = participant_workflow(settings, collect(settings, '01'))._get_all_nodes()
+    receipts = [node.interface.receipt for node in nodes if isinstance(node.interface, SaveStage)]
+    told = {
+        receipt.path.stem: any(text.startswith('Labels of FreeSurfer') for text in receipt.methods)
+        for receipt in receipts
+    }
+    assert {name for name, is_told in told.items() if is_told} == {'ses-pre_anatomical'}
