@@ -126,8 +126,12 @@ def rows(people: Ran, group: Ran, of_people: dict[str, float], of_group: dict[st
         table.append(_stage(f'{name}, all of it on the clock', times * ran.seconds * N_CORES, busy))
     total = sum(times * ran.used for _, ran, times in both) / N_CORES
     clock = sum(times * ran.seconds for _, ran, times in both)
-    told = f'{clock / 60:.0f} min', f'{total / 60:.0f} min of two cores'
-    return [*table, Row(f'{N_PEOPLE} people with two visits', *told, '', 'under 2 hours', clock < LONGEST)]
+    told = f'{clock / 60:.0f} min on the clock', f'{total / 60:.0f} min of two cores'
+    # other programs that run here take from the clock, not from the cores
+    return [
+        *table,
+        Row(f'{N_PEOPLE} people with two visits', *told, '', 'under 2 hours of two cores', total < LONGEST),
+    ]
 
 
 def _stage(name: str, seconds: float, instead: str) -> Row:
