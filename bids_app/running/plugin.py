@@ -43,6 +43,14 @@ _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2), Linux
 _TRANSIENT = ('timed out', 'not available at the moment', 'Unable to contact')
 
 
+_FORKING = [0]
+"""The process that forks."""
+
+
+def _tell_who_forks() -> None:
+    _FORKING[0] = os.getpid()
+
+
 def _be_first_to_go() -> None:
     """Have the kernel end a worker for want of memory, and not the program, which can say so and resume.
 
@@ -52,12 +60,14 @@ def _be_first_to_go() -> None:
         Path('/proc/self/oom_score_adj').write_text('500')
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != _FORKING[0]:  # it went before the kernel was asked: a fork is when memory runs out
+        os.kill(os.getpid(), signal.SIGKILL)
     with suppress(ValueError):  # not from every thread
         # of a worker it ends the process, and how it ended is what the program can tell
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
 
 
-os.register_at_fork(after_in_child=_be_first_to_go)
+os.register_at_fork(before=_tell_who_forks, after_in_child=_be_first_to_go)
 
 
 class Dependencies(lil_matrix):

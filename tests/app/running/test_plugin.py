@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -211,3 +212,23 @@ def test_cancelling_does_not_wait_for_long(programs, monkeypatch):
     jobs.SUBMITTED.add(17)
     jobs.cancel_jobs()
     assert not jobs.SUBMITTED
+
+
+@pytest.mark.parametrize('is_gone', [False, True], ids=['it waits', 'it went meanwhile'])
+def test_a_worker_whose_program_went_while_it_was_forked_goes_too(is_gone):
+    """The kernel ends children of what dies after it was asked to, and not of what died before: they would wait forever."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        if is_gone:
+            plugin._FORKING[0] = -1  # nobody's parent
+        plugin._be_first_to_go()
+        os.write(write, b'.')
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read, 'rb') as said:
+        assert said.read() == (b'' if is_gone else b'.')
+    assert os.WIFSIGNALED(status) == is_gone
+    if is_gone:
+        assert os.WTERMSIG(status) == signal.SIGKILL
