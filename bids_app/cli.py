@@ -18,7 +18,7 @@ from . import __version__
 from .folders import check_folders
 from .option_files import labels, read_filters, read_plugin
 from .option_values import memory_gb, whole_number
-from .running.resources import available_cores, available_memory_gb
+from .running.resources import available_cores, available_memory_gb, check_memory
 from .settings import Settings
 
 LEVELS = ('participant', 'group')
@@ -252,6 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = make_settings(argv)
         # ITK reads its number of threads once per process, before SimpleITK is imported
         os.environ['ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS'] = str(settings.omp_nthreads)
+        check_memory()
         check_folders(settings)
         from .running.engine import stopped_by_signal
 

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.access import container_type
+from pipelines.errors import StoppedError
 
 CGROUP = Path('/sys/fs/cgroup')
 OWN = Path('/proc/self/cgroup')
 _USABLE = 0.9
 """Part of the memory that steps may plan with; the program itself needs some."""
+
+_LEAST_GB = 0.25
+"""What the program alone needs, on the smallest data; with less the kernel ends it in the middle, and it can say nothing."""
 
 
 def available_cores(cgroup: Path = CGROUP, own: Path = OWN) -> int:
@@ -36,6 +40,22 @@ def available_memory_gb(cgroup: Path = CGROUP, own: Path = OWN) -> float:
             if value > 0
         ]
     return _USABLE * min([*limits, *_slurm_bytes()]) / 1024**3
+
+
+def check_memory() -> None:
+    """Refuse to begin where there is too little memory for anything.
+
+    Raises
+    ------
+    StoppedError
+        Says how much there is, and how to get more.
+
+    """
+    given = available_memory_gb() / _USABLE
+    if given < _LEAST_GB:
+        raise StoppedError(
+            f'there are {given:.2f} GB of memory, and the program alone needs {_LEAST_GB} GB. {more_memory()}'
+        )
 
 
 def _folders(cgroup: Path, own: Path, controller: str) -> Iterator[Path]:

@@ -42,7 +42,7 @@ class Limit(NamedTuple):
     files: tuple[str, ...] = ()
 
 
-MEMORY = ('memory ran out',)
+MEMORY = ('memory ran out', 'the program alone needs')
 LIMITS = (
     Limit('memory, ulimit -v (MB)', (300, 500, 900, 1600, 2600), MEMORY, 'ulimit -v $(({} * 1024))'),
     Limit('open files, ulimit -n', (8, 12, 16, 24, 48), ('ulimit -n',), 'ulimit -n {}'),

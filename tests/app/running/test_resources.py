@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+from bids_app import cli
 from bids_app.running import resources
+from pipelines.errors import StoppedError
 
 GB = 1024**3
 SLURM = ('SLURM_CPUS_PER_TASK', 'SLURM_CPUS_ON_NODE', 'SLURM_MEM_PER_NODE', 'SLURM_MEM_PER_CPU')
@@ -106,3 +108,24 @@ def test_this_machine_has_something(monkeypatch):
     monkeypatch.undo()
     assert 1 <= resources.available_cores() <= os.cpu_count()
     assert resources.available_memory_gb() > 0.1
+
+
+@pytest.mark.parametrize(('megabytes', 'is_refused'), [(120, True), (240, True), (300, False)])
+def test_what_is_too_little_for_anything_is_refused_at_once(monkeypatch, megabytes, is_refused):
+    monkeypatch.setenv('SLURM_JOB_ID', '7')
+    monkeypatch.setattr(resources, 'available_memory_gb', lambda: 0.9 * megabytes / 1024)
+    if not is_refused:
+        resources.check_memory()
+        return
+    with pytest.raises(
+        StoppedError, match=r'0\.[12]\d GB of memory, and the program alone needs 0\.25 GB\. .*sbatch --mem=16G'
+    ):
+        resources.check_memory()
+
+
+def test_the_program_begins_with_it(monkeypatch, tmp_path, capsys):
+    (tmp_path / 'bids').mkdir()
+    monkeypatch.setattr(resources, 'available_memory_gb', lambda: 0.1)
+    assert cli.main([str(tmp_path / 'bids'), str(tmp_path / 'out'), 'participant']) == StoppedError.exit_code
+    assert 'the program alone needs' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
