@@ -118,7 +118,8 @@ def test_what_is_too_little_for_anything_is_refused_at_once(monkeypatch, megabyt
         resources.check_memory()
         return
     with pytest.raises(
-        StoppedError, match=r'0\.[12]\d GB of memory, and the program alone needs 0\.25 GB\. .*sbatch --mem=16G'
+        StoppedError,
+        match=r'0\.[12]\d GB of memory, and the program alone needs 0\.25 GB\. .*sbatch --mem=16G',
     ):
         resources.check_memory()
 
