@@ -16,9 +16,9 @@ Array = NDArray[np.floating]
 BLUE, GREEN, ORANGE, YELLOW, RED = '#56B4E9', '#00B988', '#E69F00', '#F0E442', '#D55E00'
 """Colours that people with any colour vision tell apart (after Okabe and Ito); lines differ in dash too."""
 
-_OUTSIDE = 1e6  # mm: padding between cuts is sampled outside every image, where the value is 0
+OUTSIDE = 1e6  # mm: padding between cuts is sampled outside every image, where the value is 0
 _AXES, _SIDES = 'xyz', {'L': 'left', 'R': 'right'}
-_GAP = 6  # pixels between cuts
+GAP = 6  # pixels between cuts
 _DOTS_PER_PIXEL, _DPI = 1.6, 160
 _TITLE: dict[str, Any] = {'color': 'white', 'fontsize': 11, 'weight': 'bold', 'va': 'center'}
 _UNIT: dict[str, Any] = {'color': 'white', 'fontsize': 8, 'ha': 'right', 'va': 'center'}
@@ -123,7 +123,7 @@ def montage(rows: list[list[tuple[int, float]]], box: Array, step: float = 1.0) 
     """
     tiles = [[cut(axis, at, box, step) for axis, at in row] for row in rows]
     height, width = sum(max(t.shape[0] for t in row) for row in tiles), max(map(_width, tiles))
-    points = np.full((height, width, 3), _OUTSIDE)
+    points = np.full((height, width, 3), OUTSIDE)
     labels, sides, top = [], [], 0
     for cuts, row in zip(rows, tiles):
         tallest = max(tile.shape[0] for tile in row)
@@ -139,13 +139,13 @@ def montage(rows: list[list[tuple[int, float]]], box: Array, step: float = 1.0) 
                 sides.append((middle, left, 'L'))
             if axis and axes[number + 1] != axis:
                 sides.append((middle, right - 1, 'R'))
-            left = right + _GAP
+            left = right + GAP
         top += tallest
     return Montage(points, labels, sides)
 
 
 def _width(row: list[Array]) -> int:
-    return sum(tile.shape[1] for tile in row) + _GAP * (len(row) - 1)
+    return sum(tile.shape[1] for tile in row) + GAP * (len(row) - 1)
 
 
 def spread_cuts(low: float, high: float, n: int) -> list[float]:

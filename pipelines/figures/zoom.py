@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .montage import Array, Montage, cut
+from .montage import GAP, OUTSIDE, Array, Montage, cut
 
 _HALF_MM = 24.0  # from the centre of a region to the edge of its cuts
 _STEP_MM = 0.5
-_GAP = 6  # pixels between cuts
 _BESIDE = 18  # pixels between regions
 _BAND = 14  # pixels above and below cuts: letters on tissue are hard to read
 _IN_BAND = 30  # pixels from the left edge of a cut to what is said of its place
-_OUTSIDE = 1e6  # mm
 _ACROSS = 2  # regions in a row
 
 
@@ -38,10 +36,10 @@ def zoom_on(centres: Mapping[str, Sequence[float]]) -> tuple[Montage, dict[str, 
 
     """
     side = len(np.arange(-_HALF_MM, _HALF_MM + _STEP_MM / 2, _STEP_MM))
-    width, height = 3 * side + 2 * _GAP, side + 2 * _BAND
+    width, height = 3 * side + 2 * GAP, side + 2 * _BAND
     n_rows, n_columns = -(-len(centres) // _ACROSS), min(_ACROSS, len(centres))
     whole = n_rows * height, n_columns * (width + _BESIDE) - _BESIDE
-    points = np.full((*whole, 3), _OUTSIDE)
+    points = np.full((*whole, 3), OUTSIDE)
     labels: list[tuple[int, int, str]] = []
     sides: list[tuple[int, int, str]] = []
     parts = {}
@@ -50,7 +48,7 @@ def zoom_on(centres: Mapping[str, Sequence[float]]) -> tuple[Montage, dict[str, 
         parts[name] = slice(top, top + side), slice(left, left + width)
         labels.append((top, left, name))
         for axis, at in enumerate(centre):
-            begin = left + axis * (side + _GAP)
+            begin = left + axis * (side + GAP)
             points[top : top + side, begin : begin + side] = _close_up(axis, np.asarray(centre, float))
             labels.append((top + side + _BAND, begin + _IN_BAND, f'{"xyz"[axis]} = {at:.0f}'))
             if axis:

@@ -183,11 +183,11 @@ def _fit(std: np.ndarray, white: np.ndarray) -> dict[str, float]:
     """Return how well an anisotropy lies on the probability of white matter."""
     return {
         'WhiteMatterCorrelation': round(float(np.corrcoef(std.ravel(), white.ravel())[0, 1]), 4),
-        'WhiteMatterDice': round(_dice(std > _WHITE_FA, white > 0.5), 4),
+        'WhiteMatterDice': round(mask_dice(std > _WHITE_FA, white > 0.5), 4),
     }
 
 
-def _dice(first: np.ndarray, second: np.ndarray) -> float:
+def mask_dice(first: np.ndarray, second: np.ndarray) -> float:
     """Return the overlap of two masks."""
     return float(2 * (first & second).sum() / max(int(first.sum() + second.sum()), 1))
 

@@ -211,7 +211,10 @@ def plot_placement(
         Points of the person to points of the template.
 
     """
-    table = pd.read_csv(placement_table, sep='\t', na_values=['n/a'])
+    # a region may be named NA, or by a number
+    table = pd.read_csv(
+        placement_table, sep='\t', dtype={'region': str}, na_values=['n/a'], keep_default_na=False
+    )
     brought = table[table['x'].notna()]
     centres = {own.region: (own.x, own.y, own.z) for own in brought.itertuples()}
     place, parts = figures.zoom_on(centres or {'no region comes by this way': _middle(t1w_preproc)})

@@ -13,6 +13,7 @@ from ..numerics.register import register_rigid
 from ..numerics.resample import coarsen, covering_grid, resample
 from ._anatomy import load
 from ._interface import interface
+from .dwi_space import mask_dice
 
 _LEAST_OVERLAP = 0.8
 """Dice of two masks of one brain is above .9, of two people's brains after a rigid registration often .85 and more: less
@@ -83,7 +84,7 @@ def _overlap(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.
     ours, theirs = (
         resample(mask.astype(np.float32), affine, shape, grid) > 0.5 for mask, affine in (first, second)
     )
-    return float(2 * (ours & theirs).sum() / max(ours.sum() + theirs.sum(), 1))
+    return mask_dice(ours, theirs)
 
 
 def open_mgz(path: Path) -> tuple[np.ndarray, np.ndarray]:
